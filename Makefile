@@ -1,0 +1,76 @@
+# Everything a contributor or a curious reader types. GNU make 3.81 or later, so the make of macOS will do.
+#   PYTHON       the Python to build .venv from (3.11 to 3.13); others are tried when it is out of range
+#   TORCH_INDEX  where to take torch from; without a GPU, https://download.pytorch.org/whl/cpu is the small one
+#   STUDY        make demo on your own study folder
+#   BENCH        the name of one benchmark
+#   WORKERS      how many processes run the tests
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+STUDY ?=
+BENCH ?=
+WORKERS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench docs clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## build .venv with the tested versions (the other targets call it)
+
+# Older Pythons read this script too, only to be turned away, so it uses nothing that they lack.
+IN_RANGE = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+$(STAMP): pyproject.toml constraints.txt
+	@rm -f $@; \
+	chosen=; \
+	for python in "$(PYTHON)" python3.13 python3.12 python3.11; do \
+	  if "$$python" -c "$(IN_RANGE)" >/dev/null 2>&1; then chosen=$$python; break; fi; \
+	done; \
+	if [ -z "$$chosen" ]; then \
+	  found=`"$(PYTHON)" --version 2>&1 || true`; \
+	  echo "Otolith needs Python 3.11, 3.12 or 3.13; $(PYTHON) says: $$found. Type: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$chosen" -c "import ensurepip, venv" >/dev/null 2>&1; then \
+	  echo "`basename "$$chosen"`-venv is missing: sudo apt-get install `basename "$$chosen"`-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Building .venv with `"$$chosen" --version` (once)"; \
+	"$$chosen" -m venv .venv
+	@# torch alone comes from TORCH_INDEX: no other package is looked up there
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	  $(BIN)/python -m pip install -q --no-deps -c constraints.txt --index-url "$(TORCH_INDEX)" torch; \
+	fi
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## the main job from recordings to report; STUDY=path runs it on your own
+	@$(BIN)/otolith demo $(if $(STUDY),--study "$(STUDY)")
+
+test: $(STAMP) ## all tests; those on real recordings run when OTOLITH_DATA names them
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(STAMP) ## lint, format and types, changing nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict src
+
+format: $(STAMP) ## put imports and layout in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## the benchmarks; BENCH=name runs one
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
+	@$(BIN)/python benchmarks/run.py $(BENCH)
+
+docs: $(STAMP) ## run the examples that the documentation shows, in order
+	@set -e; for example in examples/*.py; do echo "$$example"; $(BIN)/python "$$example"; done
+
+clean: ## remove .venv and all caches; recordings and results stay
+	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
