@@ -1,0 +1,165 @@
+"""A motion: how a skeleton moved, frame by frame, before any sensor is worn.
+
+World frame: z up, right-handed. At rest the body stands in a T, facing x, its left to y; every joint's own axes are
+then the world's. Rotations are quaternions xyzw, ``joint_to_parent``; the root's parent is the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith import rotations
+from otolith.errors import DataError, UnknownNameError, nearest
+
+# joint -> (parent, offset from the parent at rest in fractions of stature: forward, left, up). Segment lengths and
+# joint heights: Drillis and Contini, "Body segment parameters" (1966), as tabled in Winter, "Biomechanics and Motor
+# Control of Human Movement" (2009), fig. 4.1; the joints' names and tree are those of SMPL (Loper et al., 2015).
+SKELETON: dict[str, tuple[str | None, tuple[float, float, float]]] = {
+    "pelvis": (None, (0.0, 0.0, 0.0)),
+    "left_hip": ("pelvis", (0.0, 0.05, -0.03)),
+    "right_hip": ("pelvis", (0.0, -0.05, -0.03)),
+    "spine1": ("pelvis", (0.0, 0.0, 0.06)),
+    "left_knee": ("left_hip", (0.0, 0.0, -0.245)),
+    "right_knee": ("right_hip", (0.0, 0.0, -0.245)),
+    "spine2": ("spine1", (0.0, 0.0, 0.07)),
+    "left_ankle": ("left_knee", (0.0, 0.0, -0.246)),
+    "right_ankle": ("right_knee", (0.0, 0.0, -0.246)),
+    "spine3": ("spine2", (0.0, 0.0, 0.04)),
+    "left_foot": ("left_ankle", (0.075, 0.0, -0.03)),
+    "right_foot": ("right_ankle", (0.075, 0.0, -0.03)),
+    "neck": ("spine3", (0.0, 0.0, 0.12)),
+    "left_collar": ("spine3", (0.0, 0.04, 0.075)),
+    "right_collar": ("spine3", (0.0, -0.04, 0.075)),
+    "head": ("neck", (0.01, 0.0, 0.05)),
+    "left_shoulder": ("left_collar", (0.0, 0.075, 0.013)),
+    "right_shoulder": ("right_collar", (0.0, -0.075, 0.013)),
+    "left_elbow": ("left_shoulder", (0.0, 0.186, 0.0)),
+    "right_elbow": ("right_shoulder", (0.0, -0.186, 0.0)),
+    "left_wrist": ("left_elbow", (0.0, 0.146, 0.0)),
+    "right_wrist": ("right_elbow", (0.0, -0.146, 0.0)),
+    "left_hand": ("left_wrist", (0.0, 0.05, 0.0)),
+    "right_hand": ("right_wrist", (0.0, -0.05, 0.0)),
+}
+JOINTS: tuple[str, ...] = tuple(SKELETON)
+PARENTS: tuple[int, ...] = tuple(-1 if parent is None else JOINTS.index(parent) for parent, _ in SKELETON.values())
+ANKLE_HEIGHT = 0.039
+"""Height of the ankle joint above the floor in a standing body, as a fraction of stature."""
+REFERENCE_STATURE_M = 1.70
+"""Stature of the skeleton that motions are written for; other bodies are fitted by `otolith.simulation.body`."""
+
+
+def reference_offsets(stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarray, "J 3"]:
+    """Offsets of the 24 joints from their parents at rest, in metres, for a body of average proportions."""
+    return stature_m * np.array([offset for _, offset in SKELETON.values()])
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One motion clip: a skeleton and how each of its joints turned, frame by frame.
+
+    Raises DataError where shapes disagree, a parent follows its child, or a number is not finite.
+    """
+
+    rotations: Float[np.ndarray, "F J 4"]
+    """joint_to_parent quaternions xyzw, float64; joint 0's parent is the world."""
+    root: Float[np.ndarray, "F 3"]
+    """Where joint 0 is in the world, in metres."""
+    rate_hz: float
+    """Frames per second."""
+    joints: tuple[str, ...] = JOINTS
+    """Names of the joints, parents before children."""
+    parents: tuple[int, ...] = PARENTS
+    """Index of each joint's parent; -1 for joint 0."""
+    offsets: Float[np.ndarray, "J 3"] | None = None
+    """Each joint's place in its parent's frame, in metres; the reference body's where left out."""
+    label: str | None = None
+    """What activity this is, where one name fits the whole clip."""
+    text: str = ""
+    """What happens, in words."""
+    performer: str | None = None
+    """Who moved; None where it is unknown."""
+    clip: str | None = None
+    """Which clip this is, unique within its source."""
+    source: str = ""
+    """Where the clip comes from."""
+    terms: str = ""
+    """Under which terms it may be used."""
+
+    def __post_init__(self) -> None:
+        offsets = reference_offsets() if self.offsets is None else np.asarray(self.offsets, dtype=np.float64)
+        object.__setattr__(self, "offsets", offsets)
+        object.__setattr__(self, "rotations", np.asarray(self.rotations, dtype=np.float64))
+        object.__setattr__(self, "root", np.asarray(self.root, dtype=np.float64))
+        frames, joints = len(self.root), len(self.joints)
+        expected = ((frames, joints, 4), (frames, 3), (joints, 3))
+        found = (self.rotations.shape, self.root.shape, offsets.shape)
+        if found != expected or len(self.parents) != joints:
+            raise DataError(
+                f"A motion of {frames} frames and {joints} joints needs rotations, root and offsets of shapes "
+                f"{expected} and {joints} parents; found {found} and {len(self.parents)}."
+            )
+        if any(not -1 <= parent < index for index, parent in enumerate(self.parents)) or self.parents.count(-1) != 1:
+            raise DataError("Parents must come before their children, with joint 0 alone at the root (-1).")
+        if not (np.isfinite(self.rotations).all() and np.isfinite(self.root).all()):
+            raise DataError("A motion holds numbers that are not finite; cut the clip there: motion.cut(start, stop).")
+
+    @property
+    def frames(self) -> int:
+        """How many frames the clip has."""
+        return len(self.root)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame to the last."""
+        return (self.frames - 1) / self.rate_hz
+
+    @property
+    def time_s(self) -> Float[np.ndarray, " F"]:
+        """When each frame is, in seconds from the first."""
+        return np.arange(self.frames) / self.rate_hz
+
+    def joint(self, name: str) -> int:
+        """Index of a joint by its name; raises UnknownNameError that lists what is there."""
+        if name not in self.joints:
+            raise UnknownNameError(
+                f"This motion has no joint '{name}'.{nearest(name, self.joints)} Its joints: {', '.join(self.joints)}."
+            )
+        return self.joints.index(name)
+
+    def cut(self, start: int, stop: int) -> Motion:
+        """The frames from start up to, not including, stop."""
+        return replace(self, rotations=self.rotations[start:stop], root=self.root[start:stop])
+
+    def forward(
+        self, names: Sequence[str] | None = None
+    ) -> tuple[Float[np.ndarray, "F K 3"], Float[np.ndarray, "F K 4"]]:
+        """Positions in the world (m) and joint_to_world quaternions of some joints, or of all.
+
+        Only the chains that lead to the joints asked for are computed: a wrist needs 7 of 24.
+        """
+        wanted = [self.joint(name) for name in (self.joints if names is None else names)]
+        offsets = self.offsets
+        assert offsets is not None
+        known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        for index in sorted({ancestor for joint in wanted for ancestor in self._chain(joint)}):
+            turn, parent = self.rotations[:, index], self.parents[index]
+            if parent < 0:
+                known[index] = self.root, turn
+            else:
+                position, parent_to_world = known[parent]
+                known[index] = (
+                    position + rotations.rotate(parent_to_world, offsets[index]),
+                    rotations.multiply(parent_to_world, turn),
+                )
+        return np.stack([known[i][0] for i in wanted], axis=1), np.stack([known[i][1] for i in wanted], axis=1)
+
+    def _chain(self, index: int) -> list[int]:
+        chain = []
+        while index >= 0:
+            chain.append(index)
+            index = self.parents[index]
+        return chain
