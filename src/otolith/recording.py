@@ -1,0 +1,239 @@
+"""One person, one stretch of time: streams, each with a clock of its own, and what was labelled in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.channels import Channel
+from otolith.errors import DataError, ReadError, UnitError
+from otolith.units import GravityVerdict, gravity_verdict, still_blocks
+
+GAP_PERIODS = 3.0
+"""A step between stamps longer than this many median steps is no jitter: samples are missing there."""
+
+
+@dataclass(frozen=True)
+class RowReport:
+    """Rows of a file that were not kept, or what else a reader noticed, in numbers."""
+
+    kind: str
+    """Such as "not a number", "repeated stamp", "backward stamp", "lost samples"."""
+    rows: int
+    """Rows of the file that this accounts for; 0 for a remark about rows that were kept or never came."""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A labelled stretch of a recording, in seconds from its start; `end_s` is not part of it."""
+
+    start_s: float
+    end_s: float
+    label: str
+    source: str = "annotation"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The channels of one device that share one clock.
+
+    time_s: (T,) float64, seconds from the recording's start, strictly rising. values: (T, C) float32 in SI units.
+    """
+
+    name: str
+    channels: tuple[Channel, ...]
+    time_s: Float[np.ndarray, " T"]
+    values: Float[np.ndarray, "T C"]
+    nominal_rate_hz: float | None = None
+    rows_read: int = -1
+    reports: tuple[RowReport, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.time_s), len(self.channels)):
+            raise DataError(
+                f"Stream '{self.name}' has {len(self.time_s)} stamps and {len(self.channels)} channels, "
+                f"but values of shape {self.values.shape}; give values of shape (samples, channels)."
+            )
+        if self.rows_read < 0:
+            object.__setattr__(self, "rows_read", len(self.time_s) + sum(r.rows for r in self.reports))
+        reported = sum(report.rows for report in self.reports)
+        if self.rows_read != self.rows_kept + reported:
+            raise DataError(
+                f"Stream '{self.name}' read {self.rows_read} rows, kept {self.rows_kept} and reported {reported}: "
+                "its reader lost rows without a word."
+            )
+
+    @property
+    def rows_kept(self) -> int:
+        """Samples that the stream holds."""
+        return len(self.time_s)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first to the last sample."""
+        return float(self.time_s[-1] - self.time_s[0]) if len(self.time_s) > 1 else 0.0
+
+    @property
+    def rate_hz(self) -> float:
+        """Measured rate: samples over the time in which samples came, gaps left out; nan under two samples."""
+        if len(self.time_s) < 2:
+            return float("nan")
+        steps = np.diff(self.time_s)
+        steps = steps[steps <= GAP_PERIODS * np.median(steps)]
+        return float(len(steps) / steps.sum())
+
+    @classmethod
+    def from_rows(
+        cls,
+        name: str,
+        channels: Sequence[Channel],
+        time_s: Float[np.ndarray, " T"],
+        values: Float[np.ndarray, "T C"],
+        nominal_rate_hz: float | None = None,
+        reports: Sequence[RowReport] = (),
+    ) -> Stream:
+        """Clean the rows of a file into a stream: each kind of damage has one treatment, counted in a report.
+
+        A row whose stamp or any value is not a finite number is left out; a stamp that repeats or runs back against
+        the last one kept is left out; samples that never came are counted from the steps between stamps.
+        A channel that is never a number in the whole file is left out with a remark, so that it does not take every
+        row with it; ReadError where no row is left.
+        """
+        rows_read = len(time_s) + sum(report.rows for report in reports)
+        out = list(reports)
+        time_s = np.asarray(time_s, dtype=np.float64)
+        finite = np.isfinite(values)
+        alive = finite.any(axis=0)
+        if len(time_s) and not alive.all() and alive.any():
+            dead = [channel.name for channel, living in zip(channels, alive, strict=True) if not living]
+            out.append(RowReport("silent channel", 0, f"never a number: {', '.join(dead)}"))
+            channels = [channel for channel, living in zip(channels, alive, strict=True) if living]
+            values, finite = values[:, alive], finite[:, alive]
+        good = np.isfinite(time_s) & finite.all(axis=1)
+        if not good.all():
+            out.append(RowReport("not a number", int((~good).sum()), "stamp or value missing or not finite"))
+        time_s, values = time_s[good], values[good]
+        if len(time_s):
+            # The running maximum is the last stamp kept: whatever does not exceed it repeats or runs back.
+            peak = np.maximum.accumulate(time_s)
+            previous = np.concatenate(([-np.inf], peak[:-1]))
+            repeated, backward = time_s == previous, time_s < previous
+            for kind, bad in (("repeated stamp", repeated), ("backward stamp", backward)):
+                if bad.any():
+                    out.append(RowReport(kind, int(bad.sum()), f"first at {float(time_s[bad][0]):.3f} s"))
+            keep = ~(repeated | backward)
+            time_s, values = time_s[keep], values[keep]
+        if not len(time_s):
+            raise ReadError(
+                f"Stream '{name}' holds no usable row ({rows_read} read): "
+                + "; ".join(f"{r.rows} × {r.kind}" for r in out if r.rows)
+                + ". Check that the file is not empty and that its columns are named in the mapping."
+            )
+        stream = cls(
+            name,
+            tuple(channels),
+            time_s,
+            np.ascontiguousarray(values, dtype=np.float32),
+            nominal_rate_hz,
+            rows_read,
+            tuple(out),
+        )
+        lost, gaps = stream.lost_samples()
+        if lost:
+            report = RowReport("lost samples", 0, f"{lost} never came, in {gaps} places")
+            stream = dataclasses.replace(stream, reports=(*stream.reports, report))
+        return stream
+
+    def lost_samples(self) -> tuple[int, int]:
+        """Return how many samples never came, judged by the steps between stamps, and in how many places."""
+        if len(self.time_s) < 3:
+            return 0, 0
+        periods = np.diff(self.time_s) * self.rate_hz
+        missing = np.where(periods > 1.5, np.rint(periods) - 1, 0).astype(np.int64)
+        return int(missing.sum()), int((missing > 0).sum())
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One person, one stretch of time, one or more streams, with labelled segments.
+
+    Simulated recordings differ only in `origin`, and in `performer` (who moved), `clip` (which motion) and `body`
+    (which virtual body wore the sensors), three different things.
+    """
+
+    id: str
+    subject: str
+    streams: tuple[Stream, ...]
+    segments: tuple[Segment, ...] = ()
+    session: str = "1"
+    performer: str | None = None
+    clip: str | None = None
+    body: str | None = None
+    origin: Literal["measured", "simulated"] = "measured"
+    gravity: Literal["included", "removed"] = "included"
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+    """What else is known and stays with the recording, such as age or height."""
+
+    def __post_init__(self) -> None:
+        if not self.id or any(c in self.id for c in '/\\:*?"<>|') or self.id.startswith("."):
+            raise DataError(f"'{self.id}' cannot name a recording: it becomes a file name.")
+        names = [channel for stream in self.streams for channel in stream.channels]
+        if len(set(names)) != len(names):
+            raise DataError(f"Recording '{self.id}' has a channel twice; give the second device a name (left_wrist@b).")
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """All channels, stream by stream."""
+        return tuple(channel for stream in self.streams for channel in stream.channels)
+
+    @property
+    def placements(self) -> list[str]:
+        """The places on the body where sensors sat."""
+        return list(dict.fromkeys(channel.placement for channel in self.channels))
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the recording's start to its last sample."""
+        return max((float(stream.time_s[-1]) for stream in self.streams if len(stream.time_s)), default=0.0)
+
+    @property
+    def group(self) -> str:
+        """Whom a split must not tear apart: the subject, or who performed (else which clip) if it was simulated."""
+        return group_of(self.origin, self.subject, self.performer, self.clip)
+
+    def gravity_verdicts(self) -> dict[str, GravityVerdict]:
+        """Hold every accelerometer against gravity in its still stretches, sensor by sensor."""
+        return {sensor: gravity_verdict(*blocks) for sensor, blocks in self.still_blocks().items()}
+
+    def still_blocks(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return for each accelerometer the mean norm of each half second, and whether it was still."""
+        from otolith.channels import triads
+
+        out = {}
+        for stream in self.streams:
+            for (sensor, quantity), columns in triads(stream.channels).items():
+                if quantity == "acc" and len(stream.time_s) > 2:
+                    out[sensor] = still_blocks(stream.values[:, list(columns)], stream.rate_hz)
+        return out
+
+
+def group_of(origin: str, subject: str, performer: str | None, clip: str | None) -> str:
+    """Return the unit of an honest split: simulated recordings group by performer, else by clip, measured by subject."""
+    if origin == "simulated":
+        return performer or clip or subject
+    return subject
+
+
+def refuse_wrong_unit(sensor: str, verdict: GravityVerdict, where: str) -> None:
+    """Raise UnitError where a still sensor does not read gravity."""
+    if not verdict.plausible:
+        raise UnitError(
+            f"{where}: the accelerometer '{sensor}' reads {verdict.median_norm:.3g} m/s² at rest "
+            f"({verdict.still_s:.0f} s of stillness); gravity is 9.81. {verdict.likely[0].upper()}{verdict.likely[1:]}."
+        )

@@ -1,0 +1,305 @@
+"""Recordings into Windows: resampled once into a memory-mapped store, then cut by one of four label rules."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from otolith.catalog import placement
+from otolith.channels import AXES, Channel, channel_names
+from otolith.errors import ConfigError, StudyError
+from otolith.files import atomic_folder, digest, read_json, write_json
+from otolith.recording import Recording, Segment, group_of
+from otolith.signals.resample import Stretch, join, to_grid
+from otolith.study import Evaluation, Study
+from otolith.windows import UNLABELLED, Store, Windows
+
+Missing = Literal["error", "mask", "drop"]
+STORE_FORMAT = 1
+BRIDGE_S = 0.1
+MOST_BRIDGED = 0.2
+"""A window with a larger share of interpolated samples says more of the interpolation than of the person."""
+
+
+def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Windows:
+    """Cut a study into windows.
+
+    `missing` says what to do with a recording that lacks a wanted channel: "error" names it, "mask" keeps it with the
+    channel marked absent, "drop" leaves it out and counts it. Raises StudyError where no window results, ConfigError
+    for lengths, rates or rules that cannot be.
+    """
+    length = round(evaluation.seconds * evaluation.rate_hz)
+    if length < 2 or not 0 <= evaluation.overlap < 1 or evaluation.rate_hz <= 0:
+        raise ConfigError(
+            f"Windows of {evaluation.seconds} s at {evaluation.rate_hz} Hz with overlap {evaluation.overlap} cannot be "
+            "cut: a window needs two samples or more, and an overlap of at least 0 and under 1."
+        )
+    if evaluation.label_rule not in ("inside", "majority", "centred", "unlabelled"):
+        raise ConfigError(f"label_rule is inside, majority, centred or unlabelled, not '{evaluation.label_rule}'.")
+    channels = wanted_channels(study, evaluation)
+    store, places = resampled_store(study, evaluation, channels, missing)
+    classes = _classes(study, evaluation)
+    dropped: dict[str, int] = {}
+    parts: list[_Cuts] = []
+    owner: list[int] = []
+    for index, place in enumerate(places):
+        segments = [s for s in study.segments.get(place.recording, ()) if s.label in classes]
+        found = _cut_stretch(place.start_s, place.rows, segments, evaluation, length, dropped)
+        if len(found.offset):
+            found = _drop_bridged(found, store, index, length, dropped)
+        parts.append(found)
+        owner += [index] * len(found.offset)
+    piece = np.array(owner, dtype=np.int64)
+    if not len(piece):
+        reasons = "; ".join(f"{n} × {reason}" for reason, n in dropped.items()) or "no stretch is long enough"
+        raise StudyError(
+            f"Study '{study.name}' gives no window of {evaluation.seconds:g} s ({reasons}). "
+            "Ask for shorter windows, or allow pad=True."
+        )
+    offset = np.concatenate([part.offset for part in parts])
+    entry = {e["id"]: e for e in study.entries}
+    groups = [
+        group_of(e["origin"], e["subject"], e["performer"], e["clip"]) for e in (entry[p.recording] for p in places)
+    ]
+    table = {name: i for i, name in enumerate(classes)}
+    return Windows(
+        store=store,
+        channels=channels,
+        rate_hz=evaluation.rate_hz,
+        length=length,
+        first_row=store.pieces[piece, 0] + offset,
+        piece=piece,
+        subject=np.array(groups, dtype=object)[piece],
+        recording=np.array([p.recording for p in places], dtype=object)[piece],
+        start_s=np.array([p.start_s for p in places])[piece] + offset / evaluation.rate_hz,
+        code=np.array([table.get(label, UNLABELLED) for part in parts for label in part.label], dtype=np.int64),
+        classes=classes,
+        study=study.name,
+        study_hash=study.hash,
+        gravity=_gravity(study),
+        origin="simulated" if study.simulated else "measured",
+        dropped=dropped,
+        recipe=evaluation.to_json() | {"missing": missing},
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    recording: str
+    start_s: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    offset: np.ndarray
+    label: list[str]
+
+
+def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]:
+    """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
+    found = {Channel.parse(n) for e in study.entries for stream in e["streams"] for n in stream["channels"]}
+    if evaluation.slot:
+        placement(evaluation.slot)
+        found = {Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) for c in found}
+    places = (evaluation.slot,) if evaluation.slot else (evaluation.placements or tuple(study.placements))
+    for name in places:
+        placement(name)
+    out = []
+    for place in places:
+        for device in sorted({c.device for c in found if c.placement == place}):
+            for quantity in evaluation.quantities:
+                out += [c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found]
+    if not out:
+        raise StudyError(
+            f"Study '{study.name}' has none of {', '.join(evaluation.quantities)} at {', '.join(places) or 'any place'}; "
+            f"it has {', '.join(sorted(channel_names(found)))}."
+        )
+    return tuple(out)
+
+
+def resampled_store(
+    study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+) -> tuple[Store, list[_Place]]:
+    """Return the study's stretches on one grid, from the cache where they were made before."""
+    key = digest(
+        [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
+    )
+    folder = cache_folder(study) / f"store-{key}"
+    if not (folder / "store.json").exists():
+        with atomic_folder(folder) as temporary:
+            _write_store(temporary, study, evaluation, channels, missing)
+    facts = read_json(folder / "store.json")
+    pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
+    places = [_Place(*place) for place in facts["places"]]
+    return Store.open(folder, facts["rows"], len(channels), pieces, key), places
+
+
+def cache_folder(study: Study) -> Path:
+    """Return where derived files go: `.cache` in the study, or the temporary folder where that cannot be written."""
+    folder = study.folder / ".cache"
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"otolith-cache-{study.hash}"
+
+
+def _write_store(
+    folder: Path, study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+) -> None:
+    pieces: list[list[int]] = []
+    places: list[list[Any]] = []
+    left_out: list[str] = []
+    rows = 0
+    with (folder / "values.f32").open("wb") as values, (folder / "received.u8").open("wb") as received:
+        for recording in study:
+            stretches = on_grid(recording, evaluation, channels, missing)
+            if stretches is None:
+                left_out.append(recording.id)
+                continue
+            for stretch in stretches:
+                np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
+                np.ascontiguousarray(stretch.received, dtype=np.bool_).tofile(received)
+                pieces.append([rows, rows + len(stretch.values)])
+                places.append([recording.id, stretch.start_s, len(stretch.values)])
+                rows += len(stretch.values)
+    write_json(folder / "store.json", {"rows": rows, "pieces": pieces, "places": places, "left_out": left_out})
+
+
+def on_grid(
+    recording: Recording, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+) -> list[Stretch] | None:
+    """Return a recording's gap-free stretches with the wanted channels in order, or None where it is to be dropped."""
+    sensors: list[list[Stretch]] = []
+    order: list[Channel] = []
+    for stream in recording.streams:
+        named = [
+            Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) if evaluation.slot else c
+            for c in stream.channels
+        ]
+        columns = [i for i, c in enumerate(named) if c in channels]
+        if not columns or stream.rows_kept < 2:
+            continue
+        sensors.append(to_grid(stream.time_s, stream.values[:, columns], evaluation.rate_hz, bridge_s=BRIDGE_S))
+        order += [named[i] for i in columns]
+    absent = [c for c in channels if c not in order]
+    if absent and missing == "error":
+        raise StudyError(
+            f"Recording '{recording.id}' has no {', '.join(channel_names(absent))}. Choose placements and quantities "
+            "that every recording has, or say missing='mask' (kept, marked absent) or missing='drop' (left out)."
+        )
+    if (absent and missing == "drop") or not order:
+        return None
+    if len(set(order)) != len(order):
+        raise StudyError(
+            f"Recording '{recording.id}' has two sensors for the slot '{evaluation.slot}'; a slot holds one."
+        )
+    joined = join(sensors, evaluation.rate_hz) if len(sensors) > 1 else sensors[0]
+    where = [order.index(c) if c in order else -1 for c in channels]
+    out = []
+    for stretch in joined:
+        values = stretch.values[:, where]
+        if absent:
+            values[:, [i for i, column in enumerate(where) if column < 0]] = np.nan
+        out.append(Stretch(stretch.start_s, values, stretch.received))
+    return out
+
+
+def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
+    if evaluation.label_rule == "unlabelled":
+        return ()
+    here = set(study.label_seconds)
+    absent = [label for label in evaluation.labels if label not in here]
+    if absent:
+        raise StudyError(
+            f"Study '{study.name}' has no label {', '.join(map(repr, absent))}; it has {', '.join(sorted(here)) or 'none'}."
+        )
+    return tuple(evaluation.labels) or tuple(sorted(here))
+
+
+def _gravity(study: Study) -> str:
+    kinds = {entry["gravity"] for entry in study.entries}
+    if len(kinds) > 1:
+        raise StudyError(
+            f"Study '{study.name}' mixes recordings with gravity included and removed; one model cannot learn from both. "
+            "Import them as two studies."
+        )
+    return str(kinds.pop())
+
+
+def _cut_stretch(
+    start_s: float,
+    rows: int,
+    segments: Iterable[Segment],
+    evaluation: Evaluation,
+    length: int,
+    dropped: dict[str, int],
+) -> _Cuts:
+    """Return where the windows of one stretch start, in samples from its start, and their labels."""
+    rate, hop = evaluation.rate_hz, max(1, round(length * (1 - evaluation.overlap)))
+    rule = evaluation.label_rule
+    if rule in ("unlabelled", "majority"):
+        offset = np.arange(0, rows - length + 1, hop)
+        if not len(offset):
+            _count(dropped, "stretch shorter than a window")
+        labels = [""] * len(offset) if rule == "unlabelled" else _majority(start_s, offset, length, rate, segments)
+        return _Cuts(offset, labels)
+    offsets: list[int] = []
+    names: list[str] = []
+    for segment in segments:
+        # A sample belongs to a segment if its time lies in [start, end); 1e-6 forgives decimal stamps.
+        first = int(np.ceil((segment.start_s - start_s) * rate - 1e-6))
+        last = int(np.ceil((segment.end_s - start_s) * rate - 1e-6))
+        if last <= 0 or first >= rows:
+            continue
+        first, last = max(first, 0), min(last, rows)
+        if rule == "inside" and last - first >= length:
+            chosen = list(range(first, last - length + 1, hop))
+        elif rule == "centred" or evaluation.centre_short:
+            centre = (first + last - length) // 2
+            fits = min(max(centre, 0), rows - length)
+            chosen = [centre] if evaluation.pad else [fits] if fits >= 0 else []
+        else:
+            chosen = []
+        if not chosen:
+            _count(dropped, f"segment shorter than a window ({segment.label})")
+        offsets += chosen
+        names += [segment.label] * len(chosen)
+    return _Cuts(np.array(offsets, dtype=np.int64), names)
+
+
+def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segments: Iterable[Segment]) -> list[str]:
+    """Label each window by what fills more than half of it; nothing does at many a transition."""
+    begin = start_s + offset / rate
+    end = begin + length / rate
+    share: dict[str, np.ndarray] = {}
+    for segment in segments:
+        inside = np.clip(np.minimum(end, segment.end_s) - np.maximum(begin, segment.start_s), 0, None)
+        share[segment.label] = share.get(segment.label, 0) + inside
+    names = [*share, ""]
+    best = np.stack([*share.values(), np.full(len(offset), length / rate / 2)]).argmax(axis=0)
+    return [names[i] for i in best]
+
+
+def _drop_bridged(found: _Cuts, store: Store, piece: int, length: int, dropped: dict[str, int]) -> _Cuts:
+    first, stop = store.pieces[piece]
+    received = np.asarray(store.received[first:stop])
+    if received.all():
+        return found
+    lost = np.concatenate(([0], np.cumsum(~received)))
+    start, end = np.clip(found.offset, 0, len(received)), np.clip(found.offset + length, 0, len(received))
+    keep = (lost[end] - lost[start]) <= MOST_BRIDGED * (end - start)
+    if not keep.all():
+        dropped["over 20 % bridged"] = dropped.get("over 20 % bridged", 0) + int((~keep).sum())
+    return _Cuts(found.offset[keep], [label for label, k in zip(found.label, keep, strict=True) if k])
+
+
+def _count(dropped: dict[str, int], reason: str) -> None:
+    dropped[reason] = dropped.get(reason, 0) + 1

@@ -1,0 +1,381 @@
+"""A study: a folder of recordings (Parquet and one study.json) that is read one recording at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from otolith.catalog import PLACEMENTS
+from otolith.channels import Channel, channel_names
+from otolith.errors import StudyError, nearest
+from otolith.files import atomic_path, file_digest, read_json, write_json
+from otolith.recording import Recording, RowReport, Segment, Stream, group_of, refuse_wrong_unit
+from otolith.units import GravityVerdict, gravity_verdict
+
+if TYPE_CHECKING:
+    from otolith.windows import Windows
+
+FORMAT = 1
+LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a study is cut and judged by default, so that figures can be compared."""
+
+    seconds: float = 5.0
+    """Length of a window."""
+    rate_hz: float = 50.0
+    """Rate that every stream is resampled to."""
+    overlap: float = 0.5
+    """Share of a window that the next one repeats."""
+    label_rule: LabelRule = "inside"
+    """`inside` one segment; `majority` of a regular grid; `centred` on each segment; `unlabelled`: a plain grid."""
+    labels: tuple[str, ...] = ()
+    """The classes that count; empty for all."""
+    quantities: tuple[str, ...] = ("acc", "gyro")
+    """Which quantities the model sees."""
+    placements: tuple[str, ...] = ()
+    """Which places on the body the model sees; empty for all."""
+    slot: str = ""
+    """If set, whatever single sensor a recording has is shown under this name, so that its place stays hidden."""
+    centre_short: bool = False
+    """With `inside`: a segment shorter than a window gets one window centred on it, instead of none."""
+    pad: bool = False
+    """A window that reaches past its recording is filled with the edge value, and the mask says so."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as what JSON writes."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
+        """Read it back; StudyError where a key is unknown."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        for key in content:
+            if key not in known:
+                raise StudyError(f"An evaluation has no '{key}'.{nearest(key, known)}")
+        settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+        return cls(**settings)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A folder of recordings, with who was recorded, under which terms, and how it is evaluated."""
+
+    folder: Path
+    name: str
+    entries: tuple[dict[str, Any], ...]
+    source: str = ""
+    terms: str = ""
+    citation: str = ""
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    gravity_checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Study:
+        """Open a study folder; nothing but its study.json is read yet.
+
+        Raises StudyError where the folder is no study or an import did not finish.
+        """
+        folder = Path(folder)
+        path = folder / "study.json"
+        if not path.exists():
+            if (folder / "recordings").is_dir():
+                raise StudyError(f"{folder} has recordings but no study.json: its import did not finish. Run it again.")
+            raise StudyError(
+                f"{folder} is no study: it has no study.json. Make one with: "
+                f"otolith import SOURCE --out {folder} (--dataset NAME | --mapping FILE.toml)"
+            )
+        content = read_json(path)
+        if not isinstance(content, dict) or content.get("otolith_study") != FORMAT:
+            raise StudyError(
+                f"{path} has format {content.get('otolith_study') if isinstance(content, dict) else '?'}, "
+                f"this version reads format {FORMAT}. Import the recordings again."
+            )
+        return cls(
+            folder,
+            content["name"],
+            tuple(content["recordings"]),
+            content.get("source", ""),
+            content.get("terms", ""),
+            content.get("citation", ""),
+            Evaluation.from_json(content.get("evaluation", {})),
+            content.get("gravity_checks", {}),
+        )
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Recording]:
+        """Read the recordings one after the other, in the order of study.json."""
+        return (self.recording(entry["id"]) for entry in self.entries)
+
+    def recording(self, id: str) -> Recording:
+        """Read one recording from its Parquet files.
+
+        Raises StudyError where there is no such recording, or one of its files is missing or damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        entry = self._by_id.get(id)
+        if entry is None:
+            raise StudyError(f"Study '{self.name}' has no recording '{id}'.{nearest(id, self._by_id)}")
+        streams = []
+        for facts in entry["streams"]:
+            path = self.folder / facts["file"]
+            try:
+                table = pq.read_table(path, columns=["time_s", *facts["channels"]])
+            except (FileNotFoundError, pa.ArrowException) as error:
+                raise StudyError(f"{path} is missing or damaged ({error}). Import the study again.") from error
+            if table.num_rows != facts["rows_kept"]:
+                raise StudyError(f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}.")
+            values = np.empty((table.num_rows, len(facts["channels"])), dtype=np.float32)
+            for column, name in enumerate(facts["channels"]):
+                values[:, column] = table[name].to_numpy()
+            streams.append(
+                Stream(
+                    facts["name"],
+                    tuple(Channel.parse(name) for name in facts["channels"]),
+                    table["time_s"].to_numpy(),
+                    values,
+                    facts["nominal_rate_hz"],
+                    facts["rows_read"],
+                    tuple(RowReport(**report) for report in facts["reports"]),
+                )
+            )
+        return Recording(
+            id=id,
+            streams=tuple(streams),
+            segments=tuple(self.segments.get(id, ())),
+            **{key: entry[key] for key in _ENTRY_KEYS},
+            facts=entry.get("facts", {}),
+        )
+
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Any]]:
+        return {entry["id"]: entry for entry in self.entries}
+
+    @cached_property
+    def segments(self) -> dict[str, list[Segment]]:
+        """Labelled stretches by recording."""
+        import pyarrow.parquet as pq
+
+        out: dict[str, list[Segment]] = {}
+        path = self.folder / "segments.parquet"
+        if path.exists():
+            for row in pq.read_table(path).to_pylist():
+                out.setdefault(row["recording"], []).append(
+                    Segment(row["start_s"], row["end_s"], row["label"], row["source"])
+                )
+        return out
+
+    @property
+    def subjects(self) -> list[str]:
+        """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted as people count."""
+        groups = {group_of(e["origin"], e["subject"], e["performer"], e["clip"]) for e in self.entries}
+        return sorted(groups, key=natural_key)
+
+    @property
+    def placements(self) -> list[str]:
+        """The places on the body where sensors sat, in the catalog's order."""
+        here = {placement for entry in self.entries for placement in entry["placements"]}
+        return [name for name in PLACEMENTS if name in here]
+
+    @property
+    def hours(self) -> float:
+        """Hours recorded."""
+        return float(sum(entry["duration_s"] for entry in self.entries)) / 3600
+
+    @property
+    def label_seconds(self) -> dict[str, float]:
+        """Seconds of each label."""
+        out: dict[str, float] = {}
+        for segments in self.segments.values():
+            for segment in segments:
+                out[segment.label] = out.get(segment.label, 0.0) + segment.end_s - segment.start_s
+        return dict(sorted(out.items()))
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows read, kept and reported over all streams: read = kept + reported."""
+        streams = [stream for entry in self.entries for stream in entry["streams"]]
+        return {
+            "read": sum(s["rows_read"] for s in streams),
+            "kept": sum(s["rows_kept"] for s in streams),
+            "reported": sum(report["rows"] for s in streams for report in s["reports"]),
+        }
+
+    @property
+    def simulated(self) -> bool:
+        """True where any recording was simulated."""
+        return any(entry["origin"] == "simulated" for entry in self.entries)
+
+    @cached_property
+    def hash(self) -> str:
+        """A content hash over study.json and the segments, whose files may be edited by hand."""
+        total = hashlib.sha256((self.folder / "study.json").read_bytes())
+        segments = self.folder / "segments.parquet"
+        if segments.exists():
+            total.update(segments.read_bytes())
+        return total.hexdigest()[:16]
+
+    def info(self) -> dict[str, Any]:
+        """Return what `otolith info --json` prints."""
+        return {
+            "name": self.name,
+            "subjects": self.subjects,
+            "recordings": len(self),
+            "hours": self.hours,
+            "placements": self.placements,
+            "labels": self.label_seconds,
+            "rows": self.rows,
+            "origin": "simulated" if self.simulated else "measured",
+            "gravity": self.gravity_checks,
+            "evaluation": self.evaluation.to_json(),
+            "source": self.source,
+            "terms": self.terms,
+            "citation": self.citation,
+            "hash": self.hash,
+        }
+
+    def windows(self, seconds: float | None = None, rate_hz: float | None = None, **choices: Any) -> Windows:
+        """Cut the recordings into equal windows that still know subject, recording, start and label.
+
+        What is not given comes from the study's own evaluation (see `Evaluation` for every choice). `missing` says
+        what to do where a recording lacks a channel: "error" (default), "mask" or "drop".
+        """
+        from otolith.signals.segment import cut  # a verb further down the house, bound here for its users
+
+        missing = choices.pop("missing", "error")
+        given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
+        evaluation = self.evaluation.to_json() | {key: value for key, value in given.items() if value is not None}
+        return cut(self, Evaluation.from_json(evaluation), missing=missing)
+
+
+_ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")
+
+
+def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key under which 2 comes before 10 in names that hold numbers."""
+    import re
+
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", text) if part)
+
+
+def write_study(
+    folder: str | Path,
+    recordings: Iterable[Recording],
+    *,
+    name: str,
+    source: str = "",
+    terms: str = "",
+    citation: str = "",
+    evaluation: Evaluation | None = None,
+    progress: Callable[[Recording], None] | None = None,
+) -> Study:
+    """Write recordings into a study folder, one at a time, and return it opened.
+
+    study.json comes last, so that a folder whose writing was cut short is not taken for a study. Every
+    accelerometer of the study is held against gravity on the way; UnitError names the likely unit where one fails.
+    Raises StudyError for a repeated id or where there is nothing to write.
+    """
+    folder = Path(folder)
+    (folder / "study.json").unlink(missing_ok=True)
+    entries: list[dict[str, Any]] = []
+    segments: list[dict[str, Any]] = []
+    blocks: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
+    seen: set[str] = set()
+    for recording in recordings:
+        if recording.id in seen:
+            raise StudyError(f"Two recordings are called '{recording.id}'; each needs an id of its own.")
+        seen.add(recording.id)
+        for sensor, found in recording.still_blocks().items():
+            blocks.setdefault((sensor, recording.gravity), []).append(found)
+        entries.append(_write_recording(folder, recording))
+        segments += [{"recording": recording.id, **dataclasses.asdict(segment)} for segment in recording.segments]
+        if progress:
+            progress(recording)
+    if not entries:
+        raise StudyError(f"There is nothing to write into {folder}: no recording was read.")
+    checks: dict[str, dict[str, Any]] = {}
+    for (sensor, gravity), found_blocks in blocks.items():
+        verdict = gravity_verdict(*(np.concatenate(part) for part in zip(*found_blocks, strict=True)))
+        if gravity == "included":
+            refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
+        checks[sensor] = _verdict_json(verdict, gravity)
+    _write_segments(folder / "segments.parquet", segments)
+    write_json(
+        folder / "study.json",
+        {
+            "otolith_study": FORMAT,
+            "name": name,
+            "source": source,
+            "terms": terms,
+            "citation": citation,
+            "evaluation": (evaluation or Evaluation()).to_json(),
+            "gravity_checks": checks,
+            "recordings": entries,
+        },
+    )
+    return Study.load(folder)
+
+
+def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
+    norm = round(verdict.median_norm, 3) if verdict.checked else None
+    sentence = verdict.sentence() if gravity == "included" else "not checked (gravity was removed)"
+    return {"checked": verdict.checked and gravity == "included", "median_norm": norm, "sentence": sentence}
+
+
+def _write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    streams = []
+    for stream in recording.streams:
+        file = f"recordings/{recording.id}.{stream.name}.parquet"
+        names = channel_names(stream.channels)
+        columns = {"time_s": pa.array(stream.time_s)}
+        columns |= {name: pa.array(stream.values[:, i]) for i, name in enumerate(names)}
+        with atomic_path(folder / file) as temporary:
+            pq.write_table(pa.table(columns), temporary, compression="zstd")
+            sha256 = file_digest(temporary)
+        streams.append(
+            {
+                "name": stream.name,
+                "file": file,
+                "rate_hz": round(stream.rate_hz, 4) if stream.rows_kept > 1 else None,
+                "nominal_rate_hz": stream.nominal_rate_hz,
+                "channels": names,
+                "rows_read": stream.rows_read,
+                "rows_kept": stream.rows_kept,
+                "reports": [dataclasses.asdict(report) for report in stream.reports],
+                "sha256": sha256,
+            }
+        )
+    return {
+        "id": recording.id,
+        **{key: getattr(recording, key) for key in _ENTRY_KEYS},
+        "placements": recording.placements,
+        "duration_s": round(recording.duration_s, 4),
+        "facts": recording.facts,
+        "streams": streams,
+    }
+
+
+def _write_segments(path: Path, segments: Sequence[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, number = pa.string(), pa.float64()
+    schema = pa.schema([("recording", text), ("start_s", number), ("end_s", number), ("label", text), ("source", text)])
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(segments), schema=schema), temporary)
