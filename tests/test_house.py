@@ -27,7 +27,7 @@ SOURCE = ROOT / "src" / "otolith"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors files units channels rotations catalog",
+        "errors files settings units channels rotations catalog",
         "recording study motion windows batch embeddings report",
         "signals physics augmentations metrics",
         "readers datasets motions simulation encoders partners",
