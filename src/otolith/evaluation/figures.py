@@ -1,0 +1,292 @@
+"""The figures of a report, and the two that stand on their own: a recognised timeline and the losses of a training.
+
+Each function draws one figure in the colours of `drawing`; nothing here decides what is shown beside what.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.errors import ConfigError
+from otolith.evaluation.drawing import LIGHT, WIDTH, colour_of, inked, panel, save_figure
+from otolith.report import Row, Shots, shots_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Style = Mapping[str, tuple[str, str]]
+"""Colour and marker of each method."""
+
+COUNTED_CLASSES = 12
+"""Up to so many classes the cells of a confusion matrix have room for their counts."""
+DRAWN_WINDOWS = 1500
+"""Columns of a timeline."""
+DRAWN_POINTS = 1500
+"""Points of an embedding that are drawn; more would only hide one another."""
+
+
+@inked()
+def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
+    """Draw macro-F1 over labelled windows per class, with a band of one standard error over people.
+
+    `lines` are those of one study in a report's summary. The steps are powers of two; "all" stands apart at the end.
+    """
+    figure, axes = panel(300)
+    shots = sorted({line["shots"] for line in lines}, key=shots_order)
+    counts = [float(k) for k in shots if k != "all"]
+    place: dict[Shots, float] = {k: math.log2(float(k)) for k in shots if k != "all"}
+    place["all"] = math.log2(max(counts, default=1)) + 1.5
+    ends = []
+    for method, (colour, marker) in style.items():
+        own = sorted((x for x in lines if x["method"] == method), key=lambda x: shots_order(x["shots"]))
+        own = [line for line in own if line["macro_f1_mean"] is not None]
+        if not own:
+            continue
+        x = np.array([place[line["shots"]] for line in own])
+        y = 100 * np.array([line["macro_f1_mean"] for line in own])
+        se = 100 * np.array([line["macro_f1_se"] or 0.0 for line in own])
+        told = slice(None, -1 if own[-1]["shots"] == "all" else None)
+        axes.fill_between(x[told], (y - se)[told], (y + se)[told], color=colour, alpha=0.14, linewidth=0)
+        axes.plot(x[told], y[told], color=colour, marker=marker)
+        # "All" is no power of two: a dotted line leads to it, and its error is a bar.
+        axes.plot(x[-2:], y[-2:], color=colour, linestyle=":", linewidth=1.4)
+        axes.errorbar(x[-1:], y[-1:], se[-1:], color=colour, marker=marker, elinewidth=1.4)
+        ends.append((float(y[-1]), method, colour, float(x[-1])))
+    axes.set_xticks([place[k] for k in shots], [str(k) for k in shots])
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("labelled windows per class")
+    axes.set_ylabel("macro-F1 per person, %")
+    _end_labels(axes, ends)
+    return figure
+
+
+@inked()
+def people_figure(scores: Mapping[str, Mapping[str, float]], people: Sequence[str], style: Style) -> Figure:
+    """Draw one line per person with a mark for each method's macro-F1; `people` says the order, from the top."""
+    rows = len(people)
+    step = 17.0 if rows <= 40 else 13.0
+    figure, axes = panel(80 + step * rows)
+    for y, person in enumerate(people):
+        values = [100 * own[person] for own in scores.values() if person in own]
+        axes.plot([min(values), max(values)], [y, y], color=LIGHT["rule"], linewidth=1.6, zorder=1)
+    for method, (colour, marker) in style.items():
+        own = scores.get(method, {})
+        held = [(100 * own[person], y) for y, person in enumerate(people) if person in own]
+        if held:
+            x, ys = zip(*held, strict=True)
+            axes.scatter(x, ys, color=colour, marker=marker, s=34, label=short(method), zorder=2)
+    axes.set_yticks(range(rows), [short(person) for person in people])
+    axes.set_ylim(rows - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("macro-F1, %")
+    figure.legend(loc="outside upper left", ncols=4, handletextpad=0.1, columnspacing=1.2)
+    return figure
+
+
+@inked()
+def confusion_figure(counts: Float[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
+    """Draw which class (row) was taken for which (column): the darker, the larger the share of its row."""
+    from matplotlib.patches import Rectangle
+
+    size = len(classes)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
+    figure, axes = panel(WIDTH * 0.95)
+    for row, column in np.argwhere(share > 0.004):
+        value = float(share[row, column])
+        # A little light for few windows, so that a single mistake can still be seen.
+        cell = Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, color=LIGHT["accent"], alpha=0.06 + 0.94 * value)
+        cell.set_linewidth(0)
+        axes.add_patch(cell)
+        if size <= COUNTED_CLASSES:
+            ink = LIGHT["on-accent"] if value > 0.5 else LIGHT["ink"]
+            text = f"{counts[row, column]:.0f}"
+            axes.text(column + 0.5, row + 0.5, text, color=ink, ha="center", va="center", fontsize=9.5)
+    small = 10.5 if size <= COUNTED_CLASSES else 8.0
+    names = [short(name) for name in classes]
+    ticks = [index + 0.5 for index in range(size)]
+    axes.set_yticks(ticks, names, fontsize=small)
+    turned = max(map(len, names), default=0) * size > 40
+    axes.set_xticks(
+        ticks, names, fontsize=small, rotation=45 if turned else 0, ha="right" if turned else "center",
+        rotation_mode="anchor" if turned else "default",
+    )  # fmt: skip
+    axes.set(xlim=(0, size), ylim=(size, 0), aspect="equal", xlabel="recognised as", ylabel="truly")
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+    return figure
+
+
+@inked()
+def embedding_figure(entry: Mapping[str, Any], classes: Sequence[str]) -> Figure:
+    """Draw a plane picture of an encoder's embeddings, one point per window, one colour and mark per class."""
+    x, y = np.asarray(entry["x"], dtype=float), np.asarray(entry["y"], dtype=float)
+    labels = np.array([str(label) for label in entry["label"]])
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), DRAWN_POINTS)).astype(int))
+    named = [name for name in [*classes, *sorted(set(labels) - set(classes))] if name in set(labels)]
+    figure, axes = panel(WIDTH * 0.8 + 15 * math.ceil(len(named) / 3))
+    for index, name in enumerate(named):
+        colour, marker = colour_of(index)
+        own = kept[labels[kept] == name]
+        axes.scatter(x[own], y[own], color=colour, marker=marker, s=13, alpha=0.75, linewidth=0, label=short(name))
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    axes.spines["bottom"].set_visible(False)
+    figure.legend(loc="outside lower left", ncols=3, handletextpad=0.1, columnspacing=1.0, markerscale=1.6)
+    return figure
+
+
+@inked()
+def losses_figure(curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> Figure:
+    """Draw training and validation loss over epochs; each named curve is a list of (epoch, train, validation).
+
+    Several curves (folds, or terms of a loss) get a small panel each, on one scale of epochs.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(3, max(1, len(curves)))
+    rows = max(1, math.ceil(len(curves) / columns))
+    figure = Figure(
+        figsize=((WIDTH if columns == 1 else 230 * columns) / 72, (60 + 150 * rows) / 72), layout="constrained"
+    )
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+    for axes, (name, points) in zip(grid.flat, curves.items(), strict=False):
+        epoch, train, validation = np.array(points, dtype=float).T
+        for values, key, dashes, label in (
+            (train, "control", "--", "training"),
+            (validation, "accent", "-", "validation"),
+        ):
+            if np.isfinite(values).any():
+                dot = "o" if len(epoch) == 1 else ""
+                axes.plot(epoch, values, color=LIGHT[key], linestyle=dashes, linewidth=1.8, marker=dot, label=label)
+        axes.set_title(short(name), loc="left", fontsize=10.5, color=LIGHT["ink"])
+    for axes in grid.flat[len(curves) :]:
+        axes.set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("loss")
+    handles = {
+        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=2)
+    return figure
+
+
+def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path:
+    """Write the loss curves of a training to an .svg or .png file, a panel for each term.
+
+    Each row has `epoch`; `train` and `validation` with an optional `term`, or columns such as `train_speed` and
+    `validation_total`. Empty cells are gaps. Raises ConfigError where no row has a loss.
+    """
+    curves: dict[str, dict[float, dict[str, float]]] = {}
+    for row in csv_rows:
+        for name, value in row.items():
+            side = next((side for side in ("train", "validation") if name.startswith(side)), None)
+            if side is not None and value not in (None, ""):
+                term = name.removeprefix(side).strip("_./: ") or str(row.get("term") or "total")
+                curves.setdefault(term, {}).setdefault(float(row["epoch"]), {})[side] = float(value)
+    if not curves:
+        raise ConfigError(
+            "No losses to draw: rows need 'epoch' and 'train' or 'validation'. Train for one epoch first."
+        )
+    points = {
+        term: [(epoch, at.get("train", math.nan), at.get("validation", math.nan)) for epoch, at in sorted(own.items())]
+        for term, own in curves.items()
+    }
+    return save_figure(losses_figure(points), Path(path), "Loss curves", "Training and validation loss per epoch.")
+
+
+@inked()
+def timeline_figure(
+    start_s: Float[np.ndarray, "N"],
+    end_s: Float[np.ndarray, "N"],
+    probability: Float[np.ndarray, "N K"],
+    classes: Sequence[str],
+    path: str | Path,
+) -> Path:
+    """Write the picture of one recognised recording: a band of labels, and below it the classes' probabilities.
+
+    Each window is drawn until the next one starts; where none was recognised the picture stays empty. Beyond eight
+    classes the eight most probable have a colour and the rest are drawn as one. Raises ConfigError for odd shapes.
+    """
+    start_s, end_s, probability = (np.asarray(a, dtype=np.float64) for a in (start_s, end_s, probability))
+    if probability.shape != (len(start_s), len(classes)) or start_s.shape != end_s.shape or not len(start_s):
+        raise ConfigError(
+            f"A timeline needs a start, an end and {len(classes)} probabilities for each of one or more windows; found "
+            f" {len(start_s)} starts, {len(end_s)} ends and probabilities of shape {probability.shape}."
+        )
+    from matplotlib.figure import Figure
+
+    order = np.argsort(start_s, kind="stable")
+    start_s, end_s, probability = start_s[order], end_s[order], probability[order]
+    until = np.minimum(end_s, np.append(start_s[1:], np.inf))
+    # A day has more windows than a picture has columns: neighbours are averaged, a stretch without windows stays empty.
+    if len(start_s) > DRAWN_WINDOWS:
+        width = (end_s.max() - start_s[0]) / DRAWN_WINDOWS
+        _, first, count = np.unique(((start_s - start_s[0]) / width).astype(int), return_index=True, return_counts=True)
+        probability = np.add.reduceat(probability, first) / count[:, None]
+        start_s, until = start_s[first], until[first + count - 1]
+    shown = list(np.argsort(-probability.mean(axis=0), kind="stable")[:8])
+    rest = [index for index in range(len(classes)) if index not in shown]
+    layers = [(short(classes[index]), probability[:, index], LIGHT[f"c{n}"]) for n, index in enumerate(shown)]
+    if rest:
+        layers.append((f"{len(rest)} other classes", probability[:, rest].sum(axis=1), LIGHT["control"]))
+    winner = np.array([shown.index(k) if k in shown else len(shown) for k in probability.argmax(axis=1)])
+
+    figure = Figure(figsize=(760 / 72, 300 / 72), layout="constrained")
+    band, stack = figure.subplots(2, 1, sharex=True, height_ratios=[1, 5])
+    edges = np.repeat(np.stack([start_s, until], 1), 2)
+    bottom = np.zeros(len(start_s))
+    for index, (name, values, colour) in enumerate(layers):
+        low, high = (_pulses(height) for height in (bottom, bottom + values))
+        stack.fill_between(edges, low, high, color=colour, alpha=0.85, linewidth=0, label=name)
+        bottom = bottom + values
+        own = winner == index
+        spans = list(zip(start_s[own], (until - start_s)[own], strict=True))
+        band.broken_barh(spans, (0, 1), color=colour, linewidth=0)
+    band.set(yticks=[], ylim=(0, 1), title="")
+    band.set_ylabel("label", rotation=0, ha="right", va="center")
+    band.tick_params(bottom=False)
+    stack.set(ylim=(0, 1), xlim=(start_s[0], end_s.max()), xlabel="seconds", ylabel="probability")
+    for axes in (band, stack):
+        axes.grid(visible=False)
+    figure.legend(*stack.get_legend_handles_labels(), loc="outside upper left", ncols=5, handlelength=1.0)
+    words = f"{len(order)} windows from {start_s[0]:.1f} to {end_s.max():.1f} seconds."
+    return save_figure(figure, Path(path), "What was recognised, over time", words)
+
+
+def short(name: Any, most: int = 22) -> str:
+    """Write a name with spaces for underscores, cut where it would push the drawing aside."""
+    text = str(name).replace("_", " ")
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _pulses(values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "M"]:
+    """Four heights per window, back to zero at either edge, so that nothing is filled where there is no window."""
+    zero = np.zeros_like(values)
+    return np.stack([zero, values, values, zero], 1).ravel()
+
+
+def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
+    """Name each curve at its right end, moved apart just as far as the words need."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.058
+    heights: list[float] = []
+    ordered = sorted(ends)
+    for y, *_ in ordered:
+        heights.append(max(y, heights[-1] + gap) if heights else y)
+    # Pushed upwards only, a crowd would drift: bring its middle back to where the curves end.
+    drift = float(np.mean(heights) - np.mean([y for y, *_ in ordered])) if ordered else 0.0
+    right = max((x for *_, x in ordered), default=0.0)
+    for height, (_, method, colour, _) in zip(heights, ordered, strict=True):
+        axes.annotate(
+            short(method, 18), (right, height - drift), (9, 0), textcoords="offset points", color=colour, va="center",
+            fontsize=10.5, annotation_clip=False,
+        )  # fmt: skip

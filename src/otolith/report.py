@@ -1,0 +1,389 @@
+"""Report: what a benchmark found, how it was made, and the only statistics that this toolkit draws from it.
+
+People are the unit. A person's scores over several draws of labels are averaged first; means, standard errors and
+paired intervals are then taken over people, because draws and folds of the same people are not independent evidence.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from otolith.errors import DataError, ReadError, SplitError
+from otolith.files import read_json, write_json, write_text
+
+FORMAT = 1
+FEW_PEOPLE = 6
+SCORES = ("macro_f1", "accuracy", "balanced_accuracy")
+
+Row = dict[str, Any]
+Shots = int | str
+Key = tuple[str, str, Shots]
+"""(study, method, shots): what one line of the summary speaks about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Scores per person, fold, draw and class of the methods that were compared, and how to repeat them."""
+
+    command: str = ""
+    """What was typed."""
+    created: str = ""
+    """When, in ISO form."""
+    seed: int = 0
+    version: str = ""
+    commit: str | None = None
+    machine: dict[str, Any] = field(default_factory=dict)
+    """platform, processor, cores, threads, device, precision."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions of Python and of the libraries that decide the numbers."""
+    studies: list[dict[str, Any]] = field(default_factory=list)
+    """What was measured or simulated: people, classes, windows kept and dropped."""
+    folds: dict[str, list[list[str]]] = field(default_factory=dict)
+    """Per study, the people who were tested in each fold."""
+    planned: dict[str, list[Any]] = field(default_factory=dict)
+    """What was asked for (methods, shots), so that an unfinished report can name what it lacks."""
+    rows: list[Row] = field(default_factory=list)
+    """One entry per study, method, shots, fold and draw; scores from 0 to 1."""
+    losses: list[Row] = field(default_factory=list)
+    embedding: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> list[Row]:
+        """Means, standard errors and paired differences over people, worked out from `rows` each time."""
+        return summarise(self.rows)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any study in it was simulated and not measured."""
+        return any(study.get("origin") == "simulated" for study in self.studies)
+
+    def study_names(self) -> list[str]:
+        """Name the studies, in the order in which they were given."""
+        return list(dict.fromkeys([*(str(s.get("name", "")) for s in self.studies), *(r["study"] for r in self.rows)]))
+
+    def table(self) -> str:
+        """Write the few-shot table as plain text: method by shots, mean ± standard error, in percent."""
+        return "\n".join(line for study in self.study_names() for line in _table_of(self, study))
+
+    def missing(self) -> list[str]:
+        """Say in words which cells were planned and are not there, for a run that was stopped half way."""
+        return missing(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the content of results.json."""
+        content: dict[str, Any] = {"otolith_results": FORMAT}
+        content |= {f.name: getattr(self, f.name) for f in fields(self)}
+        content["summary"] = self.summary
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Report:
+        """Take the content of results.json; its summary is worked out again from the rows.
+
+        Raises ReadError when this is not a report, or one of a newer form.
+        """
+        if content.get("otolith_results") != FORMAT:
+            raise ReadError(
+                f"These are not benchmark results of form {FORMAT}: 'otolith_results' is "
+                f"{content.get('otolith_results')!r}. Pass the folder that `otolith benchmark --out` wrote, "
+                "or run the benchmark again with this version."
+            )
+        for row in content.get("rows") or ():
+            if not isinstance(row, dict) or not {"study", "method", "shots", "fold", "draw"} <= row.keys():
+                raise ReadError(f"A row of these results names no study, method, shots, fold and draw: {row!r:.200}")
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in content.items() if key in known and value is not None})
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Report:
+        """Read a report from the folder (or the results.json) that a benchmark wrote.
+
+        Raises ReadError when the file is absent, truncated, or not a report.
+        """
+        path = Path(folder)
+        path = path / "results.json" if path.is_dir() else path
+        if not path.exists():
+            raise ReadError(
+                f"No results at {path}. Pass the folder given to `otolith benchmark --out`, or run it first."
+            )
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise ReadError(
+                f"{path} holds a {type(content).__name__}, not benchmark results. Pass a benchmark's folder."
+            )
+        return cls.from_dict(content)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write results.json, results.csv (one line per cell) and people.csv (one line per person); return the folder.
+
+        Each file appears under its name only when it is whole.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        write_json(target / "results.json", _plain(self.to_dict()))
+        write_text(target / "results.csv", _csv(map(_flat, self.rows)))
+        write_text(target / "people.csv", _csv(_people(self.rows)))
+        return target
+
+
+def shots_order(shots: Shots) -> float:
+    """Sort key that puts "all" behind every number of labelled windows."""
+    return math.inf if shots == "all" else float(shots)
+
+
+def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
+    """Give one score per person (0 to 1) for each study, method and shots: the average over that person's draws.
+
+    A person's macro-F1 counts the classes that occur in that person's windows or in what was predicted for them.
+    Cells without a finite score are left out.
+    """
+    return {
+        key: {person: _mean(cells.values()) for person, cells in people.items()}
+        for key, people in _cells_of_people(rows, score).items()
+    }
+
+
+def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
+    """Turn the scores of all cells into means with standard errors over people, and differences paired by person.
+
+    `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people), ddof 1).
+    `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows pooled, as published tables
+    often do. `versus` is the mean over people of method minus control, with a 95 % interval by Student's t; the control
+    is `control` where it was run and the first method otherwise. Raises SplitError when a person stands on both sides.
+
+    The interval regards people as independent. Those of one fold share a trained model, which it does not know about.
+    """
+    _check_people(rows)
+    cells = _cells_of_people(rows, "macro_f1")
+    people = {score: person_scores(rows, score) for score in SCORES}
+    methods: dict[str, list[str]] = defaultdict(list)
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[_key(row)].append(row)
+        if row["method"] not in methods[row["study"]]:
+            methods[row["study"]].append(row["method"])
+    studies = list(methods)
+    summary = []
+    for key in sorted(groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))):
+        study, method, shots = key
+        line: Row = {"method": method, "study": study, "shots": shots}
+        for score in SCORES:
+            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(list(people[score].get(key, {}).values()))
+        by_fold: dict[Any, list[float]] = defaultdict(list)
+        for row in groups[key]:
+            if _finite(row.get("macro_f1")):
+                by_fold[row.get("fold")].append(float(row["macro_f1"]))
+        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se([_mean(v) for v in by_fold.values()])
+        line["people"] = len(cells.get(key, {}))
+        line["folds"] = len({row.get("fold") for row in groups[key]})
+        line["draws"] = len({row.get("draw") for row in groups[key]})
+        against = control if control in methods[study] else methods[study][0]
+        other = cells.get((study, against, shots), {})
+        line["versus"] = None if method == against else _paired(against, cells.get(key, {}), other)
+        line["notes"] = ["few people"] if line["people"] < FEW_PEOPLE else []
+        summary.append(line)
+    return summary
+
+
+def missing(report: Report) -> list[str]:
+    """Say in words which cells of a report are not there; an empty list means that it is complete."""
+    sentences = []
+    for study in report.study_names():
+        rows = [row for row in report.rows if row["study"] == study]
+        methods = list(dict.fromkeys([*report.planned.get("methods", []), *(row["method"] for row in rows)]))
+        every_shots = {*report.planned.get("shots", []), *(row["shots"] for row in rows)}
+        folds = range(len(report.folds[study])) if report.folds.get(study) else sorted({row["fold"] for row in rows})
+        draws = {shots: {row["draw"] for row in rows if row["shots"] == shots} for shots in every_shots}
+        done = {(row["method"], row["shots"], row["fold"], row["draw"]) for row in rows}
+        for method in methods:
+            for shots in sorted(every_shots, key=shots_order):
+                # Draws beyond the first are known only from a method that has them; an unseen cell counts as one.
+                wanted = [(fold, draw) for fold in folds for draw in draws[shots] or {0}]
+                absent = sum((method, shots, fold, draw) not in done for fold, draw in wanted)
+                if absent:
+                    what = "all labels" if shots == "all" else f"{shots} per class"
+                    sentences.append(
+                        f"{study}: {method} at {what} lacks {absent} of {len(wanted)} cells (fold × draw)."
+                    )
+    return sentences
+
+
+def percent(mean: float | None, se: float | None) -> str:
+    """Write a score as percent with its standard error: "82.1 ± 1.3"; "–" where there is none."""
+    if mean is None:
+        return "–"
+    return f"{100 * mean:.1f} ± " + ("–" if se is None else f"{100 * se:.1f}")
+
+
+def interval(versus: Mapping[str, Any] | None) -> str:
+    """Write a paired difference in points with its 95 % interval: "+4.2 [1.0, 7.4]"."""
+    if versus is None:
+        return "–"
+    low, high = versus.get("low"), versus.get("high")
+    span = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * versus['difference']:+.1f}{span}"
+
+
+def _table_of(report: Report, study: str) -> Iterable[str]:
+    lines = [line for line in report.summary if line["study"] == study]
+    facts: Row = next((s for s in report.studies if s.get("name") == study), {})
+    yield f"{study}{' (simulated data)' if facts.get('origin') == 'simulated' else ''}"
+    if not lines:
+        yield from ("  nothing finished yet", "")
+        return
+    people, folds = max(line["people"] for line in lines), max(line["folds"] for line in lines)
+    against = next((line["versus"]["method"] for line in lines if line["versus"]), None)
+
+    def own(line: Row) -> str:
+        few = f" ({line['people']})" if line["people"] < people else ""
+        return percent(line["macro_f1_mean"], line["macro_f1_se"]) + few
+
+    def pooled(line: Row) -> str:
+        return percent(line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"])
+
+    def above(line: Row) -> str:
+        return interval(line["versus"])
+
+    blocks: list[tuple[str, Callable[[Row], str]]] = [
+        (f"macro-F1 in %, per person: mean ± standard error over {people} people", own),
+        (f"macro-F1 in %, people of a fold pooled: mean ± standard error over {folds} folds", pooled),
+    ]
+    if against is not None:
+        blocks.append((f"points above {against}, paired by person [95 % interval]", above))
+    methods = list(dict.fromkeys(line["method"] for line in lines))
+    shots = sorted({line["shots"] for line in lines}, key=shots_order)
+    for title, write in blocks:
+        cells = {(line["method"], line["shots"]): write(line) for line in lines}
+        grid = [["labels per class", *map(str, shots)]]
+        grid += [[m, *(cells.get((m, k), "–") for k in shots)] for m in methods if write is not above or m != against]
+        widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
+        yield f"  {title}"
+        for row in grid:
+            columns = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+            yield "    " + "  ".join(columns)
+    if any(line["people"] < people for line in lines):
+        yield f"  (n): only n of the {people} people so far; not to be compared with the rest"
+    if people < FEW_PEOPLE:
+        yield f"  few people ({people}): a standard error over so few says little"
+    yield ""
+
+
+def _key(row: Row) -> Key:
+    return (row["study"], row["method"], row["shots"])
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _mean(values: Iterable[float]) -> float:
+    held = list(values)
+    return math.fsum(held) / len(held)
+
+
+def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and sd / sqrt(n); None stands for what so few values cannot say."""
+    if not values:
+        return None, None
+    mean = _mean(values)
+    if len(values) < 2:
+        return mean, None
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def _cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[tuple[Any, Any], float]]]:
+    """Score of each person in each (fold, draw); a cell that stands there twice keeps the later one."""
+    cells: dict[Key, dict[str, dict[tuple[Any, Any], float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        for person, scores in (row.get("per_subject") or {}).items():
+            if _finite(scores.get(score)):
+                cells[_key(row)][str(person)][(row.get("fold"), row.get("draw"))] = float(scores[score])
+    return cells
+
+
+def _paired(
+    against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
+) -> Row | None:
+    """Mean difference over people with its 95 % interval; only cells that both methods have are compared."""
+    differences = []
+    for person in sorted(ours.keys() & theirs.keys()):
+        both = ours[person].keys() & theirs[person].keys()
+        if both:
+            differences.append(_mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str)))
+    mean, se = _mean_se(differences)
+    if mean is None:
+        return None
+    low = high = None
+    if se is not None:
+        from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
+
+        half = float(stdtrit(len(differences) - 1, 0.975)) * se
+        low, high = mean - half, mean + half
+    return {"method": against, "difference": mean, "low": low, "high": high, "people": len(differences)}
+
+
+def _check_people(rows: Iterable[Row]) -> None:
+    for row in rows:
+        both = set(row.get("train_subjects") or ()) & set(row.get("test_subjects") or ())
+        if both:
+            raise SplitError(
+                f"{row['study']}, {row['method']}, fold {row.get('fold')}: {', '.join(sorted(both))} stood on both "
+                "sides, so this score says nothing about people never seen. Remove that cell and run it again."
+            )
+
+
+def _flat(row: Row) -> Row:
+    flat = {key: value for key, value in row.items() if key not in ("per_subject", "confusion")}
+    for key in ("train_subjects", "test_subjects", "notes"):
+        if key in flat:
+            flat[key] = ";".join(map(str, flat[key] or ()))
+    return flat
+
+
+def _people(rows: Sequence[Row]) -> Iterable[Row]:
+    """The table under every mean: a spreadsheet's AVERAGE and STDEV / SQRT(n) over it give the published figures."""
+    scores = {score: person_scores(rows, score) for score in SCORES}
+    cells = _cells_of_people(rows, "macro_f1")
+    for key, people in cells.items():
+        for person, draws in people.items():
+            line: Row = {"study": key[0], "method": key[1], "shots": key[2], "subject": person, "draws": len(draws)}
+            yield line | {score: scores[score].get(key, {}).get(person) for score in SCORES}
+
+
+def _csv(rows: Iterable[Row]) -> str:
+    held = list(rows)
+    names = list(dict.fromkeys(name for row in held for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(held)
+    return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows neither NaN nor numpy: NaN becomes null, arrays become lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise DataError(
+        f"results.json cannot hold a {type(value).__name__} ({value!r}). Pass numbers, text, lists or dicts."
+    )
