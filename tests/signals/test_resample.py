@@ -1,5 +1,7 @@
 """Clocks that drift, jitter, lose samples and stop: what a grid must do with each."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -216,3 +218,21 @@ def test__join__off_the_grid__says_what_to_type() -> None:
     stretch = Stretch(0.01, np.zeros((5, 1), dtype=np.float32), np.ones(5, dtype=bool))
     with pytest.raises(DataError, match="to_grid"):
         join([[stretch]], 50.0)
+
+
+def test__to_grid__real_recording_with_wandering_clock__is_103_hz_and_one_stretch(real_data: Path) -> None:
+    file = real_data / "mex" / "act" / "01" / "01_act_1.csv"
+    rows = [line.split(",") for line in file.read_text(encoding="utf-8").splitlines()]
+    stamps = np.array([row[0] for row in rows], dtype="datetime64[us]")
+    time = (stamps - stamps[0]) / np.timedelta64(1, "s")
+    values = np.array([row[1:4] for row in rows], dtype=np.float32)
+    assert measured_rate(time) == pytest.approx(103.0, abs=0.5)
+    (stretch,) = to_grid(time, values, 50.0)
+    assert stretch.start_s == 0.0
+    assert stretch.received.all()
+    assert len(stretch.received) == int(time[-1] * 50.0) + 1
+    # Against straight lines between the raw samples, averaged over a second, which no filter at 25 Hz can change.
+    raw = np.interp(np.arange(len(stretch.received)) / 50.0, time, values[:, 0].astype(np.float64))
+    second = np.ones(50) / 50.0
+    off = np.convolve(stretch.values[:, 0], second, "valid") - np.convolve(raw, second, "valid")
+    assert np.abs(off).max() < 0.01

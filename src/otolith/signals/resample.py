@@ -51,7 +51,7 @@ def measured_rate(time_s: Float[np.ndarray, " T"]) -> float:
     step = np.diff(time)
     median = float(np.median(step))
     step = step[step <= _GAP * median]
-    # Exact while stamps jitter by less than a quarter of the period, within 1 % beyond. Counting again with the new rate
+    # Exact while stamps jitter by less than a quarter of the period, within 1 % beyond. Counting again with that rate
     # was tried: a rate too low makes more short steps vanish, so the error grows.
     return float(max(np.rint(step / median).sum(), 1.0) / step.sum())
 
