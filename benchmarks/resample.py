@@ -1,7 +1,7 @@
 """From a 100 Hz, 6-channel recording of an hour to 5 s windows at 50 Hz: this toolkit against SciPy and NumPy.
 
-Neither side starts threads; both run in one process, taking turns; medians. Prints a table in Markdown, then one line of JSON.
-Run: python benchmarks/resample.py [--repeats 21] [--hours 1]
+Neither side starts threads; both run in one process, taking turns; medians. Prints a table in Markdown, then one
+line of JSON. Run: python benchmarks/resample.py [--repeats 21] [--hours 1]
 """
 
 from __future__ import annotations
