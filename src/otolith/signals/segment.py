@@ -219,7 +219,8 @@ def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
     absent = [label for label in evaluation.labels if label not in here]
     if absent:
         raise StudyError(
-            f"Study '{study.name}' has no label {', '.join(map(repr, absent))}; it has {', '.join(sorted(here)) or 'none'}."
+            f"Study '{study.name}' has no label {', '.join(map(repr, absent))}; "
+            f"it has {', '.join(sorted(here)) or 'none'}."
         )
     return tuple(evaluation.labels) or tuple(sorted(here))
 
@@ -228,8 +229,8 @@ def _gravity(study: Study) -> str:
     kinds = {entry["gravity"] for entry in study.entries}
     if len(kinds) > 1:
         raise StudyError(
-            f"Study '{study.name}' mixes recordings with gravity included and removed; one model cannot learn from both. "
-            "Import them as two studies."
+            f"Study '{study.name}' mixes recordings with gravity included and removed; one model cannot learn from "
+            "both. Import them as two studies."
         )
     return str(kinds.pop())
 

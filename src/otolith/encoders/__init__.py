@@ -1,0 +1,11 @@
+"""Windows to vectors: each member keeps the promise of `encoder.py`."""
+
+from otolith.catalog import Family
+
+FAMILY = Family(
+    "encoder",
+    {
+        "tpn": "otolith.encoders.tpn:TPN",
+        "features": "otolith.encoders.features:Features",
+    },
+)

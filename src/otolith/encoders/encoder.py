@@ -1,0 +1,68 @@
+"""What every encoder promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from otolith.batch import Batch
+from otolith.channels import Channel
+from otolith.embeddings import Embeddings
+from otolith.errors import ConfigError
+from otolith.settings import Configured
+
+
+class Encoder(nn.Module, Configured, ABC):
+    """Batch of windows -> tokens (B, L, D) and one vector (B, D) a window.
+
+    An encoder is built for named channels at one rate. It keeps rows apart: what it says of a window does not change
+    with the other windows of the batch once it is in eval mode.
+    """
+
+    dimension: int
+    """D, the length of the vectors."""
+    shortest: ClassVar[int] = 1
+    """Fewest samples that a window may have."""
+    any_length: ClassVar[bool] = True
+    """Whether windows may be longer or shorter than those it was built for."""
+    learns: ClassVar[bool] = True
+    """False for a fixed recipe without weights, which pretraining and fine-tuning leave as it is."""
+
+    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+        super().__init__()
+        self.channels, self.rate_hz, self.length = tuple(channels), rate_hz, length
+        self.configure(settings)
+        if length < self.shortest:
+            raise ConfigError(
+                f"{type(self).__name__} needs windows of {self.shortest} samples or more; these hold {length} "
+                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of {self.shortest / rate_hz:.2g} s or more, "
+                "or choose another encoder: otolith list encoders."
+            )
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Embeddings:
+        """Encode a batch."""
+
+    def parameter_groups(self) -> Iterable[dict[str, Any]]:
+        """Return the parameters as an optimiser takes them, with the weight decay that belongs to each group."""
+        return [{"params": list(self.parameters())}]
+
+
+class Standardise(nn.Module):
+    """Bring every channel to mean 0 and standard deviation 1 over the training people; absent channels become 0."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("std", torch.ones(channels))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Standardise (B, C, T)."""
+        return torch.nan_to_num((values - self.mean[:, None]) / self.std[:, None])

@@ -1,0 +1,13 @@
+"""Embeddings and a few labels to classes: each member keeps the promise of `head.py`."""
+
+from otolith.catalog import Family
+
+FAMILY = Family(
+    "head",
+    {
+        "linear": "otolith.heads.linear:LinearHead",
+        "mlp": "otolith.heads.mlp:MLP",
+        "logistic": "otolith.heads.logistic:Logistic",
+        "forest": "otolith.heads.forest:Forest",
+    },
+)

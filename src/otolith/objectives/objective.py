@@ -1,0 +1,42 @@
+"""What every objective promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from otolith.batch import Batch
+from otolith.encoders.encoder import Encoder
+from otolith.settings import Configured
+from otolith.windows import Windows
+
+
+class Objective(nn.Module, Configured, ABC):
+    """(encoder, batch) -> named losses whose sum is minimised.
+
+    The training loop knows nothing of it: it calls `fit` once on the training people's windows, `targets` for the
+    windows of each side, and the module itself for each batch, whose `partners` then hold those targets.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.configure(settings)
+
+    @abstractmethod
+    def fit(self, windows: Windows, encoder: Encoder) -> None:
+        """Learn whatever must come from the training people alone, and build the heads. No labels are seen."""
+
+    @abstractmethod
+    def targets(self, windows: Windows) -> dict[str, np.ndarray]:
+        """Return what is to be predicted of some windows, by name, first axis N."""
+
+    @abstractmethod
+    def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
+        """Return the losses of a batch by name, already weighted."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what a reader of the run should know of what was fitted."""
+        return {}

@@ -1,0 +1,1 @@
+"""Pretraining, adaptation, and the checkpoints between them."""

@@ -1,0 +1,301 @@
+"""Pretraining: one loop that knows neither what is asked of the encoder nor which encoder it is."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from otolith import objectives
+from otolith.encoders.encoder import Encoder
+from otolith.errors import CheckpointError, ConfigError, SplitError
+from otolith.files import atomic_folder, digest, read_json, write_json, write_text
+from otolith.objectives.objective import Objective
+from otolith.settings import configure
+from otolith.training import checkpoint
+from otolith.training.loader import Loader
+from otolith.training.pretrained import PretrainedEncoder
+from otolith.training.runtime import Runtime, commit, versions
+from otolith.windows import Windows
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How long and how fast to pretrain."""
+
+    epochs: int = 100
+    """Most passes over the windows."""
+    batch_size: int = 256
+    """Windows in a step."""
+    learning_rate: float = 1e-3
+    """Adam's step."""
+    patience: int = 10
+    """Epochs without a better validation loss after which it stops; 0 goes through all epochs."""
+    validation_people: int = 0
+    """Training people held back to choose the best epoch; 0: one, or two from ten people up."""
+    seed: int = 0
+    """Of weights, order, dropout and the choice of validation people."""
+
+
+def pretrain(
+    windows: Windows,
+    objective: str | Objective = "pim",
+    encoder: str | type[Encoder] = "tpn",
+    *,
+    out: str | Path | None = None,
+    runtime: Runtime | None = None,
+    objective_settings: dict[str, Any] | None = None,
+    encoder_settings: dict[str, Any] | None = None,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    **settings: Any,
+) -> PretrainedEncoder:
+    """Pretrain an encoder on unlabelled windows and return it with its best epoch's weights.
+
+    Labels, where there are any, are not looked at. Early stopping watches one or two of the given people, never
+    anybody else. With `out` the encoder is saved there, and an interrupted run goes on from its last whole epoch when
+    the same call comes again: the weights are then, bit for bit, those of an unbroken run. `settings` are the fields
+    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch.
+
+    Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out` holds the beginnings
+    of another run.
+    """
+    config = configure(PretrainConfig, settings, "pretraining")
+    if config.epochs < 1 or config.batch_size < 1 or config.learning_rate <= 0:
+        raise ConfigError("Pretraining needs at least one epoch, one window a step and a learning rate above 0.")
+    windows = windows.hide_labels()
+    runtime = runtime or Runtime.choose()
+    goal = (
+        objective
+        if isinstance(objective, Objective)
+        else objectives.FAMILY.resolve(objective)(**objective_settings or {})
+    )
+    run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime)
+    folder = Path(out) if out else None
+    partial = folder.with_name(f"{folder.name}.partial") if folder else None
+    with runtime.active():
+        if partial and partial.exists():
+            run.resume(partial)
+        while not run.finished:
+            run.one_epoch()
+            if partial:
+                run.keep(partial)
+            if progress:
+                progress(len(run.history), config.epochs, run.history[-1])
+        result = run.best()
+    if folder:
+        result.save(folder)
+        write_losses(folder, result.history)
+        if partial:
+            shutil.rmtree(partial, ignore_errors=True)
+    return result
+
+
+class _Run:
+    """The state of one pretraining: everything that the next epoch depends on."""
+
+    def __init__(
+        self,
+        model: PretrainedEncoder,
+        goal: Objective,
+        config: PretrainConfig,
+        runtime: Runtime,
+        training: Loader,
+        validation: Loader,
+        key: str,
+    ) -> None:
+        self.model, self.goal, self.config, self.runtime, self.key = model, goal, config, runtime, key
+        self.training, self.validation = training, validation
+        self.model.to(runtime.device)
+        self.goal.to(runtime.device)
+        groups = [*model.encoder.parameter_groups(), {"params": list(goal.parameters())}]
+        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate)
+        self.history: list[dict[str, float]] = []
+        self.best_loss = float("inf")
+        self.best_epoch = 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    @classmethod
+    def start(
+        cls,
+        windows: Windows,
+        goal: Objective,
+        encoder: str | type[Encoder],
+        encoder_settings: dict[str, Any],
+        config: PretrainConfig,
+        runtime: Runtime,
+    ) -> _Run:
+        held_back = validation_people(windows.subjects, config.validation_people, config.seed)
+        training, validation = windows.without(held_back), windows.of(held_back)
+        model = PretrainedEncoder.fresh(training, encoder, config.seed, **encoder_settings)
+        if not model.encoder.learns:
+            raise ConfigError(
+                f"Encoder '{model.name}' has no weights to pretrain; choose another: otolith list encoders."
+            )
+        torch.manual_seed(config.seed)
+        goal.fit(training, model.encoder)
+        name = objectives.FAMILY.name_of(goal)
+        key = digest(
+            [windows.hash, name, goal.settings(), model.name, model.encoder.settings(), asdict(config), asdict(runtime)]
+        )
+        model.record = {
+            "objective": name,
+            "objective_settings": goal.settings(),
+            "fitted": goal.report(),
+            "subjects": windows.subjects,
+            "validation_subjects": held_back,
+            "studies": {windows.study: windows.study_hash},
+            "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},
+            "settings": asdict(config),
+            "seed": config.seed,
+            "runtime": runtime.record(),
+            "versions": versions(),
+            "commit": commit(),
+        }  # fmt: skip
+        device = runtime.device
+        return cls(
+            model,
+            goal,
+            config,
+            runtime,
+            Loader(training, goal.targets(training), batch_size=config.batch_size, seed=config.seed, device=device),
+            Loader(validation, goal.targets(validation), batch_size=1024, device=device),
+            key,
+        )
+
+    @property
+    def finished(self) -> bool:
+        done = len(self.history)
+        waited = done - self.best_epoch
+        return done >= self.config.epochs or bool(self.config.patience and waited >= self.config.patience)
+
+    def one_epoch(self) -> None:
+        """Train on every window once, then measure the validation people."""
+        number = len(self.history)
+        self.model.encoder.train()
+        self.goal.train()
+        row: dict[str, float] = {"epoch": number + 1}
+        sums: dict[str, Tensor] = {}
+        for batch in self.training.epoch(number):
+            losses = self.step(batch)
+            for name, loss in losses.items():
+                # Summed as tensors: reading a number would make a GPU wait in every step.
+                sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach() * len(batch)
+        row |= {f"train_{name}": float(total) / len(self.training.windows) for name, total in sums.items()}
+        row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
+        row |= self.validate()
+        if not np.isfinite(row["train"]):
+            raise ConfigError(
+                f"The loss became {row['train']} in epoch {number + 1}. Lower the learning rate, or use fp32."
+            )
+        self.history.append(row)
+        if row["validation"] < self.best_loss:
+            self.best_loss, self.best_epoch = row["validation"], len(self.history)
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.encoder.state_dict().items()}
+
+    def step(self, batch: Any) -> dict[str, Tensor]:
+        """Take one optimiser step and return the losses."""
+        with self.runtime.autocast():
+            batch.values = self.model.standardise(batch.values)
+            losses: dict[str, Tensor] = self.goal(self.model.encoder, batch)
+            total = torch.stack(list(losses.values())).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        return losses
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the validation people's losses."""
+        self.model.encoder.eval()
+        self.goal.eval()
+        sums: dict[str, float] = {}
+        for batch in self.validation.epoch():
+            with self.runtime.autocast():
+                batch.values = self.model.standardise(batch.values)
+                losses = self.goal(self.model.encoder, batch)
+            for name, loss in losses.items():
+                sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(loss) * len(batch)
+        means = {name: total / len(self.validation.windows) for name, total in sums.items()}
+        return means | {"validation": sum(means.values())}
+
+    def best(self) -> PretrainedEncoder:
+        """Return the encoder with the weights of its best epoch."""
+        self.model.encoder.load_state_dict(self.best_weights)
+        self.model.to("cpu")
+        self.model.encoder.eval()
+        self.model.history = self.history
+        self.model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
+        return copy.deepcopy(self.model)
+
+    def keep(self, folder: Path) -> None:
+        """Write the state after an epoch, whole or not at all."""
+        tensors = checkpoint.pack(self.model.encoder, "encoder.") | checkpoint.pack(self.goal, "objective.")
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
+        state = self.optimiser.state_dict()
+        for index, slots in state["state"].items():
+            tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self.runtime.device.startswith("cuda"):
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        with atomic_folder(folder) as temporary:
+            checkpoint.save_tensors(temporary / checkpoint.WEIGHTS, tensors)
+            write_json(
+                temporary / checkpoint.CONFIG,
+                {"key": self.key, "history": self.history, "best_epoch": self.best_epoch, "best_loss": self.best_loss},
+            )
+
+    def resume(self, folder: Path) -> None:
+        """Go back to the state after the last whole epoch."""
+        facts = read_json(folder / checkpoint.CONFIG)
+        if facts["key"] != self.key:
+            raise CheckpointError(
+                f"{folder} holds the beginnings of another run (other windows, settings, precision or threads). "
+                f"Go on with exactly what that run was started with, or delete the folder to start anew: rm -r {folder}"
+            )
+        tensors = checkpoint.load_tensors(folder / checkpoint.WEIGHTS)
+        checkpoint.load_into(self.model.encoder, tensors, "encoder.", str(folder))
+        checkpoint.load_into(self.goal, tensors, "objective.", str(folder))
+        self.best_weights = {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
+        state = self.optimiser.state_dict()
+        for name, tensor in tensors.items():
+            if name.startswith("optimiser."):
+                _, index, slot = name.split(".")
+                state["state"].setdefault(int(index), {})[slot] = tensor
+        self.optimiser.load_state_dict(state)
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+        self.history, self.best_epoch, self.best_loss = facts["history"], facts["best_epoch"], facts["best_loss"]
+
+
+def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
+    """Choose who of the training people is held back to choose the best epoch.
+
+    Raises SplitError where nobody would be left to train on.
+    """
+    wanted = count or (1 if len(subjects) < 10 else 2)
+    if len(subjects) <= wanted:
+        raise SplitError(
+            f"Pretraining holds back {wanted} of the people to choose the best epoch, but there are {len(subjects)} "
+            f"({', '.join(subjects)}). Give recordings of more people."
+        )
+    chosen = np.random.default_rng(seed).choice(len(subjects), wanted, replace=False)
+    return [subjects[i] for i in sorted(chosen)]
+
+
+def write_losses(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write the losses of every epoch as a table beside the checkpoint."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(folder / "losses.csv", text.getvalue())

@@ -1,0 +1,173 @@
+"""What pretraining leaves: an encoder with the statistics, the schema and the record that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from otolith import encoders
+from otolith.batch import Batch
+from otolith.channels import Channel, channel_names
+from otolith.embeddings import Embeddings
+from otolith.encoders.encoder import Encoder, Standardise
+from otolith.training import checkpoint
+from otolith.training.loader import Loader
+from otolith.training.runtime import Runtime
+from otolith.windows import Windows
+
+
+@dataclass
+class PretrainedEncoder:
+    """An encoder that knows which channels, rate and window it was made for, on whom, and how."""
+
+    encoder: Encoder
+    standardise: Standardise
+    gravity: str = "included"
+    record: dict[str, Any] = field(default_factory=dict)
+    """Objective, subjects, data hash, seed, versions, commit: how this came about."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """Losses of every epoch."""
+
+    @property
+    def name(self) -> str:
+        """The encoder's public name."""
+        return encoders.FAMILY.name_of(self.encoder)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels that it takes, in order."""
+        return self.encoder.channels
+
+    @classmethod
+    def fresh(
+        cls, windows: Windows, encoder: str | type[Encoder] = "tpn", seed: int = 0, **settings: Any
+    ) -> PretrainedEncoder:
+        """Build an encoder with random weights for some windows, and take the statistics of their people."""
+        torch.manual_seed(seed)
+        built = encoders.FAMILY.resolve(encoder)(windows.channels, windows.rate_hz, windows.length, **settings)
+        standardise = Standardise(len(windows.channels))
+        if built.learns:
+            mean, std = channel_statistics(windows)
+            standardise.mean.copy_(torch.from_numpy(mean))
+            standardise.std.copy_(torch.from_numpy(std))
+        record = {"objective": "none", "subjects": windows.subjects, "studies": {windows.study: windows.study_hash}}
+        return cls(built, standardise, windows.gravity, record | {"seed": seed})
+
+    def encode(self, batch: Batch) -> Embeddings:
+        """Standardise a batch and encode it."""
+        batch.values = self.standardise(batch.values)
+        embeddings: Embeddings = self.encoder(batch)
+        return embeddings
+
+    def to(self, device: str) -> PretrainedEncoder:
+        """Move the weights to a device."""
+        self.encoder.to(device)
+        self.standardise.to(device)
+        return self
+
+    def require(self, windows: Windows) -> None:
+        """Raise ChannelError where windows do not fit this encoder."""
+        length = None if self.encoder.any_length else self.encoder.length
+        windows.require(self.channels, self.encoder.rate_hz, length, f"this encoder ('{self.name}')")
+
+    @torch.inference_mode()
+    def embed(
+        self, windows: Windows, runtime: Runtime | None = None, batch_size: int = 512
+    ) -> Float[np.ndarray, "N D"]:
+        """Return one float32 vector (N, D) for each window."""
+        self.require(windows)
+        runtime = runtime or Runtime.choose()
+        self.encoder.eval()
+        out = np.empty((len(windows), self.encoder.dimension), dtype=np.float32)
+        self.to(runtime.device)
+        with runtime.active(), runtime.autocast():
+            start = 0
+            for batch in Loader(windows, batch_size=batch_size, device=runtime.device).epoch():
+                vectors = self.encode(batch).pooled.float().cpu().numpy()
+                out[start : start + len(vectors)] = vectors
+                start += len(vectors)
+        return out
+
+    def schema(self) -> dict[str, Any]:
+        """Return what an input must be."""
+        return {
+            "channels": channel_names(self.channels),
+            "rate_hz": self.encoder.rate_hz,
+            "length": self.encoder.length,
+            "gravity": self.gravity,
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the checkpoint folder."""
+        config = {
+            "schema": self.schema(),
+            "encoder": {"name": self.name, "settings": self.encoder.settings()},
+            "record": self.record,
+            "history": self.history,
+        }
+        tensors = checkpoint.pack(self.encoder, "encoder.") | checkpoint.pack(self.standardise, "standardise.")
+        checkpoint.save(Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> PretrainedEncoder:
+        """Read a checkpoint folder; CheckpointError says what does not fit."""
+        config, tensors = checkpoint.load(folder, "encoder")
+        loaded = cls.build(config)
+        checkpoint.load_into(loaded.encoder, tensors, "encoder.", str(folder))
+        checkpoint.load_into(loaded.standardise, tensors, "standardise.", str(folder))
+        return loaded
+
+    @classmethod
+    def build(cls, config: dict[str, Any]) -> PretrainedEncoder:
+        """Build what a config describes, weights not loaded yet."""
+        schema = config["schema"]
+        channels = tuple(Channel.parse(name) for name in schema["channels"])
+        kind = encoders.FAMILY.resolve(config["encoder"]["name"])
+        encoder = kind(channels, schema["rate_hz"], schema["length"], **config["encoder"]["settings"])
+        return cls(encoder, Standardise(len(channels)), schema["gravity"], config["record"], config["history"])
+
+    def card(self) -> str:
+        """Return what a person should know before using this encoder."""
+        record = self.record
+        trained = "trained" if record.get("objective", "none") != "none" else "RANDOM (never trained)"
+        people = record.get("subjects", [])
+        lines = [
+            f"# Encoder '{self.name}'",
+            "",
+            f"- weights of the encoder: {trained}; objective: {record.get('objective', 'none')}; no classifier inside",
+            f"- input: {', '.join(channel_names(self.channels))} at {self.encoder.rate_hz:g} Hz, "
+            f"{self.encoder.length} samples, SI units, gravity {self.gravity}",
+            f"- output: {self.encoder.dimension} numbers a window",
+            f"- learnt from {len(people)} people: {', '.join(people)}",
+            f"- studies (content hash): {', '.join(f'{k} ({v})' for k, v in record.get('studies', {}).items())}",
+            f"- seed {record.get('seed')}, versions {record.get('versions')}, commit {record.get('commit')}",
+            "",
+            "People listed here must not be tested on. Use: `otolith adapt ENCODER STUDY --shots 8 --out RECOGNISER`.",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def channel_statistics(windows: Windows, chosen: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each channel over some windows, absent channels left out.
+
+    A channel that never changes gets a standard deviation of 1, so that it stays finite.
+    """
+    total = np.zeros(len(windows.channels))
+    square = np.zeros_like(total)
+    count = np.zeros_like(total)
+    for _, values in windows.batches(1024):
+        there = np.isfinite(values[:, :, 0])
+        values = np.nan_to_num(values)
+        total += values.sum(axis=(0, 2), dtype=np.float64)
+        square += np.einsum("bct,bct->c", values, values, dtype=np.float64, optimize=True)
+        count += there.sum(axis=0) * windows.length
+    count = np.maximum(count, 1)
+    mean = total / count
+    std = np.sqrt(np.maximum(square / count - mean**2, 0))
+    return mean.astype(np.float32), np.where(std < 1e-6, 1.0, std).astype(np.float32)
