@@ -65,7 +65,7 @@ def multiply(
 
 def conjugate(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 4"]:
     """The opposite rotation, b_to_a."""
-    return np.asarray(a_to_b) * np.array([-1.0, -1.0, -1.0, 1.0])
+    return np.asarray(a_to_b * np.array([-1.0, -1.0, -1.0, 1.0]))
 
 
 def rotate(
@@ -86,7 +86,8 @@ def from_axis_angle(rotation_vector: Float[np.ndarray, "*leading 3"]) -> Float[n
     vector = np.asarray(rotation_vector, dtype=np.float64)
     angle = np.linalg.norm(vector, axis=-1, keepdims=True)
     # np.sinc is sin(pi x)/(pi x): exact at zero, where the axis is undefined and does not matter.
-    return np.concatenate([0.5 * np.sinc(angle / (2.0 * np.pi)) * vector, np.cos(0.5 * angle)], axis=-1)
+    half_sine = 0.5 * np.sinc(angle / (2.0 * np.pi))
+    return np.concatenate([half_sine * vector, np.cos(0.5 * angle)], axis=-1)
 
 
 def to_axis_angle(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3"]:

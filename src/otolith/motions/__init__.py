@@ -1,0 +1,1 @@
+"""Where motions come from: files of motion capture, and equations."""

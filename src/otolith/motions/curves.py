@@ -1,0 +1,101 @@
+"""Curves that motions are made of: cycles from a few key points, pulses, holds, and variation that never repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+KeyPoints = tuple[tuple[float, float], ...]
+HARMONICS = 8  # joint angles in gait hold nothing above 6 to 8 times the stride rate (Winter 2009, section 2.2)
+
+
+@lru_cache(maxsize=128)
+def fourier(points: KeyPoints, harmonics: int = HARMONICS) -> Float[np.ndarray, " H"]:
+    """Complex Fourier coefficients (harmonic 0 upward) of the smooth closed curve through (percent of cycle, value)."""
+    from scipy.interpolate import CubicSpline
+
+    percent, value = np.array(points, dtype=np.float64).T
+    curve = CubicSpline(np.append(percent, percent[0] + 100.0), np.append(value, value[0]), bc_type="periodic")
+    spectrum = np.fft.rfft(curve(np.arange(256) * (100.0 / 256))) / 256
+    spectrum[1:] *= 2.0
+    return np.asarray(spectrum[: harmonics + 1])
+
+
+def cycle(phase: Float[np.ndarray, " F"], points: KeyPoints) -> Float[np.ndarray, " F"]:
+    """A repeating curve through key points, read at a phase counted in cycles."""
+    return series(phase, fourier(points))
+
+
+def series(phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]) -> Float[np.ndarray, " F"]:
+    """A Fourier series read at a phase counted in cycles; harmonics by Horner's rule, one exponential for all."""
+    turn = np.exp(2j * np.pi * phase)
+    total = np.zeros_like(turn)
+    for coefficient in coefficients[::-1]:
+        total = total * turn + coefficient
+    return np.asarray(total.real)
+
+
+def ease(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+    """From 0 to 1 as an unhurried limb moves: the minimum-jerk curve (Flash and Hogan, 1985)."""
+    s = np.clip(x, 0.0, 1.0)
+    return np.asarray(s**3 * (10.0 - 15.0 * s + 6.0 * s**2))
+
+
+def drift(rng: np.random.Generator, frames: int, rate_hz: float, every_s: float) -> Float[np.ndarray, " F"]:
+    """Smooth variation of about unit size that changes its mind every `every_s` seconds."""
+    from scipy.interpolate import CubicSpline
+
+    seconds = frames / rate_hz
+    knots = int(np.ceil(seconds / every_s)) + 4
+    curve = CubicSpline(np.arange(knots) * every_s, rng.standard_normal(knots))
+    return np.asarray(curve(every_s * (1.0 + rng.uniform()) + np.arange(frames) / rate_hz))
+
+
+def cadenced(
+    rng: np.random.Generator, frames: int, rate_hz: float, cycles_hz: float, jitter: float
+) -> Float[np.ndarray, " F"]:
+    """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of variation)."""
+    rate = cycles_hz * (1.0 + jitter * drift(rng, frames, rate_hz, 1.0 / cycles_hz))
+    return np.asarray(rng.uniform() + np.cumsum(rate) / rate_hz)
+
+
+def pulses(
+    time_s: Float[np.ndarray, " F"], starts: Sequence[float], widths: Sequence[float]
+) -> Float[np.ndarray, " F"]:
+    """Strokes out and back, each from 0 to 1 to 0 within its width, at given starts."""
+    out = np.zeros_like(time_s)
+    for start, width in zip(starts, widths, strict=True):
+        first, last = np.searchsorted(time_s, (start, start + width))
+        part = (time_s[first:last] - start) / width
+        out[first:last] += np.where(part < 0.5, ease(2.0 * part), ease(2.0 - 2.0 * part))
+    return out
+
+
+def holds(
+    rng: np.random.Generator,
+    variants: Sequence[Mapping[str, float]],
+    frames: int,
+    rate_hz: float,
+    hold_s: float = 15.0,
+    move_s: float = 1.2,
+    spread: float = 5.0,
+) -> dict[str, Float[np.ndarray, " F"]]:
+    """Stay in one posture, then move to another: angles over time from variants of a posture.
+
+    Each visit to a posture differs by about `spread` degrees per angle; keys that a variant lacks rest at 0.
+    """
+    keys = sorted({key for variant in variants for key in variant})
+    time_s = np.arange(frames) / rate_hz
+    values = np.zeros((len(keys), frames))
+    current = np.zeros(len(keys))
+    start = -10.0 * move_s  # the first posture is reached before the clip begins
+    while start < time_s[-1] + move_s:
+        variant = variants[int(rng.integers(len(variants)))]
+        target = np.array([variant.get(key, 0.0) for key in keys]) + spread * rng.standard_normal(len(keys))
+        move = ease((time_s - start) / (move_s * rng.uniform(0.7, 1.6)))
+        values += (target - current)[:, None] * move
+        current, start = target, max(start, 0.0) + hold_s * rng.uniform(0.5, 1.5)
+    return dict(zip(keys, values, strict=True))

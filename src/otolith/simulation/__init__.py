@@ -1,0 +1,1 @@
+"""From motions to what worn sensors would have measured: bodies, placements, kinematics, sensors, noise, people."""

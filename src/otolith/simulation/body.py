@@ -1,0 +1,93 @@
+"""Virtual bodies: stature, mass and proportions, and a motion fitted to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.errors import ConfigError, DataError
+from otolith.motion import JOINTS, REFERENCE_STATURE_M, SKELETON, Motion
+
+# Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
+# Collaboration, "A century of trends in adult human height" (2016), and the usual 4 % within a sex.
+STATURE = {"female": (1.645, 0.065), "male": (1.78, 0.07)}
+USUAL_BMI = 22.0  # kg/m², the body that the placements' distances from the bone are written for
+
+_LEGS = ("hip", "knee", "ankle", "foot")
+_ARMS = ("elbow", "wrist", "hand")
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body: how tall, how heavy, and how its limbs differ from average proportions."""
+
+    name: str = "average"
+    """What the body is called in a study."""
+    stature_m: float = REFERENCE_STATURE_M
+    """Standing height in metres."""
+    mass_kg: float = USUAL_BMI * REFERENCE_STATURE_M**2
+    """Mass in kilograms; a heavier body carries its sensors farther from the bone."""
+    sex: Literal["female", "male"] = "female"
+    """Which statistics it was drawn from."""
+    legs: float = 1.0
+    """Length of the legs relative to the average for this stature."""
+    arms: float = 1.0
+    """Length of the arms relative to the average for this stature."""
+    shoulders: float = 1.0
+    """Width of the shoulders relative to the average for this stature."""
+
+    def __post_init__(self) -> None:
+        if not (0.5 <= self.stature_m <= 3.0 and 2.0 <= self.mass_kg <= 500.0):
+            raise ConfigError(
+                f"A body of {self.stature_m} m and {self.mass_kg} kg is none: stature is 0.5 to 3 m, mass 2 to 500 kg."
+            )
+        if not all(0.5 <= part <= 2.0 for part in (self.legs, self.arms, self.shoulders)):
+            raise ConfigError("Legs, arms and shoulders are factors between 0.5 and 2 on the average; 1 is average.")
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, name: str = "drawn") -> Body:
+        """A body by chance: stature by sex, body mass index about 23.5, limbs and shoulders within about 5 %."""
+        sex: Literal["female", "male"] = "female" if rng.uniform() < 0.5 else "male"
+        mean, deviation = STATURE[sex]
+        stature = float(np.clip(rng.normal(mean, deviation), mean - 3 * deviation, mean + 3 * deviation))
+        bmi = float(np.clip(23.5 * np.exp(0.13 * rng.standard_normal()), 17.0, 38.0))
+        legs, arms, shoulders = np.clip(1.0 + 0.03 * rng.standard_normal(3), 0.9, 1.1)
+        return cls(name, stature, bmi * stature**2, sex, float(legs), float(arms), float(shoulders))
+
+    @property
+    def girth(self) -> float:
+        """How far a sensor on the skin is from the bone, relative to a slender body: grows as the root of the mass."""
+        return float(np.sqrt(self.mass_kg / self.stature_m**2 / USUAL_BMI))
+
+    def offsets(self) -> Float[np.ndarray, "J 3"]:
+        """Offsets of the 24 joints from their parents at rest, in metres."""
+        out = self.stature_m * np.array([offset for _, offset in SKELETON.values()])
+        for index, joint in enumerate(JOINTS):
+            part = joint.split("_")[-1]
+            if part in _LEGS:
+                out[index] *= np.array([self.legs, 1.0 if part == "hip" else self.legs, self.legs])
+            elif part in _ARMS:
+                out[index] *= self.arms
+            elif part in ("collar", "shoulder"):
+                out[index, 1] *= self.shoulders
+        return out
+
+
+def fit(motion: Motion, body: Body) -> Motion:
+    """The same movement made by another body: its limbs, its step, its height above the floor.
+
+    Joint angles stay; the path of the pelvis is scaled by the length of the legs, so that feet that stood still do so
+    again. Raises DataError for a skeleton other than the 24 joints of `otolith.motion.JOINTS`.
+    """
+    if motion.joints != JOINTS:
+        raise DataError(
+            f"A body is fitted to the {len(JOINTS)} joints of otolith.motion.JOINTS; this motion has {motion.joints}."
+        )
+    offsets, new = motion.offsets, body.offsets()
+    assert offsets is not None
+    leg = [JOINTS.index(name) for name in ("left_knee", "left_ankle")]
+    scale = np.linalg.norm(new[leg], axis=1).sum() / np.linalg.norm(offsets[leg], axis=1).sum()
+    return replace(motion, offsets=new, root=motion.root * scale)
