@@ -140,6 +140,11 @@ def shots_order(shots: Shots) -> float:
     return math.inf if shots == "all" else float(shots)
 
 
+def study_facts(report: Report, study: str) -> Row:
+    """Give what a report holds of one study: classes, people, windows; nothing where it holds nothing."""
+    return next((facts for facts in report.studies if facts.get("name") == study), {})
+
+
 def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
     """Give one score per person (0 to 1) for each study, method and shots: the average over that person's draws.
 
@@ -235,8 +240,7 @@ def interval(versus: Mapping[str, Any] | None) -> str:
 
 def _table_of(report: Report, study: str) -> Iterable[str]:
     lines = [line for line in report.summary if line["study"] == study]
-    facts: Row = next((s for s in report.studies if s.get("name") == study), {})
-    yield f"{study}{' (simulated data)' if facts.get('origin') == 'simulated' else ''}"
+    yield f"{study}{' (simulated data)' if study_facts(report, study).get('origin') == 'simulated' else ''}"
     if not lines:
         yield from ("  nothing finished yet", "")
         return

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Style = Mapping[str, tuple[str, str]]
 """Colour and marker of each method."""
+Curve = Sequence[tuple[float, float, float]]
+"""(epoch, training loss, validation loss), NaN where one was not measured."""
 
 COUNTED_CLASSES = 12
 """Up to so many classes the cells of a confusion matrix have room for their counts."""
@@ -143,42 +145,19 @@ def embedding_figure(entry: Mapping[str, Any], classes: Sequence[str]) -> Figure
 
 
 @inked()
-def losses_figure(curves: Mapping[str, Sequence[tuple[float, float, float]]]) -> Figure:
-    """Draw training and validation loss over epochs; each named curve is a list of (epoch, train, validation).
-
-    Several curves (folds, or terms of a loss) get a small panel each, on one scale of epochs.
-    """
-    from matplotlib.figure import Figure
-
-    columns = min(3, max(1, len(curves)))
-    rows = max(1, math.ceil(len(curves) / columns))
-    figure = Figure(
-        figsize=((WIDTH if columns == 1 else 230 * columns) / 72, (60 + 150 * rows) / 72), layout="constrained"
-    )
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    for axes, (name, points) in zip(grid.flat, curves.items(), strict=False):
-        epoch, train, validation = np.array(points, dtype=float).T
-        for values, key, dashes, label in (
-            (train, "control", "--", "training"),
-            (validation, "accent", "-", "validation"),
-        ):
-            if np.isfinite(values).any():
-                dot = "o" if len(epoch) == 1 else ""
-                axes.plot(epoch, values, color=LIGHT[key], linestyle=dashes, linewidth=1.8, marker=dot, label=label)
-        axes.set_title(short(name), loc="left", fontsize=10.5, color=LIGHT["ink"])
-    for axes in grid.flat[len(curves) :]:
-        axes.set_visible(False)
-    for axes in grid[-1]:
-        axes.set_xlabel("epoch")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("loss")
-    handles = {
-        label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=2)
+def losses_figure(curves: Mapping[str, Curve]) -> Figure:
+    """Draw the losses of one method over epochs, a thin line for each fold: training dashed, validation solid."""
+    figure, axes = panel(240)
+    for points in curves.values():
+        _loss_lines(axes, points, 1.2)
+    axes.set(xlabel="epoch", ylabel="loss")
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=2)
     return figure
 
 
+@inked()
 def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path:
     """Write the loss curves of a training to an .svg or .png file, a panel for each term.
 
@@ -200,7 +179,22 @@ def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path
         term: [(epoch, at.get("train", math.nan), at.get("validation", math.nan)) for epoch, at in sorted(own.items())]
         for term, own in curves.items()
     }
-    return save_figure(losses_figure(points), Path(path), "Loss curves", "Training and validation loss per epoch.")
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(points))
+    rows = math.ceil(len(points) / columns)
+    figure = Figure(figsize=(max(WIDTH, 250 * columns) / 72, (60 + 170 * rows) / 72), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, (term, curve) in zip(grid.flat, points.items(), strict=False):
+        _loss_lines(axes, curve, 1.8)
+        axes.set_title(short(term), loc="left", fontsize=10.5)
+        axes.set_xlabel("epoch")
+    for axes in grid.flat[len(points) :]:
+        axes.set_visible(False)
+    both = max(grid.flat, key=lambda axes: len(axes.lines))
+    figure.legend(*both.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    words = f"Training and validation loss per epoch: {', '.join(points)}."
+    return save_figure(figure, Path(path), "Loss curves", words)
 
 
 @inked()
@@ -233,7 +227,7 @@ def timeline_figure(
         _, first, count = np.unique(((start_s - start_s[0]) / width).astype(int), return_index=True, return_counts=True)
         probability = np.add.reduceat(probability, first) / count[:, None]
         start_s, until = start_s[first], until[first + count - 1]
-    shown = list(np.argsort(-probability.mean(axis=0), kind="stable")[:8])
+    shown = sorted(np.argsort(-probability.mean(axis=0), kind="stable")[:8])
     rest = [index for index in range(len(classes)) if index not in shown]
     layers = [(short(classes[index]), probability[:, index], LIGHT[f"c{n}"]) for n, index in enumerate(shown)]
     if rest:
@@ -244,13 +238,15 @@ def timeline_figure(
     band, stack = figure.subplots(2, 1, sharex=True, height_ratios=[1, 5])
     edges = np.repeat(np.stack([start_s, until], 1), 2)
     bottom = np.zeros(len(start_s))
-    for index, (name, values, colour) in enumerate(layers):
+    for name, values, colour in layers:
         low, high = (_pulses(height) for height in (bottom, bottom + values))
-        stack.fill_between(edges, low, high, color=colour, alpha=0.85, linewidth=0, label=name)
+        stack.fill_between(edges, low, high, color=colour, linewidth=0, antialiased=False, label=name)
         bottom = bottom + values
-        own = winner == index
-        spans = list(zip(start_s[own], (until - start_s)[own], strict=True))
-        band.broken_barh(spans, (0, 1), color=colour, linewidth=0)
+    # One block per run of the same label: windows side by side would show seams.
+    fresh = np.append(True, (winner[1:] != winner[:-1]) | (start_s[1:] > until[:-1]))
+    last = until[np.append(np.flatnonzero(fresh)[1:] - 1, len(until) - 1)]
+    for label, begin, end in zip(winner[fresh], start_s[fresh], last, strict=True):
+        band.broken_barh([(begin, end - begin)], (0, 1), color=layers[label][2], linewidth=0, antialiased=False)
     band.set(yticks=[], ylim=(0, 1), title="")
     band.set_ylabel("label", rotation=0, ha="right", va="center")
     band.tick_params(bottom=False)
@@ -266,6 +262,17 @@ def short(name: Any, most: int = 22) -> str:
     """Write a name with spaces for underscores, cut where it would push the drawing aside."""
     text = str(name).replace("_", " ")
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _loss_lines(axes: Axes, points: Curve, width: float) -> None:
+    epoch, train, validation = np.array(points, dtype=float).T
+    for values, key, dashes, label in (
+        (train, "control", "--", "training"),
+        (validation, "accent", "-", "validation"),
+    ):
+        if np.isfinite(values).any():
+            dot = "o" if len(epoch) == 1 else ""
+            axes.plot(epoch, values, color=LIGHT[key], linestyle=dashes, linewidth=width, marker=dot, label=label)
 
 
 def _pulses(values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "M"]:

@@ -9,7 +9,10 @@ from typing import Any
 
 def text(value: Any) -> str:
     """Escape a text; nothing at all becomes a dash."""
-    return "–" if value is None or value == "" else html.escape(str(value))
+    if value is None or value == "":
+        return "–"
+    # A number stays on one line with its error and its unit.
+    return html.escape(str(value)).replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")
 
 
 def paragraph(value: str, kind: str = "") -> str:
@@ -32,19 +35,20 @@ def table(
 ) -> str:
     """Make a table that scrolls by itself where it is too wide; the first cell of a row names it.
 
-    `best` lists the (row, column) of cells to stress, counted without the head.
+    A cell may have a second, smaller line after a line break. `best` lists the (row, column) of cells to stress,
+    counted without the head.
     """
     stressed = set(best)
     top = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
     body = []
     for r, (name, *cells) in enumerate(rows):
         tail = "".join(
-            f"<td{_class('best' if (r, c) in stressed else '')}>{text(x)}</td>" for c, x in enumerate(cells, 1)
+            f"<td{_class('best' if (r, c) in stressed else '')}>{_lines(x)}</td>" for c, x in enumerate(cells, 1)
         )
         body.append(f'<tr><th scope="row">{text(name)}</th>{tail}</tr>')
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table{_class(kind)}>'
-        f"<caption>{text(caption)}</caption><thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f"<caption><span>{text(caption)}</span></caption><thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
@@ -59,10 +63,10 @@ def details(summary: str, content: str) -> str:
     return f"<details><summary>{text(summary)}</summary>{content}</details>"
 
 
-def figure(heading: str, svg: str, caption: str, numbers: str, wide: bool = False) -> str:
+def figure(heading: str, svg: str, caption: str, numbers: str) -> str:
     """Make a figure with its heading, a sentence on how to read it, and the same numbers as a table to open."""
     return (
-        f"<figure{_class('wide' if wide else '')}><h3>{text(heading)}</h3>{svg}<figcaption>{text(caption)}</figcaption>"
+        f"<figure><h3>{text(heading)}</h3>{svg}<figcaption>{text(caption)}</figcaption>"
         f"{details('The numbers', numbers)}</figure>"
     )
 
@@ -75,6 +79,11 @@ def section(heading: str, *content: str) -> str:
 def panels(figures: Iterable[str]) -> str:
     """Put figures side by side where there is room."""
     return f'<div class="panels">{"".join(figures)}</div>'
+
+
+def _lines(value: Any) -> str:
+    first, *rest = text(value).split("\n")
+    return first + "".join(f"<br><small>{line}</small>" for line in rest)
 
 
 def _class(kind: str) -> str:

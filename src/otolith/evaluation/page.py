@@ -17,7 +17,7 @@ from otolith.evaluation.drawing import DARK, LIGHT, css_variables, inline_svg, m
 from otolith.evaluation.provenance import notes_of_cells, what_was_run
 from otolith.evaluation.verdict import best_of, control_of, lines_of, nearest_shots, verdict
 from otolith.files import write_text
-from otolith.report import Report, Row, Shots, interval, percent, person_scores, shots_order
+from otolith.report import Report, Row, Shots, interval, percent, person_scores, shots_order, study_facts
 
 VERDICT_SHOTS = 4
 """The opening sentences speak of so many labelled windows per class, or the nearest there is."""
@@ -121,7 +121,9 @@ def _verdicts(report: Report) -> str:
     parts = []
     for study in report.study_names():
         first, *rest = verdict(report, study, VERDICT_SHOTS)
-        parts.append(f"<div><h2>{m.text(study)}</h2>{m.paragraph(first, 'lead')}{m.bullets(rest)}</div>")
+        facts = study_facts(report, study)
+        name = f"{study} (simulated data)" if facts.get("origin") == "simulated" else study
+        parts.append(f"<div><h2>{m.text(name)}</h2>{m.paragraph(first, 'lead')}{m.bullets(rest)}</div>")
     if not parts:
         parts = [m.paragraph("Nothing has been finished yet.", "lead")]
     return f'<section class="first verdicts" aria-label="In short">{"".join(parts)}</section>'
@@ -147,7 +149,7 @@ def _grid(lines: Sequence[Row], caption: str, mean: str, error: str) -> str:
                   and x["people"] == most]  # fmt: skip
         if len(scores) > 1:
             best.append((max(scores)[1], column))
-    return m.table(["labelled windows per class", *shots], rows, caption, best=best)
+    return m.table(["labels per class", *shots], rows, caption, best=best)
 
 
 def _per_person(lines: Sequence[Row]) -> str:
@@ -173,11 +175,11 @@ def _tables(report: Report, study: str) -> str:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     parts = [f"<h3>{m.text(study)}</h3>", _per_person(lines)]
     if control is not None:
-        at = {(line["method"], line["shots"]): interval(line["versus"]) for line in lines}
+        at = {(line["method"], line["shots"]): interval(line["versus"]).replace(" [", "\n[") for line in lines}
         methods = [x for x in dict.fromkeys(line["method"] for line in lines) if x != control]
         rows = [[method, *(at.get((method, k), "–") for k in shots)] for method in methods]
         caption = f"Points above {control}, paired by person, with 95 % interval"
-        parts.append(m.table(["labelled windows per class", *shots], rows, caption))
+        parts.append(m.table(["labels per class", *shots], rows, caption))
     caption = f"Macro-F1 with a fold's people pooled, %: mean ± standard error over {folds} folds"
     parts.append(_grid(lines, caption, "macro_f1_pooled_mean", "macro_f1_pooled_se"))
     return "".join(parts)
@@ -277,16 +279,13 @@ def _losses(report: Report) -> Iterator[str]:
             rows.append([name, len(points), *(f"{x:.4g}" for x in points[-1][1:]),
                          f"{best[2]:.4g} (epoch {best[0]:.0f})" if best else "–"])  # fmt: skip
         head = ["", "epochs", "last training", "last validation", "lowest validation"]
-        caption = (
-            f"{method} on {study}: loss on training people (dashed) and on people kept aside for stopping (solid)."
-        )
+        caption = "Loss on training people (dashed) and on people kept aside for stopping (solid); a line per fold."
         svg = inline_svg(figures.losses_figure(curves), f"losses-{n}", f"Loss curves of {method}, {study}", caption)
-        yield m.figure(f"{study}: {method}", svg, caption, m.table(head, rows, "Losses per fold"), wide=len(curves) > 1)
+        yield m.figure(f"{study}: {method}", svg, caption, m.table(head, rows, "Losses per fold"))
 
 
 def _classes(report: Report, study: str, count: int | None = None) -> list[str]:
-    facts: Row = next((entry for entry in report.studies if entry.get("name") == study), {})
-    classes = [str(name) for name in facts.get("classes") or []]
+    classes = [str(name) for name in study_facts(report, study).get("classes") or []]
     return classes if count is None or len(classes) == count else [f"class {n}" for n in range(count)]
 
 

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from otolith.evaluation import markup as m
-from otolith.report import Report, Row
+from otolith.report import Report, Row, study_facts
 
 
 def what_was_run(report: Report) -> Iterator[str]:
     """Give the parts of the page that say on which data, people and machine the numbers came about."""
-    if report.studies:
-        rows = [
-            [study.get("name"), study.get("origin"), study.get("recordings"), _number(study.get("hours")),
-             len(study.get("subjects") or []), _cut(study.get("windows") or {}), _kept(study.get("windows") or {}),
-             ", ".join(map(str, study.get("classes") or [])), ", ".join(map(str, study.get("channels") or [])),
-             study.get("hash")]
-            for study in report.studies
-        ]  # fmt: skip
-        head = ["study", "origin", "recordings", "hours", "people", "windows", "kept and dropped", "classes"]
-        head += ["channels", "hash"]
-        yield m.table(head, rows, "The data", "words")
-    for study, folds in report.folds.items():
-        rows = [[f"fold {n}", len(tested), ", ".join(map(str, tested))] for n, tested in enumerate(folds)]
-        whole = m.table(["", "people", "tested"], rows, f"Who was tested when: {study}", "words")
-        yield m.details(f"Who was tested when: {study}, {len(folds)} folds of whole people", whole)
-    machine = {key.replace("_", " "): value for key, value in report.machine.items()}
+    yield m.panels(_study(report, study) for study in report.study_names())
     seconds = sum(float(row.get("seconds") or 0.0) for row in report.rows)
-    yield "<br>" + m.definitions([
-        *machine.items(),
-        *report.versions.items(),
-        ("otolith", report.version), ("commit", report.commit), ("seed", report.seed), ("written", report.created),
-        ("cells", len(report.rows)), ("time of all cells", f"{seconds / 60:.1f} minutes" if seconds else None),
+    machine = {key.replace("_", " "): value for key, value in report.machine.items()}
+    run = {"seed": report.seed, "cells": len(report.rows), "time of all cells": f"{seconds / 60:.1f} minutes"}
+    versions = {"otolith": report.version, "commit": report.commit, **report.versions}
+    yield m.panels([
+        f"<div><h3>Machine and run</h3>{m.definitions({**machine, **run}.items())}</div>",
+        f"<div><h3>Versions</h3>{m.definitions(versions.items())}</div>",
     ])  # fmt: skip
+
+
+def _study(report: Report, study: str) -> str:
+    facts = study_facts(report, study)
+    windows, people = facts.get("windows") or {}, facts.get("subjects") or []
+    known = m.definitions([
+        ("origin", facts.get("origin")),
+        ("people", len(people) or None),
+        ("recordings", facts.get("recordings")),
+        ("hours", None if facts.get("hours") is None else f"{float(facts['hours']):.2f}"),
+        ("windows", _cut(windows)),
+        ("kept", windows.get("count")),
+        ("dropped", _dropped(windows)),
+        ("classes", ", ".join(map(str, facts.get("classes") or []))),
+        ("channels", ", ".join(map(str, facts.get("channels") or []))),
+        ("data hash", facts.get("hash")),
+    ])  # fmt: skip
+    folds = report.folds.get(study) or []
+    rows = [[f"fold {n}", len(tested), ", ".join(map(str, tested))] for n, tested in enumerate(folds)]
+    tested = m.table(["", "people", "tested"], rows, f"People of {study} tested in each fold", "words")
+    who = m.details(f"Who was tested when: {len(folds)} folds of whole people", tested) if folds else ""
+    return f"<div><h3>{m.text(study)}</h3>{known}{who}</div>"
 
 
 def notes_of_cells(report: Report) -> list[str]:
@@ -57,14 +64,6 @@ def _cut(windows: Row) -> str | None:
     return ", ".join(part for part in known if part) or None
 
 
-def _kept(windows: Row) -> str | None:
-    if windows.get("count") is None:
-        return None
-    dropped = [
-        f"{count} dropped ({str(why).replace('_', ' ')})" for why, count in (windows.get("dropped") or {}).items()
-    ]
-    return ", ".join([f"{windows['count']} kept", *dropped])
-
-
-def _number(value: Any) -> str | None:
-    return None if value is None else f"{float(value):.2f}"
+def _dropped(windows: Row) -> str | None:
+    dropped = [f"{count} ({str(why).replace('_', ' ')})" for why, count in (windows.get("dropped") or {}).items()]
+    return ", ".join(dropped) or ("none" if windows.get("count") is not None else None)
