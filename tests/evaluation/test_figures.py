@@ -11,7 +11,7 @@ import pytest
 
 from otolith.errors import ConfigError
 from otolith.evaluation.drawing import DARK, LIGHT, colour_of, method_style
-from otolith.evaluation.figures import loss_figure, short, timeline_figure
+from otolith.evaluation.figures import _apart, loss_figure, short, timeline_figure
 
 
 def contrast(one: str, other: str) -> float:
@@ -127,3 +127,10 @@ def test__loss_figure__no_losses__says_so(tmp_path: Path) -> None:
 def test__short__long_name__is_cut_with_a_sign() -> None:
     assert short("walking_upstairs") == "walking upstairs"
     assert len(short("x" * 80)) == 22
+
+
+def test__end_labels__crowds__stay_in_order_and_near_their_curves() -> None:
+    assert _apart([1.0, 5.0, 9.0], 2.0) == [1.0, 5.0, 9.0]
+    assert _apart([4.0, 4.0, 20.0], 2.0) == [3.0, 5.0, 20.0]
+    # The middle pair, once apart, would touch the first: all three share their centre, 4.
+    assert _apart([3.0, 4.0, 5.0], 2.0) == [2.0, 4.0, 6.0]

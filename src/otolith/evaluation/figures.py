@@ -88,7 +88,7 @@ def people_figure(scores: Mapping[str, Mapping[str, float]], people: Sequence[st
     axes.set_ylim(rows - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("macro-F1, %")
-    figure.legend(loc="outside upper left", ncols=4, handletextpad=0.1, columnspacing=1.2)
+    _legend(figure, style, "outside upper left")
     return figure
 
 
@@ -140,7 +140,7 @@ def embedding_figure(entry: Mapping[str, Any], classes: Sequence[str]) -> Figure
         axes.scatter(x[own], y[own], color=colour, marker=marker, s=13, alpha=0.75, linewidth=0, label=short(name))
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.spines["bottom"].set_visible(False)
-    figure.legend(loc="outside lower left", ncols=3, handletextpad=0.1, columnspacing=1.0, markerscale=1.6)
+    _legend(figure, named, "outside lower left", markerscale=1.6)
     return figure
 
 
@@ -177,7 +177,7 @@ def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path
         )
     points = {
         term: [(epoch, at.get("train", math.nan), at.get("validation", math.nan)) for epoch, at in sorted(own.items())]
-        for term, own in curves.items()
+        for term, own in sorted(curves.items(), key=lambda item: item[0] != "total")
     }
     from matplotlib.figure import Figure
 
@@ -264,6 +264,14 @@ def short(name: Any, most: int = 22) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def _legend(figure: Figure, names: Iterable[str], place: Any, markerscale: float = 1.0) -> None:
+    """Put a legend into as many columns as its longest name leaves room for."""
+    columns = int(WIDTH / (30 + 6.3 * max((len(short(name)) for name in names), default=1)))
+    figure.legend(
+        loc=place, ncols=max(1, min(columns, 5)), handletextpad=0.1, columnspacing=1.0, markerscale=markerscale
+    )
+
+
 def _loss_lines(axes: Axes, points: Curve, width: float) -> None:
     epoch, train, validation = np.array(points, dtype=float).T
     for values, key, dashes, label in (
@@ -284,16 +292,26 @@ def _pulses(values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "M"]:
 def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
     """Name each curve at its right end, moved apart just as far as the words need."""
     low, high = axes.get_ylim()
-    gap = (high - low) * 0.058
-    heights: list[float] = []
     ordered = sorted(ends)
-    for y, *_ in ordered:
-        heights.append(max(y, heights[-1] + gap) if heights else y)
-    # Pushed upwards only, a crowd would drift: bring its middle back to where the curves end.
-    drift = float(np.mean(heights) - np.mean([y for y, *_ in ordered])) if ordered else 0.0
+    heights = _apart([y for y, *_ in ordered], (high - low) * 0.058)
     right = max((x for *_, x in ordered), default=0.0)
     for height, (_, method, colour, _) in zip(heights, ordered, strict=True):
         axes.annotate(
-            short(method, 18), (right, height - drift), (9, 0), textcoords="offset points", color=colour, va="center",
+            short(method, 18), (right, height), (9, 0), textcoords="offset points", color=colour, va="center",
             fontsize=10.5, annotation_clip=False,
         )  # fmt: skip
+
+
+def _apart(wanted: Sequence[float], gap: float) -> list[float]:
+    """Heights at least `gap` apart, each crowd centred on where its members (in rising order) wanted to be."""
+    crowds: list[list[float]] = []
+    for height in wanted:
+        crowds.append([height])
+        while len(crowds) > 1 and _spread(crowds[-2], gap)[-1] + gap > _spread(crowds[-1], gap)[0]:
+            crowds[-2:] = [crowds[-2] + crowds[-1]]
+    return [height for crowd in crowds for height in _spread(crowd, gap)]
+
+
+def _spread(crowd: Sequence[float], gap: float) -> list[float]:
+    bottom = sum(crowd) / len(crowd) - gap * (len(crowd) - 1) / 2
+    return [bottom + gap * index for index in range(len(crowd))]

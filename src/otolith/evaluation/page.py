@@ -112,8 +112,8 @@ def _banner(report: Report) -> str:
             "people. It shows that everything works, not how well real people are recognised."
         )
     if lacking := report.missing():
-        said.append(f"This run is not finished: cells are missing ({lacking[0]} The rest is listed at the end.)"
-                    if len(lacking) > 1 else f"This run is not finished: {lacking[0]}")  # fmt: skip
+        more = f" {len(lacking) - 1} more gaps are listed at the end." if len(lacking) > 1 else ""
+        said.append(f"This run is not finished: {lacking[0]}{more}")
     return "".join(f'<p class="banner" role="note">{m.text(sentence)}</p>' for sentence in said)
 
 
@@ -148,7 +148,7 @@ def _grid(lines: Sequence[Row], caption: str, mean: str, error: str) -> str:
         scores = [(x[mean], r) for r, method in enumerate(methods) if (x := at.get((method, k))) and x[mean] is not None
                   and x["people"] == most]  # fmt: skip
         if len(scores) > 1:
-            best.append((max(scores)[1], column))
+            best.append((max(scores, key=lambda held: (held[0], -held[1]))[1], column))
     return m.table(["labels per class", *shots], rows, caption, best=best)
 
 
