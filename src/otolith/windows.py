@@ -105,12 +105,14 @@ class Windows:
     @property
     def labels(self) -> np.ndarray:
         """(N,) text: the label of each window, empty where there is none."""
-        return np.array([*self.classes, ""], dtype=object)[self.code]
+        names: np.ndarray = np.array([*self.classes, ""], dtype=object)[self.code]
+        return names
 
     @property
     def is_labelled(self) -> Bool[np.ndarray, " N"]:
         """Which windows have a label."""
-        return self.code != UNLABELLED
+        labelled: np.ndarray = self.code != UNLABELLED
+        return labelled
 
     @cached_property
     def hash(self) -> str:

@@ -27,7 +27,7 @@ from otolith.windows import Windows
 class AdaptConfig:
     """How a head, and the encoder with it, learns from a few labels; fixed, as no label is left to choose by."""
 
-    encoder: Literal["finetune", "frozen"] = "finetune"
+    mode: Literal["finetune", "frozen"] = "finetune"
     """Whether the encoder's weights move too, as PIM's do."""
     steps: int = 200
     """Optimiser steps at least; more where the windows need them, see `epochs`."""
@@ -93,8 +93,8 @@ def adapt(
     Raises DataError where there is no labelled window or only one class, ChannelError where the windows do not fit.
     """
     config = configure(AdaptConfig, settings, "adaptation")
-    if config.encoder not in ("finetune", "frozen"):
-        raise ConfigError(f"encoder is 'finetune' or 'frozen', not '{config.encoder}'.")
+    if config.mode not in ("finetune", "frozen"):
+        raise ConfigError(f"mode is 'finetune' or 'frozen', not '{config.mode}'.")
     encoder.require(windows)
     windows = windows.labelled
     present = np.unique(windows.code)
@@ -127,7 +127,7 @@ def _descend(
     config, head, body = model.config, model.head, model.encoder.encoder
     model.encoder.to(runtime.device)
     head.to(runtime.device)
-    frozen = config.encoder == "frozen"
+    frozen = config.mode == "frozen"
     groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
     if not frozen:
         groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]

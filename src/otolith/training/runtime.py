@@ -6,6 +6,7 @@ of one program trips over, in exchange for the dozen lines below.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator
@@ -104,10 +105,8 @@ def versions() -> dict[str, str]:
     import scipy
     import sklearn
 
-    import otolith
-
     return {
-        "otolith": otolith.__version__,
+        "otolith": importlib.metadata.version("otolith"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,

@@ -1,0 +1,209 @@
+"""The benchmark: every method on every study, by whole people held out, over several draws of labels."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from otolith.channels import channel_names
+from otolith.errors import ConfigError, InterruptedRunError
+from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_and_plain
+from otolith.evaluation.methods import Method, parse_method
+from otolith.evaluation.page import write_page
+from otolith.evaluation.splits import people_folds
+from otolith.files import read_json, write_json
+from otolith.report import Report
+from otolith.scale.executor import run_all
+from otolith.study import Evaluation, Study
+from otolith.training.runtime import Runtime, commit, versions
+from otolith.windows import Windows
+
+DEFAULT_METHODS = ("pim", "scratch", "forest", "logistic")
+DEFAULT_SHOTS: tuple[Shots, ...] = (1, 2, 4, 8, 16, 32, "all")
+
+
+def benchmark(
+    studies: Sequence[Study],
+    methods: Sequence[str | Method] = DEFAULT_METHODS,
+    shots: Sequence[Shots] = DEFAULT_SHOTS,
+    *,
+    folds: int = 5,
+    draws: int = 5,
+    out: str | Path,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+    workers: int = 1,
+    windows: Mapping[str, Any] | None = None,
+    missing: str = "error",
+    own_methods: Mapping[str, Mapping[str, Any]] | None = None,
+    command: str = "",
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Report:
+    """Measure how well methods recognise activities of people never seen, with k labelled windows per class.
+
+    For each fold of whole people: pretrain on the training people's windows (labels unseen, unlabelled stretches
+    included), draw k labelled windows per class from training people (nested draws), adapt with those k alone, test
+    on the held-out people. Cells are kept in `out` under a content hash, so the same call goes on where it was
+    stopped. Writes results.json, results.csv and report.html. `windows` overrides parts of each study's own
+    evaluation; `progress(done, cells, what)` is called after each cell.
+
+    Raises SplitError where no fold is possible, ConfigError for shots or draws below 1, InterruptedRunError after
+    Ctrl-C, when what is finished has been written.
+    """
+    out = Path(out)
+    chosen = [parse_method(method, own_methods) for method in methods]
+    wanted = tuple(_shots(k) for k in shots)
+    if draws < 1:
+        raise ConfigError(f"{draws} draws measure nothing; ask for 1 or more.")
+    runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
+    facts, tasks, notes = _plan(studies, chosen, wanted, folds, draws, out, seed, runtime, windows or {}, missing)
+    cells = len(tasks) and sum(len(wanted) * draws - (draws - 1) * ("all" in wanted) for _ in tasks)
+    done = 0
+    interrupted = False
+    parts = []
+    try:
+        for part in run_all(_work, tasks, workers, runtime.threads):
+            parts.append(part)
+            done += len(part["rows"])
+            if progress:
+                progress(done, cells, part["what"])
+    except KeyboardInterrupt:
+        interrupted = True
+        parts += [
+            found for task in tasks if (found := _finished(task)) and found["what"] not in {p["what"] for p in parts}
+        ]
+    order = {_name(task): i for i, task in enumerate(tasks)}
+    parts.sort(key=lambda part: order[part["what"]])
+    report = Report(
+        **facts,
+        rows=[row for part in parts for row in part["rows"]],
+        losses=[row for part in parts for row in part["losses"]],
+        embedding=[part["picture"] for part in parts if part["picture"]],
+        notes=notes,
+        command=command,
+    )
+    report.save(out)
+    write_page(report, out / "report.html")
+    if interrupted:
+        raise InterruptedRunError(
+            f"Stopped. {len(report.rows)} of {cells} cells are finished and kept in {out}; the same command goes on "
+            "from there."
+        )
+    return report
+
+
+def _plan(
+    studies: Sequence[Study],
+    methods: Sequence[Method],
+    shots: tuple[Shots, ...],
+    folds: int,
+    draws: int,
+    out: Path,
+    seed: int,
+    runtime: Runtime,
+    overrides: Mapping[str, Any],
+    missing: str,
+) -> tuple[dict[str, Any], list[Fold], list[str]]:
+    facts, notes = [], []
+    tasks: list[Fold] = []
+    parted: dict[str, list[list[str]]] = {}
+    for study in studies:
+        evaluation = Evaluation.from_json(study.evaluation.to_json() | dict(overrides))
+        labelled, plain = labelled_and_plain(study, evaluation, missing)
+        if len(labelled.classes) < 2:
+            found = ", ".join(labelled.classes) or "none"
+            raise ConfigError(f"Study '{study.name}' has one class or none ({found}); there is nothing to tell apart.")
+        parts = people_folds(labelled.subjects, folds, seed)
+        if len(parts) < folds:
+            notes.append(f"{study.name}: {len(parts)} folds, one a person, instead of {folds}")
+        parted[study.name] = parts
+        facts.append(_facts(study, labelled, plain))
+        tasks += [
+            Fold(
+                str(study.folder),
+                evaluation.to_json(),
+                missing,
+                method,
+                number,
+                tuple(test),
+                shots,
+                draws,
+                seed,
+                runtime,
+                str(out),
+            )
+            for method in methods
+            for number, test in enumerate(parts)
+        ]
+    report = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "version": versions()["otolith"],
+        "commit": commit(),
+        "machine": runtime.record(),
+        "versions": versions(),
+        "studies": facts,
+        "folds": parted,
+        "planned": {"methods": [method.name for method in methods], "shots": list(shots), "draws": [draws]},
+    }
+    return report, tasks, notes
+
+
+def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:
+    return {
+        "name": study.name,
+        "origin": "simulated" if study.simulated else "measured",
+        "recordings": len(study),
+        "hours": study.hours,
+        "subjects": labelled.subjects,
+        "classes": list(labelled.classes),
+        "hash": study.hash,
+        "windows": {
+            "seconds": labelled.seconds,
+            "rate_hz": labelled.rate_hz,
+            "overlap": labelled.recipe["overlap"],
+            "label_rule": labelled.recipe["label_rule"],
+            "count": len(labelled),
+            "pretraining": len(plain),
+            "dropped": labelled.dropped,
+        },
+        "channels": channel_names(labelled.channels),
+    }
+
+
+def _work(fold: Fold) -> dict[str, Any]:
+    """Run a fold in a worker: every cell of one method, then what the report shows of its encoder."""
+    run = FoldRun(fold)
+    rows = [run.run(shots, draw) for shots, draw in run.cells()]
+    picture = None
+    if fold.number == 0 and fold.method.objective != "none":
+        path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{fold.method.name}.json"
+        if not path.exists():
+            write_json(path, run.picture())
+        picture = read_json(path)
+    return {"what": _name(fold), "rows": rows, "losses": run.losses(), "picture": picture}
+
+
+def _finished(fold: Fold) -> dict[str, Any] | None:
+    """Return what a stopped run has finished of a fold."""
+    run = FoldRun(fold)
+    rows = [run.run(shots, draw) for shots, draw in run.cells() if run.cell_path(shots, draw).exists()]
+    return {"what": _name(fold), "rows": rows, "losses": run.losses(), "picture": None} if rows else None
+
+
+def _name(fold: Fold) -> str:
+    return f"{Path(fold.study).name}, {fold.method.name}, fold {fold.number + 1}"
+
+
+def _shots(text: Shots) -> Shots:
+    if text == "all":
+        return "all"
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ConfigError(f"Shots are whole numbers from 1 up, or all; not '{text}'.")
+    return number

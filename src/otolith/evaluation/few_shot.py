@@ -1,0 +1,236 @@
+"""One fold, one method: pretrain without labels, adapt with k of them, test on people never seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otolith.embeddings import Embeddings
+from otolith.errors import SplitError, StudyError
+from otolith.evaluation.methods import Method
+from otolith.files import digest, read_json, write_json
+from otolith.metrics.accuracy import accuracy
+from otolith.metrics.balanced_accuracy import balanced_accuracy
+from otolith.metrics.macro_f1 import macro_f1
+from otolith.study import Evaluation, Study
+from otolith.training.adapt import Adapted, adapt
+from otolith.training.pretrain import pretrain
+from otolith.training.pretrained import PretrainedEncoder
+from otolith.training.runtime import Runtime
+from otolith.windows import Windows
+
+CELL_FORMAT = 1
+Shots = int | str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Everything that one worker needs to know of one fold of one method."""
+
+    study: str
+    """Folder of the study."""
+    evaluation: dict[str, Any]
+    missing: str
+    method: Method
+    number: int
+    test: tuple[str, ...]
+    """The people held out."""
+    shots: tuple[Shots, ...]
+    draws: int
+    seed: int
+    runtime: Runtime
+    out: str
+    """Folder of the whole benchmark: finished cells and encoders go there."""
+
+
+def labelled_and_plain(study: Study, evaluation: Evaluation, missing: str) -> tuple[Windows, Windows]:
+    """Return the labelled windows that count, and the windows for pretraining, labels unseen.
+
+    Pretraining takes every stretch on a plain grid, the unlabelled ones included; where a study consists of trials
+    with one window each, it takes those.
+    """
+    settings = evaluation.to_json()
+    labelled = study.windows(**settings, missing=missing).labelled
+    if evaluation.label_rule == "centred":
+        return labelled, labelled.hide_labels()
+    return labelled, study.windows(**settings | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
+
+
+class FoldRun:
+    """The cells of one fold of one method; what is finished is kept under a content hash and not made again."""
+
+    def __init__(self, fold: Fold) -> None:
+        self.fold, self.method = fold, fold.method
+        study = Study.load(fold.study)
+        labelled, plain = labelled_and_plain(study, Evaluation.from_json(fold.evaluation), fold.missing)
+        self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
+        self.plain = plain.without(fold.test)
+        if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
+            raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
+        if not len(self.test):
+            raise StudyError(f"The held-out people {', '.join(fold.test)} have no labelled window.")
+        self.seed = fold.seed * 1009 + fold.number
+        self._encoder: PretrainedEncoder | None = None
+        self._vectors: tuple[np.ndarray, np.ndarray] | None = None
+
+    def cells(self) -> list[tuple[Shots, int]]:
+        """Return the cells of this fold, all labels once and each number of shots in every draw."""
+        return [(k, draw) for k in self.fold.shots for draw in range(1 if k == "all" else self.fold.draws)]
+
+    @property
+    def encoder_key(self) -> str:
+        """Hash of all that decides the pretrained encoder."""
+        m, f = self.method, self.fold
+        what = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
+        return digest([CELL_FORMAT, self.plain.hash, what, self.seed, f.runtime])
+
+    def cell_path(self, shots: Shots, draw: int) -> Path:
+        """Return where a finished cell is kept."""
+        method = self.method.to_json() | {"name": ""}
+        what = [self.encoder_key, self.train.hash, self.test.hash, method, shots, draw]
+        return Path(self.fold.out) / "cells" / f"{digest(what)}.json"
+
+    def encoder(self) -> PretrainedEncoder:
+        """Return the encoder of this fold, pretrained on its training people if the method asks for it."""
+        if self._encoder is None:
+            m = self.method
+            if m.objective == "none":
+                self._encoder = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
+            else:
+                folder = Path(self.fold.out) / "encoders" / self.encoder_key
+                if (folder / "config.json").exists():
+                    self._encoder = PretrainedEncoder.load(folder)
+                else:
+                    self._encoder = pretrain(
+                        self.plain,
+                        m.objective,
+                        m.encoder,
+                        out=folder,
+                        runtime=self.fold.runtime,
+                        objective_settings=m.objective_settings,
+                        encoder_settings=m.encoder_settings,
+                        **{"seed": self.seed} | m.pretrain,
+                    )
+        return self._encoder
+
+    def run(self, shots: Shots, draw: int) -> dict[str, Any]:
+        """Return one cell's row, from its file where it is finished."""
+        path = self.cell_path(shots, draw)
+        if path.exists():
+            row: dict[str, Any] = read_json(path)
+            return row | {"method": self.method.name}
+        encoder = self.encoder()
+        started = time.perf_counter()
+        few = self.train.few(shots, self.fold.seed * 1009 + draw)
+        predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
+        row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
+        write_json(path, row)
+        return row
+
+    def _predict(self, encoder: PretrainedEncoder, few: Windows, seed: int) -> np.ndarray:
+        m = self.method
+        settings: dict[str, Any] = {"mode": m.mode, "seed": seed} | m.adapt
+        runtime, closed = self.fold.runtime, not encoder.encoder.learns
+        if not closed:
+            model = adapt(encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, **settings)
+            code: np.ndarray = model.probabilities(self.test, runtime).argmax(axis=1)
+            return code
+        if self._vectors is None:  # features stand still, so one pass serves all draws
+            self._vectors = encoder.embed(self.train, runtime), encoder.embed(self.test, runtime)
+        train, test = self._vectors
+        place = {row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))}
+        chosen = [place[row] for row in zip(few.piece, few.first_row, strict=True)]
+        model = adapt(
+            encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, vectors=train[chosen], **settings
+        )
+        return _classify(model, test)
+
+    def _row(self, shots: Shots, draw: int, few: Windows, predicted: np.ndarray, seconds: float) -> dict[str, Any]:
+        true, classes = self.test.code, self.test.classes
+        confusion = np.zeros((len(classes), len(classes)), dtype=int)
+        np.add.at(confusion, (true, predicted), 1)
+        people = {}
+        for person in self.test.subjects:
+            own = self.test.subject == person
+            people[person] = scores(true[own], predicted[own]) | {"windows": int(own.sum())}
+        notes = [
+            f"class '{name}': {count} labelled windows where {shots} were asked for, all used"
+            for name, count in self.train.short_classes(shots).items()
+        ]
+        unseen = sorted(set(np.unique(true)) - set(np.unique(few.code)))
+        notes += [f"class '{classes[i]}' is in the held-out people but not in the training people" for i in unseen]
+        m = self.method
+        return {
+            "method": m.name,
+            "objective": m.objective,
+            "encoder": m.encoder,
+            "head": m.head,
+            "study": self.train.study,
+            "shots": shots,
+            "fold": self.fold.number,
+            "draw": draw,
+            "seed": self.fold.seed,
+            **scores(true, predicted),
+            "seconds": round(seconds, 3),
+            "train_subjects": self.train.subjects,
+            "test_subjects": self.test.subjects,
+            "train_windows": len(few),
+            "per_subject": people,
+            "confusion": confusion.tolist(),
+            "notes": notes,
+        }
+
+    def losses(self) -> list[dict[str, Any]]:
+        """Return the pretraining's losses, epoch by epoch."""
+        if self.method.objective == "none":
+            return []
+        where = {"study": self.train.study, "method": self.method.name, "fold": self.fold.number}
+        return [
+            where | {"epoch": int(row["epoch"]), "train": row["train"], "validation": row["validation"]}
+            for row in self.encoder().history
+        ]
+
+    def picture(self, most: int = 1200) -> dict[str, Any]:
+        """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them, unadapted."""
+        from sklearn.decomposition import PCA
+        from sklearn.manifold import TSNE
+
+        chosen = np.sort(np.random.default_rng(0).permutation(len(self.test))[:most])
+        windows = self.test[chosen]
+        vectors = self.encoder().embed(windows, self.fold.runtime)
+        vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-8)
+        flat = PCA(min(30, *vectors.shape), random_state=0).fit_transform(vectors)
+        if len(flat) > 10:
+            flat = TSNE(perplexity=min(30, len(flat) / 4), random_state=0, init="pca").fit_transform(flat)
+        return {
+            "study": self.train.study,
+            "method": self.method.name,
+            "fold": self.fold.number,
+            "x": [round(float(v), 3) for v in flat[:, 0]],
+            "y": [round(float(v), 3) for v in flat[:, 1]],
+            "label": windows.labels.tolist(),
+            "subject": windows.subject.tolist(),
+        }
+
+
+def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:
+    """Return the three scores of every row, 0 to 1."""
+    return {
+        "macro_f1": macro_f1(true, predicted),
+        "accuracy": accuracy(true, predicted),
+        "balanced_accuracy": balanced_accuracy(true, predicted),
+    }
+
+
+def _classify(model: Adapted, vectors: np.ndarray) -> np.ndarray:
+    import torch
+
+    pooled = torch.from_numpy(vectors)
+    with torch.inference_mode():
+        code: np.ndarray = model.head(Embeddings(pooled[:, None], pooled)).argmax(dim=1).numpy()
+    return code

@@ -1,0 +1,81 @@
+"""What is compared: a method is an objective, an encoder and a head, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from otolith import encoders, heads, objectives
+from otolith.errors import ConfigError, UnknownNameError, nearest
+from otolith.settings import configure
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way from recordings to labels."""
+
+    name: str
+    objective: str = "none"
+    """What the encoder is pretrained with; `none` leaves it at random weights."""
+    encoder: str = "tpn"
+    head: str = "mlp"
+    mode: str = "finetune"
+    """Whether the labels move the encoder too: `finetune` or `frozen`."""
+    objective_settings: dict[str, Any] = field(default_factory=dict)
+    encoder_settings: dict[str, Any] = field(default_factory=dict)
+    head_settings: dict[str, Any] = field(default_factory=dict)
+    pretrain: dict[str, Any] = field(default_factory=dict)
+    """Settings of the pretraining that differ from its defaults."""
+    adapt: dict[str, Any] = field(default_factory=dict)
+    """Settings of the adaptation that differ from its defaults."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that decides what this method does."""
+        return asdict(self)
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("pim", "pim"),
+        Method("pim-speed", "pim", objective_settings={"angle": 0.0, "symmetry": 0.0}),
+        Method("pim-angle", "pim", objective_settings={"speed": 0.0, "symmetry": 0.0}),
+        Method("pim-symmetry", "pim", objective_settings={"speed": 0.0, "angle": 0.0}),
+        Method("pim-frozen", "pim", mode="frozen"),
+        Method("scratch"),
+        Method("forest", encoder="features", head="forest"),
+        Method("logistic", encoder="features", head="logistic"),
+    )
+}
+
+
+def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
+    """Return a method by its name, as "objective:encoder:head", or from a recipe's own table.
+
+    Raises UnknownNameError or ConfigError that names what is unknown.
+    """
+    if isinstance(text, Method):
+        return text
+    if own and text in own:
+        method = configure(Method, {"name": text, **own[text]}, f"method '{text}'")
+    elif text in METHODS:
+        method = METHODS[text]
+    elif text.count(":") == 2:
+        objective, encoder, head = text.split(":")
+        method = Method(text, objective, encoder, head)
+    else:
+        raise UnknownNameError(
+            f"There is no method '{text}'; known are {', '.join(METHODS)}, or write objective:encoder:head, such as "
+            f"none:tpn:linear.{nearest(text, METHODS)}"
+        )
+    encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
+    if method.objective != "none":
+        objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
+        if not encoder.learns:
+            raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
+    if not encoder.learns and not head.closed:
+        raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
+    if method.mode not in ("finetune", "frozen"):
+        raise ConfigError(f"Method '{text}': mode is finetune or frozen, not '{method.mode}'.")
+    return method

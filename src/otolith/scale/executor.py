@@ -1,0 +1,46 @@
+"""Independent pieces of work on several processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+
+
+def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, threads: int = 1) -> Iterator[Any]:
+    """Yield the result of every piece of work as it comes; an error or Ctrl-C stops the rest and is raised here.
+
+    Workers are started fresh, not forked: threads of a forked torch deadlock. One worker works in this process.
+    """
+    if workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield work(task)
+        return
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_ignore_interrupt)
+    try:
+        for done in as_completed([pool.submit(work, task) for task in tasks]):
+            yield done.result()
+    except BaseException:
+        for process in list(getattr(pool, "_processes", {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
