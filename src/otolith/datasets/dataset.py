@@ -1,0 +1,128 @@
+"""The promise of a data set: its facts, where its files are, and how they become recordings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from otolith.catalog import Family
+from otolith.errors import ConfigError, ReadError
+from otolith.files import refuse_existing
+from otolith.recording import Recording
+from otolith.study import Evaluation, Study, write_study
+
+FAMILY = Family(
+    "data set",
+    {
+        "hapt": "otolith.datasets.hapt:Hapt",
+        "utd_mhad": "otolith.datasets.utd_mhad:UtdMhad",
+        "mex": "otolith.datasets.mex:Mex",
+        "ipol_gait": "otolith.datasets.ipol_gait:IpolGait",
+        "openpack": "otolith.datasets.openpack:OpenPack",
+    },
+)
+
+
+class DataSet(ABC):
+    """A published data set, read from the folders that its authors made.
+
+    Beside each class stands `write_sample(folder)`, which writes a tiny fake in that layout.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    url: ClassVar[str]
+    terms: ClassVar[str]
+    citation: ClassVar[str]
+    subjects: ClassVar[int]
+    """People in the whole set."""
+    rate_hz: ClassVar[float]
+    """Nominal rate of its motion sensors."""
+    placements: ClassVar[tuple[str, ...]]
+    units: ClassVar[dict[str, str]]
+    """quantity -> the unit in the authors' files; recordings are in SI."""
+    evaluation: ClassVar[Evaluation]
+    """How figures on it are made comparable."""
+    layout: ClassVar[str]
+    """A glob that every whole copy answers to, from the folder that `verify` returns."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> Iterator[Recording]:
+        """Read the recordings one at a time, always in the same order.
+
+        Raises ReadError, naming the file, where one is damaged or missing.
+        """
+
+    def verify(self, folder: Path) -> Path:
+        """Return the folder that holds the authors' layout: the given one, one below it, or the one above.
+
+        Raises ReadError saying what is there, what is missing and what to do.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise ReadError(f"{folder} is no folder. Get {self.title} from {self.url} and unpack it there.")
+        for candidate in (folder, *_below(folder), folder.parent):
+            if next(candidate.glob(self.layout), None) is not None:
+                return candidate
+        there = sorted(path.name for path in folder.iterdir())[:8]
+        raise ReadError(
+            f"{folder} does not hold {self.title}: no file there (or up to three folders below) is called "
+            f"{self.layout}; found {', '.join(there) or 'nothing'}. Get it from {self.url}, unpack it, and name the "
+            "folder that it was unpacked into."
+        )
+
+
+def import_dataset(
+    source: str | Path,
+    name: str,
+    out: str | Path,
+    overwrite: bool = False,
+    progress: Callable[[Recording], None] | None = None,
+    **options: Any,
+) -> Study:
+    """Read a published data set into a study folder; what `otolith import --dataset` does.
+
+    `options` go to the data set's constructor. Raises UnknownNameError for an unknown name, ReadError where files
+    are missing or damaged, DataError where `out` is taken.
+    """
+    out = Path(out)
+    refuse_existing(out, "study", overwrite)
+    cls = FAMILY.resolve(name)
+    try:
+        dataset: DataSet = cls(**options) if isinstance(cls, type) else cls
+    except TypeError as error:
+        raise ConfigError(f"Data set '{name}' takes no such option: {error}.") from error
+    return write_study(
+        out,
+        dataset.read(Path(source)),
+        name=dataset.name,
+        source=dataset.url,
+        terms=dataset.terms,
+        citation=dataset.citation,
+        evaluation=dataset.evaluation,
+        progress=progress,
+    )
+
+
+def need(paths: Iterable[Path], of: str) -> None:
+    """Raise ReadError naming the files that a part of a data set lacks."""
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ReadError(
+            f"{of} is incomplete: {missing[0]} is missing"
+            + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
+            + ". Unpack the archive again."
+        )
+
+
+def _below(folder: Path, depth: int = 3, most: int = 2000) -> Iterator[Path]:
+    # Nearest first, and bounded, so that a wrong folder is told rather than searched for minutes.
+    level = [folder]
+    for _ in range(depth):
+        level = sorted(p for parent in level for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+        yield from level[:most]
+        most -= len(level)
+        if most <= 0:
+            return

@@ -1,0 +1,297 @@
+"""A CSV or Parquet file -> named columns, with every row of the file accounted for.
+
+Broken rows are counted, never guessed at: a row with too few or too many cells is left out and reported, a cell that
+is no number becomes nan and is reported by its line. Nothing here knows of sensors.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from otolith.errors import ReadError, nearest
+from otolith.recording import RowReport
+
+Kind = Literal["number", "text"]
+_BLANK = {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil"}
+_CHUNK = 1 << 24
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """How a CSV file is written."""
+
+    delimiter: str = ","
+    """What stands between two cells; write "tab" or "\\t" for a tabulator."""
+    decimal: str = "."
+    """What stands before the decimals: "." or ","."""
+    encoding: str = "utf-8"
+    """How the file's letters are written; old Windows programs write "cp1252"."""
+    skip_rows: int = 0
+    """Lines above the header."""
+    skip_after_header: int = 0
+    """Lines between the header and the first row, such as a line of units."""
+    comment: str = ""
+    """Lines above the header that begin with this are skipped as well."""
+    header: bool = True
+    """False where the first line is data already; the columns are then called "1", "2", "3" …"""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some columns of one file, each as long as the rows that could be told apart."""
+
+    path: Path
+    numbers: dict[str, np.ndarray]
+    """name -> (T,) float64, nan where the cell is blank or no number."""
+    texts: dict[str, pa.Array]
+    """name -> (T,) strings, or stamps where a Parquet file has a time type."""
+    reports: tuple[RowReport, ...]
+    """Rows of the file that are not in the columns."""
+    remarks: Mapping[str, RowReport]
+    """name -> what was wrong with cells of that column; its rows are in the columns, as nan."""
+
+    def __len__(self) -> int:
+        for column in (*self.numbers.values(), *self.texts.values()):
+            return len(column)
+        return 0
+
+
+def read_columns(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat | None = None) -> Columns:
+    """Read the wanted columns of one table; Parquet by its ending, everything else as CSV (`.gz` too).
+
+    Raises ReadError naming the file where it is empty, not text, damaged, or lacks a column.
+    """
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return _read_parquet(path, wanted)
+        return _read_csv(path, wanted, csv or CsvFormat())
+    except FileNotFoundError as error:
+        raise ReadError(f"{path} does not exist.") from error
+    except (OSError, EOFError) as error:
+        raise ReadError(f"{path} cannot be read: {error}. It may be cut off; copy it again.") from error
+
+
+def header_of(path: Path, csv: CsvFormat | None = None) -> list[str]:
+    """Return the names of a table's columns.
+
+    Raises ReadError where the file is empty or not text.
+    """
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            return list(pq.read_schema(path).names)
+        except (OSError, pa.ArrowException) as error:
+            raise ReadError(f"{path} is no readable Parquet file ({error}). Write or copy it again.") from error
+    return _header(path, _csv_bytes(path, csv or CsvFormat()), csv or CsvFormat())[0]
+
+
+def _read_parquet(path: Path, wanted: Mapping[str, Kind]) -> Columns:
+    try:
+        _require(path, wanted, list(pq.read_schema(path).names))
+        table = pq.read_table(path, columns=list(dict.fromkeys(wanted)))
+    except pa.ArrowException as error:
+        raise ReadError(f"{path} is no readable Parquet file ({error}). Write or copy it again.") from error
+    if not table.num_rows:
+        raise ReadError(f"{path} holds columns but no row. Leave it out, or record it again.")
+    numbers: dict[str, np.ndarray] = {}
+    texts: dict[str, pa.Array] = {}
+    remarks: dict[str, RowReport] = {}
+    for name, kind in wanted.items():
+        column = _whole(table[name])
+        if kind == "text":
+            texts[name] = column if pa.types.is_timestamp(column.type) else column.cast(pa.string())
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            numbers[name], remark = _cells_to_numbers(column, name, ".", 1)
+            remarks |= {name: remark} if remark else {}
+        else:
+            try:
+                plain = column.cast(pa.float64(), safe=False)
+            except pa.ArrowException as error:
+                raise ReadError(f"{path}: column '{name}' holds {column.type}, not numbers.") from error
+            numbers[name] = plain.to_numpy(zero_copy_only=False).astype(np.float64)
+    return Columns(path, numbers, texts, (), remarks)
+
+
+def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat) -> Columns:
+    source = _csv_bytes(path, csv)
+    names, lines_above = _header(path, source, csv)
+    _require(path, wanted, names, csv)
+    types = {name: pa.float64() if kind == "number" else pa.string() for name, kind in wanted.items()}
+    remarks: dict[str, RowReport] = {}
+    try:
+        table, broken = _parse(source, names, types, lines_above, csv)
+        parsed = {name: _whole(table[name]) for name in types}
+        numbers = {n: parsed[n].to_numpy(zero_copy_only=False) for n, kind in wanted.items() if kind == "number"}
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise ReadError(_not_text(path, csv.encoding)) from error
+        if "Could not skip" in str(error) or "Empty CSV" in str(error):
+            raise ReadError(f"{path} holds a header but no row. Leave it out, or record it again.") from error
+        # Some cell is no number. Read cell by cell instead: slow, but only damaged files come this way.
+        try:
+            table, broken = _parse(source, names, dict.fromkeys(types, pa.string()), lines_above, csv)
+        except pa.ArrowInvalid as second:
+            reason = _not_text(path, csv.encoding) if "UTF8" in str(second) else f"{path} is no table: {second}."
+            raise ReadError(reason) from second
+        parsed = {name: _whole(table[name]) for name in types}
+        numbers = {}
+        for name in (n for n, kind in wanted.items() if kind == "number"):
+            numbers[name], remark = _cells_to_numbers(parsed[name], name, csv.decimal, lines_above + 1)
+            remarks |= {name: remark} if remark else {}
+    reports = _broken_rows(path, source, table.num_rows, broken, lines_above, len(names))
+    if not table.num_rows:
+        raise ReadError(
+            f"{path} has no whole row: the header names {len(names)} columns, "
+            + (reports[0].detail if reports else "and nothing follows it")
+            + ". Check delimiter and skip_rows under [csv]."
+        )
+    texts = {name: parsed[name] for name, kind in wanted.items() if kind == "text"}
+    return Columns(path, numbers, texts, reports, remarks)
+
+
+def _parse(
+    source: pa.Buffer, names: Sequence[str], types: Mapping[str, pa.DataType], lines_above: int, csv: CsvFormat
+) -> tuple[pa.Table, list[tuple[int, int]]]:
+    broken: list[tuple[int, int]] = []
+
+    def note(row: Any) -> str:
+        broken.append((row.number or 0, row.actual_columns))
+        return "skip"
+
+    table = pa_csv.read_csv(
+        pa.BufferReader(source),
+        # One thread: only then does a broken row know its line.
+        read_options=pa_csv.ReadOptions(use_threads=False, column_names=list(names), skip_rows=lines_above),
+        parse_options=pa_csv.ParseOptions(delimiter=_delimiter(csv), invalid_row_handler=note),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict(types), include_columns=list(types), decimal_point=csv.decimal
+        ),
+    )
+    return table, broken
+
+
+def _broken_rows(
+    path: Path, source: pa.Buffer, kept: int, broken: Sequence[tuple[int, int]], lines_above: int, width: int
+) -> tuple[RowReport, ...]:
+    reports = []
+    if broken:
+        line, cells = broken[0]
+        detail = f"first in line {line}: {cells} cells where the header has {width}"
+        reports.append(RowReport("broken row", len(broken), detail))
+    if _line_ends(source) - lines_above > kept + len(broken):
+        # Blank lines are no rows; what is missing beyond them stands inside an unpaired quote mark.
+        with io.BytesIO(source) as opened:
+            lines = sum(1 for number, line in enumerate(opened) if number >= lines_above and line.strip())
+        swallowed = lines - kept - len(broken)
+        if swallowed > 0:
+            reports.append(RowReport("swallowed row", swallowed, "inside an unpaired quote mark, or a cell of lines"))
+    return tuple(reports)
+
+
+def _line_ends(source: pa.Buffer) -> int:
+    view = memoryview(source)
+    return sum(bytes(view[at : at + _CHUNK]).count(b"\n") for at in range(0, len(view), _CHUNK))
+
+
+def _csv_bytes(path: Path, csv: CsvFormat) -> pa.Buffer:
+    try:
+        if path.suffix.lower() == ".gz":
+            with gzip.open(path) as opened:
+                source = pa.py_buffer(opened.read())
+        else:
+            if path.stat().st_size == 0:
+                raise ReadError(f"{path} is empty (0 bytes). Leave it out, or copy it from the device again.")
+            source = pa.memory_map(str(path)).read_buffer()
+        if csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
+            source = pa.py_buffer(bytes(source).decode(csv.encoding).encode())
+    except FileNotFoundError as error:
+        raise ReadError(f"{path} does not exist.") from error
+    except UnicodeDecodeError as error:
+        raise ReadError(_not_text(path, csv.encoding)) from error
+    except LookupError as error:
+        raise ReadError(f"{path}: there is no encoding '{csv.encoding}'; common are utf-8, cp1252, utf-16.") from error
+    except (OSError, EOFError) as error:
+        raise ReadError(f"{path} cannot be read: {error}. It may be cut off; copy it again.") from error
+    if not len(source):
+        raise ReadError(f"{path} is empty (0 bytes). Leave it out, or copy it from the device again.")
+    return source
+
+
+def _header(path: Path, source: pa.Buffer, csv: CsvFormat) -> tuple[list[str], int]:
+    # The names, and how many lines stand above the first row.
+    with io.BytesIO(memoryview(source)[:_CHUNK]) as opened:
+        above = 0
+        for _ in range(csv.skip_rows):
+            opened.readline()
+            above += 1
+        line = opened.readline()
+        while line and ((csv.comment and line.startswith(csv.comment.encode())) or not line.strip()):
+            line = opened.readline()
+            above += 1
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ReadError(_not_text(path, csv.encoding)) from error
+    if not text.strip() or "\x00" in text:
+        raise ReadError(f"{path} has no header in line {above + 1}; it is not a table of text.")
+    cells = [cell.strip().strip('"').strip() for cell in text.split(_delimiter(csv))]
+    if csv.header:
+        return cells, above + 1 + csv.skip_after_header
+    return [str(number + 1) for number in range(len(cells))], above
+
+
+def _require(path: Path, wanted: Mapping[str, Kind], names: Sequence[str], csv: CsvFormat | None = None) -> None:
+    for name in wanted:
+        if name in names:
+            if names.count(name) > 1:
+                raise ReadError(f"{path} has {names.count(name)} columns called '{name}'; give each its own name.")
+            continue
+        hint = nearest(name, names)
+        if csv and len(names) == 1:
+            other = next((d for d in (";", "\t", ",", " ", "|") if d in names[0]), None)
+            shown = {"\t": "tab", " ": "space"}.get(other or "", other)
+            hint = f' The cells look parted by {shown}: write delimiter = "{shown}" under [csv].' if other else hint
+        shown_names = ", ".join(repr(n[:40]) for n in list(names)[:30])
+        raise ReadError(f"{path} has no column '{name}'; its columns are {shown_names}.{hint}")
+
+
+def _cells_to_numbers(
+    column: pa.Array, name: str, decimal: str, first_line: int
+) -> tuple[np.ndarray, RowReport | None]:
+    out = np.full(len(column), np.nan)
+    bad, first = 0, ""
+    for row, cell in enumerate(column.to_pylist()):
+        text = (cell or "").strip()
+        if text.lower() in _BLANK:
+            continue
+        try:
+            out[row] = float(text.replace(decimal, ".") if decimal != "." else text)
+        except ValueError:
+            bad += 1
+            first = first or f"first near line {first_line + row}, column '{name}': {text[:30]!r}"
+    return out, RowReport("unreadable cell", 0, f"{bad} in all, {first}") if bad else None
+
+
+def _delimiter(csv: CsvFormat) -> str:
+    return {"tab": "\t", "\\t": "\t", "space": " "}.get(csv.delimiter, csv.delimiter)
+
+
+def _not_text(path: Path, encoding: str) -> str:
+    return (
+        f"{path} is not {encoding} text. If it is a table, state how it was written, such as "
+        'encoding = "cp1252" (Western Windows) or "utf-16" under [csv]; if not, narrow the pattern under [files].'
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
