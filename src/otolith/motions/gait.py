@@ -114,7 +114,10 @@ def descending_stairs(style: Style, seconds: float, rate_hz: float, rng: np.rand
 
 
 def _gait(gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    frames = round(seconds * rate_hz) + 1
+    # What lies within a stride is told from what lies beyond by looking a stride both ways: one more at each end.
+    margin = int(np.ceil(1.5 * rate_hz / (gait.stride_hz * style.cadence)))
+    wanted = round(seconds * rate_hz) + 1
+    frames = wanted + 2 * margin
     phase = cadenced(rng, frames, rate_hz, gait.stride_hz * style.cadence, style.jitter)
     vary = 1.0 + style.jitter * drift(rng, frames, rate_hz, 1.0 / gait.stride_hz)
     angles = _legs(gait, style, phase, vary) | _arms(gait, style, phase, vary)
@@ -127,13 +130,18 @@ def _gait(gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.rand
         angles[f"{side}_hip_flexion"] = angles[f"{side}_hip_flexion"] + forward
         angles[f"{side}_ankle_flexion"] = angles[f"{side}_ankle_flexion"] - forward
         angles[f"{side}_hip_abduction"] = angles[f"{side}_hip_abduction"] + sign * left
-    height = _height(gait, style, phase, soles(local_rotations(angles, frames), rate_hz), rate_hz)
+    sole = soles(local_rotations(angles, frames), rate_hz)
+    height = _height(gait, style, phase, sole, rate_hz)
+    # Stairs begin on the floor, whatever was climbed before the first frame.
+    floor = (height[:, None] + sole[..., 2])[margin : 2 * margin].min() if gait.rise_m else 0.0
     # The way bends slowly, as no corridor is walked dead straight.
     heading = 12.0 * style.jitter / 0.03 * drift(rng, frames, rate_hz, 8.0)
+    heading -= heading[margin]
     angles["pelvis_yaw"] = angles["pelvis_yaw"] + heading
     turn = np.exp(1j * np.deg2rad(heading))
     bent = np.cumsum(np.gradient(way[:, 0] + 1j * way[:, 1]) * turn)
-    return Motion(local_rotations(angles, frames), np.stack([bent.real, bent.imag, height], axis=1), rate_hz)
+    root = np.stack([bent.real - bent[margin].real, bent.imag - bent[margin].imag, height - floor], axis=1)
+    return Motion(local_rotations(angles, frames), root, rate_hz).cut(margin, margin + wanted)
 
 
 def _legs(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]) -> Angles:
@@ -231,8 +239,7 @@ def _height(
     speed = -np.sum(_share(gait, phase) * np.gradient(sole[..., 2], 1.0 / rate_hz, axis=0), axis=1)
     held = np.cumsum(speed) / rate_hz
     climbed = gait.rise_m * 2.0 * (phase - phase[0])
-    height = climbed + 0.6 * (held - _slow(held, phase))
-    return np.asarray(height - (height[:, None] + sole[..., 2])[: round(rate_hz)].min())
+    return np.asarray(climbed + 0.6 * (held - _slow(held, phase)))
 
 
 def _slow(values: Float[np.ndarray, " F"], phase: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:

@@ -12,7 +12,7 @@ from otolith.errors import DataError
 from otolith.motion import Motion
 from otolith.motions.curves import ease
 
-SETTLE_S = 1.5  # a stride: within it each foot has stood on the floor
+SETTLE_S = 0.8  # longer than a step or a hop: within it one foot has stood on the floor
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _heading(joint_to_world: np.ndarray) -> float:
 
 
 def _floor(motion: Motion, end: int) -> float:
-    """Height of the ground at a clip's first (0) or last (-1) stride: the lowest that a foot gets."""
+    """Height of the ground at a clip's first (0) or last (-1) step: the lowest that a foot gets."""
     frames = min(motion.frames, round(SETTLE_S * motion.rate_hz))
     part = motion.cut(0, frames) if end == 0 else motion.cut(motion.frames - frames, motion.frames)
     return float(part.forward(("left_foot", "right_foot"))[0][..., 2].min())

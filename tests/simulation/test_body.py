@@ -1,0 +1,54 @@
+"""Bodies of many sizes, and motions fitted to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from otolith.errors import ConfigError
+from otolith.motion import JOINTS, reference_offsets
+from otolith.motions.procedural import make
+from otolith.simulation.body import STATURE, Body, fit
+
+
+def test__body__average__is_the_reference_skeleton() -> None:
+    np.testing.assert_allclose(Body().offsets(), reference_offsets())
+    assert Body().girth == pytest.approx(1.0)
+
+
+def test__body__drawn__has_the_statures_of_the_literature() -> None:
+    bodies = [Body.draw(np.random.default_rng(i)) for i in range(600)]
+    for sex, (mean, deviation) in STATURE.items():
+        statures = np.array([body.stature_m for body in bodies if body.sex == sex])
+        assert statures.mean() == pytest.approx(mean, abs=0.012)
+        assert statures.std() == pytest.approx(deviation, abs=0.01)
+    bmi = np.array([body.mass_kg / body.stature_m**2 for body in bodies])
+    assert 22.5 < np.median(bmi) < 24.5
+
+
+def test__offsets__longer_legs__lengthen_legs_alone() -> None:
+    plain, long = Body().offsets(), Body(legs=1.1).offsets()
+    ratio = np.linalg.norm(long, axis=1)[1:] / np.linalg.norm(plain, axis=1)[1:]
+    for joint, factor in zip(JOINTS[1:], ratio, strict=True):
+        part = joint.split("_")[-1]
+        if part in ("knee", "ankle", "foot"):
+            assert factor == pytest.approx(1.1)
+        elif part != "hip":
+            assert factor == pytest.approx(1.0)
+
+
+def test__fit__walking__keeps_feet_on_the_floor_and_scales_the_step() -> None:
+    motion = make("walking", seconds=10.0)
+    fitted = fit(motion, Body(stature_m=1.90, legs=1.05))
+    scale = 1.90 * 1.05 / 1.70
+    feet, own = (clip.forward(("left_foot", "right_foot"))[0] for clip in (motion, fitted))
+    np.testing.assert_allclose(own[..., 2].min(), scale * feet[..., 2].min(), atol=0.01)
+    way, own_way = (np.linalg.norm(clip.root[-1, :2] - clip.root[0, :2]) for clip in (motion, fitted))
+    assert own_way == pytest.approx(scale * way)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stature_m": 170.0}, {"mass_kg": 0.0}, {"legs": 0.1}, {"stature_m": float("nan")}]
+)
+def test__body__impossible__is_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        Body(**changes)

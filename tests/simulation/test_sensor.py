@@ -1,0 +1,124 @@
+"""Worn sensors: gravity at rest, mirrored sides, mountings, streams of a recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from otolith import rotations
+from otolith.errors import ConfigError, DataError, UnknownNameError
+from otolith.motion import JOINTS, Motion
+from otolith.motions.pose import local_rotations
+from otolith.motions.procedural import make
+from otolith.simulation.body import Body
+from otolith.simulation.placements import SITES
+from otolith.simulation.sensor import Mounting, simulate, worn
+from otolith.units import STANDARD_GRAVITY
+
+
+def still(**angles: float) -> Motion:
+    return Motion(np.repeat(local_rotations(dict(angles), 1), 100, axis=0), np.zeros((100, 3)), 100.0, label="still")
+
+
+@pytest.mark.parametrize("placement", SITES)
+def test__simulate__still_body__reads_gravity_only(placement: str) -> None:
+    recording = simulate(still(trunk_flexion=20.0, left_elbow_flexion=70.0), [placement])
+    values = recording.streams[0].values
+    np.testing.assert_allclose(np.linalg.norm(values[:, :3], axis=1), STANDARD_GRAVITY, rtol=1e-6)
+    np.testing.assert_allclose(values[:, 3:], 0.0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("placement", "axis", "sign"),
+    [
+        ("left_wrist", 0, -1),  # x to the fingers, which point down
+        ("right_wrist", 0, -1),
+        ("left_upper_arm", 0, 1),
+        ("left_ankle", 0, 1),
+        ("lower_back", 0, 1),
+        ("chest", 0, 1),
+        ("head", 0, 1),
+        ("right_foot", 2, 1),
+        ("left_thigh", 0, 1),
+    ],
+)
+def test__simulate__upright_body__has_gravity_on_the_axis_that_points_up(placement: str, axis: int, sign: int) -> None:
+    reading = simulate(still(), [placement]).streams[0].values[25, :3]
+    expected = np.zeros(3)
+    expected[axis] = sign * STANDARD_GRAVITY
+    np.testing.assert_allclose(reading, expected, atol=1e-5)
+
+
+def test__simulate__body_on_a_turntable__reads_the_rate_and_omega_squared_r() -> None:
+    omega, frames = 3.0, 1000
+    motion = still()
+    turned = np.repeat(motion.rotations[:1], frames, axis=0)
+    turned[:, 0] = rotations.from_axis_angle(omega * np.arange(frames)[:, None] / 200.0 * np.array([0.0, 0.0, 1.0]))
+    spinning = Motion(turned, np.zeros((frames, 3)), 200.0)
+    arm = worn(spinning, "chest").position[0, 0]
+    values = simulate(spinning, ["chest"], rate_hz=200.0).streams[0].values[100:-100]
+    assert arm == pytest.approx(0.115)
+    np.testing.assert_allclose(
+        values, np.tile([STANDARD_GRAVITY, 0.0, -(omega**2) * arm, omega, 0.0, 0.0], (len(values), 1)), atol=1e-5
+    )
+
+
+def test__simulate__mirrored_movement__reads_mirrored_sides() -> None:
+    motion = make("squat", seconds=8.0)
+    left, right = (stream.values for stream in simulate(motion, ["left_thigh", "right_thigh"]).streams)
+    # x up and z forward on both: the mirror turns y, and the rates about the two axes within the mirror's plane.
+    np.testing.assert_allclose(left, right * np.array([1, -1, 1, -1, 1, -1]), atol=2e-4)
+
+
+def test__simulate__mounting__turns_readings_and_moves_the_point() -> None:
+    motion = make("walking", seconds=5.0)
+    plain = simulate(motion, ["chest"]).streams[0].values
+    turned = simulate(motion, ["chest"], mounting={"chest": Mounting((0.0, 0.0, 30.0))}).streams[0].values
+    back = rotations.from_axis_angle(np.array([0.0, 0.0, np.deg2rad(30.0)]))
+    for triad in (slice(0, 3), slice(3, 6)):
+        np.testing.assert_allclose(rotations.rotate(back, turned[:, triad]), plain[:, triad], atol=1e-4)
+    moved = (
+        worn(motion, "chest", mounting=Mounting(offset_m=(0.0, 0.0, 0.05))).position - worn(motion, "chest").position
+    )
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 0.05, atol=1e-9)
+
+
+def test__simulate__heavier_body__carries_the_sensor_farther_out() -> None:
+    motion = still()
+    light, heavy = (worn(motion, "chest", Body(mass_kg=mass)).position[0, 0] for mass in (63.58, 4 * 63.58))
+    assert heavy == pytest.approx(2 * light, rel=1e-9)
+
+
+def test__simulate__recording__says_what_it_is() -> None:
+    motion = make("walking", seconds=4.0, performer="ada")
+    recording = simulate(motion, ("left_wrist", "lower_back"), rate_hz=50.0, body=Body("tall", 1.9, 80.0))
+    assert recording.origin == "simulated"
+    assert recording.gravity == "included"
+    assert (recording.performer, recording.clip, recording.body) == ("ada", motion.clip, "tall")
+    assert recording.placements == ["left_wrist", "lower_back"]
+    assert [channel.name for channel in recording.streams[1].channels][::5] == ["lower_back.acc.x", "lower_back.gyro.z"]
+    assert recording.streams[0].values.shape == (201, 6)
+    assert recording.streams[0].rate_hz == pytest.approx(50.0)
+    assert [segment.label for segment in recording.segments] == ["walking"]
+
+
+def test__simulate__resampled__agrees_with_its_own_frames() -> None:
+    motion = make("running", seconds=4.0)
+    fine, coarse = (simulate(motion, ["left_ankle"], rate_hz=rate).streams[0].values for rate in (100.0, 50.0))
+    np.testing.assert_allclose(coarse, fine[::2], atol=1e-4)
+
+
+def test__simulate__nonsense__is_refused() -> None:
+    motion = make("standing", seconds=4.0)
+    with pytest.raises(UnknownNameError, match="Did you mean 'left_wrist'"):
+        simulate(motion, ["left_wirst"])
+    with pytest.raises(ConfigError, match="positive rate"):
+        simulate(motion, ["left_wrist"], rate_hz=0.0)
+    with pytest.raises(ConfigError, match="at least one placement"):
+        simulate(motion, [])
+    with pytest.raises(UnknownNameError, match="no noise 'wach'"):
+        simulate(motion, ["left_wrist"], noise_of="wach")
+    other = replace(motion, joints=tuple(f"joint{i}" for i in range(len(JOINTS))))
+    with pytest.raises(DataError, match="24 joints"):
+        simulate(other, ["left_wrist"], body=Body())
