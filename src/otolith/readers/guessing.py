@@ -20,9 +20,17 @@ from otolith.units import UNITS, gravity_verdict, still_blocks
 
 _TABLES = re.compile(r"\.(csv|txt|tsv|parquet|pq)(\.gz)?$", re.IGNORECASE)
 _QUANTITIES = {
-    "gyro": re.compile(r"gyr|angular|rot(ation)?[ _]?rate|omega|winkel|^g$", re.IGNORECASE),
-    "mag": re.compile(r"mag|^m$", re.IGNORECASE),
-    "acc": re.compile(r"acc|akz|beschl|^a$", re.IGNORECASE),
+    "gyro": re.compile(
+        r"gyro(scope|meter)?|gyr|angular[ _]?(velocity|rate|speed)?|rot(ation)?([ _]?rate)?|omega|^g$", re.IGNORECASE
+    ),
+    "mag": re.compile(r"magneto?(meter)?|magnetic([ _]?field)?|mag|^m$", re.IGNORECASE),
+    "acc": re.compile(r"acc(el(erometer|eration)?)?|beschl(eunigung)?|^a$", re.IGNORECASE),
+}
+_TIME_UNITS = {
+    "nanoseconds": re.compile(r"nano|[\[(_ ]ns\b", re.IGNORECASE),
+    "microseconds": re.compile(r"micro|[\[(_ ][uµ]s\b", re.IGNORECASE),
+    "milliseconds": re.compile(r"milli|[\[(_ ]ms\b", re.IGNORECASE),
+    "seconds": re.compile(r"second|[\[(_ ]s\b", re.IGNORECASE),
 }
 _TIME = re.compile(r"time|stamp|zeit|uhr|date|unix|epoch|^t$|elapsed|seconds", re.IGNORECASE)
 _SUBJECT = re.compile(r"subject|participant|person|user|patient|proband", re.IGNORECASE)
@@ -100,7 +108,8 @@ def _format(path: Path) -> CsvFormat:
         encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
         names = header_of(path, CsvFormat(delimiter="\x1f", encoding=encoding))
     line = names[0]
-    delimiter = max((";", "\t", ",", " "), key=line.count)
+    # The rarer a letter is inside a name, the surer it parts cells.
+    delimiter = next((d for d in ("\t", ";", ",", " ") if d in line), ",")
     # With commas between cells there are none left for decimals.
     decimal = "." if delimiter == "," else _decimal(path, CsvFormat(delimiter, encoding=encoding))
     return CsvFormat(delimiter, decimal, encoding)
@@ -128,8 +137,7 @@ def _triads(names: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str]]
             if re.search(r"quat|euler|gravity|angle", rest, re.IGNORECASE):
                 continue
             where = _QUANTITIES[quantity].sub("", rest).strip(" ._-") if quantity else rest
-            where = re.sub(r"(?i)eleration|oscope|eter|netometer|o$|^o\b|unigung", "", where).strip(" ._-").lower()
-            out.setdefault((where, quantity or "acc"), (name, y, z))
+            out.setdefault((where.lower(), quantity or "acc"), (name, y, z))
     return out
 
 
@@ -167,6 +175,9 @@ def _time_format(path: Path, name: str, csv: CsvFormat) -> tuple[str, bool]:
     for least, format in ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds"), (1e8, "unix")):
         if abs(float(finite[0])) > least:
             return format, True
+    written = next((format for format, look in _TIME_UNITS.items() if look.search(name)), None)
+    if written:
+        return written, True
     step = float(np.median(np.diff(finite))) if len(finite) > 1 else 0.0
     for most, format in ((0.5, "seconds"), (500, "milliseconds"), (5e5, "microseconds"), (5e8, "nanoseconds")):
         # A step of exactly one may count rows as well as milliseconds.
@@ -213,6 +224,10 @@ def _sensor_lines(
         unknown.append(
             f"Where the sensor {where or number + 1} was worn" + (f" (it looks like {place})." if place else ".")
         )
+        if re.search(r"linear|user", where):
+            unknown.append(
+                f"Whether '{where}' has gravity removed, as its name suggests: then leave it out, or say so."
+            )
         for (other, quantity), columns in triads.items():
             if other != where:
                 continue
