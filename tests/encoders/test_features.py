@@ -45,6 +45,7 @@ def test__features__sine__match_closed_form() -> None:
         "zero_crossing_rate": 0.0,
         "mean_crossing_rate": 16 / 199,
         "energy": 11.0,
+        "rhythm": 0.875,  # one of eight periods later, seven still overlap
         "dominant_hz": 2.0,
         "spectral_entropy": 0.0,
         "spectral_centroid_hz": 2.0,
@@ -59,6 +60,14 @@ def test__features__sine__match_closed_form() -> None:
     assert found["waist.acc correlation xz"][0] == 0.0
 
 
+def test__features__ramp__has_its_slope_and_ends() -> None:
+    ramp = 5.0 - 1.5 * np.arange(100) / 50.0
+    found = _table(np.stack([ramp, -ramp, 0 * ramp])[None])
+    assert found["waist.acc.x trend"][0] == pytest.approx(-1.5, rel=1e-4)
+    assert found["waist.acc.y trend"][0] == pytest.approx(1.5, rel=1e-4)
+    assert (found["waist.acc.x time_of_max"][0], found["waist.acc.y time_of_max"][0]) == pytest.approx((0.0, 0.99))
+
+
 def test__features__noise__fills_the_spectrum() -> None:
     found = _table(np.random.default_rng(0).normal(size=(50, 3, 500)))
     assert found["waist.acc.x spectral_entropy"].min() > 0.85
@@ -71,7 +80,7 @@ def test__features__noise__fills_the_spectrum() -> None:
 def test__features__constant_window__is_finite_and_zero_where_undefined(level: float) -> None:
     found = _table(np.full((3, 3, 128), level))
     assert all(np.isfinite(column).all() for column in found.values())
-    for feature in ("skew", "kurtosis", "dominant_hz", "spectral_entropy", "mean_crossing_rate"):
+    for feature in ("skew", "kurtosis", "dominant_hz", "spectral_entropy", "mean_crossing_rate", "rhythm", "trend"):
         assert np.array_equal(found[f"waist.acc.y {feature}"], np.zeros(3)), feature
     assert np.array_equal(found["waist.acc correlation yz"], np.zeros(3))
 

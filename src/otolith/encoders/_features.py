@@ -34,11 +34,17 @@ SIGNAL_FEATURES: tuple[str, ...] = (
     "zero_crossing_rate",
     "mean_crossing_rate",
     "energy",
+    "trend",
+    "time_of_max",
+    "time_of_min",
+    "rhythm",
     "dominant_hz",
     "spectral_entropy",
     "spectral_centroid_hz",
     *(f"energy_{low:g}_{high:g}_hz" if np.isfinite(high) else f"energy_above_{low:g}_hz" for low, high in BANDS_HZ),
 )
+
+_SHORTEST_PERIOD_S = 0.2  # nobody repeats a movement faster; nearer lags only say that the signal is smooth
 
 _CHUNK = 2_000_000  # samples at once: bounds the working memory to some 100 MB, whatever the number of windows
 
@@ -50,10 +56,12 @@ def hand_made_features(
 
     For every channel and for the length of every triad (the x, y, z channels of one sensor): the features named in
     SIGNAL_FEATURES; for every triad also the correlations xy, xz and yz. Columns as `feature_names` says. windows in
-    any unit, sampled at rate_hz; energies are mean squares in that unit. A constant window has zero where a feature
-    is undefined (skew, entropy, correlation). Masked channels (all NaN) give NaN in their own columns alone.
-    Raises DataError for windows of fewer than 4 samples, ConfigError for a rate of zero, ChannelError for a triad that
-    names a channel beyond the last one.
+    any unit, sampled at rate_hz; energies are mean squares in that unit, trend is that unit per second, the times of
+    the largest and smallest value are shares of the window, rhythm is the highest autocorrelation beyond 0.2 s.
+    (Trend and times tell a swipe to the left from one to the right, which no unordered statistic does.) A constant
+    window has zero where a feature is undefined (skew, entropy, correlation). Masked channels (all NaN) give NaN in
+    their own columns alone. Raises DataError for windows of fewer than 4 samples, ConfigError for a rate of zero,
+    ChannelError for a triad that names a channel beyond the last one.
     """
     count, channels, samples = windows.shape
     if samples < 4:
@@ -98,14 +106,14 @@ def _chunk_features(windows: np.ndarray, rate_hz: float, triads: Sequence[Triad]
         signals = np.concatenate([values, lengths], axis=1)
     else:
         signals = values
-    per_signal = np.stack([*_in_time(signals), *_in_frequency(signals, rate_hz)], axis=-1)
+    per_signal = np.stack([*_in_time(signals, rate_hz), *_in_frequency(signals, rate_hz)], axis=-1)
     columns = [per_signal.reshape(len(values), -1)]
     if triads:
         columns.append(_correlations(values, triads))
     return np.concatenate(columns, axis=1)
 
 
-def _in_time(signals: np.ndarray) -> list[np.ndarray]:
+def _in_time(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     samples = signals.shape[-1]
     mean = signals.mean(axis=-1, dtype=np.float64).astype(np.float32)
     centred = signals - mean[..., None]
@@ -134,7 +142,29 @@ def _in_time(signals: np.ndarray) -> list[np.ndarray]:
         _crossings(signals) / (samples - 1) + missing,
         np.where(moving, _crossings(centred) / (samples - 1), missing),
         variance + mean * mean,
+        _trend(centred, rate_hz),
+        signals.argmax(axis=-1).astype(np.float32) / samples + missing,
+        signals.argmin(axis=-1).astype(np.float32) / samples + missing,
+        np.where(moving, _rhythm(centred, rate_hz) / (unit * unit), missing),
     ]
+
+
+def _trend(centred: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Return the slope of the straight line through each window, per second."""
+    samples = centred.shape[-1]
+    time = (np.arange(samples) - (samples - 1) / 2.0) / rate_hz
+    return np.asarray(centred @ (time / (time @ time)).astype(np.float32))
+
+
+def _rhythm(centred: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Return the largest autocovariance at lags from the shortest period to half of the window."""
+    samples = centred.shape[-1]
+    first, last = int(np.ceil(_SHORTEST_PERIOD_S * rate_hz)), samples // 2
+    if first >= last:
+        return np.zeros(centred.shape[:-1], dtype=np.float32)
+    spectrum = np.fft.rfft(centred, 2 * samples, axis=-1)
+    covariance = np.fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), axis=-1)
+    return np.asarray(covariance[..., first:last].max(axis=-1) / samples, dtype=np.float32)
 
 
 def _quantile(ordered: np.ndarray, share: float) -> np.ndarray:
