@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith import rotations
 from otolith.errors import DataError, UnknownNameError
 from otolith.motion import JOINTS, Motion

@@ -17,7 +17,8 @@ from otolith.errors import DataError, UnknownNameError, nearest
 
 # joint -> (parent, offset from the parent at rest in fractions of stature: forward, left, up). Segment lengths and
 # joint heights: Drillis and Contini, "Body segment parameters" (1966), as tabled in Winter, "Biomechanics and Motor
-# Control of Human Movement" (2009), fig. 4.1; the joints' names and tree are those of SMPL (Loper et al., 2015).
+# Control of Human Movement" (2009), fig. 4.1; the joints' names and tree are those of SMPL (Loper et al., 2015,
+# https://doi.org/10.1145/2816795.2818013).
 SKELETON: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "pelvis": (None, (0.0, 0.0, 0.0)),
     "left_hip": ("pelvis", (0.0, 0.05, -0.03)),

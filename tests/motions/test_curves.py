@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith.motions.curves import cadenced, cycle, drift, ease, holds, pulses
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith.errors import ConfigError, UnknownNameError
 from otolith.motion import Motion
 from otolith.motions.gait import CLIMBING_STAIRS, RUNNING, WALKING, bounce

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith.errors import ConfigError
 from otolith.motion import JOINTS, reference_offsets
 from otolith.motions.procedural import make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith import rotations
 from otolith.errors import DataError
 from otolith.simulation.kinematics import track

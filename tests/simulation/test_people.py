@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+
 from otolith.errors import ConfigError, UnknownNameError
 from otolith.simulation.people import Person, virtual_study
 
@@ -29,7 +32,7 @@ def test__virtual_study__recordings__are_simulated_people_with_labels() -> None:
 def test__virtual_study__passages__carry_no_label() -> None:
     (recording,) = study(1)
     segments = sorted(recording.segments, key=lambda segment: segment.start_s)
-    gaps = [b.start_s - a.end_s for a, b in zip(segments, segments[1:], strict=False)]
+    gaps = [b.start_s - a.end_s for a, b in pairwise(segments)]
     assert gaps == pytest.approx([2.0, 2.0], abs=0.05)
     assert segments[-1].end_s <= recording.duration_s + 0.05
 

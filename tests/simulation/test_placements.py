@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from otolith.catalog import PLACEMENTS
 from otolith.errors import UnknownNameError
 from otolith.motion import JOINTS

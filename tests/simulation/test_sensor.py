@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from otolith import rotations
 from otolith.errors import ConfigError, DataError, UnknownNameError
 from otolith.motion import JOINTS, Motion

@@ -39,7 +39,10 @@ def series(phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]
 
 
 def ease(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
-    """From 0 to 1 as an unhurried limb moves: the minimum-jerk curve (Flash and Hogan, 1985)."""
+    """From 0 to 1 as an unhurried limb moves: the minimum-jerk curve.
+
+    Flash and Hogan, "The coordination of arm movements" (1985), https://doi.org/10.1523/JNEUROSCI.05-07-01688.1985
+    """
     s = np.clip(x, 0.0, 1.0)
     return np.asarray(s**3 * (10.0 - 15.0 * s + 6.0 * s**2))
 

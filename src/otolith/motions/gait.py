@@ -57,7 +57,8 @@ WALKING = Gait(
     shoulder=(-8.0, 16.0),
     elbow=(25.0, 12.0),
 )
-# Novacheck, "The biomechanics of running" (1998), about 3 m/s; 168 steps/min.
+# Novacheck, "The biomechanics of running" (1998), https://doi.org/10.1016/S0966-6362(97)00038-6: about 3 m/s, 168 steps
+# a minute.
 RUNNING = Gait(
     stride_hz=1.40,
     hip=((0, 32), (12, 26), (25, 5), (40, -16), (55, 8), (72, 42), (82, 44), (93, 36)),
@@ -68,7 +69,8 @@ RUNNING = Gait(
     shoulder=(-12.0, 26.0),
     elbow=(92.0, 14.0),
 )
-# Riener, Rabuffetti and Frigo, "Stair ascent and descent at different inclinations" (2002), 30 degrees, 0.17 m steps.
+# Riener, Rabuffetti and Frigo, "Stair ascent and descent at different inclinations" (2002),
+# https://doi.org/10.1016/S0966-6362(01)00162-X: 30 degrees, steps of 0.17 m.
 CLIMBING_STAIRS = Gait(
     stride_hz=0.71,
     hip=((0, 50), (15, 40), (32, 17), (52, -2), (62, 7), (76, 40), (88, 55), (96, 54)),

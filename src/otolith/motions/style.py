@@ -44,7 +44,7 @@ class Style:
 
         The spread of cadence (8 %) and of stride time from cycle to cycle (about 3 %) is that of healthy adults
         (Winter, "The Biomechanics and Motor Control of Human Gait", 1991; Hausdorff, "Gait dynamics, fractals and
-        falls", 2007); the others are chosen by eye.
+        falls", 2007, https://doi.org/10.1016/j.humov.2007.05.003); the others are chosen by eye.
         """
 
         def near_one(spread: float, low: float, high: float) -> float:
