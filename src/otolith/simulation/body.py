@@ -12,7 +12,8 @@ from otolith.errors import ConfigError, DataError
 from otolith.motion import JOINTS, REFERENCE_STATURE_M, SKELETON, Motion
 
 # Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
-# Collaboration, "A century of trends in adult human height" (2016), https://doi.org/10.7554/eLife.13410, and the usual 4 % within a sex.
+# Collaboration, "A century of trends in adult human height" (2016),
+# https://doi.org/10.7554/eLife.13410, and the usual 4 % within a sex.
 STATURE = {"female": (1.645, 0.065), "male": (1.78, 0.07)}
 USUAL_BMI = 22.0  # kg/m², the body that the placements' distances from the bone are written for
 
