@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from otolith.errors import ConfigError, DataError
+from otolith.signals.cubic import cubic
 from otolith.signals.polyphase import fractional, polyphase
 
 __all__ = ["Stretch", "join", "measured_rate", "polyphase", "to_grid"]
@@ -211,36 +212,12 @@ def _uneven(stamps: np.ndarray, filled: np.ndarray, received: np.ndarray, rate_h
     multiple = max(1, int(np.ceil(source_hz / rate_hz - 0.01)))
     first, last = int(np.ceil(stamps[0] * rate_hz - 1e-6)), int(np.floor(stamps[-1] * rate_hz + 1e-6))
     count = max(0, last - first + 1)
-    grid = np.arange(first * multiple, first * multiple + (count - 1) * multiple + 1) / (rate_hz * multiple)
-    values = polyphase(_cubic(stamps, filled, grid), 1, multiple)
-    position = np.interp(grid[::multiple], stamps, np.arange(len(stamps)))
+    fine = cubic(stamps, filled, first * multiple, rate_hz * multiple, max(0, (count - 1) * multiple + 1))
+    values = polyphase(fine, 1, multiple)[:count]
+    position = np.interp(np.arange(first, first + count) / rate_hz, stamps, np.arange(len(stamps)))
     return Stretch(first / rate_hz, values, _received_at(position, received))
 
 
 def _received_at(position: np.ndarray, received: np.ndarray) -> np.ndarray:
     nearest = np.floor(position + 0.5).astype(np.int64)
     return np.asarray(received[np.clip(nearest, 0, len(received) - 1)])
-
-
-def _cubic(stamps: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Interpolate by cubic Hermite pieces whose slopes come from the three nearest samples, stamps as they are.
-
-    Chosen by error: a sum of 40 sines below 15 Hz, sampled at 103 Hz with 5 % jitter and brought to 50 Hz, is off by
-    0.3 % (root mean square) with cubics and by 3.1 % with straight lines; from 60 Hz, below 10 Hz, by 0.5 % and 4.0 %.
-    """
-    if len(stamps) < 3 or not len(grid):
-        columns = [np.interp(grid, stamps, column) for column in values.T]
-        return np.asarray(np.stack(columns, axis=1), dtype=np.float32)
-    width = np.diff(stamps)[:, None]
-    rise = np.diff(values.astype(np.float64), axis=0) / width
-    slope = np.empty(values.shape)
-    slope[1:-1] = (width[1:] * rise[:-1] + width[:-1] * rise[1:]) / (width[1:] + width[:-1])
-    slope[0] = rise[0] + (rise[0] - slope[1])
-    slope[-1] = rise[-1] + (rise[-1] - slope[-2])
-    piece = np.clip(np.searchsorted(stamps, grid, side="right") - 1, 0, len(stamps) - 2)
-    gap = width[piece]
-    u = np.clip((grid[:, None] - stamps[piece, None]) / gap, 0.0, 1.0)
-    low, high = values[piece], values[piece + 1]
-    bend = slope[piece] * gap - (high - low)
-    straighten = (high - low) - slope[piece + 1] * gap
-    return np.asarray(low + u * (high - low) + u * (1 - u) * ((1 - u) * bend + u * straighten), dtype=np.float32)
