@@ -1,0 +1,131 @@
+"""A recogniser as a folder of data: written whole, read strictly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from otolith import heads
+from otolith.deployment.card import card
+from otolith.deployment.chain import SignalChain
+from otolith.errors import CheckpointError, DataError, OtolithError
+from otolith.files import refuse_existing
+from otolith.heads.head import ClosedHead, Head
+from otolith.settings import configure
+from otolith.training import checkpoint
+from otolith.training.adapt import AdaptConfig, Adapted
+from otolith.training.pretrained import PretrainedEncoder
+
+if TYPE_CHECKING:
+    from otolith.deployment.recogniser import Recogniser
+
+KIND = "recogniser"
+_PARTS = ("encoder.", "standardise.", "head.")
+_CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
+
+
+def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
+    """Write a fitted recogniser; DataError where the folder holds something else."""
+    refuse_existing(folder, KIND, overwrite)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / checkpoint.CONFIG).exists():
+        raise DataError(f"{folder} holds other files, which would be lost; choose another folder for the recogniser.")
+    adapted = recogniser.adapted_
+    head = adapted.head
+    kind = _CLASS_TYPES.get(recogniser.classes_.dtype.kind)
+    if kind is None:
+        raise DataError(f"Classes of type {recogniser.classes_.dtype} cannot be saved; use text or whole numbers.")
+    classes = [str(c) for c in recogniser.classes_] if kind == "text" else recogniser.classes_.tolist()
+    config = {
+        "schema": recogniser.chain_.schema(),
+        "signal": recogniser.chain_.steps(),
+        "encoder": {"name": adapted.encoder.name, "settings": adapted.encoder.encoder.settings()},
+        "head": {
+            "name": heads.FAMILY.name_of(head),
+            "settings": head.settings(),
+            "shapes": head.shapes() if isinstance(head, ClosedHead) else None,
+        },
+        "classes": classes,
+        "classes_type": kind,
+        "record": recogniser.record_,
+    }
+    tensors = checkpoint.pack(adapted.encoder.encoder, "encoder.")
+    tensors |= checkpoint.pack(adapted.encoder.standardise, "standardise.") | checkpoint.pack(head, "head.")
+    checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)})
+
+
+def load(cls: type[Recogniser], folder: Path) -> Recogniser:
+    """Read a saved recogniser.
+
+    Raises CheckpointError where anything is missing, of another shape, left over or damaged; UnknownNameError for an
+    encoder or head that no table holds.
+    """
+    where = str(folder)
+    config, tensors = checkpoint.load(folder, KIND)
+    strangers = [name for name in tensors if not name.startswith(_PARTS)]
+    if strangers:
+        raise CheckpointError(f"{where} holds weights that belong to nothing: {', '.join(strangers[:5])}.")
+    try:
+        chain = SignalChain.load(config["schema"], config["signal"], where)
+        record = config["record"]
+        encoder = PretrainedEncoder.build(
+            {"schema": config["schema"], "encoder": config["encoder"], "record": record["pretraining"], "history": []}
+        )
+        classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
+        head = _head(config["head"], encoder.encoder.dimension, len(classes), tensors, where)
+        settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
+        precision = record["runtime"]["precision"]
+        n_features = len(chain.channels) * chain.length
+    except OtolithError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{where}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: {error}). Copy the "
+            "whole folder again from where it was made."
+        ) from error
+    checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
+    checkpoint.load_into(encoder.standardise, tensors, "standardise.", where)
+    checkpoint.load_into(head, tensors, "head.", where)
+    encoder.encoder.eval()
+    head.eval()
+    loaded = cls(
+        encoder,
+        config["head"]["name"],
+        mode=settings.mode,
+        rate_hz=chain.rate_hz,
+        channels=chain.channels,
+        gravity=chain.gravity,  # type: ignore[arg-type]
+        head_settings=config["head"]["settings"] or None,
+        precision=precision,
+        **{name: getattr(settings, name) for name in _SCHEDULE},
+    )
+    loaded.adapted_ = Adapted(encoder, head, tuple(str(name) for name in classes), settings)
+    loaded.chain_, loaded.classes_, loaded.record_ = chain, classes, record
+    loaded.n_features_in_ = n_features
+    return loaded
+
+
+_SCHEDULE = ("steps", "epochs", "batch_size", "learning_rate", "head_learning_rate", "balanced", "seed")
+
+
+def _dtype(kind: str) -> Any:
+    return {"text": object, "bool": bool, "int64": np.int64, "float64": np.float64}[kind]
+
+
+def _head(content: dict[str, Any], dimension: int, classes: int, tensors: dict[str, Tensor], where: str) -> Head:
+    kind = heads.FAMILY.resolve(content["name"])
+    if not (isinstance(kind, type) and issubclass(kind, Head)):
+        raise CheckpointError(f"{where}: '{content['name']}' is no head. List those that are: otolith list heads.")
+    if not issubclass(kind, ClosedHead):
+        built: Head = kind(dimension, classes, **content["settings"])
+        return built
+    there = {n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")}
+    # Before anything is allocated: an edited shape could ask for all memory.
+    if content["shapes"] != there:
+        raise CheckpointError(
+            f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says {content['shapes']}. Copy the "
+            "whole folder again from where it was made."
+        )
+    return kind.empty(dimension, classes, content["shapes"], **content["settings"])

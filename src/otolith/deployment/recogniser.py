@@ -1,0 +1,318 @@
+"""The recogniser: an encoder, a head and the signal chain before them, in scikit-learn's manners."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from otolith import encoders
+from otolith.channels import Channel
+from otolith.deployment.chain import SignalChain
+from otolith.deployment.timeline import UNKNOWN, Timeline
+from otolith.encoders.encoder import Encoder
+from otolith.errors import ChannelError, ConfigError, DataError, OtolithWarning
+from otolith.heads.head import Head
+from otolith.metrics.accuracy import accuracy
+from otolith.recording import Recording
+from otolith.training.adapt import Adapted, adapt
+from otolith.training.pretrained import PretrainedEncoder
+from otolith.training.runtime import Runtime, commit, versions
+from otolith.windows import Windows
+
+
+class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Learns activities from a few labelled windows and recognises them in new recordings.
+
+    `X` is Windows, which know their channels, rate and labels; or an array (N, C, T) in SI units with `y`, for which
+    `rate_hz` and `channels` say what it holds. A two-dimensional array holds the same numbers row by row: all samples
+    of the first channel, then of the second.
+
+    encoder: what pretraining left, the folder it was saved in, or the name of an encoder, which then starts from
+        random weights (a name in the table wins over a folder of that name).
+    head: the name of a head; `mode`: "finetune" moves the encoder with the head, "frozen" leaves it as it is.
+    rate_hz, channels, gravity: of arrays only.
+    steps, epochs, batch_size, learning_rate, head_learning_rate, balanced: the fixed schedule, see `AdaptConfig`.
+    head_settings, encoder_settings: further settings of the head, and of an encoder that is built by name.
+    seed, device, precision, threads: the same four, the same result, bit for bit.
+
+    After `fit`: `classes_`, `n_features_in_` (numbers in a window), `adapted_` (encoder and head), `chain_` (the
+    signal chain), `record_` (on whom and how it was trained).
+    """
+
+    classes_: np.ndarray
+    n_features_in_: int
+    adapted_: Adapted
+    chain_: SignalChain
+    record_: dict[str, Any]
+
+    def __init__(
+        self,
+        encoder: str | Path | PretrainedEncoder | type[Encoder] = "tpn",
+        head: str | type[Head] = "mlp",
+        *,
+        mode: Literal["finetune", "frozen"] = "finetune",
+        rate_hz: float | None = None,
+        channels: Sequence[str | Channel] | None = None,
+        gravity: Literal["included", "removed"] = "included",
+        steps: int = 200,
+        epochs: int = 15,
+        batch_size: int = 64,
+        learning_rate: float = 3e-4,
+        head_learning_rate: float = 1e-3,
+        balanced: bool = True,
+        head_settings: dict[str, Any] | None = None,
+        encoder_settings: dict[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.head = head
+        self.mode = mode
+        self.rate_hz = rate_hz
+        self.channels = channels
+        self.gravity = gravity
+        self.steps = steps
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
+        self.balanced = balanced
+        self.head_settings = head_settings
+        self.encoder_settings = encoder_settings
+        self.seed = seed
+        self.device = device
+        self.precision = precision
+        self.threads = threads
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = False
+        return tags
+
+    def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int, float], None] | None = None) -> Recogniser:
+        """Learn from labelled windows; unlabelled ones are left out. `progress(step, steps, loss)` is called often.
+
+        Raises DataError without two classes, ChannelError where windows and encoder do not fit, ConfigError where an
+        array comes without `y`, `rate_hz` or `channels`.
+        """
+        if isinstance(X, Windows):
+            if y is not None:
+                raise ConfigError("Windows carry their labels themselves: call fit(windows) without y.")
+            windows, classes = _with_classes_present(X)
+        else:
+            windows, classes = self._labelled_array(X, y)
+        start = self._starting_encoder(windows)
+        runtime = self._runtime()
+        self.adapted_ = adapt(
+            start,
+            windows,
+            self.head,
+            runtime=runtime,
+            head_settings=self.head_settings,
+            progress=progress,
+            mode=self.mode,
+            steps=self.steps,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            head_learning_rate=self.head_learning_rate,
+            balanced=self.balanced,
+            seed=self.seed,
+        )
+        self.classes_ = classes
+        self.chain_ = SignalChain.of(windows)
+        self.n_features_in_ = len(windows.channels) * windows.length
+        count = np.bincount(windows.code, minlength=len(classes)).tolist()
+        moved = not self.adapted_.head.closed and self.mode == "finetune"
+        self.record_ = {
+            "pretraining": start.record if isinstance(X, Windows) else _nameless(start.record),
+            "adaptation": {
+                "subjects": windows.subjects if isinstance(X, Windows) else [],
+                "studies": {windows.study: windows.study_hash} if windows.study else {},
+                "origin": windows.origin,
+                "windows": len(windows),
+                "labels": dict(zip(windows.classes, count, strict=True)),
+                "encoder_moved": moved,
+                "settings": asdict(self.adapted_.config),
+            },
+            "runtime": runtime.record(),
+            "versions": versions(),
+            "commit": commit(),
+        }
+        return self
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "N K"]:
+        """Return the probability of each class, in the order of `classes_`.
+
+        Raises scikit-learn's NotFittedError before `fit`, ChannelError where the windows do not fit.
+        """
+        check_is_fitted(self)
+        windows = X if isinstance(X, Windows) else self._array(X)
+        chain = self.chain_
+        windows.require(chain.channels, chain.rate_hz, chain.length, "this recogniser")
+        if windows.gravity != chain.gravity:
+            raise ChannelError(
+                f"These windows have gravity {windows.gravity}, this recogniser was trained with gravity "
+                f"{chain.gravity}. Import the recordings that way, or fit a recogniser to windows like these."
+            )
+        return self.adapted_.probabilities(windows, self._runtime())
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each window: text for Windows, else what `y` held."""
+        probability = self.predict_proba(X)
+        predicted: np.ndarray = self.classes_[probability.argmax(axis=1)]
+        return predicted
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the share of labelled windows that are recognised (`otolith.metrics` has macro_f1 and others)."""
+        if not isinstance(X, Windows):
+            return float(super().score(X, y, sample_weight))
+        if y is not None or sample_weight is not None:
+            raise ConfigError("Windows carry their labels themselves: call score(windows) alone.")
+        windows = X.labelled
+        if not len(windows):
+            raise DataError("None of these windows has a label, so there is nothing to score against.")
+        return accuracy(windows.labels.astype(str), self.predict(windows).astype(str))
+
+    def recognise(self, recording: Recording, overlap: float = 0.5, allow_placement: bool = False) -> Timeline:
+        """Recognise a whole recording, window by window on a regular grid, through the same signal chain.
+
+        Nothing is said about a gap, and a window with more than a fifth of its samples lost gets an empty label.
+        `allow_placement` lets a single sensor be worn elsewhere than in training. Raises ChannelError where the
+        recording does not fit, DataError where it is shorter than a window.
+        """
+        check_is_fitted(self)
+        for sensor, verdict in recording.gravity_verdicts().items():
+            if recording.gravity == "included" and not verdict.plausible:
+                warnings.warn(f"'{recording.id}', {sensor}: {verdict.sentence()}.", OtolithWarning, stacklevel=2)
+        windows, unknown = self.chain_.windows(recording, overlap, allow_placement)
+        probability = self.adapted_.probabilities(windows, self._runtime())
+        label = self.classes_.astype(str).astype(object)[probability.argmax(axis=1)]
+        label[unknown] = UNKNOWN
+        probability[unknown] = np.nan
+        first = windows.store.pieces[windows.piece] - windows.first_row[:, None]
+        # A padded window lasts as long as what was recorded of it.
+        inside = np.clip(first, 0, windows.length) / windows.rate_hz
+        return Timeline(
+            recording.id,
+            tuple(str(name) for name in self.classes_),
+            windows.start_s + inside[:, 0],
+            windows.start_s + inside[:, 1],
+            label,
+            probability,
+        )
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> None:
+        """Write model.safetensors, config.json and a card for people into a folder, whole or not at all.
+
+        Raises DataError where the folder already holds something; `overwrite` replaces an older recogniser only.
+        """
+        from otolith.deployment.keeping import save
+
+        check_is_fitted(self)
+        save(self, Path(folder), overwrite)
+
+    @classmethod
+    def load(cls, folder: str | Path, **parameters: Any) -> Recogniser:
+        """Read a saved recogniser; `parameters` such as device="cuda" or precision="fp32" replace the saved ones.
+
+        Raises CheckpointError, or UnknownNameError for a name that no table holds, and says what to do.
+        """
+        from otolith.deployment.keeping import load
+
+        loaded = load(cls, Path(folder))
+        loaded.set_params(**parameters)
+        return loaded
+
+    def _runtime(self) -> Runtime:
+        return Runtime.choose(self.device, self.precision, self.threads)
+
+    def _starting_encoder(self, windows: Windows) -> PretrainedEncoder:
+        encoder = self.encoder
+        if isinstance(encoder, (str, Path)) and encoder not in encoders.FAMILY and _is_folder(encoder):
+            encoder = PretrainedEncoder.load(encoder)
+        if isinstance(encoder, PretrainedEncoder):
+            if self.encoder_settings:
+                raise ConfigError("encoder_settings belong to an encoder that is built by name, not to a saved one.")
+            return encoder
+        kind = str(encoder) if isinstance(encoder, Path) else encoder
+        return PretrainedEncoder.fresh(windows, kind, self.seed, **self.encoder_settings or {})
+
+    def _labelled_array(self, X: Any, y: Any) -> tuple[Windows, np.ndarray]:
+        if y is None:
+            # scikit-learn's words, which its own checks look for
+            raise ConfigError("Recogniser requires y to be passed, but the target y is None: give y with an array.")
+        flat, y = validate_data(self, _flat(X), y, dtype=np.float32)
+        check_classification_targets(y)
+        if not self.rate_hz or not self.channels:
+            raise ConfigError(
+                "An array does not say what it holds: give Recogniser(rate_hz=50, channels=['left_wrist.acc.x', …]), "
+                "or pass Windows (study.windows(...))."
+            )
+        channels = tuple(Channel.parse(c) if isinstance(c, str) else c for c in self.channels)
+        classes, code = np.unique(y, return_inverse=True)
+        windows = _windows_of(_unflat(X, flat, len(channels)), channels, float(self.rate_hz), self.gravity)
+        return dataclasses.replace(windows, code=code.astype(np.int64), classes=tuple(map(str, classes))), classes
+
+    def _array(self, X: Any) -> Windows:
+        chain = self.chain_
+        flat = validate_data(self, _flat(X), reset=False, dtype=np.float32)
+        return _windows_of(_unflat(X, flat, len(chain.channels)), chain.channels, chain.rate_hz, chain.gravity)
+
+
+def _with_classes_present(windows: Windows) -> tuple[Windows, np.ndarray]:
+    """Keep the labelled windows, and of the classes those that have one; a class without any cannot be learnt."""
+    windows = windows.labelled
+    present = np.unique(windows.code)
+    absent = [name for code, name in enumerate(windows.classes) if code not in present]
+    if absent and len(present):
+        warnings.warn(
+            f"No window is labelled {', '.join(absent)}: the recogniser will never say so.",
+            OtolithWarning,
+            stacklevel=3,
+        )
+    classes = tuple(windows.classes[code] for code in present)
+    windows = dataclasses.replace(windows, code=np.searchsorted(present, windows.code), classes=classes)
+    return windows, np.array(classes, dtype=object)
+
+
+def _nameless(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of an encoder that was made for an array, whose people nobody knows."""
+    return record if record.get("objective", "none") != "none" else record | {"subjects": [], "studies": {}}
+
+
+def _is_folder(text: str | Path) -> bool:
+    return Path(text).exists() or isinstance(text, Path) or "/" in text
+
+
+def _flat(X: Any) -> Any:
+    return np.reshape(X, (len(X), -1)) if np.ndim(X) == 3 else X
+
+
+def _unflat(X: Any, flat: np.ndarray, channels: int) -> np.ndarray:
+    """Return (N, C, T); DataError where the array does not divide into that many channels."""
+    given = np.shape(X)[1] if np.ndim(X) == 3 else channels
+    if given != channels or flat.shape[1] % channels:
+        raise DataError(
+            f"Windows of {channels} channels need an array (windows, {channels}, samples), or the same numbers in two "
+            f"dimensions; found shape {np.shape(X)}."
+        )
+    return flat.reshape(len(flat), channels, -1)
+
+
+def _windows_of(values: np.ndarray, channels: tuple[Channel, ...], rate_hz: float, gravity: str) -> Windows:
+    windows = Windows.from_array(values, rate_hz=rate_hz, channels=channels)
+    return dataclasses.replace(windows, gravity=gravity)
