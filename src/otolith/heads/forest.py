@@ -83,7 +83,7 @@ class Forest(ClosedHead):
         for _ in range(int(self.depth)):
             value = vectors.gather(1, self.feature[trees, node])
             node = torch.where(value <= self.threshold[trees, node], self.left[trees, node], self.right[trees, node])
-        return self.share[trees, node].mean(dim=1).clamp_min(1e-6).log()
+        return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
 
     @classmethod
     def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> Forest:

@@ -61,7 +61,9 @@ class Logistic(ClosedHead):
 
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
-        return embeddings.pooled.float() @ self.weight.T + self.bias
+        # Autocast would round this product to bfloat16, and with it features of very different size.
+        with torch.autocast(embeddings.pooled.device.type, enabled=False):
+            return embeddings.pooled.float() @ self.weight.T + self.bias
 
     @classmethod
     def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> Logistic:
