@@ -64,9 +64,7 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
     """
     where = str(folder)
     config, tensors = checkpoint.load(folder, KIND)
-    strangers = [name for name in tensors if not name.startswith(_PARTS)]
-    if strangers:
-        raise CheckpointError(f"{where} holds weights that belong to nothing: {', '.join(strangers[:5])}.")
+    checkpoint.refuse_strangers(tensors, _PARTS, where)
     try:
         chain = SignalChain.load(config["schema"], config["signal"], where)
         record = config["record"]

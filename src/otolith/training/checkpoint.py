@@ -64,12 +64,12 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
         raise CheckpointError(
             f"{folder / CONFIG} is not of checkpoint format {FORMAT}; save it again with this version."
         )
-    if config["kind"] != kind:
-        raise CheckpointError(f"{folder} holds a {config['kind']}, not a {kind}.")
+    if config.get("kind") != kind:
+        raise CheckpointError(f"{folder} holds a checkpoint of kind '{config.get('kind')}', not '{kind}'.")
     path = folder / WEIGHTS
     if not path.exists():
         raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. Copy the whole folder again.")
-    if file_digest(path) != config["weights_sha256"]:
+    if file_digest(path) != config.get("weights_sha256"):
         raise CheckpointError(
             f"{path} is not the file that {CONFIG} was saved with (its sha256 differs): it is damaged or was "
             "exchanged. Copy the whole folder again from where it was made."
@@ -98,6 +98,16 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, whe
             "loaded. Was config.json edited, or was it saved by another version?"
         )
     module.load_state_dict(given)
+
+
+def refuse_strangers(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...], where: str) -> None:
+    """Raise CheckpointError where a tensor belongs to no part of what is loaded."""
+    strangers = [name for name in tensors if not name.startswith(prefixes)]
+    if strangers:
+        raise CheckpointError(
+            f"{where} holds weights that belong to no part of it: {', '.join(strangers[:5])}. Was it saved by another "
+            "version?"
+        )
 
 
 def pack(module: nn.Module, prefix: str) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from otolith.batch import Batch
 from otolith.channels import Channel, channel_names
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder, Standardise
+from otolith.errors import ChannelError, CheckpointError
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
@@ -61,8 +62,7 @@ class PretrainedEncoder:
 
     def encode(self, batch: Batch) -> Embeddings:
         """Standardise a batch and encode it."""
-        batch.values = self.standardise(batch.values)
-        embeddings: Embeddings = self.encoder(batch)
+        embeddings: Embeddings = self.encoder(replace(batch, values=self.standardise(batch.values)))
         return embeddings
 
     def to(self, device: str) -> PretrainedEncoder:
@@ -73,6 +73,11 @@ class PretrainedEncoder:
 
     def require(self, windows: Windows) -> None:
         """Raise ChannelError where windows do not fit this encoder."""
+        if windows.gravity != self.gravity:
+            raise ChannelError(
+                f"These windows have gravity {windows.gravity}, this encoder ('{self.name}') was made for gravity "
+                f"{self.gravity}. Import the recordings that way, or pretrain on these."
+            )
         length = None if self.encoder.any_length else self.encoder.length
         windows.require(self.channels, self.encoder.rate_hz, length, f"this encoder ('{self.name}')")
 
@@ -118,7 +123,14 @@ class PretrainedEncoder:
     def load(cls, folder: str | Path) -> PretrainedEncoder:
         """Read a checkpoint folder; CheckpointError says what does not fit."""
         config, tensors = checkpoint.load(folder, "encoder")
-        loaded = cls.build(config)
+        checkpoint.refuse_strangers(tensors, ("encoder.", "standardise."), str(folder))
+        try:
+            loaded = cls.build(config)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{folder}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: {error}). Copy "
+                "the whole folder again."
+            ) from error
         checkpoint.load_into(loaded.encoder, tensors, "encoder.", str(folder))
         checkpoint.load_into(loaded.standardise, tensors, "standardise.", str(folder))
         return loaded
@@ -129,6 +141,8 @@ class PretrainedEncoder:
         schema = config["schema"]
         channels = tuple(Channel.parse(name) for name in schema["channels"])
         kind = encoders.FAMILY.resolve(config["encoder"]["name"])
+        if not (isinstance(kind, type) and issubclass(kind, Encoder)):
+            raise CheckpointError(f"'{config['encoder']['name']}' is no encoder: otolith list encoders.")
         encoder = kind(channels, schema["rate_hz"], schema["length"], **config["encoder"]["settings"])
         return cls(encoder, Standardise(len(channels)), schema["gravity"], config["record"], config["history"])
 
