@@ -107,3 +107,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"NOT RUN: the tests on real recordings. OTOLITH_DATA is unset: {HOW_TO_GET_DATA}.", yellow=True, bold=True
         )
+
+
+@pytest.fixture(scope="session")
+def toy_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A study of six people, two wrists and three activities."""
+    from toy import write_toy_study
+
+    return write_toy_study(tmp_path_factory.mktemp("toy") / "study")
+
+
+@pytest.fixture(scope="session")
+def toy_windows(toy_study: Any) -> Any:
+    """Its labelled windows of 2 s at 50 Hz: 12 channels, 33 of each person, 11 of each of their activities."""
+    return toy_study.windows()
