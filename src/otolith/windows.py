@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt16
 
 from otolith.channels import Channel, channel_names, explain_mismatch
 from otolith.errors import ChannelError, DataError
@@ -29,12 +29,13 @@ _RELEASE_BYTES = 256 * 2**20
 class Store:
     """Resampled, gap-free stretches of recordings, one after the other, on disk or in memory.
 
-    values: (R, C) float32, NaN where a recording lacks a channel. received: (R,) bool, False where samples were
-    interpolated. pieces: (P, 2) int64, the first and the end row of each stretch.
+    values: (R, C) float32, NaN where a recording lacks a channel. lost: (R,) uint16, with a bit set for each
+    stream that lost the sample, whose value is then interpolated. pieces: (P, 2) int64, the first and the end row of
+    each stretch.
     """
 
     values: Float[np.ndarray, "R C"]
-    received: Bool[np.ndarray, " R"]
+    lost: UInt16[np.ndarray, " R"]
     pieces: Int[np.ndarray, "P 2"]
     key: str
 
@@ -42,14 +43,14 @@ class Store:
     def open(cls, folder: Path, rows: int, channels: int, pieces: Int[np.ndarray, "P 2"], key: str) -> Store:
         """Map a store that was written to `folder`."""
         if not rows:
-            return cls(np.empty((0, channels), np.float32), np.empty(0, bool), pieces, key)
+            return cls(np.empty((0, channels), np.float32), np.empty(0, np.uint16), pieces, key)
         values = np.memmap(folder / "values.f32", dtype=np.float32, mode="r", shape=(rows, channels))
-        received = np.memmap(folder / "received.u8", dtype=np.bool_, mode="r", shape=(rows,))
-        return cls(values, received, pieces, key)
+        lost = np.memmap(folder / "lost.u16", dtype=np.uint16, mode="r", shape=(rows,))
+        return cls(values, lost, pieces, key)
 
     def release(self) -> None:
         """Hand the pages read so far back to the system; they are read again when they are needed."""
-        for array in (self.values, self.received):
+        for array in (self.values, self.lost):
             mapped = getattr(array, "_mmap", None)
             if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 mapped.madvise(mmap.MADV_DONTNEED)
@@ -186,7 +187,7 @@ class Windows:
 
     def received(self, chosen: Any = slice(None)) -> Bool[np.ndarray, "N T"]:
         """Return which samples of some windows were received, not interpolated or padded."""
-        out = self._gather(self.store.received, chosen)
+        out: np.ndarray = self._gather(self.store.lost, chosen) == 0
         row = self.first_row[chosen][:, None] + np.arange(self.length)
         out &= (row >= self._edges[chosen, :1]) & (row < self._edges[chosen, 1:])
         return out
@@ -263,11 +264,11 @@ class Windows:
         text = np.array([] if labels is None else [str(label) for label in labels], dtype=object)
         classes = tuple(sorted(set(text.tolist())))
         code = np.full(count, UNLABELLED) if labels is None else np.searchsorted(np.array(classes, dtype=object), text)
-        finite = np.isfinite(rows).any(axis=1)
+        lost = (~np.isfinite(rows).any(axis=1)).astype(np.uint16)
         key = digest([values.shape, float(np.nansum(rows, dtype=np.float64)), rate_hz])
         people = np.array(["1"] * count if subject is None else [str(s) for s in subject], dtype=object)
         names = np.array([f"window-{i}" for i in range(count)], dtype=object)
         return cls(
-            Store(rows, finite, pieces, key), named, float(rate_hz), length, first, np.arange(count), people, names,
+            Store(rows, lost, pieces, key), named, float(rate_hz), length, first, np.arange(count), people, names,
             np.zeros(count), code.astype(np.int64), classes, recipe={"from": "array"},
         )  # fmt: skip

@@ -35,8 +35,8 @@ class Stretch:
     """Time of the first sample, from the start of the recording; a whole multiple of 1 / rate_hz."""
     values: Float[np.ndarray, "T C"]
     """float32 samples, in the unit in which they came."""
-    received: Bool[np.ndarray, " T"]
-    """False where the sample nearest to this one was lost and its value is interpolated."""
+    received: Bool[np.ndarray, "T ..."]
+    """(T,), or (T, S) of S joined sensors; False where the nearest sample was lost and the value is interpolated."""
 
 
 def measured_rate(time_s: Float[np.ndarray, " T"]) -> float:
@@ -100,7 +100,7 @@ def to_grid(
 def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
     """Return the stretches of time that all sensors cover, their channels side by side in the order of the sensors.
 
-    A sample counts as received where every sensor received it. All stretches on the grid of `rate_hz`, as `to_grid`
+    `received` keeps a column for each sensor, as sensors lose packets apart from one another. All stretches on the grid of `rate_hz`, as `to_grid`
     makes them. Raises ConfigError without sensors and DataError for a stretch that lies off the grid.
     """
     if not streams:
@@ -115,7 +115,7 @@ def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
         last = min(stops)
         if last > first:
             cuts = [(stretch, slice(first - index, last - index)) for index, stretch in current]
-            received = np.logical_and.reduce([stretch.received[cut] for stretch, cut in cuts])
+            received = np.stack([stretch.received[cut] for stretch, cut in cuts], axis=1)
             values = np.concatenate([stretch.values[cut].T for stretch, cut in cuts]).T
             joined.append(Stretch(first / rate_hz, values, received))
         at[stops.index(last)] += 1

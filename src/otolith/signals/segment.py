@@ -20,7 +20,7 @@ from otolith.study import Evaluation, Study
 from otolith.windows import UNLABELLED, Store, Windows
 
 Missing = Literal["error", "mask", "drop"]
-STORE_FORMAT = 1
+STORE_FORMAT = 2
 BRIDGE_S = 0.1
 MOST_BRIDGED = 0.2
 """A window with a larger share of interpolated samples says more of the interpolation than of the person."""
@@ -158,7 +158,7 @@ def _write_store(
     places: list[list[Any]] = []
     left_out: list[str] = []
     rows = 0
-    with (folder / "values.f32").open("wb") as values, (folder / "received.u8").open("wb") as received:
+    with (folder / "values.f32").open("wb") as values, (folder / "lost.u16").open("wb") as lost:
         for recording in study:
             stretches = on_grid(recording, evaluation, channels, missing)
             if stretches is None:
@@ -166,7 +166,7 @@ def _write_store(
                 continue
             for stretch in stretches:
                 np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
-                np.ascontiguousarray(stretch.received, dtype=np.bool_).tofile(received)
+                _lost_bits(stretch.received).tofile(lost)
                 pieces.append([rows, rows + len(stretch.values)])
                 places.append([recording.id, stretch.start_s, len(stretch.values)])
                 rows += len(stretch.values)
@@ -210,6 +210,15 @@ def on_grid(
             values[:, [i for i, column in enumerate(where) if column < 0]] = np.nan
         out.append(Stretch(stretch.start_s, values, stretch.received))
     return out
+
+
+def _lost_bits(received: np.ndarray) -> np.ndarray:
+    """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams they share one)."""
+    lost = ~received.reshape(len(received), -1)
+    bits = np.zeros(len(lost), dtype=np.uint16)
+    for stream in range(lost.shape[1]):
+        bits |= lost[:, stream].astype(np.uint16) << min(stream, 15)
+    return bits
 
 
 def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
@@ -291,12 +300,14 @@ def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segm
 
 def _drop_bridged(found: _Cuts, store: Store, piece: int, length: int, dropped: dict[str, int]) -> _Cuts:
     first, stop = store.pieces[piece]
-    received = np.asarray(store.received[first:stop])
-    if received.all():
+    bits = np.asarray(store.lost[first:stop])
+    if not bits.any():
         return found
-    lost = np.concatenate(([0], np.cumsum(~received)))
-    start, end = np.clip(found.offset, 0, len(received)), np.clip(found.offset + length, 0, len(received))
-    keep = (lost[end] - lost[start]) <= MOST_BRIDGED * (end - start)
+    # The sensor that lost most decides: sensors lose packets apart from one another.
+    each = (bits[:, None] >> np.arange(16, dtype=np.uint16)) & 1
+    lost = np.concatenate([np.zeros((1, 16), dtype=np.int64), np.cumsum(each, axis=0, dtype=np.int64)])
+    start, end = np.clip(found.offset, 0, len(bits)), np.clip(found.offset + length, 0, len(bits))
+    keep = (lost[end] - lost[start]).max(axis=1) <= MOST_BRIDGED * (end - start)
     if not keep.all():
         dropped["over 20 % bridged"] = dropped.get("over 20 % bridged", 0) + int((~keep).sum())
     return _Cuts(found.offset[keep], [label for label, k in zip(found.label, keep, strict=True) if k])
