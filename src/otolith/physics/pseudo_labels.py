@@ -97,7 +97,8 @@ def measure(
             values = _of_pair(windows, index[left, "acc"], index[right, "acc"], znorm)
             columns.append((Quantity(f"{left}~{right}", "symmetry"), values))
     names = tuple(quantity for quantity, _ in columns)
-    return Physics(names, np.stack([v for _, v in columns], axis=1).astype(np.float32), tuple(notes))
+    values = np.stack([v for _, v in columns], axis=1) if columns else np.empty((len(windows), 0))
+    return Physics(names, values.astype(np.float32), tuple(notes))
 
 
 def _left_right(accelerometers: list[str]) -> list[tuple[str, str]]:

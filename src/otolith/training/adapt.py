@@ -152,7 +152,7 @@ def _descend(
             schedule.step()
             done += 1
             if progress:
-                progress(done, steps, float(loss))
+                progress(done, steps, float(loss.detach()))
             if done == steps:
                 break
         epoch += 1
