@@ -34,7 +34,8 @@ def toy_recording(
     for place in places:
         phase = 2 * np.pi * hertz[doing] * time_s + rng.uniform(0, 6)
         wave = metres[doing] * rng.uniform(0.8, 1.2) * np.sin(phase)
-        acceleration = rng.normal(0, 0.05, (rows, 3)) + [0.0, 0.0, 9.81]
+        acceleration = rng.normal(0, 0.05, (rows, 3))
+        acceleration[:, 2] += 9.81
         acceleration[:, 0] += wave
         values, channels = [acceleration], list(triad(place, "acc"))
         if gyro:
