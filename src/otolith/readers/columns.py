@@ -6,6 +6,7 @@ is no number becomes nan and is reported by its line. Nothing here knows of sens
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 from collections.abc import Mapping, Sequence
@@ -148,11 +149,12 @@ def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat) -> Columns
             numbers[name], remark = _cells_to_numbers(parsed[name], name, csv.decimal, lines_above + 1)
             remarks |= {name: remark} if remark else {}
     reports = _broken_rows(path, source, table.num_rows, broken, lines_above, len(names))
+    if not table.num_rows and not reports:
+        raise ReadError(f"{path} holds a header but no row. Leave it out, or record it again.")
     if not table.num_rows:
         raise ReadError(
-            f"{path} has no whole row: the header names {len(names)} columns, "
-            + (reports[0].detail if reports else "and nothing follows it")
-            + ". Check delimiter and skip_rows under [csv]."
+            f"{path} has no whole row: the header names {len(names)} columns, {reports[0].detail}. "
+            "Check delimiter and skip_rows under [csv]."
         )
     texts = {name: parsed[name] for name, kind in wanted.items() if kind == "text"}
     return Columns(path, numbers, texts, reports, remarks)
@@ -198,8 +200,12 @@ def _broken_rows(
 
 
 def _line_ends(source: pa.Buffer) -> int:
-    view = memoryview(source)
-    return sum(bytes(view[at : at + _CHUNK]).count(b"\n") for at in range(0, len(view), _CHUNK))
+    return _count(source, b"\n")
+
+
+def _count(source: pa.Buffer, what: bytes) -> int:
+    view, more = memoryview(source), len(what) - 1
+    return sum(bytes(view[at : at + _CHUNK + more]).count(what) for at in range(0, len(view), _CHUNK))
 
 
 def _csv_bytes(path: Path, csv: CsvFormat) -> pa.Buffer:
@@ -213,6 +219,8 @@ def _csv_bytes(path: Path, csv: CsvFormat) -> pa.Buffer:
             source = pa.memory_map(str(path)).read_buffer()
         if csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
             source = pa.py_buffer(bytes(source).decode(csv.encoding).encode())
+        else:
+            _refuse_other_letters(source)
     except FileNotFoundError as error:
         raise ReadError(f"{path} does not exist.") from error
     except UnicodeDecodeError as error:
@@ -223,7 +231,17 @@ def _csv_bytes(path: Path, csv: CsvFormat) -> pa.Buffer:
         raise ReadError(f"{path} cannot be read: {error}. It may be cut off; copy it again.") from error
     if not len(source):
         raise ReadError(f"{path} is empty (0 bytes). Leave it out, or copy it from the device again.")
+    if _count(source, b"\r") != _count(source, b"\r\n"):
+        # A carriage return alone ends a line too, for old Macs and for the parser: then let all lines end alike.
+        source = pa.py_buffer(bytes(source).replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     return source
+
+
+def _refuse_other_letters(source: pa.Buffer) -> None:
+    # The parser looks at the letters of some cells only; here all of a file is text or none of it.
+    decoder, view = codecs.getincrementaldecoder("utf-8")(), memoryview(source)
+    for at in range(0, len(view), _CHUNK):
+        decoder.decode(bytes(view[at : at + _CHUNK]), final=at + _CHUNK >= len(view))
 
 
 def _header(path: Path, source: pa.Buffer, csv: CsvFormat) -> tuple[list[str], int]:

@@ -104,7 +104,8 @@ def _format(path: Path) -> CsvFormat:
     except ReadError as error:
         if " text" not in str(error):
             raise
-        start = path.open("rb").read(2) if path.suffix != ".gz" else b""
+        with path.open("rb") as opened:
+            start = opened.read(2)
         encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
         names = header_of(path, CsvFormat(delimiter="\x1f", encoding=encoding))
     line = names[0]

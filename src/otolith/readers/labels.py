@@ -38,7 +38,8 @@ def label_runs(time_s: Float[np.ndarray, " T"], labels: Sequence[str | None], ru
         end = float(times[after - 1]) + step
         if after < len(times) and times[after] - times[after - 1] <= GAP_PERIODS * step:
             end = float(times[after])
-        out.append(Segment(float(times[first]), end, names[first], f"column {rule.column}"))
+        if end > times[first]:
+            out.append(Segment(float(times[first]), end, names[first], f"column {rule.column}"))
     return out
 
 

@@ -163,7 +163,8 @@ def _read_file(path: Path, sensors: tuple[Sensor, ...], mapping: Mapping) -> lis
         for sensor in sensors:
             time_s = _time(columns, sensor, mapping)[pick]
             # Rows that belong to nobody are told with the first person of the file.
-            told = tuple(unplaced) if number == 0 else ()
+            clock = columns.remarks.get(sensor.time_column or mapping.time.column)
+            told = (*(unplaced if number == 0 else ()), *((clock,) if clock else ()))
             parts += _sensor_parts(columns, sensor, person, pick, time_s, named, told)
     return parts
 
@@ -248,6 +249,10 @@ def _sensor_parts(
             keep = np.asarray(np.isfinite(values).any(axis=1))
             if not keep.all():
                 reports.append(RowReport("row of another quantity", int((~keep).sum()), "blank here by design"))
+        # A row that will be left out sets no clock and carries no label; a column that is blank throughout is let off.
+        finite = np.isfinite(values)
+        usable = finite[:, finite.any(axis=0)].all(axis=1)
+        stamps = np.where(usable, time_s, np.nan)
         name = channels[0].sensor + (f".{group[0]}" if sensor.separate else "")
         named = labels if labels is None else tuple(label for label, kept in zip(labels, keep, strict=True) if kept)
         parts.append(
@@ -256,7 +261,7 @@ def _sensor_parts(
                 person,
                 name,
                 tuple(channels),
-                time_s[keep],
+                stamps[keep],
                 values[keep],
                 sensor.rate_hz,
                 tuple(reports),
@@ -313,7 +318,11 @@ def _zeros(parts: list[_Part], mapping: Mapping, where: str) -> dict[Path, float
     for part in parts:
         finite = part.time_s[np.isfinite(part.time_s)]
         if not len(finite):
-            raise ReadError(f"{part.path}: none of its {len(part.time_s)} rows has a stamp that is a number.")
+            raise ReadError(
+                f"{part.path}: none of its {len(part.time_s)} rows has a stamp and every value of '{part.name}' as "
+                "numbers. Where acceleration and angular rate stand in rows of their own, write separate = true under "
+                "[[sensor]]; otherwise look at the time column."
+            )
         firsts[part.path] = min(firsts.get(part.path, np.inf), part.first_s)
         lasts[part.path] = max(lasts.get(part.path, -np.inf), float(finite[-1]))
     if mapping.time.zero == "first":
