@@ -313,6 +313,11 @@ def write_study(
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
         checks[sensor] = _verdict_json(verdict, gravity)
     _write_segments(folder / "segments.parquet", segments)
+    # Where an older study is written over, recordings that are no longer in it must not lie around.
+    files = {stream["file"] for entry in entries for stream in entry["streams"]}
+    for path in (folder / "recordings").glob("*.parquet"):
+        if f"recordings/{path.name}" not in files:
+            path.unlink()
     write_json(
         folder / "study.json",
         {

@@ -66,6 +66,23 @@ def test__import_tables__one_file__is_a_study_in_si(tmp_path: Path) -> None:
         import_tables(source, tmp_path / "m.toml", tmp_path / "out")
 
 
+def test__import_tables__overwrite__leaves_nothing_of_the_older_study(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(PLAIN)
+    for name in ("a", "b"):
+        source = write(tmp_path / name, {f"{name}.csv": table(SECONDS)})
+        import_tables(source, tmp_path / "m.toml", tmp_path / "out", overwrite=True)
+    assert [path.name for path in (tmp_path / "out" / "recordings").iterdir()] == ["b.left_wrist.parquet"]
+
+
+def test__read__lost_rows__leave_the_rate_as_it_is(tmp_path: Path) -> None:
+    even = [t for i, t in enumerate(SECONDS) if i % 7 and i % 11]
+    bunched = [0.02 * (i // 2) + 0.006 * (i % 2) for i in range(200)]
+    write(tmp_path, {"a.csv": table(even), "b.csv": table(bunched)})
+    a, b = read(tmp_path, PLAIN)
+    assert a.streams[0].rate_hz == pytest.approx(50)
+    assert b.streams[0].rate_hz == pytest.approx(100, rel=0.02)
+
+
 def test__read__a_single_file__is_a_source_too(tmp_path: Path) -> None:
     write(tmp_path, {"a.csv": table(SECONDS), "b.csv": table(SECONDS)})
     assert [r.id for r in read(tmp_path / "b.csv", PLAIN)] == ["b"]
@@ -326,6 +343,13 @@ def test__import_tables__out_inside_the_source__is_not_read_again(tmp_path: Path
     (tmp_path / "m.toml").write_text(PLAIN.replace("[files]", '[files]\npattern = "**/*.*"').replace("**/*.*", "**/a*"))
     for _ in range(2):
         assert len(import_tables(tmp_path, tmp_path / "m.toml", tmp_path / "out", overwrite=True)) == 1
+
+
+def test__read__stamps_beyond_all_sense__overflow_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": table([0, 1e-300, 2e-300, 1e-9, 2e-9, 3e-9, 3.9e9, 1e11])})
+    (recording,) = read(tmp_path, PLAIN)
+    assert rows_told(recording) == [("not a number", 1), ("repeated stamp", 2), ("lost samples", 0)]
+    assert recording.streams[0].rate_hz == pytest.approx(1e9)
 
 
 FUZZED = LABELLED.replace('{value = "P01"}', '{column = "who"}')

@@ -13,7 +13,10 @@ from jaxtyping import Float
 from otolith.errors import ConfigError, ReadError, nearest
 
 NUMERIC = {"seconds": 1.0, "unix": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9, "sample": 1.0}
-_LATEST_S = 1e11  # 3,000 years from 1970: anything beyond is damage, and would overflow what is computed from it
+# Stamps before 1843 or after 2096 are damage, and no sensor is faster than 1 GHz: what lies beyond would overflow the
+# counts of lost samples that are made from steps between stamps.
+_LATEST_S = 4e9
+_DECIMALS = 9
 
 
 def check_format(format: str, timezone: str = "") -> None:
@@ -36,7 +39,7 @@ def numbers_to_seconds(column: Float[np.ndarray, " T"], format: str, rate_hz: fl
     """Turn a column of numbers into seconds on the file's own clock; nan where there is no sensible number."""
     with np.errstate(over="ignore"):
         seconds = column / rate_hz if format == "sample" and rate_hz else column * NUMERIC[format]
-    return np.where(np.abs(seconds) < _LATEST_S, seconds, np.nan)
+    return _sensible(seconds)
 
 
 def texts_to_seconds(column: pa.Array, format: str, timezone: str, where: str) -> Float[np.ndarray, " T"]:
@@ -54,6 +57,7 @@ def texts_to_seconds(column: pa.Array, format: str, timezone: str, where: str) -
     if out is None:
         zone = _zone(timezone)
         out = np.array([_one(text, format, zone) for text in column.to_pylist()], dtype=np.float64)
+        out = _sensible(out)
     if len(out) and not np.isfinite(out).any():
         first = next((text for text in column.to_pylist() if text), "")
         raise ReadError(
@@ -93,8 +97,11 @@ def _fast(column: pa.Array, format: str, timezone: str) -> np.ndarray | None:
 
 def _micros(stamps: pa.Array) -> np.ndarray:
     micros = stamps.cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    seconds = micros * 1e-6
-    return np.where(np.abs(seconds) < _LATEST_S, seconds, np.nan)
+    return _sensible(micros * 1e-6)
+
+
+def _sensible(seconds: np.ndarray) -> np.ndarray:
+    return np.round(np.where(np.abs(seconds) < _LATEST_S, seconds, np.nan), _DECIMALS)
 
 
 def _one(text: str | None, format: str, zone: tzinfo) -> float:
