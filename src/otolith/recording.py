@@ -89,7 +89,7 @@ class Stream:
         whole = (periods > 0.5) & (periods < 1.5)
         # On an even clock a step of two or three periods is loss, not a slower sensor; stamps that come in bunches
         # have no such clock, and only what is clearly a gap is left out.
-        steps = steps[whole] if whole.mean() > 0.75 else steps[periods <= GAP_PERIODS]
+        steps = steps[whole] if whole.mean() > 0.6 else steps[periods <= GAP_PERIODS]
         return float(len(steps) / steps.sum())
 
     @classmethod
