@@ -30,9 +30,10 @@ def toy_recording(
     time_s = np.arange(rows) / RATE_HZ
     doing = np.minimum((time_s / seconds_each).astype(int), len(labels) - 1)
     hertz, metres = np.array([_TONE[label] for label in labels]).T
+    start = rng.uniform(0, 6)
     streams = []
-    for place in places:
-        phase = 2 * np.pi * hertz[doing] * time_s + rng.uniform(0, 6)
+    for number, place in enumerate(places):
+        phase = 2 * np.pi * hertz[doing] * time_s + start + np.pi * number  # arms swing in turn
         wave = metres[doing] * rng.uniform(0.8, 1.2) * np.sin(phase)
         acceleration = rng.normal(0, 0.05, (rows, 3))
         acceleration[:, 2] += 9.81
