@@ -66,7 +66,7 @@ def asked(goal: PIM, targets: list[list[int]]) -> dict[str, float]:
         torch.zeros(rows, 3, 4), torch.ones(rows, 3, dtype=torch.bool), torch.ones(rows, 4, dtype=torch.bool), channels,
         50.0, partners={"physics": torch.tensor(targets)},
     )  # fmt: skip
-    return {name: float(loss) for name, loss in goal(Constant(), batch).items()}
+    return {name: float(loss.detach()) for name, loss in goal(Constant(), batch).items()}
 
 
 def test__pim__quantities__are_four_a_sensor_and_one_a_pair(toy_windows: Windows) -> None:

@@ -100,7 +100,7 @@ def test__adapt__rows__do_not_depend_on_their_batch(
 
 def test__adapt__one_class_or_none__is_told(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
     only = toy_windows[toy_windows.code == 1]
-    with pytest.raises(DataError, match="at least two classes; found only 'shaking'"):
+    with pytest.raises(DataError, match="at least two classes; found one class, 'shaking'"):
         adapt(encoder, only, **FEW)
     with pytest.raises(DataError, match="found none"):
         adapt(encoder, toy_windows.hide_labels(), **FEW)

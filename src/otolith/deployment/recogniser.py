@@ -255,6 +255,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if y is None:
             # scikit-learn's words, which its own checks look for
             raise ConfigError("Recogniser requires y to be passed, but the target y is None: give y with an array.")
+        X = _plain(X)
         flat, y = validate_data(self, _flat(X), y, dtype=np.float32)
         check_classification_targets(y)
         if not self.rate_hz or not self.channels:
@@ -268,7 +269,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return dataclasses.replace(windows, code=code.astype(np.int64), classes=tuple(map(str, classes))), classes
 
     def _array(self, X: Any) -> Windows:
-        chain = self.chain_
+        chain, X = self.chain_, _plain(X)
         flat = validate_data(self, _flat(X), reset=False, dtype=np.float32)
         return _windows_of(_unflat(X, flat, len(chain.channels)), chain.channels, chain.rate_hz, chain.gravity)
 
@@ -298,17 +299,21 @@ def _is_folder(text: str | Path) -> bool:
     return Path(text).exists() or isinstance(text, Path) or "/" in text
 
 
+def _plain(X: Any) -> Any:
+    return X if hasattr(X, "shape") else np.asarray(X)
+
+
 def _flat(X: Any) -> Any:
-    return np.reshape(X, (len(X), -1)) if np.ndim(X) == 3 else X
+    return np.reshape(X, (len(X), -1)) if len(X.shape) == 3 else X
 
 
 def _unflat(X: Any, flat: np.ndarray, channels: int) -> np.ndarray:
     """Return (N, C, T); DataError where the array does not divide into that many channels."""
-    given = np.shape(X)[1] if np.ndim(X) == 3 else channels
+    given = X.shape[1] if len(X.shape) == 3 else channels
     if given != channels or flat.shape[1] % channels:
         raise DataError(
             f"Windows of {channels} channels need an array (windows, {channels}, samples), or the same numbers in two "
-            f"dimensions; found shape {np.shape(X)}."
+            f"dimensions; found shape {tuple(X.shape)}."
         )
     return flat.reshape(len(flat), channels, -1)
 

@@ -99,7 +99,7 @@ def adapt(
     windows = windows.labelled
     present = np.unique(windows.code)
     if len(present) < 2:
-        found = f"only '{windows.classes[present[0]]}'" if len(present) else "none"
+        found = f"one class, '{windows.classes[present[0]]}'" if len(present) else "none"
         raise DataError(f"A recogniser needs labelled windows of at least two classes; found {found}.")
     runtime = runtime or Runtime.choose()
     kind = heads.FAMILY.resolve(head)
