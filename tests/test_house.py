@@ -30,10 +30,13 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "errors files settings units channels rotations catalog",
         "recording study motion windows batch embeddings report",
         "signals physics augmentations metrics",
-        "readers datasets motions simulation encoders partners",
+        "readers motions encoders partners",
+        "datasets simulation",
         "objectives heads",
         "training",
-        "evaluation deployment scale",
+        "scale",
+        "evaluation",
+        "deployment",
         "cli __main__",
     )
 )
