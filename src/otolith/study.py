@@ -100,6 +100,9 @@ class Study:
                 f"{path} has format {content.get('otolith_study') if isinstance(content, dict) else '?'}, "
                 f"this version reads format {FORMAT}. Import the recordings again."
             )
+        absent = [key for key in ("name", "recordings") if not content.get(key)]
+        if absent:
+            raise StudyError(f"{path} lacks {' and '.join(map(repr, absent))}. Import the recordings again.")
         return cls(
             folder,
             content["name"],
@@ -134,7 +137,7 @@ class Study:
             path = self.folder / facts["file"]
             try:
                 table = pq.read_table(path, columns=["time_s", *facts["channels"]])
-            except (FileNotFoundError, pa.ArrowException) as error:
+            except (OSError, pa.ArrowException) as error:  # pyarrow says OSError where a page inside is damaged
                 raise StudyError(f"{path} is missing or damaged ({error}). Import the study again.") from error
             if table.num_rows != facts["rows_kept"]:
                 raise StudyError(f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}.")
@@ -166,13 +169,21 @@ class Study:
 
     @cached_property
     def segments(self) -> dict[str, list[Segment]]:
-        """Labelled stretches by recording."""
+        """Labelled stretches by recording.
+
+        Raises StudyError where segments.parquet is damaged or lacks a column.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         out: dict[str, list[Segment]] = {}
         path = self.folder / "segments.parquet"
         if path.exists():
-            for row in pq.read_table(path).to_pylist():
+            try:
+                rows = pq.read_table(path, columns=["recording", "start_s", "end_s", "label", "source"]).to_pylist()
+            except (OSError, pa.ArrowException) as error:
+                raise StudyError(f"{path} is damaged ({error}). Import the study again.") from error
+            for row in rows:
                 out.setdefault(row["recording"], []).append(
                     Segment(row["start_s"], row["end_s"], row["label"], row["source"])
                 )

@@ -6,6 +6,7 @@ a place in it. A study of thousands of hours is so read window by window without
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt16
 
 from otolith.channels import Channel, channel_names, explain_mismatch
-from otolith.errors import ChannelError, DataError
+from otolith.errors import ChannelError, ConfigError, DataError
 from otolith.files import digest
 
 UNLABELLED = -1
@@ -149,10 +150,12 @@ class Windows:
         """Return `shots` labelled windows of each class, or all labelled ones for "all".
 
         The draws of one seed are nested: the 2 per class are among the 4, which are among the 8. A class with fewer
-        windows gives all that it has; `short_classes` tells which.
+        windows gives all that it has; `short_classes` tells which. Raises ConfigError for less than 1.
         """
         if shots == "all":
             return self.labelled
+        if not str(shots).isdecimal() or int(shots) < 1:
+            raise ConfigError(f"Shots are whole numbers from 1 up, or 'all'; not {shots!r}.")
         chosen = [order[: int(shots)] for order in self._orders(seed)]
         return self[np.sort(np.concatenate(chosen))] if chosen else self[:0]
 
@@ -265,7 +268,7 @@ class Windows:
         classes = tuple(sorted(set(text.tolist())))
         code = np.full(count, UNLABELLED) if labels is None else np.searchsorted(np.array(classes, dtype=object), text)
         lost = (~np.isfinite(rows).any(axis=1)).astype(np.uint16)
-        key = digest([values.shape, float(np.nansum(rows, dtype=np.float64)), rate_hz])
+        key = digest([values.shape, hashlib.sha256(rows.tobytes()).hexdigest(), rate_hz])
         people = np.array(["1"] * count if subject is None else [str(s) for s in subject], dtype=object)
         names = np.array([f"window-{i}" for i in range(count)], dtype=object)
         return cls(
