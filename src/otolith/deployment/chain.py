@@ -15,7 +15,7 @@ from otolith.channels import Channel, channel_names, explain_mismatch, sensors
 from otolith.errors import ChannelError, CheckpointError, ConfigError, DataError, OtolithError, OtolithWarning
 from otolith.recording import Recording, Stream
 from otolith.signals.resample import Stretch
-from otolith.signals.segment import BRIDGE_S, MOST_BRIDGED, Missing, on_grid
+from otolith.signals.segment import BRIDGE_S, MOST_BRIDGED, Missing, lost_bits, on_grid, too_bridged
 from otolith.study import Evaluation
 from otolith.windows import UNLABELLED, Store, Windows
 
@@ -102,8 +102,11 @@ class SignalChain:
                         f"{where}: the signal chain has {key} = {given}, but this version works with {here}. "
                         "Load it with the version that its card names."
                     )
+            channels = tuple(Channel.parse(name) for name in schema["channels"])
+            if not channels or len(set(channels)) < len(channels):
+                raise CheckpointError(f"{where}: the schema names no channel, or one twice. config.json was edited.")
             chain = cls(
-                tuple(Channel.parse(name) for name in schema["channels"]),
+                channels,
                 float(schema["rate_hz"]),
                 int(schema["length"]),
                 schema["gravity"],
@@ -159,12 +162,12 @@ class SignalChain:
     ) -> tuple[Windows, np.ndarray]:
         ends = np.cumsum([len(stretch.received) for stretch in stretches])
         pieces = np.stack([np.concatenate(([0], ends[:-1])), ends], axis=1).astype(np.int64)
-        received = np.concatenate([stretch.received for stretch in stretches])
+        bits = [lost_bits(stretch.received) for stretch in stretches]
         values = np.concatenate([stretch.values for stretch in stretches])
         first = pieces[piece, 0] + offset
         count = len(piece)
         windows = Windows(
-            Store(values, received, pieces, recording.id),
+            Store(values, np.concatenate(bits), pieces, recording.id),
             self.channels,
             self.rate_hz,
             self.length,
@@ -178,10 +181,11 @@ class SignalChain:
             gravity=recording.gravity,
             origin=recording.origin,
         )
-        lost = np.concatenate(([0], np.cumsum(~received)))
-        # Padding is not loss: it is judged by what was recorded, as where windows are cut for training.
-        start, stop = np.maximum(first, pieces[piece, 0]), np.minimum(first + self.length, pieces[piece, 1])
-        return windows, lost[stop] - lost[start] > MOST_BRIDGED * (stop - start)
+        unknown = np.zeros(count, dtype=bool)
+        for number in np.unique(piece):
+            own = piece == number
+            unknown[own] = too_bridged(bits[number], offset[own], self.length)
+        return windows, unknown
 
     def fit_channels(self, recording: Recording, allow_placement: bool = False) -> Recording:
         """Return the recording with its channels called as this chain calls them.

@@ -78,7 +78,7 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
         n_features = len(chain.channels) * chain.length
     except OtolithError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except checkpoint.ODD_CONFIG as error:
         raise CheckpointError(
             f"{where}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: {error}). Copy the "
             "whole folder again from where it was made."

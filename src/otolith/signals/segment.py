@@ -166,7 +166,7 @@ def _write_store(
                 continue
             for stretch in stretches:
                 np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
-                _lost_bits(stretch.received).tofile(lost)
+                lost_bits(stretch.received).tofile(lost)
                 pieces.append([rows, rows + len(stretch.values)])
                 places.append([recording.id, stretch.start_s, len(stretch.values)])
                 rows += len(stretch.values)
@@ -212,7 +212,7 @@ def on_grid(
     return out
 
 
-def _lost_bits(received: np.ndarray) -> np.ndarray:
+def lost_bits(received: np.ndarray) -> np.ndarray:
     """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams they share one)."""
     lost = ~received.reshape(len(received), -1)
     bits = np.zeros(len(lost), dtype=np.uint16)
@@ -300,17 +300,22 @@ def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segm
 
 def _drop_bridged(found: _Cuts, store: Store, piece: int, length: int, dropped: dict[str, int]) -> _Cuts:
     first, stop = store.pieces[piece]
-    bits = np.asarray(store.lost[first:stop])
-    if not bits.any():
-        return found
-    # The sensor that lost most decides: sensors lose packets apart from one another.
-    each = (bits[:, None] >> np.arange(16, dtype=np.uint16)) & 1
-    lost = np.concatenate([np.zeros((1, 16), dtype=np.int64), np.cumsum(each, axis=0, dtype=np.int64)])
-    start, end = np.clip(found.offset, 0, len(bits)), np.clip(found.offset + length, 0, len(bits))
-    keep = (lost[end] - lost[start]).max(axis=1) <= MOST_BRIDGED * (end - start)
+    keep = ~too_bridged(np.asarray(store.lost[first:stop]), found.offset, length)
     if not keep.all():
         dropped["over 20 % bridged"] = dropped.get("over 20 % bridged", 0) + int((~keep).sum())
     return _Cuts(found.offset[keep], [label for label, k in zip(found.label, keep, strict=True) if k])
+
+
+def too_bridged(bits: np.ndarray, offset: np.ndarray, length: int) -> np.ndarray:
+    """Return which windows of a stretch hold more interpolated samples than `MOST_BRIDGED` of what was recorded."""
+    if not bits.any():
+        return np.zeros(len(offset), dtype=bool)
+    # The sensor that lost most decides: sensors lose packets apart from one another.
+    each = (bits[:, None] >> np.arange(16, dtype=np.uint16)) & 1
+    lost = np.concatenate([np.zeros((1, 16), dtype=np.int64), np.cumsum(each, axis=0, dtype=np.int64)])
+    start, end = np.clip(offset, 0, len(bits)), np.clip(offset + length, 0, len(bits))
+    over: np.ndarray = (lost[end] - lost[start]).max(axis=1) > MOST_BRIDGED * (end - start)
+    return over
 
 
 def _count(dropped: dict[str, int], reason: str) -> None:
