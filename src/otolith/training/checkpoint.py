@@ -15,6 +15,8 @@ from otolith.files import atomic_folder, file_digest, read_json, write_json
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT = 1
+ODD_CONFIG = (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError)
+"""What building something from an edited config may raise, below the errors that already say what is wrong."""
 
 
 def save(

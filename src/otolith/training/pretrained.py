@@ -16,7 +16,7 @@ from otolith.batch import Batch
 from otolith.channels import Channel, channel_names
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder, Standardise
-from otolith.errors import ChannelError, CheckpointError
+from otolith.errors import ChannelError, CheckpointError, OtolithError
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
@@ -126,7 +126,9 @@ class PretrainedEncoder:
         checkpoint.refuse_strangers(tensors, ("encoder.", "standardise."), str(folder))
         try:
             loaded = cls.build(config)
-        except (KeyError, TypeError, AttributeError) as error:
+        except OtolithError:
+            raise
+        except checkpoint.ODD_CONFIG as error:
             raise CheckpointError(
                 f"{folder}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: {error}). Copy "
                 "the whole folder again."
