@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt16
@@ -51,10 +51,45 @@ class Store:
 
     def release(self) -> None:
         """Hand the pages read so far back to the system; they are read again when they are needed."""
-        for array in (self.values, self.lost):
-            mapped = getattr(array, "_mmap", None)
-            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                mapped.madvise(mmap.MADV_DONTNEED)
+        for rows in (self.values, self.lost):
+            for array in rows.parts if isinstance(rows, _Rows) else [rows]:
+                mapped = getattr(array, "_mmap", None)
+                if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                    mapped.madvise(mmap.MADV_DONTNEED)
+
+    @classmethod
+    def chain(cls, stores: Sequence[Store]) -> Store:
+        """Put stores one after the other, without copying them."""
+        start = np.concatenate(([0], np.cumsum([len(store.lost) for store in stores])))
+        pieces = np.concatenate([store.pieces + first for store, first in zip(stores, start, strict=False)])
+        values, lost = _Rows([store.values for store in stores]), _Rows([store.lost for store in stores])
+        return cls(cast(Any, values), cast(Any, lost), pieces, digest([store.key for store in stores]))
+
+
+class _Rows:
+    """The rows of several stores, one after the other, read without copying them together."""
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        self.parts = list(parts)
+        self.bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts])))
+        self.shape = (int(self.bounds[-1]), *parts[0].shape[1:])
+        self.dtype = parts[0].dtype
+
+    def __len__(self) -> int:
+        return int(self.bounds[-1])
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Return a slice or some rows; a slice lies within one store, as stretches do."""
+        if isinstance(rows, slice):
+            part = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
+            found: np.ndarray = self.parts[part][rows.start - self.bounds[part] : rows.stop - self.bounds[part]]
+            return found
+        rows = np.asarray(rows)
+        of = np.searchsorted(self.bounds, rows, side="right") - 1
+        out = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        for part in np.unique(of):
+            out[of == part] = self.parts[part][rows[of == part] - self.bounds[part]]
+        return out
 
 
 @dataclass(frozen=True)
@@ -236,6 +271,48 @@ class Windows:
                 f"at {rate_hz:g} Hz. Call study.windows(seconds={(length or self.length) / rate_hz:g}, "
                 f"rate_hz={rate_hz:g})."
             )
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Windows]) -> Windows:
+        """Put the windows of several studies together for pretraining; people then carry their study's name.
+
+        Raises ChannelError where channels, rate, length or gravity differ.
+        """
+        first = several[0]
+        if len(several) == 1:
+            return first
+        for other in several[1:]:
+            other.require(first.channels, first.rate_hz, first.length, f"study '{first.study}'")
+            if other.gravity != first.gravity:
+                raise ChannelError(
+                    f"Gravity is {first.gravity} in study '{first.study}' and {other.gravity} in '{other.study}'; one "
+                    "model cannot learn from both."
+                )
+        classes = tuple(sorted({name for part in several for name in part.classes}))
+        pieces = np.concatenate(([0], np.cumsum([len(part.store.pieces) for part in several])))
+        rows = np.concatenate(([0], np.cumsum([len(part.store.lost) for part in several])))
+        place = {name: i for i, name in enumerate(classes)}
+        codes = [np.array([*(place[n] for n in part.classes), UNLABELLED])[part.code] for part in several]
+        dropped: dict[str, int] = {}
+        for part in several:
+            for reason, count in part.dropped.items():
+                dropped[reason] = dropped.get(reason, 0) + count
+        return replace(
+            first,
+            store=Store.chain([part.store for part in several]),
+            first_row=np.concatenate([p.first_row + r for p, r in zip(several, rows, strict=False)]),
+            piece=np.concatenate([p.piece + n for p, n in zip(several, pieces, strict=False)]),
+            subject=np.concatenate([[f"{p.study}/{s}" for s in p.subject] for p in several]).astype(object),
+            recording=np.concatenate([[f"{p.study}/{r}" for r in p.recording] for p in several]).astype(object),
+            start_s=np.concatenate([p.start_s for p in several]),
+            code=np.concatenate(codes),
+            classes=classes,
+            study=" + ".join(p.study for p in several),
+            study_hash=digest([p.study_hash for p in several]),
+            origin="simulated" if any(p.origin == "simulated" for p in several) else "measured",
+            dropped=dropped,
+            recipe={p.study: p.recipe for p in several},
+        )
 
     @classmethod
     def from_array(

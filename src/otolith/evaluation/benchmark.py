@@ -9,7 +9,7 @@ from typing import Any
 
 from otolith.channels import channel_names
 from otolith.errors import ConfigError, InterruptedRunError
-from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_and_plain
+from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_windows, plain_windows
 from otolith.evaluation.methods import Method, parse_method
 from otolith.evaluation.page import write_page
 from otolith.evaluation.splits import people_folds
@@ -111,7 +111,7 @@ def _plan(
     parted: dict[str, list[list[str]]] = {}
     for study in studies:
         evaluation = Evaluation.from_json(study.evaluation.to_json() | dict(overrides))
-        labelled, plain = labelled_and_plain(study, evaluation, missing)
+        labelled, plain = labelled_windows(study, evaluation, missing), plain_windows(study, evaluation, missing)
         if len(labelled.classes) < 2:
             found = ", ".join(labelled.classes) or "none"
             raise ConfigError(f"Study '{study.name}' has one class or none ({found}); there is nothing to tell apart.")

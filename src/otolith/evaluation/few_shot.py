@@ -48,17 +48,20 @@ class Fold:
     """Folder of the whole benchmark: finished cells and encoders go there."""
 
 
-def labelled_and_plain(study: Study, evaluation: Evaluation, missing: str) -> tuple[Windows, Windows]:
-    """Return the labelled windows that count, and the windows for pretraining, labels unseen.
+def labelled_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+    """Return the labelled windows that count."""
+    return study.windows(**evaluation.to_json(), missing=missing).labelled
 
-    Pretraining takes every stretch on a plain grid, the unlabelled ones included; where a study consists of trials
-    with one window each, it takes those.
+
+def plain_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+    """Return the windows for pretraining, their labels unseen.
+
+    Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of trials with one
+    window each, those are taken.
     """
-    settings = evaluation.to_json()
-    labelled = study.windows(**settings, missing=missing).labelled
     if evaluation.label_rule == "centred":
-        return labelled, labelled.hide_labels()
-    return labelled, study.windows(**settings | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
+        return labelled_windows(study, evaluation, missing).hide_labels()
+    return study.windows(**evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
 
 
 class FoldRun:
@@ -67,7 +70,9 @@ class FoldRun:
     def __init__(self, fold: Fold) -> None:
         self.fold, self.method = fold, fold.method
         study = Study.load(fold.study)
-        labelled, plain = labelled_and_plain(study, Evaluation.from_json(fold.evaluation), fold.missing)
+        evaluation = Evaluation.from_json(fold.evaluation)
+        labelled = labelled_windows(study, evaluation, fold.missing)
+        plain = plain_windows(study, evaluation, fold.missing)
         self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
         self.plain = plain.without(fold.test)
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):

@@ -99,6 +99,18 @@ class PretrainedEncoder:
                 start += len(vectors)
         return out
 
+    def cutting(self) -> dict[str, Any]:
+        """Return how a study is to be cut so that its windows fit this encoder, as `Study.windows` takes it."""
+        places = list(dict.fromkeys(channel.placement for channel in self.channels))
+        hidden = places == ["imu"]  # the slot under which a sensor's place is not shown
+        return {
+            "seconds": self.encoder.length / self.encoder.rate_hz,
+            "rate_hz": self.encoder.rate_hz,
+            "quantities": list(dict.fromkeys(channel.quantity for channel in self.channels)),
+            "slot": "imu" if hidden else "",
+            "placements": [] if hidden else places,
+        }
+
     def schema(self) -> dict[str, Any]:
         """Return what an input must be."""
         return {

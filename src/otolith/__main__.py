@@ -1,0 +1,5 @@
+"""`python -m otolith` is `otolith`."""
+
+from otolith.cli import main
+
+main()
