@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -24,6 +24,8 @@ STORE_FORMAT = 2
 BRIDGE_S = 0.1
 MOST_BRIDGED = 0.2
 """A window with a larger share of interpolated samples says more of the interpolation than of the person."""
+_RELEASE_ROWS = 2**25
+"""Rows whose marks of loss are looked at before their pages are handed back to the system."""
 
 
 def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Windows:
@@ -42,11 +44,12 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
     if evaluation.label_rule not in ("inside", "majority", "centred", "unlabelled"):
         raise ConfigError(f"label_rule is inside, majority, centred or unlabelled, not '{evaluation.label_rule}'.")
     channels = wanted_channels(study, evaluation)
-    store, places = resampled_store(study, evaluation, channels, missing)
     classes = _classes(study, evaluation)
-    dropped: dict[str, int] = {}
+    store, places, left_out = resampled_store(study, evaluation, channels, missing)
+    dropped: dict[str, int] = {"recording lacks a channel": len(left_out)} if left_out else {}
     parts: list[_Cuts] = []
     owner: list[int] = []
+    looked_at = 0
     for index, place in enumerate(places):
         segments = [s for s in study.segments.get(place.recording, ()) if s.label in classes]
         found = _cut_stretch(place.start_s, place.rows, segments, evaluation, length, dropped)
@@ -54,6 +57,11 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
             found = _drop_bridged(found, store, index, length, dropped)
         parts.append(found)
         owner += [index] * len(found.offset)
+        looked_at += place.rows
+        if looked_at > _RELEASE_ROWS:
+            store.release()
+            looked_at = 0
+    _count_uncovered(study, evaluation, classes, places, dropped)
     piece = np.array(owner, dtype=np.int64)
     if not len(piece):
         reasons = "; ".join(f"{n} × {reason}" for reason, n in dropped.items()) or "no stretch is long enough"
@@ -116,8 +124,9 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
             for quantity in evaluation.quantities:
                 out += [c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found]
     if not out:
+        where = ", ".join(places) or "any place"
         raise StudyError(
-            f"Study '{study.name}' has none of {', '.join(evaluation.quantities)} at {', '.join(places) or 'any place'}; "
+            f"Study '{study.name}' has none of {', '.join(evaluation.quantities)} at {where}; "
             f"it has {', '.join(sorted(channel_names(found)))}."
         )
     return tuple(out)
@@ -125,8 +134,8 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
 
 def resampled_store(
     study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
-) -> tuple[Store, list[_Place]]:
-    """Return the study's stretches on one grid, from the cache where they were made before."""
+) -> tuple[Store, list[_Place], list[str]]:
+    """Return the study's stretches on one grid, from the cache where they were made before, and what was left out."""
     key = digest(
         [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
     )
@@ -137,7 +146,7 @@ def resampled_store(
     facts = read_json(folder / "store.json")
     pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
     places = [_Place(*place) for place in facts["places"]]
-    return Store.open(folder, facts["rows"], len(channels), pieces, key), places
+    return Store.open(folder, facts["rows"], len(channels), pieces, key), places, facts["left_out"]
 
 
 def cache_folder(study: Study) -> Path:
@@ -159,18 +168,26 @@ def _write_store(
     left_out: list[str] = []
     rows = 0
     with (folder / "values.f32").open("wb") as values, (folder / "lost.u16").open("wb") as lost:
-        for recording in study:
-            stretches = on_grid(recording, evaluation, channels, missing)
-            if stretches is None:
-                left_out.append(recording.id)
-                continue
-            for stretch in stretches:
-                np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
-                lost_bits(stretch.received).tofile(lost)
-                pieces.append([rows, rows + len(stretch.values)])
-                places.append([recording.id, stretch.start_s, len(stretch.values)])
-                rows += len(stretch.values)
+        for entry in study.entries:
+            # Nothing here holds on to a recording, so that one and not two of them fill the memory.
+            made = _append(on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost)
+            if made is None:
+                left_out.append(entry["id"])
+            for start_s, count in made or ():
+                pieces.append([rows, rows + count])
+                places.append([entry["id"], start_s, count])
+                rows += count
     write_json(folder / "store.json", {"rows": rows, "pieces": pieces, "places": places, "left_out": left_out})
+
+
+def _append(stretches: list[Stretch] | None, values: BinaryIO, lost: BinaryIO) -> list[tuple[float, int]] | None:
+    """Write stretches to the end of the store's files; return where each starts and how many samples it has."""
+    if stretches is None:
+        return None
+    for stretch in stretches:
+        np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
+        lost_bits(stretch.received).tofile(lost)
+    return [(stretch.start_s, len(stretch.values)) for stretch in stretches]
 
 
 def on_grid(
@@ -230,6 +247,11 @@ def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
         raise StudyError(
             f"Study '{study.name}' has no label {', '.join(map(repr, absent))}; "
             f"it has {', '.join(sorted(here)) or 'none'}."
+        )
+    if not here:
+        raise StudyError(
+            f"Study '{study.name}' has no labelled stretch, so no window can have a label. "
+            "For windows without labels say label_rule='unlabelled'."
         )
     return tuple(evaluation.labels) or tuple(sorted(here))
 
@@ -293,8 +315,9 @@ def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segm
     for segment in segments:
         inside = np.clip(np.minimum(end, segment.end_s) - np.maximum(begin, segment.start_s), 0, None)
         share[segment.label] = share.get(segment.label, 0) + inside
-    names = [*share, ""]
-    best = np.stack([*share.values(), np.full(len(offset), length / rate / 2)]).argmax(axis=0)
+    # The half comes first and with a little more than a half, so that a label must exceed it, not reach it.
+    names = ["", *share]
+    best = np.stack([np.full(len(offset), length / rate / 2 + 1e-6), *share.values()]).argmax(axis=0)
     return [names[i] for i in best]
 
 
@@ -308,14 +331,38 @@ def _drop_bridged(found: _Cuts, store: Store, piece: int, length: int, dropped: 
 
 def too_bridged(bits: np.ndarray, offset: np.ndarray, length: int) -> np.ndarray:
     """Return which windows of a stretch hold more interpolated samples than `MOST_BRIDGED` of what was recorded."""
-    if not bits.any():
-        return np.zeros(len(offset), dtype=bool)
-    # The sensor that lost most decides: sensors lose packets apart from one another.
-    each = (bits[:, None] >> np.arange(16, dtype=np.uint16)) & 1
-    lost = np.concatenate([np.zeros((1, 16), dtype=np.int64), np.cumsum(each, axis=0, dtype=np.int64)])
     start, end = np.clip(offset, 0, len(bits)), np.clip(offset + length, 0, len(bits))
-    over: np.ndarray = (lost[end] - lost[start]).max(axis=1) > MOST_BRIDGED * (end - start)
+    over = np.zeros(len(offset), dtype=bool)
+    total = np.zeros(len(bits) + 1, dtype=np.int32)
+    used = int(np.bitwise_or.reduce(bits)) if len(bits) else 0
+    # The sensor that lost most decides: sensors lose packets apart from one another. One at a time, as sixteen
+    # running sums of a day side by side take a gigabyte.
+    for sensor in range(16):
+        if used >> sensor & 1:
+            np.cumsum(bits >> sensor & 1, dtype=np.int32, out=total[1:])
+            over |= total[end] - total[start] > MOST_BRIDGED * (end - start)
     return over
+
+
+def _count_uncovered(
+    study: Study,
+    evaluation: Evaluation,
+    classes: tuple[str, ...],
+    places: Iterable[_Place],
+    dropped: dict[str, int],
+) -> None:
+    """Count the segments of which no stretch holds a sample, so that they do not vanish without a word."""
+    if evaluation.label_rule not in ("inside", "centred"):
+        return
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for place in places:
+        end_s = place.start_s + place.rows / evaluation.rate_hz
+        spans.setdefault(place.recording, []).append((place.start_s, end_s))
+    for recording, held in spans.items():
+        for segment in study.segments.get(recording, ()):
+            met = any(segment.start_s < end and segment.end_s > start for start, end in held)
+            if segment.label in classes and not met:
+                _count(dropped, f"segment without samples ({segment.label})")
 
 
 def _count(dropped: dict[str, int], reason: str) -> None:
