@@ -52,6 +52,15 @@ def test__adapt__frozen__leaves_the_encoder_untouched(
     assert torch.equal(statistics[0], statistics[2]) and torch.equal(statistics[1], statistics[3])
 
 
+def test__adapt__frozen__sees_the_encoder_without_dropout(toy_windows: Windows) -> None:
+    few = toy_windows.few(4)
+    calm, wild = (PretrainedEncoder.fresh(toy_windows, "tpn", dropout=share) for share in (0.0, 0.9))
+    assert not any(changed(calm, wild))
+    for mode, alike in (("frozen", True), ("finetune", False)):
+        heads = [list(adapt(start, few, mode=mode, **FEW).head.parameters()) for start in (calm, wild)]
+        assert all(torch.equal(a, b) for a, b in zip(*heads, strict=True)) == alike
+
+
 @pytest.mark.parametrize(("settings", "expected"), [((10, 1, 64), 10), ((1, 5, 64), 5), ((1, 5, 8), 20)])
 def test__adapt__schedule__is_fixed_beforehand(
     encoder: PretrainedEncoder, toy_windows: Windows, settings: tuple[int, int, int], expected: int
