@@ -53,13 +53,20 @@ class Runtime:
         """Run a block with this number of threads and repeatable kernels, and put things back afterwards."""
         before = torch.get_num_threads()
         deterministic = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        memory: Any = torch.utils.deterministic
+        filled = memory.fill_uninitialized_memory
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Repeatable mode also writes NaN into every new tensor, to catch kernels that read what nobody wrote. That
+        # costs a quarter of a training step and changes no result.
+        memory.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(before)
-            torch.use_deterministic_algorithms(deterministic)
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+            memory.fill_uninitialized_memory = filled
 
     def autocast(self) -> Any:
         """Return the context in which a forward pass runs."""
