@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, th
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_ignore_interrupt)
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_begin)
     try:
         for done in as_completed([pool.submit(work, task) for task in tasks]):
             yield done.result()
@@ -41,6 +42,15 @@ def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, th
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _ignore_interrupt() -> None:
+def _begin() -> None:
     # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed cannot end its workers; they would go on computing for nobody.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
