@@ -27,7 +27,7 @@ SOURCE = ROOT / "src" / "otolith"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors files settings units channels rotations catalog",
+        "errors files settings recipes units channels rotations catalog",
         "recording study motion windows batch embeddings report",
         "signals physics augmentations metrics",
         "readers motions encoders partners",
@@ -37,6 +37,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "scale",
         "evaluation",
         "deployment",
+        "console",
+        "commands",
         "cli __main__",
     )
 )

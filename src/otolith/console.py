@@ -12,50 +12,62 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from otolith import __version__
-from otolith.errors import ConfigError, OtolithError, nearest
+from otolith.errors import ConfigError, InterruptedRunError, OtolithError, nearest
 
 LISTS = ("methods", "shots", "placements", "quantities", "labels", "people", "leave_out")
 """Options that take several values with commas between; a recipe writes them as lists."""
 TABLES = {
-    "benchmark": ("methods", "windows"),
+    "benchmark": ("method", "windows"),
     "pretrain": ("objective", "encoder", "pretrain", "windows"),
     "adapt": ("head", "adapt", "windows"),
 }
 """What a recipe may hold beyond a command's options."""
+NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json")
+"""Options that are no part of what is done."""
 
 
-def take_recipe(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | None) -> Path | None:
     """Let a recipe's entries stand in for options that were not typed; what is typed wins."""
     if value is None:
         return None
     from otolith.recipes import read_recipe
 
     recipe = read_recipe(value)
+    command = context.info_name or ""
+    made_with = recipe.pop("command", command)
+    if made_with != command:
+        raise ConfigError(f"{value} is a recipe for 'otolith {made_with}', not for 'otolith {command}'.")
     tables = {key: recipe.pop(key) for key in list(recipe) if isinstance(recipe[key], dict)}
-    known = [p.name for p in context.command.params if p.name]
-    recipe = {key.replace("-", "_"): entry for key, entry in recipe.items() if key != "command"}
-    for key in recipe:
-        if key not in known:
-            raise ConfigError(f"{value}: '{context.info_name}' has no option '{key}'.{nearest(key, known)}")
-    allowed = TABLES.get(context.info_name or "", ())
+    parameters = {p.name: p for p in context.command.params if p.name and p.name not in NOT_IN_RECIPES}
+    entries: dict[str, Any] = {}
+    for key, entry in recipe.items():
+        name = key.replace("-", "_")
+        if name not in parameters:
+            raise ConfigError(f"{value}: '{command}' has no option '{key}'.{nearest(key, parameters)}")
+        entries[name] = _entry(entry, parameters[name].nargs == -1, name in LISTS)
+    allowed = TABLES.get(command, ())
     for key in tables:
         if key not in allowed:
-            words = ", ".join(f"[{name}]" for name in allowed) or "none"
-            raise ConfigError(
-                f"{value}: '{context.info_name}' has no table [{key}]; it takes {words}.{nearest(key, allowed)}"
-            )
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if name in recipe and isinstance(parameter, click.Argument):
-            parameter.required = False
-    joined = {k: ",".join(str(x) for x in v) if isinstance(v, list) and k in LISTS else v for k, v in recipe.items()}
-    context.default_map = {**(context.default_map or {}), **joined}
+            known = ", ".join(f"[{name}]" for name in allowed) or "none"
+            raise ConfigError(f"{value}: '{command}' has no table [{key}]; it takes {known}.{nearest(key, allowed)}")
+    context.default_map = {**(context.default_map or {}), **entries}
     context.obj = tables
     return value
+
+
+def _entry(value: Any, several: bool, joined: bool) -> Any:
+    if isinstance(value, list) and joined:
+        return ",".join(str(part) for part in value)
+    return [value] if several and not isinstance(value, list) else value
+
+
+def tables_of(context: typer.Context) -> dict[str, Any]:
+    """Return the tables that a recipe held beyond the options."""
+    return context.obj or {}
 
 
 def typed() -> str:
@@ -67,18 +79,21 @@ def keep_recipe(context: typer.Context, out: Path) -> None:
     """Write beside a result the recipe that makes it again."""
     from otolith.recipes import write_recipe
 
-    params = {k: v.value if isinstance(v, Enum) else v for k, v in context.params.items()}
-    plain = {
-        k: [str(x) for x in v] if isinstance(v, list | tuple) else v
-        for k, v in params.items()
-        if k not in ("recipe", "overwrite", "quiet")
-    }
-    content = {k: str(v) if isinstance(v, Path) else v for k, v in plain.items()} | (context.obj or {})
+    content: dict[str, Any] = {"command": context.info_name}
+    content |= {key: _plain(value) for key, value in context.params.items() if key not in NOT_IN_RECIPES}
     write_recipe(
         out / "recipe.toml",
-        content,
-        f"Again: otolith {context.info_name} --recipe recipe.toml ({__version__})",
+        content | tables_of(context),
+        f"Made by otolith {__version__}. Again: otolith {context.info_name} --recipe recipe.toml --out ELSEWHERE",
     )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, Path) else value
 
 
 @contextmanager
@@ -90,7 +105,7 @@ def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda _: progress.advance(task)
@@ -118,7 +133,7 @@ def bar(quiet: bool, what: str) -> Iterator[Callable[[int, int, str], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=None)
@@ -129,26 +144,37 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     typer.echo(f"note: {message}", err=True)
 
 
+class Group(TyperGroup):
+    """All commands; an error that we understand is told in plain words, with exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except InterruptedRunError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(130) from error
+        except KeyboardInterrupt as stop:
+            typer.echo("Stopped. What is finished stays; the same command goes on from there.", err=True)
+            raise typer.Exit(130) from stop
+        except OtolithError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from error
+        except OSError as error:
+            if error.errno not in _OUTSIDE:
+                raise
+            typer.echo(
+                f"error: {error}. What is finished stays; make room, or choose another place, and type it again.",
+                err=True,
+            )
+            raise typer.Exit(2) from error
+
+
+_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+"""What a full disk, a missing right or a file in the way raises: nothing that we did wrong."""
+
+
 def run(app: typer.Typer) -> None:
-    """Run the command; an error that we understand is told in plain words, with exit code 2."""
+    """Run the command that was typed."""
     warnings.showwarning = _show_warning
-    try:
-        app(standalone_mode=False)
-    except (click.exceptions.Exit, click.exceptions.Abort) as stop:
-        sys.exit(getattr(stop, "exit_code", 130))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except OtolithError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What is finished stays; the same command goes on from there.", err=True)
-        sys.exit(130)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        typer.echo(
-            f"error: {error}. What is finished stays; make room or choose another --out and type it again.", err=True
-        )
-        sys.exit(2)
+    app()

@@ -1,0 +1,181 @@
+"""Learning: pretrain an encoder without labels, then teach it classes with a few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otolith.commands.options import (
+    CUT,
+    Device,
+    DeviceOption,
+    Missing,
+    MissingOption,
+    Mode,
+    Overwrite,
+    Placements,
+    Precision,
+    PrecisionOption,
+    Quantities,
+    Quiet,
+    Rate,
+    Recipe,
+    Seconds,
+    Seed,
+    Threads,
+    cut_choices,
+    runtime_of,
+    shots_of,
+    some_people,
+    words,
+)
+from otolith.console import bar, keep_recipe, tables_of
+from otolith.errors import ConfigError
+
+LENGTH = "How long it learns"
+
+
+def pretrain(
+    context: typer.Context,
+    studies: Annotated[list[Path], typer.Argument(help="Study folders; of several, all must have the same channels.")],
+    out: Annotated[Path, typer.Option(help="Encoder folder to write.")],
+    objective: Annotated[str, typer.Option(help="See: otolith list objectives.")] = "pim",
+    encoder: Annotated[str, typer.Option(help="See: otolith list encoders.")] = "tpn",
+    pairs: Annotated[
+        str | None, typer.Option(help="PIM: sensors to compare, such as left_foot~right_foot,head~chest.")
+    ] = None,
+    leave_out: Annotated[
+        str | None, typer.Option(help="People who must not be learnt from, with commas between.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Most passes over the windows.", min=1, rich_help_panel=LENGTH)] = 100,
+    batch_size: Annotated[int, typer.Option(help="Windows in a step.", min=1, rich_help_panel=LENGTH)] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Adam's step.", rich_help_panel=LENGTH)] = 1e-3,
+    patience: Annotated[
+        int,
+        typer.Option(
+            help="Epochs without a better validation loss after which it stops; 0 for never.",
+            min=0,
+            rich_help_panel=LENGTH,
+        ),
+    ] = 10,
+    seconds: Seconds = None,
+    rate: Rate = None,
+    placements: Placements = None,
+    quantities: Quantities = None,
+    missing: MissingOption = Missing.error,
+    seed: Seed = 0,
+    device: DeviceOption = Device.auto,
+    threads: Threads = None,
+    precision: PrecisionOption = Precision.auto,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Pretrain an encoder on recordings, labels unseen; an interrupted run goes on when typed again."""
+    from otolith.evaluation.figures import loss_figure
+    from otolith.files import refuse_existing
+    from otolith.training import pretrain as training
+    from otolith.windows import Windows
+
+    refuse_existing(out, "encoder", overwrite)
+    tables = tables_of(context)
+    chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
+    windows = Windows.concatenate([_plain_windows(folder, chosen, missing.value) for folder in studies])
+    if leave_out:
+        windows = windows.without(some_people(leave_out, windows.subjects))
+    settings = dict(tables.get("objective", {}))
+    if pairs:
+        settings["pairs"] = _pairs(pairs)
+    schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    with bar(quiet, "epochs") as show:
+
+        def progress(done: int, of: int, losses: dict[str, float]) -> None:
+            show(done, of, f"loss {losses['train']:.3f}, validation {losses['validation']:.3f}")
+
+        show(0, epochs, f"{len(windows)} windows of {len(windows.subjects)} people")
+        result = training.pretrain(
+            windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
+            objective_settings=settings, encoder_settings=tables.get("encoder"), progress=progress,
+            **schedule | {"seed": seed} | tables.get("pretrain", {}),
+        )  # fmt: skip
+    loss_figure(result.history, out / "losses.svg")
+    keep_recipe(context, out)
+    if not quiet:
+        typer.echo(
+            f"{out}: encoder '{result.name}' from {len(windows)} windows of {len(windows.subjects)} people, best epoch "
+            f"{result.record['best_epoch']} of {len(result.history)}. "
+            f"Next: otolith adapt {out} {studies[0]} --shots 8 --out RECOGNISER"
+        )
+
+
+def _pairs(text: str) -> list[tuple[str, ...]]:
+    pairs = [tuple(part.strip() for part in pair.split("~")) for pair in words(text)]
+    for pair in pairs:
+        if len(pair) != 2 or not all(pair):
+            raise ConfigError(f"A pair is two sensors with ~ between, such as left_foot~right_foot; not '{text}'.")
+    return pairs
+
+
+def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
+    from otolith.evaluation.few_shot import plain_windows
+    from otolith.study import Evaluation, Study
+
+    study = Study.load(folder)
+    return plain_windows(study, Evaluation.from_json(study.evaluation.to_json() | chosen), missing)
+
+
+def adapt(
+    context: typer.Context,
+    encoder: Annotated[str, typer.Argument(help="Encoder folder, or the name of one for random weights.")],
+    study: Annotated[Path, typer.Argument(help="Study folder with labelled segments.")],
+    out: Annotated[Path, typer.Option(help="Recogniser folder to write.")],
+    shots: Annotated[str, typer.Option(help="Labelled windows per class to use, or all.")] = "all",
+    head: Annotated[str, typer.Option(help="See: otolith list heads.")] = "mlp",
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="finetune moves the encoder too; frozen leaves it.")
+    ] = Mode.finetune,
+    people: Annotated[
+        str | None, typer.Option(help="Use the labels of these people only, with commas between.")
+    ] = None,
+    missing: MissingOption = Missing.error,
+    labels: Annotated[
+        str | None, typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT)
+    ] = None,
+    seed: Seed = 0,
+    device: DeviceOption = Device.auto,
+    threads: Threads = None,
+    precision: PrecisionOption = Precision.auto,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Teach a pretrained encoder your classes with a few labelled windows; the result is a recogniser."""
+    from otolith.deployment.recogniser import Recogniser
+    from otolith.files import refuse_existing
+    from otolith.study import Study
+    from otolith.training.pretrained import PretrainedEncoder
+
+    refuse_existing(out, "recogniser", overwrite)
+    wanted = shots_of(shots)
+    tables = tables_of(context)
+    start = PretrainedEncoder.load(encoder) if Path(encoder).is_dir() else encoder
+    cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
+    cutting |= {"labels": words(labels)} if labels else {}
+    windows = Study.load(study).windows(**cutting | tables.get("windows", {}), missing=missing.value).labelled
+    recogniser = Recogniser(
+        start, head, mode="frozen" if mode is Mode.frozen else "finetune", seed=seed, device=device.value,
+        precision=precision.value, threads=threads, head_settings=tables.get("head"), **tables.get("adapt", {}),
+    )  # fmt: skip
+    if people:
+        windows = windows.of(some_people(people, windows.subjects))
+    few = windows.few(wanted, seed)
+    with bar(quiet, "steps") as show:
+        recogniser.fit(few, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
+    recogniser.save(out, overwrite=overwrite)
+    keep_recipe(context, out)
+    for name, count in windows.short_classes(wanted).items():
+        typer.echo(f"note: class '{name}' has {count} labelled windows, fewer than {shots}; all are used", err=True)
+    if not quiet:
+        typer.echo(f"{out}: {len(few)} windows of {len(few.classes)} classes. Next: otolith recognise {out} FILE")

@@ -1,0 +1,163 @@
+"""Measuring: how well methods do on people whom they have never seen, and the whole main job as a demonstration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otolith.commands.options import (
+    CUT,
+    RUN,
+    Device,
+    DeviceOption,
+    Missing,
+    MissingOption,
+    Placements,
+    Precision,
+    PrecisionOption,
+    Quantities,
+    Quiet,
+    Rate,
+    Recipe,
+    Seconds,
+    Seed,
+    Threads,
+    cut_choices,
+    runtime_of,
+    words,
+)
+from otolith.console import bar, counter, keep_recipe, tables_of, typed
+from otolith.errors import ConfigError
+
+
+def benchmark(
+    context: typer.Context,
+    studies: Annotated[list[Path], typer.Argument(help="Study folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, results.csv and report.html.")],
+    methods: Annotated[
+        str, typer.Option(help="With commas between; see: otolith list methods. Or objective:encoder:head.")
+    ] = "pim,scratch,forest,logistic",
+    shots: Annotated[
+        str, typer.Option(help="Labelled windows per class, with commas between; all takes every label.")
+    ] = "1,2,4,8,16,32,all",
+    folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
+    draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
+    seconds: Seconds = None,
+    rate: Rate = None,
+    placements: Placements = None,
+    quantities: Quantities = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT)
+    ] = None,
+    missing: MissingOption = Missing.error,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN),
+    ] = None,
+    seed: Seed = 0,
+    device: DeviceOption = Device.auto,
+    threads: Threads = None,
+    precision: PrecisionOption = Precision.auto,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Measure honestly how well methods recognise people they have never seen.
+
+    Whole people are held out; several draws of labels are averaged before anything else; every control stands beside
+    the claim. A stopped run goes on where it was when the same command is typed again.
+    """
+    from otolith.study import Study
+
+    tables = tables_of(context)
+    chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
+    if labels:
+        chosen["labels"] = words(labels)
+    opened = [Study.load(folder) for folder in studies]
+    keep_recipe(context, out)
+    report = _benchmark(
+        opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
+        missing.value, tables.get("method"), quiet,
+    )  # fmt: skip
+    if not quiet:
+        typer.echo(report.table())
+        typer.echo(f"Report: {out / 'report.html'}")
+
+
+def demo(
+    study: Annotated[Path | None, typer.Option(help="Run it on your own study instead of simulated people.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path("demo-out"),
+    people: Annotated[int, typer.Option(help="How many virtual people.", min=4)] = 20,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN),
+    ] = None,
+    seed: Seed = 0,
+    device: DeviceOption = Device.auto,
+    threads: Threads = None,
+    precision: PrecisionOption = Precision.auto,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Run the main job from recordings to report, on virtual people or on your own study.
+
+    Pretrains on everybody but the people held out, adapts with a few labels, tests on the held-out people, beside a
+    network without pretraining, a random forest and logistic regression on hand-made features.
+    """
+    from otolith.study import Study
+
+    opened = Study.load(study) if study else _virtual_study(out / "study", people, seed, quiet)
+    results = out / (study.resolve().name if study else "results")
+    report = _benchmark(
+        [opened], ["pim", "scratch", "forest", "logistic"], ["1", "2", "4", "8", "all"], 4, 2, results, seed,
+        device, threads, precision, workers, {}, "error", None, quiet,
+    )  # fmt: skip
+    typer.echo(report.table())
+    typer.echo(f"Report: {(results / 'report.html').resolve()}")
+
+
+def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
+    from otolith.errors import StudyError
+    from otolith.simulation.people import virtual_study
+    from otolith.study import Evaluation, Study, write_study
+
+    name = f"{people} virtual people, seed {seed}"
+    try:
+        opened = Study.load(folder)
+    except StudyError:
+        pass  # nothing there yet, or a beginning that was broken off
+    else:
+        if opened.name == name:
+            return opened
+        raise ConfigError(f"{folder} holds another study ('{opened.name}'); choose another --out.")
+    with counter(quiet, "virtual people") as tick:
+        return write_study(
+            folder,
+            virtual_study(people, seed),
+            name=name,
+            source="simulated by otolith from motions of its own making",
+            terms="CC0",
+            evaluation=Evaluation(seconds=2.5, rate_hz=50.0, overlap=0.5),
+            progress=tick,
+        )
+
+
+def _benchmark(
+    studies: list[Any], methods: list[str], shots: list[str], folds: int, draws: int, out: Path, seed: int,
+    device: Device, threads: int | None, precision: Precision, workers: int | None, chosen: dict[str, Any],
+    missing: str, own: dict[str, Any] | None, quiet: bool,
+) -> Any:  # fmt: skip
+    from otolith.evaluation import benchmark as measure
+
+    cores = os.cpu_count() or 1
+    workers = workers or (cores if device in (Device.auto, Device.cpu) else 1)
+    runtime = runtime_of(device, precision, threads or max(1, cores // workers))
+    if runtime.device != "cpu":
+        workers = 1
+    with bar(quiet, "cells") as show:
+        return measure.benchmark(
+            studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, runtime=runtime, workers=workers,
+            windows=chosen, missing=missing, own_methods=own, command=typed(), progress=show,
+        )  # fmt: skip

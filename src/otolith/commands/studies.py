@@ -1,0 +1,143 @@
+"""Recordings: read them into a study, look at one, and list what can be named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from otolith.commands.options import Overwrite, Quiet, Recipe
+from otolith.console import counter
+from otolith.errors import ConfigError, nearest
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder (or file) with the recordings.")],
+    out: Annotated[Path | None, typer.Option(help="Study folder to write.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A published data set's layout; see: otolith list datasets.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML that names columns, units and places; see docs/recordings.md.")
+    ] = None,
+    guess: Annotated[bool, typer.Option("--guess", help="Only write the mapping, as far as it can be known.")] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="With --mapping: leave a damaged file out and say so.")
+    ] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Read recordings into a study: one form, SI units, every row that was not kept reported."""
+    if guess:
+        if mapping is None or dataset is not None:
+            raise ConfigError("--guess writes a mapping: say where with --mapping FILE.toml, and give no --dataset.")
+        _guess(source, mapping, overwrite)
+        return
+    if out is None or (dataset is None) == (mapping is None):
+        raise ConfigError(
+            "Say where to with --out STUDY, and what it is with either --dataset NAME or --mapping FILE.toml."
+        )
+    if skip_damaged and dataset is not None:
+        raise ConfigError("--skip-damaged goes with --mapping; a published data set is read whole or not at all.")
+    with counter(quiet, "recordings") as tick:
+        if dataset is not None:
+            from otolith.datasets import import_dataset
+
+            study = import_dataset(source, dataset, out, overwrite=overwrite, progress=tick)
+        else:
+            from otolith.readers import import_tables
+
+            assert mapping is not None
+            study = import_tables(
+                source, mapping, out, overwrite=overwrite, on_error="skip" if skip_damaged else "stop", progress=tick
+            )
+    if not quiet:
+        rows = study.rows
+        people = len(study.subjects)
+        typer.echo(
+            f"{out}: {len(study)} recordings of {people} {'person' if people == 1 else 'people'}, {study.hours:.2f} h; "
+            f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
+        )
+
+
+def _guess(source: Path, mapping: Path, overwrite: bool) -> None:
+    from otolith.files import refuse_existing, write_text
+    from otolith.readers import guess
+
+    refuse_existing(mapping, "mapping", overwrite)
+    text, unknown = guess(source)
+    write_text(mapping, text)
+    if unknown:
+        typer.echo(f"Wrote {mapping}. What could not be known, and is to be filled in there:")
+        for line in unknown:
+            typer.echo(f"  - {line}")
+    else:
+        typer.echo(f"Wrote {mapping}. Nothing is left open; read it before you trust it.")
+    typer.echo(f"Then: otolith import {source} --mapping {mapping} --out STUDY")
+
+
+def info(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots.", metavar="FILE")] = None,
+) -> None:
+    """Show a study: who, how long, which sensors, which labels, and what every file lost on the way."""
+    from otolith.study import Study
+
+    opened = Study.load(study)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(opened.info(), indent=1, ensure_ascii=False))
+        return
+    from otolith.evaluation.study_page import study_text, write_study_page
+
+    if html is not None:
+        write_study_page(opened, html)
+        typer.echo(f"Wrote {html}")
+        return
+    from rich.console import Console
+
+    Console().print(study_text(opened))
+
+
+def list_(
+    family: Annotated[
+        str,
+        typer.Argument(
+            help="datasets, readers, objectives, encoders, heads, metrics, placements, activities or methods."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what can be named: each with a sentence."""
+    rows = listing(family)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([{"name": name, "what": what} for name, what in rows], indent=1, ensure_ascii=False))
+        return
+    width = max(len(name) for name, _ in rows)
+    for name, what in rows:
+        typer.echo(f"{name:{width}}  {what}".rstrip())
+
+
+def listing(name: str) -> list[tuple[str, str]]:
+    """Return the members of a list, each with a sentence; ConfigError where there is no such list."""
+    from otolith import catalog
+
+    if name == "placements":
+        return [(p.name, p.words + (f" (pair: {p.partner})" if p.partner else "")) for p in catalog.PLACEMENTS.values()]
+    if name == "activities":
+        return [(activity, "") for activity in catalog.ACTIVITIES]
+    if name == "methods":
+        from otolith.evaluation.methods import METHODS
+
+        return [(m.name, f"{m.objective}:{m.encoder}:{m.head}, encoder {m.mode}") for m in METHODS.values()]
+    known = [*catalog.FAMILIES, "placements", "activities", "methods"]
+    if name not in known:
+        raise ConfigError(f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
+    table = catalog.family(name)
+    return [(member, (table.resolve(member).__doc__ or "").strip().split("\n")[0]) for member in table]
