@@ -39,7 +39,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "deployment",
         "console",
         "commands",
-        "cli __main__",
+        "cli",
+        "__main__",
     )
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
