@@ -80,7 +80,7 @@ class _Rows:
         return int(self.bounds[-1])
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """Return a slice or some rows; a slice lies within one store, as stretches do."""
+        """Return some rows, or a slice, which lies within one store, as stretches do."""
         if isinstance(rows, slice):
             part = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
             found: np.ndarray = self.parts[part][rows.start - self.bounds[part] : rows.stop - self.bounds[part]]
@@ -236,18 +236,16 @@ class Windows:
         edges: np.ndarray = self.store.pieces[self.piece]
         return edges
 
-    def _gather(self, rows: np.ndarray, chosen: Any) -> np.ndarray:
+    def _gather(self, rows: Any, chosen: Any) -> np.ndarray:
         first, edges = self.first_row[chosen], self._edges[chosen]
-        if not isinstance(rows, np.ndarray):  # several stores
-            return np.concatenate([rows[r : r + self.length][None] for r in first]) if len(first) else rows[first]
-        rows = np.asarray(rows)  # slices of a memmap cost eight times those of an array over the same memory
-        shape = (self.length, *rows.shape[1:])
-        out = np.empty((len(first), *shape), dtype=rows.dtype)
-        inside = (first >= edges[:, 0]) & (first + self.length <= edges[:, 1])
-        if inside.any():
-            out[inside] = sliding_window_view(rows, shape)[first[inside]].reshape(-1, *shape)
-        for i in np.flatnonzero(~inside):  # reaches past its stretch: filled with the edge value
-            out[i] = rows[np.clip(np.arange(first[i], first[i] + self.length), edges[i, 0], edges[i, 1] - 1)]
+        if not isinstance(rows, _Rows):
+            # Slices of a memmap cost eight times those of an array over the same memory.
+            return _cut_out(np.asarray(rows), first, edges, self.length)
+        out = np.empty((len(first), self.length, *rows.shape[1:]), dtype=rows.dtype)
+        part = np.searchsorted(rows.bounds, edges[:, 0], side="right") - 1
+        for i in np.unique(part):
+            own, start = part == i, rows.bounds[i]
+            out[own] = _cut_out(np.asarray(rows.parts[i]), first[own] - start, edges[own] - start, self.length)
         return out
 
     def batches(self, size: int = 256) -> Iterator[tuple[np.ndarray, Float[np.ndarray, "B C T"]]]:
@@ -357,3 +355,15 @@ class Windows:
             Store(rows, lost, pieces, key), named, float(rate_hz), length, first, np.arange(count), people, names,
             np.zeros(count), code.astype(np.int64), classes, recipe={"from": "array"},
         )  # fmt: skip
+
+
+def _cut_out(rows: np.ndarray, first: np.ndarray, edges: np.ndarray, length: int) -> np.ndarray:
+    """Copy windows out of rows; one that reaches past its stretch is filled with the edge value."""
+    shape = (length, *rows.shape[1:])
+    out = np.empty((len(first), *shape), dtype=rows.dtype)
+    inside = (first >= edges[:, 0]) & (first + length <= edges[:, 1])
+    if inside.any():
+        out[inside] = sliding_window_view(rows, shape)[first[inside]].reshape(-1, *shape)
+    for i in np.flatnonzero(~inside):
+        out[i] = rows[np.clip(np.arange(first[i], first[i] + length), edges[i, 0], edges[i, 1] - 1)]
+    return out

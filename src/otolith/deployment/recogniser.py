@@ -24,7 +24,7 @@ from otolith.errors import ChannelError, ConfigError, DataError, OtolithWarning
 from otolith.heads.head import Head
 from otolith.metrics.accuracy import accuracy
 from otolith.recording import Recording
-from otolith.training.adapt import Adapted, adapt
+from otolith.training.adapt import AdaptConfig, Adapted, adapt
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.windows import Windows
@@ -64,12 +64,12 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rate_hz: float | None = None,
         channels: Sequence[str | Channel] | None = None,
         gravity: Literal["included", "removed"] = "included",
-        steps: int = 200,
-        epochs: int = 15,
-        batch_size: int = 64,
-        learning_rate: float = 3e-4,
-        head_learning_rate: float = 1e-3,
-        balanced: bool = True,
+        steps: int = AdaptConfig.steps,
+        epochs: int = AdaptConfig.epochs,
+        batch_size: int = AdaptConfig.batch_size,
+        learning_rate: float = AdaptConfig.learning_rate,
+        head_learning_rate: float = AdaptConfig.head_learning_rate,
+        balanced: bool = AdaptConfig.balanced,
         head_settings: dict[str, Any] | None = None,
         encoder_settings: dict[str, Any] | None = None,
         seed: int = 0,

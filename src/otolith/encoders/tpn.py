@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from otolith.batch import Batch
 from otolith.channels import Channel
 from otolith.embeddings import Embeddings
+from otolith.encoders._dropout import Dropout
 from otolith.encoders.encoder import Encoder
 
 
@@ -27,6 +29,18 @@ class TPNConfig:
     """Share of features dropped after each convolution while training."""
     l2: float = 1e-4
     """L2 penalty on the kernels (not on biases)."""
+
+
+class Convolution(nn.Conv1d):
+    """A convolution over time of (B, C, 1, T), with the weights of a `Conv1d`.
+
+    An image of one row may lie in memory with the channels side by side, which convolutions and the maximum after
+    them read faster: a whole training step on a CPU took a fifth to a third less time than with (B, C, T).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve, with no padding."""
+        return functional.conv2d(input, self.weight.unsqueeze(2), self.bias)
 
 
 class TPN(Encoder):
@@ -46,19 +60,22 @@ class TPN(Encoder):
         layers: list[nn.Module] = []
         width = len(self.channels)
         for filters, kernel in zip(self.config.filters, self.config.kernels, strict=True):
-            layers += [nn.Conv1d(width, filters, kernel), nn.ReLU(), nn.Dropout(self.config.dropout)]
+            layers += [Convolution(width, filters, kernel), nn.ReLU(), Dropout(self.config.dropout)]
             width = filters
         self.layers = nn.Sequential(*layers)
         self.dimension = width
         for layer in self.layers:
-            if isinstance(layer, nn.Conv1d):
+            if isinstance(layer, Convolution):
                 # Keras's Glorot uniform and zero biases, which the published sizes were found with.
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
-        features = self.layers(batch.values)
+        image = batch.values.unsqueeze(2)
+        if image.device.type == "cpu":
+            image = image.contiguous(memory_format=torch.channels_last)
+        features = self.layers(image).squeeze(2)
         return Embeddings(tokens=features.transpose(1, 2), pooled=torch.amax(features, dim=-1))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
