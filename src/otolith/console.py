@@ -70,6 +70,11 @@ def tables_of(context: typer.Context) -> dict[str, Any]:
     return context.obj or {}
 
 
+def some(count: int, one: str, more: str) -> str:
+    """Return a number with its noun, such as "1 person" or "3 people"."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def typed() -> str:
     """Return the command as it was typed."""
     return shlex.join(["otolith", *sys.argv[1:]])
@@ -79,8 +84,10 @@ def keep_recipe(context: typer.Context, out: Path) -> None:
     """Write beside a result the recipe that makes it again."""
     from otolith.recipes import write_recipe
 
+    # In the order of the help page, not in that of the typing.
+    names = [p.name or "" for p in context.command.params if p.name not in NOT_IN_RECIPES]
     content: dict[str, Any] = {"command": context.info_name}
-    content |= {key: _plain(value) for key, value in context.params.items() if key not in NOT_IN_RECIPES}
+    content |= {name: _plain(context.params[name]) for name in names if name in context.params}
     write_recipe(
         out / "recipe.toml",
         content | tables_of(context),
@@ -102,11 +109,10 @@ def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
     if quiet:
         yield None
         return
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, **_where()) as progress:
         task = progress.add_task(what, total=None)
         yield lambda _: progress.advance(task)
 
@@ -117,7 +123,6 @@ def bar(quiet: bool, what: str) -> Iterator[Callable[[int, int, str], None]]:
     if quiet:
         yield lambda done, of, text: None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -135,9 +140,17 @@ def bar(quiet: bool, what: str) -> Iterator[Callable[[int, int, str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, **_where()) as progress:
         task = progress.add_task("", total=None)
         yield lambda done, of, text: progress.update(task, completed=done, total=of, description=text)
+
+
+def _where() -> dict[str, Any]:
+    from rich.console import Console
+
+    # A file or a pipe keeps what is written to it, so a bar that moves is shown to people alone.
+    console = Console(stderr=True)
+    return {"console": console, "transient": True, "disable": not console.is_terminal}
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from otolith.catalog import PLACEMENTS
 from otolith.channels import Channel, channel_names
 from otolith.errors import StudyError, nearest
-from otolith.files import atomic_path, file_digest, read_json, write_json
+from otolith.files import atomic_path, file_digest, read_json, refuse_existing, write_json
 from otolith.recording import Recording, RowReport, Segment, Stream, group_of, refuse_wrong_unit
 from otolith.units import GravityVerdict, gravity_verdict
 
@@ -271,6 +271,17 @@ class Study:
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
         evaluation = self.evaluation.to_json() | {key: value for key, value in given.items() if value is not None}
         return cut(self, Evaluation.from_json(evaluation), missing=missing)
+
+
+def refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Raise DataError where a folder holds something that a new study would mix with or replace.
+
+    What an import that failed or was stopped left behind may be written over without asking.
+    """
+    left_behind = {"recordings", "segments.parquet", ".cache"}
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= left_behind:
+        return
+    refuse_existing(folder, "study", overwrite)
 
 
 _ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")

@@ -31,7 +31,7 @@ from otolith.commands.options import (
     some_people,
     words,
 )
-from otolith.console import bar, keep_recipe, tables_of
+from otolith.console import bar, keep_recipe, some, tables_of
 from otolith.errors import ConfigError
 
 LENGTH = "How long it learns"
@@ -89,12 +89,13 @@ def pretrain(
     if pairs:
         settings["pairs"] = _pairs(pairs)
     schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    people = some(len(windows.subjects), "person", "people")
     with bar(quiet, "epochs") as show:
 
         def progress(done: int, of: int, losses: dict[str, float]) -> None:
             show(done, of, f"loss {losses['train']:.3f}, validation {losses['validation']:.3f}")
 
-        show(0, epochs, f"{len(windows)} windows of {len(windows.subjects)} people")
+        show(0, epochs, f"{len(windows)} windows of {people}")
         result = training.pretrain(
             windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
             objective_settings=settings, encoder_settings=tables.get("encoder"), progress=progress,
@@ -104,7 +105,7 @@ def pretrain(
     keep_recipe(context, out)
     if not quiet:
         typer.echo(
-            f"{out}: encoder '{result.name}' from {len(windows)} windows of {len(windows.subjects)} people, best epoch "
+            f"{out}: encoder '{result.name}' from {len(windows)} windows of {people}, best epoch "
             f"{result.record['best_epoch']} of {len(result.history)}. "
             f"Next: otolith adapt {out} {studies[0]} --shots 8 --out RECOGNISER"
         )
@@ -152,6 +153,7 @@ def adapt(
     recipe: Recipe = None,
 ) -> None:
     """Teach a pretrained encoder your classes with a few labelled windows; the result is a recogniser."""
+    from otolith import encoders
     from otolith.deployment.recogniser import Recogniser
     from otolith.files import refuse_existing
     from otolith.study import Study
@@ -160,7 +162,8 @@ def adapt(
     refuse_existing(out, "recogniser", overwrite)
     wanted = shots_of(shots)
     tables = tables_of(context)
-    start = PretrainedEncoder.load(encoder) if Path(encoder).is_dir() else encoder
+    named = encoder in encoders.FAMILY or ":" in encoder
+    start = encoder if named else PretrainedEncoder.load(encoder)
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
     cutting |= {"labels": words(labels)} if labels else {}
     windows = Study.load(study).windows(**cutting | tables.get("windows", {}), missing=missing.value).labelled

@@ -30,7 +30,7 @@ from otolith.commands.options import (
     words,
 )
 from otolith.console import bar, counter, keep_recipe, tables_of, typed
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, InterruptedRunError
 
 
 def benchmark(
@@ -76,11 +76,15 @@ def benchmark(
     if labels:
         chosen["labels"] = words(labels)
     opened = [Study.load(folder) for folder in studies]
+    try:
+        report = _benchmark(
+            opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
+            missing.value, tables.get("method"), quiet,
+        )  # fmt: skip
+    except InterruptedRunError:
+        keep_recipe(context, out)
+        raise
     keep_recipe(context, out)
-    report = _benchmark(
-        opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-        missing.value, tables.get("method"), quiet,
-    )  # fmt: skip
     if not quiet:
         typer.echo(report.table())
         typer.echo(f"Report: {out / 'report.html'}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from otolith.commands.options import Overwrite, Quiet, Recipe
-from otolith.console import counter
+from otolith.console import counter, some
 from otolith.errors import ConfigError, nearest
 
 
@@ -55,9 +55,9 @@ def import_(
             )
     if not quiet:
         rows = study.rows
-        people = len(study.subjects)
+        people = some(len(study.subjects), "person", "people")
         typer.echo(
-            f"{out}: {len(study)} recordings of {people} {'person' if people == 1 else 'people'}, {study.hours:.2f} h; "
+            f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} h; "
             f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
         )
 
@@ -124,6 +124,12 @@ def list_(
         typer.echo(f"{name:{width}}  {what}".rstrip())
 
 
+def _method_words(method: Any) -> str:
+    pretrained = "" if method.objective == "none" else ", encoder frozen" if method.mode == "frozen" else ", fine-tuned"
+    settings = ", ".join(f"{key} = {value:g}" for key, value in method.objective_settings.items())
+    return f"{method.objective}:{method.encoder}:{method.head}{pretrained}{settings and f' ({settings})'}"
+
+
 def listing(name: str) -> list[tuple[str, str]]:
     """Return the members of a list, each with a sentence; ConfigError where there is no such list."""
     from otolith import catalog
@@ -135,7 +141,7 @@ def listing(name: str) -> list[tuple[str, str]]:
     if name == "methods":
         from otolith.evaluation.methods import METHODS
 
-        return [(m.name, f"{m.objective}:{m.encoder}:{m.head}, encoder {m.mode}") for m in METHODS.values()]
+        return [(method.name, _method_words(method)) for method in METHODS.values()]
     known = [*catalog.FAMILIES, "placements", "activities", "methods"]
     if name not in known:
         raise ConfigError(f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}")

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 from otolith.catalog import Family
 from otolith.errors import ConfigError, ReadError
-from otolith.files import refuse_existing
 from otolith.recording import Recording
-from otolith.study import Evaluation, Study, write_study
+from otolith.study import Evaluation, Study, refuse_taken, write_study
 
 FAMILY = Family(
     "data set",
@@ -88,7 +87,7 @@ def import_dataset(
     are missing or damaged, DataError where `out` is taken.
     """
     out = Path(out)
-    refuse_existing(out, "study", overwrite)
+    refuse_taken(out, overwrite)
     cls = FAMILY.resolve(name)
     try:
         dataset: DataSet = cls(**options) if isinstance(cls, type) else cls

@@ -30,8 +30,7 @@ _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64
 def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
     """Write a fitted recogniser; DataError where the folder holds something else."""
     refuse_existing(folder, KIND, overwrite)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / checkpoint.CONFIG).exists():
-        raise DataError(f"{folder} holds other files, which would be lost; choose another folder for the recogniser.")
+    checkpoint.refuse_strange_folder(folder, KIND)
     adapted = recogniser.adapted_
     head = adapted.head
     kind = _CLASS_TYPES.get(recogniser.classes_.dtype.kind)

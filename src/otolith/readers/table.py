@@ -17,14 +17,14 @@ import numpy as np
 
 from otolith.channels import Channel, triad
 from otolith.errors import ConfigError, DataError, ReadError
-from otolith.files import refuse_existing, write_json
+from otolith.files import write_json
 from otolith.readers.clock import is_text, numbers_to_seconds, texts_to_seconds
 from otolith.readers.columns import Columns, Kind, read_columns
 from otolith.readers.labels import LabelFiles, label_runs
 from otolith.readers.mapping import Mapping, Sensor, load_mapping
 from otolith.readers.planning import Planned, plan, safe_name
 from otolith.recording import Recording, RowReport, Segment, Stream, refuse_wrong_unit
-from otolith.study import Study, write_study
+from otolith.study import Study, refuse_taken, write_study
 from otolith.units import factor
 
 OnError = Literal["stop", "skip"]
@@ -54,7 +54,7 @@ def import_tables(
     study.json. Raises ReadError, UnitError, ConfigError or DataError, each naming the file.
     """
     out = Path(out)
-    refuse_existing(out, "study", overwrite)
+    refuse_taken(out, overwrite)
     mapping = load_mapping(mapping_path)
     skipped: list[Skipped] = []
     recordings = read_table_study(source, mapping, on_error, skipped, ignore=out)

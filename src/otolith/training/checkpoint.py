@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from otolith.errors import CheckpointError, ReadError
+from otolith.errors import CheckpointError, DataError, ReadError
 from otolith.files import atomic_folder, file_digest, read_json, write_json
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -22,13 +22,29 @@ ODD_CONFIG = (KeyError, IndexError, TypeError, ValueError, AttributeError, Runti
 def save(
     folder: Path, kind: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor], files: Mapping[str, str]
 ) -> None:
-    """Write a checkpoint folder, whole or not at all; `files` are further texts by name, the card among them."""
+    """Write a checkpoint folder, whole or not at all; `files` are further texts by name, the card among them.
+
+    An older checkpoint there is replaced; DataError where the folder holds anything else.
+    """
+    refuse_strange_folder(Path(folder), kind)
     with atomic_folder(Path(folder)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         content = {"otolith_checkpoint": FORMAT, "kind": kind, "weights_sha256": file_digest(temporary / WEIGHTS)}
         write_json(temporary / CONFIG, content | dict(config))
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
+
+
+def refuse_strange_folder(folder: Path, kind: str) -> None:
+    """Raise DataError where writing a checkpoint would replace a folder that is none."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        held = read_json(folder / CONFIG)
+    except (ReadError, OSError):
+        held = None
+    if not isinstance(held, dict) or "otolith_checkpoint" not in held:
+        raise DataError(f"{folder} holds other files, which would be lost; choose another folder for the {kind}.")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -66,7 +66,7 @@ def pretrain(
     of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch.
 
     Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out` holds the beginnings
-    of another run.
+    of another run, DataError where it holds anything but an older encoder.
     """
     config = configure(PretrainConfig, settings, "pretraining")
     if config.epochs < 1 or config.batch_size < 1 or config.learning_rate <= 0:
@@ -78,8 +78,10 @@ def pretrain(
         if isinstance(objective, Objective)
         else objectives.FAMILY.resolve(objective)(**objective_settings or {})
     )
-    run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime)
     folder = Path(out) if out else None
+    if folder:
+        checkpoint.refuse_strange_folder(folder, "encoder")
+    run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime)
     partial = folder.with_name(f"{folder.name}.partial") if folder else None
     with runtime.active():
         if partial and partial.exists():
