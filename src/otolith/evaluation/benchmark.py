@@ -49,12 +49,14 @@ def benchmark(
     stopped. Writes results.json, results.csv and report.html. `windows` overrides parts of each study's own
     evaluation; `progress(done, cells, what)` is called after each cell.
 
-    Raises SplitError where no fold is possible, ConfigError for shots or draws below 1, InterruptedRunError after
-    Ctrl-C, when what is finished has been written.
+    Raises SplitError where no fold is possible, ConfigError for shots or draws below 1 or a name that stands twice,
+    InterruptedRunError after Ctrl-C, when what is finished has been written.
     """
     out = Path(out)
     chosen = [parse_method(method, own_methods) for method in methods]
-    wanted = tuple(_shots(k) for k in shots)
+    wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
+    _refuse_twice("method", [method.name for method in chosen])
+    _refuse_twice("study", [study.name for study in studies])
     if draws < 1:
         raise ConfigError(f"{draws} draws measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
@@ -92,6 +94,12 @@ def benchmark(
             "from there."
         )
     return report
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one.")
 
 
 def _plan(

@@ -1,0 +1,151 @@
+"""One fold, one method: who stands on which side, what is kept, what is noted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import toy_recording, write_toy_study
+
+from otolith import Evaluation, Study, write_study
+from otolith.errors import StudyError
+from otolith.evaluation.few_shot import Fold, FoldRun, labelled_windows, plain_windows, scores
+from otolith.evaluation.methods import parse_method
+from otolith.evaluation.splits import people_folds
+from otolith.training.runtime import Runtime
+
+ONE_THREAD = Runtime("cpu", "fp32", 1)
+
+
+def fold_of(study: Study, out: Path, test: tuple[str, ...], method: str = "logistic", **more: Any) -> Fold:
+    evaluation = more.pop("evaluation", study.evaluation.to_json())
+    shots = more.pop("shots", (1, 2, "all"))
+    return Fold(
+        str(study.folder), evaluation, "error", parse_method(method), 0, test, shots, 2, 0, ONE_THREAD, str(out)
+    )
+
+
+def test__fold__held_out_people__are_in_nothing_that_is_learned_from(toy_study: Study, tmp_path: Path) -> None:
+    run = FoldRun(fold_of(toy_study, tmp_path, ("p1", "p4")))
+    assert run.test.subjects == ["p1", "p4"]
+    assert run.train.subjects == run.plain.subjects == ["p0", "p2", "p3", "p5"]
+
+
+def test__fold__pretraining__sees_no_label_but_every_stretch(toy_study: Study) -> None:
+    evaluation = replace(toy_study.evaluation, labels=("walking",))
+    labelled, plain = labelled_windows(toy_study, evaluation), plain_windows(toy_study, evaluation)
+    assert set(labelled.labels) == {"walking"}
+    assert plain.classes == () and not plain.is_labelled.any()
+    assert len(plain) == 6 * 35  # all 36 s of each, resting and shaking too, in windows of 2 s every second
+
+
+def test__fold__trials_with_one_window__pretrains_on_those(toy_study: Study) -> None:
+    evaluation = replace(toy_study.evaluation, label_rule="centred")
+    labelled, plain = labelled_windows(toy_study, evaluation), plain_windows(toy_study, evaluation)
+    assert len(labelled) == len(plain) == 18
+    assert not plain.is_labelled.any()
+
+
+def test__fold__nobody_of_the_held_out_is_labelled__says_so(toy_study: Study, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="p9 have no labelled window"):
+        FoldRun(fold_of(toy_study, tmp_path, ("p9",)))
+
+
+@pytest.mark.parametrize("performers", [True, False])
+def test__fold__simulated__no_clip_and_no_performer_on_both_sides(performers: bool, tmp_path: Path) -> None:
+    """Four motions, each worn by three bodies: a split by bodies would see every motion twice."""
+    made = [
+        replace(
+            toy_recording(f"body{body}", seconds_each=4.0, id=f"{clip}-{body}"),
+            origin="simulated", clip=clip, body=f"body{body}",
+            performer=f"actor{number // 2}" if performers else None,
+        )
+        for number, clip in enumerate(("walk", "run", "sit", "jump"))
+        for body in range(3)
+    ]  # fmt: skip
+    study = write_study(tmp_path / "virtual", made, name="virtual", evaluation=Evaluation(2.0, 50.0))
+    clip = {recording.id: recording.clip for recording in made}
+    labelled = labelled_windows(study, study.evaluation)
+    folds = people_folds(labelled.subjects, 4)
+    assert len(folds) == (2 if performers else 4)
+    for test in folds:
+        run = FoldRun(fold_of(study, tmp_path / "out", tuple(test)))
+        for training in (run.train, run.plain):
+            inside = {clip[name] for name in training.recording}
+            assert not inside & {clip[name] for name in run.test.recording}
+            assert len(inside) + len({clip[name] for name in run.test.recording}) == 4
+
+
+def test__cells__all_labels_once__shots_in_every_draw(toy_study: Study, tmp_path: Path) -> None:
+    run = FoldRun(fold_of(toy_study, tmp_path, ("p0",)))
+    assert run.cells() == [(1, 0), (1, 1), (2, 0), (2, 1), ("all", 0)]
+    assert len({run.cell_path(shots, draw) for shots, draw in run.cells()}) == 5
+
+
+def test__cell_path__what_decides_a_cell__changes_it(toy_study: Study, tmp_path: Path) -> None:
+    fold = fold_of(toy_study, tmp_path, ("p0",))
+    others = [
+        replace(fold, test=("p1",)),
+        replace(fold, seed=1),
+        replace(fold, method=parse_method("forest")),
+        replace(fold, method=parse_method("scratch")),
+        replace(fold, runtime=Runtime("cpu", "bf16", 1)),
+        replace(fold, evaluation=fold.evaluation | {"seconds": 1.0}),
+    ]
+    paths = {FoldRun(other).cell_path(1, 0) for other in [fold, *others]}
+    assert len(paths) == 7
+    renamed = replace(fold, method=replace(fold.method, name="another word for it"))
+    assert FoldRun(renamed).cell_path(1, 0) in paths
+
+
+def test__run__a_row__adds_up(toy_study: Study, tmp_path: Path) -> None:
+    run = FoldRun(fold_of(toy_study, tmp_path, ("p0", "p3")))
+    row = run.run("all", 0)
+    confusion = np.array(row["confusion"])
+    assert confusion.sum() == len(run.test) == sum(person["windows"] for person in row["per_subject"].values())
+    assert row["accuracy"] == pytest.approx(np.trace(confusion) / confusion.sum())
+    weighted = sum(person["accuracy"] * person["windows"] for person in row["per_subject"].values())
+    assert weighted == pytest.approx(np.trace(confusion))
+    assert row["train_windows"] == len(run.train)
+    assert row["test_subjects"] == sorted(row["per_subject"]) == ["p0", "p3"]
+    assert row["notes"] == []
+    assert row["accuracy"] > 0.9  # three activities that a line tells apart
+
+
+def test__run__finished_cell__is_read_not_made(toy_study: Study, tmp_path: Path) -> None:
+    run = FoldRun(fold_of(toy_study, tmp_path, ("p0",)))
+    row = run.run(2, 1)
+    path = run.cell_path(2, 1)
+    before = path.stat().st_mtime_ns
+    assert FoldRun(run.fold).run(2, 1) == row
+    assert path.stat().st_mtime_ns == before
+
+
+def test__run__more_shots_than_a_class_has__uses_all_and_says_so(tmp_path: Path) -> None:
+    study = write_toy_study(tmp_path / "study", people=3, seconds_each=4.0)  # three windows of each class a person
+    row = FoldRun(fold_of(study, tmp_path / "out", ("p0",), shots=(8,))).run(8, 0)
+    assert row["train_windows"] == 18
+    assert row["notes"] == [
+        f"class '{name}': 6 labelled windows where 8 were asked for, all used"
+        for name in ("resting", "shaking", "walking")
+    ]
+
+
+def test__run__class_that_only_the_held_out_have__is_noted_and_counted_wrong(tmp_path: Path) -> None:
+    made = [toy_recording("p0"), *(toy_recording(f"p{i}", labels=("resting", "shaking")) for i in (1, 2))]
+    study = write_study(tmp_path / "study", made, name="toy", evaluation=Evaluation(2.0, 50.0))
+    row = FoldRun(fold_of(study, tmp_path / "out", ("p0",))).run("all", 0)
+    assert "class 'walking' is in the held-out people but not in the training people" in row["notes"]
+    assert np.array(row["confusion"])[2].sum() == 11
+    assert np.array(row["confusion"])[:, 2].sum() == 0
+    assert row["accuracy"] <= 2 / 3 + 1e-9
+
+
+def test__scores__by_hand() -> None:
+    # class 0: precision 1, recall 1/2, F1 2/3; class 1: precision 1/2, recall 1, F1 2/3
+    assert scores([0, 0, 1], [0, 1, 1]) == {
+        "macro_f1": pytest.approx(2 / 3), "accuracy": pytest.approx(2 / 3), "balanced_accuracy": pytest.approx(3 / 4),
+    }  # fmt: skip
