@@ -17,7 +17,7 @@ from otolith.channels import triad
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder
 from otolith.errors import ConfigError, OtolithWarning
-from otolith.objectives.pim import PIM
+from otolith.objectives.pim import PIM, Heads
 from otolith.physics.bins import UniformBins
 from otolith.physics.pseudo_labels import Quantity
 from otolith.training.pretrained import PretrainedEncoder
@@ -52,10 +52,9 @@ def hand_made(biases: dict[str, list[float]], **settings: Any) -> PIM:
     goal = PIM(bins=3, **settings)
     goal.quantities = [Quantity(*name.rsplit(".", 1)) for name in biases]
     goal.bins = [UniformBins.fit(np.arange(4.0), 3) for _ in biases]
-    goal.heads = torch.nn.ModuleList(torch.nn.Linear(2, 3) for _ in biases)
-    for head, bias in zip(goal.heads, biases.values(), strict=True):
-        torch.nn.init.zeros_(head.weight)
-        head.bias = torch.nn.Parameter(torch.tensor(bias))
+    goal.heads = Heads(len(biases), 2, 4, 3)
+    torch.nn.init.zeros_(goal.heads.weight)
+    goal.heads.bias = torch.nn.Parameter(torch.tensor(list(biases.values()))[:, None])
     return goal
 
 
@@ -150,6 +149,17 @@ def test__pim__bins__come_from_the_people_it_was_fitted_on(toy_windows: Windows)
     assert [bins.to_dict() for bins in few.bins] == before
     everybody, _ = fitted(toy_windows)
     assert [bins.to_dict() for bins in everybody.bins] != before
+
+
+def test__heads__are_the_networks_that_each_would_be_alone() -> None:
+    torch.manual_seed(0)
+    heads, pooled = Heads(3, 5, 7, 4), torch.randn(6, 5)
+    together = heads(pooled)
+    assert len(heads) == 3 and together.shape == (3, 6, 4)
+    torch.manual_seed(0)
+    for logits in together:
+        hidden, last = torch.nn.Linear(5, 7), torch.nn.Linear(7, 4)
+        torch.testing.assert_close(logits, last(hidden(pooled).relu()))
 
 
 def test__pim__no_pair__says_so_and_leaves_symmetry_out(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def _descend(
     groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
     if not frozen:
         groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
-    optimiser = torch.optim.Adam(groups)
+    optimiser = torch.optim.Adam(groups, fused=True)
     loader = Loader(windows, batch_size=config.batch_size, seed=config.seed, device=runtime.device)
     steps = max(config.steps, config.epochs * len(loader))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

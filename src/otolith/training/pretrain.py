@@ -119,7 +119,7 @@ class _Run:
         self.model.to(runtime.device)
         self.goal.to(runtime.device)
         groups = [*model.encoder.parameter_groups(), {"params": list(goal.parameters())}]
-        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate)
+        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
         self.best_loss = float("inf")
         self.best_epoch = 0
