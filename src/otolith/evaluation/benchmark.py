@@ -74,10 +74,10 @@ def benchmark(
     except KeyboardInterrupt:
         interrupted = True
         parts += [
-            found for task in tasks if (found := _finished(task)) and found["what"] not in {p["what"] for p in parts}
+            found for task in tasks if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))
         ]
-    order = {_name(task): i for i, task in enumerate(tasks)}
-    parts.sort(key=lambda part: order[part["what"]])
+    order = {_key(task): i for i, task in enumerate(tasks)}
+    parts.sort(key=lambda part: order[part["key"]])
     report = Report(
         **facts,
         rows=[row for part in parts for row in part["rows"]],
@@ -191,14 +191,18 @@ def _work(fold: Fold) -> dict[str, Any]:
         if not path.exists():
             write_json(path, run.picture())
         picture = read_json(path)
-    return {"what": _name(fold), "rows": rows, "losses": run.losses(), "picture": picture}
+    return {"key": _key(fold), "what": _name(fold), "rows": rows, "losses": run.losses(), "picture": picture}
 
 
 def _finished(fold: Fold) -> dict[str, Any] | None:
     """Return what a stopped run has finished of a fold."""
     run = FoldRun(fold)
     rows = [run.run(shots, draw) for shots, draw in run.cells() if run.cell_path(shots, draw).exists()]
-    return {"what": _name(fold), "rows": rows, "losses": run.losses(), "picture": None} if rows else None
+    return {"key": _key(fold), "rows": rows, "losses": run.losses(), "picture": None} if rows else None
+
+
+def _key(fold: Fold) -> tuple[str, str, int]:
+    return fold.study, fold.method.name, fold.number
 
 
 def _name(fold: Fold) -> str:
