@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from otolith import rotations
-from otolith.errors import DataError
+from otolith.errors import ConfigError, DataError
 from otolith.simulation.kinematics import track
 from otolith.simulation.sensor import GRAVITY, ideal
+from otolith.simulation.smoothing import SavitzkyGolay, Smoothing
 from otolith.units import STANDARD_GRAVITY
 
 RATE_HZ = 200.0
@@ -104,3 +105,66 @@ def test__track__too_few_frames_or_outside__is_refused() -> None:
         track(np.zeros((5, 3)), STILL[:5], RATE_HZ)
     with pytest.raises(DataError, match="lasts from 0 to"):
         track(np.zeros((10, 3)), STILL[:10], RATE_HZ, np.array([0.0, 1.0]))
+
+
+def noisy_circle(noise_m: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    omega = 2 * np.pi * 1.1
+    q = rotations.from_axis_angle(omega * TIME_S[:, None] * np.array([0.0, 0.0, 1.0]))
+    position = rotations.rotate(q, np.array([[0.5, 0.0, 0.0]]))
+    noise = np.random.default_rng(2).standard_normal(position.shape)
+    return position + noise_m * noise, q, -(omega**2) * position
+
+
+def test__track__noisy_path__is_smoothed_by_its_own_noise() -> None:
+    position, q, expected = noisy_circle(1e-4)
+
+    def error(smoothing: Smoothing) -> float:
+        return float(np.sqrt(np.mean((track(position, q, RATE_HZ, smoothing=smoothing).acceleration - expected) ** 2)))
+
+    rough, auto = error("none"), error("auto")
+    assert rough > 4.0  # a tenth of a millimetre of noise
+    assert auto < 0.1 * rough
+    assert error(12.0) < 0.1 * rough
+    assert error(SavitzkyGolay(21, 3)) < 0.1 * rough
+
+
+def test__track__savitzky_golay__is_that_filter_and_says_its_bandwidth() -> None:
+    from scipy.signal import savgol_filter
+
+    position, q, _ = noisy_circle(1e-4)
+    path = track(position, q, RATE_HZ, smoothing=SavitzkyGolay(21, 3))
+    expected = savgol_filter(position, 21, 3, deriv=2, delta=1 / RATE_HZ, axis=0)
+    np.testing.assert_allclose(path.acceleration, expected, atol=1e-9)
+    assert path.cutoff_hz[0] == SavitzkyGolay(21, 3).bandwidth_hz(RATE_HZ)
+
+
+def test__track__lost_frames__are_bridged_when_few_and_a_gap_when_many() -> None:
+    position, q, expected = noisy_circle(0.0)
+    position[300:315] = np.nan  # 75 ms
+    q[600:650] = np.nan  # a quarter of a second
+    path = track(position, q, RATE_HZ)
+    assert path.bridged == 15
+    np.testing.assert_array_equal(np.flatnonzero(~path.known), np.arange(600, 650))
+    assert np.isnan(path.acceleration[600:650]).all()
+    seen = path.known
+    seen[[*range(12), *range(590, 600), *range(650, 660), *range(-12, 0)]] = False
+    # A spline through what is left of a smooth path is off by a few per cent where 15 frames in a row are missing.
+    np.testing.assert_allclose(path.acceleration[seen], expected[seen], atol=0.03 * np.abs(expected).max())
+
+
+def test__track__jump_across_a_gap__makes_no_acceleration() -> None:
+    position = np.zeros((200, 3))
+    position[100:] = 5.0  # five metres farther after a gap
+    position[90:130] = np.nan
+    path = track(position, STILL[:200], RATE_HZ)
+    np.testing.assert_allclose(path.acceleration[path.known], 0.0, atol=1e-6)
+    assert not path.known[90:130].any()
+
+
+def test__track__shorter_than_the_window_or_nothing_seen__is_refused() -> None:
+    with pytest.raises(DataError, match="at least 41 frames, found 30"):
+        track(np.zeros((30, 3)), STILL[:30], RATE_HZ, smoothing=SavitzkyGolay(41, 3))
+    with pytest.raises(DataError, match="No stretch of 6 observed frames"):
+        track(np.full((30, 3), np.nan), STILL[:30], RATE_HZ)
+    with pytest.raises(ConfigError, match="found 'median'"):
+        track(np.zeros((30, 3)), STILL[:30], RATE_HZ, smoothing="median")
