@@ -53,6 +53,8 @@ def import_(
             study = import_tables(
                 source, mapping, out, overwrite=overwrite, on_error="skip" if skip_damaged else "stop", progress=tick
             )
+    if skip_damaged:
+        _tell_skipped(out)
     if not quiet:
         rows = study.rows
         people = some(len(study.subjects), "person", "people")
@@ -60,6 +62,18 @@ def import_(
             f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} h; "
             f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
         )
+
+
+def _tell_skipped(out: Path) -> None:
+    from otolith.files import read_json
+
+    path = out / "skipped.json"
+    skipped = read_json(path) if path.exists() else []
+    for entry in skipped[:5]:
+        file, reason = entry["file"], entry["reason"]
+        typer.echo(f"note: left out {reason if file in reason else f'{file}: {reason}'}", err=True)
+    if len(skipped) > 5:
+        typer.echo(f"note: and {len(skipped) - 5} files more; see {path}", err=True)
 
 
 def _guess(source: Path, mapping: Path, overwrite: bool) -> None:
