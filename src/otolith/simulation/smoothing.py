@@ -21,6 +21,8 @@ LOWEST_HZ = 4.0
 """People move up to here at the least (the stride's harmonics): no valley is looked for below."""
 _RISE = 1.5
 """A valley counts where the spectrum comes back to this many times its lowest value: a chance dip does not."""
+_FLAT = 1.1
+"""Steps shake a foot at all frequencies, so its valley is a plain: the cut-off lies where the plain ends."""
 _ORDER = 3
 
 
@@ -64,8 +66,9 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     """Frequency in Hz above which a twice differentiated path holds noise alone; None where no noise shows.
 
     pieces: gap-free stretches of one path, (F, C) each: positions or quaternions, in any unit. The cut-off is the
-    lowest point of the second derivative's power spectrum (Welch's average over stretches of 2 s, a third of an
-    octave wide) from which it rises again. Raises DataError where no stretch lasts half a second.
+    lowest point of the second derivative's power spectrum (Welch's average over stretches of 2 s, half an octave
+    wide) from which it rises again; the highest such, where several are within a tenth. Raises DataError where no
+    stretch lasts half a second.
     """
     from scipy.signal import welch
 
@@ -87,14 +90,14 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     angle = np.pi * hertz[1:] / rate_hz
     power = power[1:] / weight * (angle / np.sin(angle)) ** 4
     octave = np.log2(hertz[1:])
-    near = np.abs(octave[None, :] - np.log2(centres_hz)[:, None]) <= 1.0 / 6.0
+    near = np.abs(octave[None, :] - np.log2(centres_hz)[:, None]) <= 1.0 / 4.0
     level = (near @ np.log(np.maximum(power, 1e-300))) / np.maximum(near.sum(axis=1), 1)
     level = level[near.any(axis=1)]
     centres_hz = centres_hz[near.any(axis=1)]
     if not len(level):
         return None
-    lowest = int(np.argmin(level))
-    return float(centres_hz[lowest]) if level[lowest:].max() - level[lowest] > np.log(_RISE) else None
+    last = int(np.flatnonzero(level <= level.min() + np.log(_FLAT))[-1])
+    return float(centres_hz[last]) if level[last:].max() - level.min() > np.log(_RISE) else None
 
 
 def smooth(
