@@ -41,6 +41,27 @@ def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
     `lines` are those of one study in a report's summary. The steps are powers of two; "all" stands apart at the end.
     """
     figure, axes = panel(300)
+    _few_shot(axes, lines, style)
+    return figure
+
+
+@inked()
+def few_shot_grid(studies: Mapping[str, Sequence[Row]], style: Style) -> Figure:
+    """Draw the few-shot curves of several studies beside one another, two in a row."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(studies) // 2)
+    figure = Figure(figsize=(2 * WIDTH / 72, rows * 270 / 72), layout="constrained")
+    places = figure.subplots(rows, 2, squeeze=False).ravel()
+    for axes, (name, lines) in zip(places, studies.items(), strict=False):
+        _few_shot(axes, lines, style)
+        axes.set_title(name, loc="left")
+    for axes in places[len(studies) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     counts = [float(k) for k in shots if k != "all"]
     place: dict[Shots, float] = {k: math.log2(float(k)) for k in shots if k != "all"}
@@ -66,7 +87,6 @@ def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
     axes.set_xlabel("labelled windows per class")
     axes.set_ylabel("macro-F1 per person, %")
     _end_labels(axes, ends)
-    return figure
 
 
 @inked()
