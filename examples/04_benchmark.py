@@ -1,0 +1,41 @@
+"""How good is it on people never seen? Two methods on four virtual people, with settings small enough for a coffee."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import otolith
+from otolith.simulation.people import virtual_study
+
+
+def main() -> None:
+    """Benchmark, then read the report like any other data."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        activities = ("walking", "climbing stairs", "sitting", "standing")
+        recordings = virtual_study(people=4, activities=activities, minutes_per_activity=0.3)
+        study = otolith.write_study(folder / "study", recordings, name="four virtual people")
+
+        # A method of your own is an objective, an encoder, a head and what differs from their defaults.
+        quick = {"objective": "pim", "pretrain": {"epochs": 2}, "adapt": {"steps": 20, "epochs": 1}}
+        report = otolith.benchmark(
+            [study],
+            ["quick-pim", "logistic"],
+            shots=[1, 4],
+            folds=2,
+            draws=2,
+            out=folder / "results",
+            windows={"seconds": 2.5},
+            own_methods={"quick-pim": quick},
+        )
+        print(report.table())
+        for line in report.summary:
+            if line["versus"]:
+                versus = line["versus"]
+                print(f"{line['method']} at {line['shots']}: {versus['difference']:+.2f} against {versus['method']}")
+        print(sorted(path.name for path in (folder / "results").iterdir()))
+
+
+if __name__ == "__main__":
+    main()
