@@ -1,0 +1,134 @@
+"""Simulated sensors against real ones: BROAD's board and gaitmap's feet, from the optical pose alone.
+
+Prints three tables in Markdown, then one line of JSON. BROAD: no fitting at all, samples marked as movement, beside
+three Savitzky-Golay windows and, for scale, the same with the mounting fitted on the first half and scored on the
+second. gaitmap: both signals below 20 Hz, mounting fitted on the first half, scored on the second, with and without
+the lever arm. The folder is the one that holds mocap/.
+
+Run: OTOLITH_DATA=FOLDER python benchmarks/fidelity.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from otolith.simulation.alignment import align
+from otolith.simulation.fidelity import BANDS_HZ, Fidelity, banded, fidelity
+from otolith.simulation.paired import Paired, read_broad, read_gaitmap
+from otolith.simulation.sensor import Reading
+from otolith.simulation.smoothing import SavitzkyGolay
+
+WINDOWS = (9, 21, 41)
+BAND_HZ = 20.0
+
+
+def first_half(count: int) -> np.ndarray:
+    """Marks of the samples that a mounting is estimated from."""
+    return np.arange(count) < count // 2
+
+
+def axes(values: tuple[float, ...], digits: int = 3) -> str:
+    """Numbers beside one another."""
+    return " ".join(f"{value:.{digits}f}" for value in values)
+
+
+def board(pair: Paired) -> dict[str, object]:
+    """One trial of BROAD."""
+    path = pair.follow("auto")
+    simulated = pair.simulate("auto")
+    known = path.known & np.isfinite(pair.position).all(axis=1) & np.isfinite(pair.body_to_world).all(axis=1)
+    moving = pair.moving & known
+    found = fidelity(simulated, pair.real, pair.rate_hz, moving)
+    rivals = {
+        window: fidelity(pair.simulate(SavitzkyGolay(window, 3)), pair.real, pair.rate_hz, moving).acceleration.rmse
+        for window in WINDOWS
+    }
+    first = first_half(len(known))
+    fitted = align(simulated, pair.real, pair.rate_hz, first & moving)
+    second = fidelity(fitted.apply(simulated, pair.rate_hz), pair.real, pair.rate_hz, ~first & moving)
+    return {
+        "trial": pair.name, "cutoff_hz": path.cutoff_hz, "fidelity": found, "savitzky_golay": rivals,
+        "fitted": second, "lever_m": fitted.lever_m.tolist(), "delay_s": fitted.delay_s,
+    }  # fmt: skip
+
+
+def foot(pair: Paired) -> list[dict[str, object]]:
+    """One foot of gaitmap, with the lever arm and without."""
+    path, simulated = pair.follow("auto"), pair.simulate("auto")
+    slow, real = (
+        Reading(*(banded(part, pair.rate_hz, BAND_HZ, path.known) for part in reading))
+        for reading in (simulated, pair.real)
+    )
+    first = first_half(len(path.known))
+    rows: list[dict[str, object]] = []
+    for lever in (False, True):
+        fitted = align(slow, real, pair.rate_hz, first, lever=lever)
+        found = fidelity(fitted.apply(slow, pair.rate_hz), real, pair.rate_hz, ~first)
+        sagittal = int(np.nanargmax(np.nanstd(real.angular_rate, axis=0)))
+        rows.append({
+            "foot": pair.name, "lever": lever, "cutoff_hz": path.cutoff_hz, "fidelity": found,
+            "lever_m": fitted.lever_m.tolist(), "delay_s": fitted.delay_s,
+            "sagittal": found.angular_rate.correlation[sagittal],
+        })  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    folder = os.environ.get("OTOLITH_DATA")
+    if not folder or not (Path(folder) / "mocap").is_dir():
+        sys.exit("OTOLITH_DATA is unset or holds no mocap/: set it to the folder of the paired sets.")
+    mocap = Path(folder) / "mocap"
+    trials = [board(read_broad(path)) for path in sorted((mocap / "paired_broad").glob("*.mat"))]
+    feet = [
+        row for side in ("left", "right") for row in foot(read_gaitmap(mocap / "paired_gaitmap/example_data", side))
+    ]
+
+    print("BROAD, no fitting: acceleration in m/s², angular rate in rad/s; cut-offs from the optical path alone\n")
+    print(f"| trial | cut-off Hz | RMSE acc | SG {WINDOWS} | r acc x y z | RMSE gyro | r gyro x y z | MSE acc, gyro |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in trials:
+        found, rivals = row["fidelity"], row["savitzky_golay"]
+        assert isinstance(found, Fidelity) and isinstance(rivals, dict)
+        a, g = found.acceleration, found.angular_rate
+        cut = " / ".join("-" if value is None else f"{value:.0f}" for value in row["cutoff_hz"])
+        print(f"| {row['trial']} | {cut} | {a.rmse:.3f} | {axes(tuple(rivals.values()))} | {axes(a.correlation)} | "
+              f"{g.rmse:.3f} | {axes(g.correlation)} | {axes((a.magnitude_mse, g.magnitude_mse))} |")  # fmt: skip
+    bands = ", ".join(f"{low:g}-{high:g}" for low, high in BANDS_HZ)
+    print(f"\nBROAD, coherence in bands ({bands} Hz), and what fitting the mounting on the first half brings\n")
+    print("| trial | coherence acc | coherence gyro | RMSE acc, fitted | RMSE gyro, fitted | lever arm mm | delay ms |")
+    print("|---|---|---|---|---|---|---|")
+    for row in trials:
+        found, fitted = row["fidelity"], row["fitted"]
+        assert isinstance(found, Fidelity) and isinstance(fitted, Fidelity)
+        arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 1)
+        print(f"| {row['trial']} | {axes(found.acceleration.coherence, 2)} | {axes(found.angular_rate.coherence, 2)} | "
+              f"{fitted.acceleration.rmse:.3f} | {fitted.angular_rate.rmse:.3f} | {arm} | "
+              f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
+    print(f"\ngaitmap, 0 to {BAND_HZ:g} Hz, mounting fitted on the first half, scored on the second\n")
+    print(
+        "| foot | lever arm | RMSE acc | r acc x y z | RMSE gyro | r gyro, sagittal | MSE acc, gyro | mm | delay ms |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for row in feet:
+        found = row["fidelity"]
+        assert isinstance(found, Fidelity)
+        a, g = found.acceleration, found.angular_rate
+        arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 0)
+        print(f"| {row['foot']} | {'yes' if row['lever'] else 'no'} | {a.rmse:.2f} | {axes(a.correlation)} | "
+              f"{g.rmse:.3f} | {row['sagittal']:.4f} | {axes((a.magnitude_mse, g.magnitude_mse))} | {arm} | "
+              f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
+    plain = [
+        {key: value.as_dict() if isinstance(value, Fidelity) else value for key, value in row.items()}
+        for row in (*trials, *feet)
+    ]
+    print("\n" + json.dumps({"benchmark": "fidelity", "rows": plain}))
+
+
+if __name__ == "__main__":
+    main()
