@@ -16,8 +16,9 @@ from toy import toy_recording
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
 from otolith.channels import triad
 from otolith.errors import ConfigError, StudyError, UnknownNameError
-from otolith.signals import segment
-from otolith.signals.segment import cache_folder, too_bridged
+from otolith.signals import store
+from otolith.signals.segment import too_bridged
+from otolith.signals.store import cache_folder
 
 RATE_HZ = 10.0
 """Windows of 1 s are 10 samples, with hops of 5: everything can be counted on paper."""
@@ -268,7 +269,7 @@ def test__simulated__windows_belong_to_the_performer_else_the_clip(
 
 def test__cache__second_time__is_read_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = cut(tmp_path, recording([(0.0, 5.0, "a")]))
-    monkeypatch.setattr(segment, "_write_store", None)
+    monkeypatch.setattr(store, "_write_store", None)
     again = Study.load(tmp_path / "study").windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
     assert again.hash == first.hash
     np.testing.assert_array_equal(again.values(), first.values())
@@ -287,7 +288,7 @@ def test__cache__deleted__is_made_again(tmp_path: Path) -> None:
 def test__cache__study_folder_cannot_be_written__goes_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr(store.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     study = write_study(tmp_path / "study", [recording([(0.0, 5.0, "a")])], name="locked")
     (tmp_path / "study" / ".cache").touch()  # a file of that name: no folder can be made
     windows = study.windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
@@ -305,7 +306,7 @@ def test__cache__disk_is_full__leaves_nothing_under_the_final_name(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-        patch.setattr(segment, "lost_bits", full)
+        patch.setattr(store, "lost_bits", full)
         study.windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
     assert list((tmp_path / "study" / ".cache").iterdir()) == []
     assert len(study.windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))) == 9

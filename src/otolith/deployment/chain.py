@@ -15,7 +15,8 @@ from otolith.channels import Channel, channel_names, explain_mismatch, sensors
 from otolith.errors import ChannelError, CheckpointError, ConfigError, DataError, OtolithError, OtolithWarning
 from otolith.recording import Recording, Stream
 from otolith.signals.resample import Stretch
-from otolith.signals.segment import BRIDGE_S, MOST_BRIDGED, Missing, lost_bits, on_grid, too_bridged
+from otolith.signals.segment import MOST_BRIDGED, too_bridged
+from otolith.signals.store import BRIDGE_S, Missing, lost_bits, on_grid
 from otolith.study import Evaluation
 from otolith.windows import UNLABELLED, Store, Windows
 

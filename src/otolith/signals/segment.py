@@ -1,27 +1,18 @@
-"""Recordings into Windows: resampled once into a memory-mapped store, then cut by one of four label rules."""
+"""The cut of a study into Windows, by one of four label rules; no window reaches across a gap."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from otolith.catalog import placement
-from otolith.channels import AXES, Channel, channel_names
 from otolith.errors import ConfigError, StudyError
-from otolith.files import atomic_folder, digest, read_json, write_json
-from otolith.recording import Recording, Segment, group_of
-from otolith.signals.resample import Stretch, join, to_grid
+from otolith.recording import Segment, group_of
+from otolith.signals.store import Missing, Place, resampled_store, wanted_channels
 from otolith.study import Evaluation, Study
 from otolith.windows import UNLABELLED, Store, Windows
 
-Missing = Literal["error", "mask", "drop"]
-STORE_FORMAT = 2
-BRIDGE_S = 0.1
 MOST_BRIDGED = 0.2
 """A window with a larger share of interpolated samples says more of the interpolation than of the person."""
 _RELEASE_ROWS = 2**25
@@ -97,145 +88,9 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
 
 
 @dataclass(frozen=True)
-class _Place:
-    recording: str
-    start_s: float
-    rows: int
-
-
-@dataclass(frozen=True)
 class _Cuts:
     offset: np.ndarray
     label: list[str]
-
-
-def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]:
-    """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
-    found = {Channel.parse(n) for e in study.entries for stream in e["streams"] for n in stream["channels"]}
-    if evaluation.slot:
-        placement(evaluation.slot)
-        found = {Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) for c in found}
-    places = (evaluation.slot,) if evaluation.slot else (evaluation.placements or tuple(study.placements))
-    for name in places:
-        placement(name)
-    out = []
-    for place in places:
-        for device in sorted({c.device for c in found if c.placement == place}):
-            for quantity in evaluation.quantities:
-                out += [c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found]
-    if not out:
-        where = ", ".join(places) or "any place"
-        raise StudyError(
-            f"Study '{study.name}' has none of {', '.join(evaluation.quantities)} at {where}; "
-            f"it has {', '.join(sorted(channel_names(found)))}."
-        )
-    return tuple(out)
-
-
-def resampled_store(
-    study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
-) -> tuple[Store, list[_Place], list[str]]:
-    """Return the study's stretches on one grid, from the cache where they were made before, and what was left out."""
-    key = digest(
-        [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
-    )
-    folder = cache_folder(study) / f"store-{key}"
-    if not (folder / "store.json").exists():
-        with atomic_folder(folder) as temporary:
-            _write_store(temporary, study, evaluation, channels, missing)
-    facts = read_json(folder / "store.json")
-    pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
-    places = [_Place(*place) for place in facts["places"]]
-    return Store.open(folder, facts["rows"], len(channels), pieces, key), places, facts["left_out"]
-
-
-def cache_folder(study: Study) -> Path:
-    """Return where derived files go: `.cache` in the study, or the temporary folder where that cannot be written."""
-    folder = study.folder / ".cache"
-    try:
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"otolith-cache-{study.hash}"
-
-
-def _write_store(
-    folder: Path, study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
-) -> None:
-    pieces: list[list[int]] = []
-    places: list[list[Any]] = []
-    left_out: list[str] = []
-    rows = 0
-    with (folder / "values.f32").open("wb") as values, (folder / "lost.u16").open("wb") as lost:
-        for entry in study.entries:
-            # Nothing here holds on to a recording, so that one and not two of them fill the memory.
-            made = _append(on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost)
-            if made is None:
-                left_out.append(entry["id"])
-            for start_s, count in made or ():
-                pieces.append([rows, rows + count])
-                places.append([entry["id"], start_s, count])
-                rows += count
-    write_json(folder / "store.json", {"rows": rows, "pieces": pieces, "places": places, "left_out": left_out})
-
-
-def _append(stretches: list[Stretch] | None, values: BinaryIO, lost: BinaryIO) -> list[tuple[float, int]] | None:
-    """Write stretches to the end of the store's files; return where each starts and how many samples it has."""
-    if stretches is None:
-        return None
-    for stretch in stretches:
-        np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
-        lost_bits(stretch.received).tofile(lost)
-    return [(stretch.start_s, len(stretch.values)) for stretch in stretches]
-
-
-def on_grid(
-    recording: Recording, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
-) -> list[Stretch] | None:
-    """Return a recording's gap-free stretches with the wanted channels in order, or None where it is to be dropped."""
-    sensors: list[list[Stretch]] = []
-    order: list[Channel] = []
-    for stream in recording.streams:
-        named = [
-            Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) if evaluation.slot else c
-            for c in stream.channels
-        ]
-        columns = [i for i, c in enumerate(named) if c in channels]
-        if not columns or stream.rows_kept < 2:
-            continue
-        sensors.append(to_grid(stream.time_s, stream.values[:, columns], evaluation.rate_hz, bridge_s=BRIDGE_S))
-        order += [named[i] for i in columns]
-    absent = [c for c in channels if c not in order]
-    if absent and missing == "error":
-        raise StudyError(
-            f"Recording '{recording.id}' has no {', '.join(channel_names(absent))}. Choose placements and quantities "
-            "that every recording has, or say missing='mask' (kept, marked absent) or missing='drop' (left out)."
-        )
-    if (absent and missing == "drop") or not order:
-        return None
-    if len(set(order)) != len(order):
-        raise StudyError(
-            f"Recording '{recording.id}' has two sensors for the slot '{evaluation.slot}'; a slot holds one."
-        )
-    joined = join(sensors, evaluation.rate_hz) if len(sensors) > 1 else sensors[0]
-    where = [order.index(c) if c in order else -1 for c in channels]
-    out = []
-    for stretch in joined:
-        values = stretch.values[:, where]
-        if absent:
-            values[:, [i for i, column in enumerate(where) if column < 0]] = np.nan
-        out.append(Stretch(stretch.start_s, values, stretch.received))
-    return out
-
-
-def lost_bits(received: np.ndarray) -> np.ndarray:
-    """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams they share one)."""
-    lost = ~received.reshape(len(received), -1)
-    bits = np.zeros(len(lost), dtype=np.uint16)
-    for stream in range(lost.shape[1]):
-        bits |= lost[:, stream].astype(np.uint16) << min(stream, 15)
-    return bits
 
 
 def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
@@ -348,7 +203,7 @@ def _count_uncovered(
     study: Study,
     evaluation: Evaluation,
     classes: tuple[str, ...],
-    places: Iterable[_Place],
+    places: Iterable[Place],
     dropped: dict[str, int],
 ) -> None:
     """Count the segments of which no stretch holds a sample, so that they do not vanish without a word."""
