@@ -217,7 +217,8 @@ def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.Mo
     asked: dict[str, Any] = {}
 
     def measure(studies: Any, methods: Any, shots: Any, **others: Any) -> otolith.Report:
-        asked.update(others, studies=[study.name for study in studies], methods=methods)
+        names = [getattr(method, "name", method) for method in methods]
+        asked.update(others, studies=[study.name for study in studies], methods=names)
         return otolith.Report()
 
     monkeypatch.setattr("otolith.evaluation.benchmark.benchmark", measure)

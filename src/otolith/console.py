@@ -118,8 +118,8 @@ def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
 
 
 @contextmanager
-def bar(quiet: bool, what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show how many of a known number are done."""
+def bar(quiet: bool, what: str, first: str = "") -> Iterator[Callable[[int, int, str], None]]:
+    """Show how many of a known number are done; `first` is said until the first of them is."""
     if quiet:
         yield lambda done, of, text: None
         return
@@ -141,7 +141,7 @@ def bar(quiet: bool, what: str) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, **_where()) as progress:
-        task = progress.add_task("", total=None)
+        task = progress.add_task(first, total=None)
         yield lambda done, of, text: progress.update(task, completed=done, total=of, description=text)
 
 

@@ -33,6 +33,9 @@ from otolith.commands.options import (
 from otolith.console import bar, counter, keep_recipe, tables_of, typed
 from otolith.errors import ConfigError, InterruptedRunError
 
+NOTES = 6
+"""Notes of a run that are printed; all of them stand in its report."""
+
 
 def benchmark(
     context: typer.Context,
@@ -87,8 +90,7 @@ def benchmark(
         raise
     keep_recipe(context, out)
     if not quiet:
-        typer.echo(report.table())
-        typer.echo(f"Report: {out / 'report.html'}")
+        _tell(report, out)
 
 
 def demo(
@@ -122,8 +124,19 @@ def demo(
         [opened], [quick, "scratch", "forest", "logistic"], ["1", "2", "4", "8", "all"], 4, 2, results, seed,
         device, threads, precision, workers, {}, "error", None, quiet,
     )  # fmt: skip
+    _tell(report, results)
+
+
+def _tell(report: Any, folder: Path) -> None:
+    from otolith.evaluation.provenance import notes_of_cells
+
     typer.echo(report.table())
-    typer.echo(f"Report: {(results / 'report.html').resolve()}")
+    notes = [*report.notes, *notes_of_cells(report)]
+    for note in notes[:NOTES]:
+        typer.echo(f"note: {note}")
+    if len(notes) > NOTES:
+        typer.echo(f"note: {len(notes) - NOTES} more stand in the report")
+    typer.echo(f"Report: {(folder / 'report.html').resolve()}")
 
 
 def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
@@ -164,7 +177,7 @@ def _benchmark(
     runtime = runtime_of(device, precision, threads or max(1, cores // workers))
     if runtime.device != "cpu":
         workers = 1
-    with bar(quiet, "cells") as show:
+    with bar(quiet, "cells", "windows are cut, the first folds are on their way") as show:
         return measure.benchmark(
             studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, runtime=runtime, workers=workers,
             windows=chosen, missing=missing, own_methods=own, command=typed(), progress=show,

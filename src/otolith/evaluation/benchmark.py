@@ -73,9 +73,7 @@ def benchmark(
                 progress(done, cells, part["what"])
     except KeyboardInterrupt:
         interrupted = True
-        parts += [
-            found for task in tasks if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))
-        ]
+        parts += [found for task in tasks if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))]
     order = {_key(task): i for i, task in enumerate(tasks)}
     parts.sort(key=lambda part: order[part["key"]])
     report = Report(
@@ -83,7 +81,7 @@ def benchmark(
         rows=[row for part in parts for row in part["rows"]],
         losses=[row for part in parts for row in part["losses"]],
         embedding=[part["picture"] for part in parts if part["picture"]],
-        notes=notes,
+        notes=list(dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])),
         command=command,
     )
     report.save(out)
@@ -191,14 +189,16 @@ def _work(fold: Fold) -> dict[str, Any]:
         if not path.exists():
             write_json(path, run.picture())
         picture = read_json(path)
-    return {"key": _key(fold), "what": _name(fold), "rows": rows, "losses": run.losses(), "picture": picture}
+    told = {"losses": run.losses(), "notes": run.notes(), "picture": picture}
+    return {"key": _key(fold), "what": _name(fold), "rows": rows, **told}
 
 
 def _finished(fold: Fold) -> dict[str, Any] | None:
     """Return what a stopped run has finished of a fold."""
     run = FoldRun(fold)
     rows = [run.run(shots, draw) for shots, draw in run.cells() if run.cell_path(shots, draw).exists()]
-    return {"key": _key(fold), "rows": rows, "losses": run.losses(), "picture": None} if rows else None
+    told = {"losses": run.losses(), "notes": run.notes(), "picture": None} if rows else {}
+    return {"key": _key(fold), "rows": rows, **told} if rows else None
 
 
 def _key(fold: Fold) -> tuple[str, str, int]:

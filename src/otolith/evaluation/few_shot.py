@@ -200,6 +200,13 @@ class FoldRun:
             for row in self.encoder().history
         ]
 
+    def notes(self) -> list[str]:
+        """Return what the objective could not measure or make use of."""
+        if self.method.objective == "none":
+            return []
+        fitted = self.encoder().record.get("fitted", {})
+        return [f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])]
+
     def picture(self, most: int = 1200) -> dict[str, Any]:
         """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them, unadapted."""
         from sklearn.decomposition import PCA

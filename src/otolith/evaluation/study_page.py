@@ -121,6 +121,13 @@ def _gravity_words(study: Study, sensor: SensorSummary) -> str:
     return "; ".join(said) if "acc" in sensor.name and said else "–"
 
 
+def _gravity_in_short(study: Study, sensor: SensorSummary) -> str:
+    # A terminal is narrow: only what is wrong is told at length.
+    said = [words.partition(" over ")[0] if words.endswith(": plausible") else words
+            for words in _gravity_words(study, sensor).split("; ")]  # fmt: skip
+    return "; ".join(said)
+
+
 def _plain_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
@@ -133,7 +140,7 @@ def _sensor_table(study: Study, held: StudySummary) -> Table:
     table = _plain_table("sensor", "recordings", "Hz measured", "stated", "rows read", "kept", "reported", "lost",
                          "at rest")  # fmt: skip
     for sensor in held.sensors:
-        table.add_row(Text(sensor.name), *_sensor_cells(sensor), Text(_gravity_words(study, sensor)))
+        table.add_row(Text(sensor.name), *_sensor_cells(sensor), Text(_gravity_in_short(study, sensor)))
     return table
 
 

@@ -6,9 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from otolith.errors import InterruptedRunError, OtolithWarning
 
 Task = TypeVar("Task")
 
@@ -29,6 +33,11 @@ def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, th
     try:
         for done in as_completed([pool.submit(work, task) for task in tasks]):
             yield done.result()
+    except BrokenProcessPool as error:
+        raise InterruptedRunError(
+            "A worker process was ended from outside, most likely because memory ran out. What is finished stays; the "
+            "same call goes on from there, and fewer workers need less memory (--workers 1)."
+        ) from error
     except BaseException:
         for process in list(getattr(pool, "_processes", {}).values()):
             process.terminate()
@@ -45,6 +54,8 @@ def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, th
 def _begin() -> None:
     # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Each worker would say the same; what is worth knowing comes back with the results.
+    warnings.simplefilter("ignore", OtolithWarning)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
