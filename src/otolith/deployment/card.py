@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from otolith.study import natural_key
+
 
 def card(config: Mapping[str, Any]) -> str:
     """Say in Markdown for whom a recogniser is, on whom it was trained, what it knows, and where its limits are."""
     schema, record = config["schema"], config["record"]
     before, after = record["pretraining"], record["adaptation"]
     window = next(step for step in config["signal"] if step["name"] == "window")
-    people = sorted({*before.get("subjects", ()), *after["subjects"]})
+    people = sorted({*before.get("subjects", ()), *after["subjects"]}, key=natural_key)
     seconds = schema["length"] / schema["rate_hz"]
     gravity = "with gravity" if schema["gravity"] == "included" else "gravity removed"
     studies = {**before.get("studies", {}), **after["studies"]}
