@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,7 +57,11 @@ class Forest(ClosedHead):
 
         forest = RandomForestClassifier(
             self.config.trees, min_samples_leaf=self.config.smallest_leaf, class_weight="balanced", random_state=seed
-        ).fit(vectors.astype(np.float32), code)
+        )
+        with warnings.catch_warnings():
+            # One or two windows a class is what few-shot means; scikit-learn takes the classes for numbers then.
+            warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+            forest.fit(vectors.astype(np.float32), code)
         trees = [estimator.tree_ for estimator in forest.estimators_]
         self._allocate(len(trees), max(tree.node_count for tree in trees))
         present = torch.from_numpy(np.asarray(forest.classes_, dtype=np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -49,7 +50,10 @@ class Logistic(ClosedHead):
             mean, std = vectors.mean(axis=0), vectors.std(axis=0)
             std = np.where(std < 1e-8, 1.0, std)
             solver = LogisticRegression(C=self.config.strength, max_iter=self.config.iterations)
-            solver.fit((vectors - mean) / std, code)
+            with warnings.catch_warnings():
+                # One or two windows a class is what few-shot means; scikit-learn takes the classes for numbers then.
+                warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+                solver.fit((vectors - mean) / std, code)
             coefficient, intercept = solver.coef_, solver.intercept_
             if len(present) == 2:  # scikit-learn keeps one row for two classes; the two logits are its halves
                 coefficient = np.concatenate([-coefficient, coefficient]) / 2
