@@ -5,7 +5,7 @@ reader they are all different. A fresh process opens the study, cuts it (the sto
 windows; the memory is that process's high-water mark, Python and its libraries included. A second process does the
 same from the finished store. Everything lies in a temporary folder that is deleted afterwards.
 
-Run: python benchmarks/memory.py [--hours 2000] [--hours-each 24] [--limit-gb 1.5] [--folder DIR]
+Run: python benchmarks/memory.py [--hours 2000] [--hours-each 24] [--limit-gb 1.5] [--folder DIR] [--quick]
 """
 
 from __future__ import annotations
@@ -115,24 +115,30 @@ def main() -> None:
     parser.add_argument("--hours-each", type=float, default=24.0)
     parser.add_argument("--limit-gb", type=float, default=1.5)
     parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made (9 GB)")
+    parser.add_argument("--quick", action="store_true", help="a few hours, to see that it runs")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.hours, arguments.hours_each = 2.0, 1.0
     with tempfile.TemporaryDirectory(prefix="otolith-memory-", dir=arguments.folder) as temporary:
         started = time.perf_counter()
         hours = make(Path(temporary) / "study", arguments.hours, arguments.hours_each)
         made_s = time.perf_counter() - started
         rows = [
-            {"run": run} | read_all(Path(temporary) / "study")
+            {"what": run} | read_all(Path(temporary) / "study")
             for run in ("first: resampled, cut and read", "again: from the store")
         ]
+    for row in rows:
+        row |= {"gigabytes": row["peak_mb"] / 1024, "at_most": arguments.limit_gb}
     data_gb = hours * 3600 * RATE_HZ * CHANNELS * BYTES / 1e9
     print("| run | windows | cutting | reading | peak memory |")
     print("|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row['run']} | {row['windows']} | {row['cut_s']:.0f} s | {row['walk_s']:.0f} s "
+        print(f"| {row['what']} | {row['windows']} | {row['cut_s']:.0f} s | {row['walk_s']:.0f} s "
               f"| {row['peak_mb'] / 1024:.2f} GB |")  # fmt: skip
     peak_gb = max(row["peak_mb"] for row in rows) / 1024
+    before_gb = rows[0]["before_mb"] / 1024
     print(f"\n{hours:.0f} hours in recordings of {arguments.hours_each:g} hours, {data_gb:.1f} GB of signal; "
-          f"imports alone take {rows[0]['before_mb'] / 1024:.2f} GB. Making the study took {made_s:.0f} s.\n")  # fmt: skip
+          f"imports alone take {before_gb:.2f} GB. Making the study took {made_s:.0f} s.\n")  # fmt: skip
     print(json.dumps({"benchmark": "memory", "hours": hours, "data_gb": data_gb, "limit_gb": arguments.limit_gb,
                       "peak_gb": peak_gb, "rows": rows}))  # fmt: skip
     if peak_gb > arguments.limit_gb:

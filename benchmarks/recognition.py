@@ -1,6 +1,6 @@
 """Recognition of people never seen: every method on the real data sets, beside the controls.
 
-    OTOLITH_DATA=… python benchmarks/recognition.py --work FOLDER [--docs docs] [--quick]
+    OTOLITH_DATA=… python benchmarks/recognition.py --work FOLDER [--docs docs]
 
 Imports the four sets that hold several people, runs `otolith benchmark` on each (over an hour on two cores; a stopped
 run goes on), and writes docs/results/*.md and docs/figures/few_shot.svg. What is imported and kept stays in FOLDER.
@@ -31,12 +31,12 @@ def otolith(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "otolith", *words], check=True)
 
 
-def measure(data: Path, work: Path, quick: bool) -> None:
+def measure(data: Path, work: Path) -> None:
     for name, further in SETS.items():
         study, methods = work / "studies" / name, "pim,scratch,forest,logistic" + (f",{further}" if further else "")
         if not (study / "study.json").exists():
             otolith("import", str(data / "data" / name), "--dataset", name, "--out", str(study), "--quiet")
-        size = ["--shots", "2,8", "--folds", "2", "--draws", "1"] if quick else ["--folds", "5", "--draws", "5"]
+        size = ["--folds", "5", "--draws", "5"]
         otolith("benchmark", str(study), "--methods", methods, *size, "--out", str(work / "results" / name), "--quiet")
 
 
@@ -76,15 +76,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
     parser.add_argument("--docs", type=Path, help="write tables and the figure into this folder")
-    parser.add_argument("--quick", action="store_true", help="two folds, one draw, two numbers of shots")
     parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
     if not data:
-        print("SKIPPED: OTOLITH_DATA is unset: set it to the folder that holds data/hapt and its neighbours.")
-        return
+        sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/hapt and its neighbours.")
     if not chosen.only_write:
-        measure(Path(data), chosen.work, chosen.quick)
+        measure(Path(data), chosen.work)
     if chosen.docs:
         write(chosen.work, chosen.docs)
     tables = {name: (chosen.work / "results" / name / "results.json").exists() for name in SETS}

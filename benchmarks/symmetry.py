@@ -1,6 +1,6 @@
 """Time warping and bilateral symmetry against dtaidistance, both on the same cores.
 
-    python benchmarks/symmetry.py [--threads 2] [--repeats 15] [--json FILE]
+    python benchmarks/symmetry.py [--threads 2] [--repeats 15] [--json FILE] [--quick]
 
 (a) needs nothing but `pip install dtaidistance`; (b) also needs the ipol_gait recordings where OTOLITH_DATA points.
 Prints a table in Markdown, then the same as JSON. Times are medians within one run, after one call to warm up.
@@ -115,17 +115,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(parents=[_early], description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one repeat and (a) alone, to see that it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.repeats = 1
     try:
         import dtaidistance  # noqa: F401
     except ImportError:
         sys.exit("This measures against dtaidistance, which is not installed: pip install dtaidistance")
-    rows = [compare_matrices(options.repeats)]
+    rows = [compare_matrices(options.repeats) | {"at_least": 20}]
     data = os.environ.get("OTOLITH_DATA")
     folder = Path(data, "data/ipol_gait/GaitData") if data else None
-    if folder and folder.is_dir():
-        rows.append(compare_chains(folder, options.repeats))
-    else:
+    if folder and folder.is_dir() and not options.quick:
+        rows.append(compare_chains(folder, options.repeats) | {"at_least": 8})
+    elif not options.quick:
         print("Skipped (b): set OTOLITH_DATA to the folder that holds data/ipol_gait.\n")
     print("| what | pairs | otolith (ms) | dtaidistance (ms) | times as fast | largest relative difference |")
     print("|---|---|---|---|---|---|")

@@ -1,0 +1,316 @@
+"""Pretraining and adaptation against bare torch loops of the same model, windows, optimiser and precision.
+
+Two rivals. "The same modules": this toolkit's encoder and objective with nothing around them. "Plain torch": what one
+writes without it, a `Sequential`, a list of heads, their losses one after the other, Adam as it comes. Windows are
+made, of 2.56 s at 50 Hz from one sensor or three. All loops train on all windows once and then measure two people held
+back; they take turns in one process; medians of paired ratios. The toolkit's own epoch also keeps the best weights and
+the losses, and runs in repeatable mode; the rivals do without.
+
+Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+early = argparse.ArgumentParser(add_help=False)
+early.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+THREADS = early.parse_known_args()[0].threads
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
+# OpenMP's waiting threads spin by default; where anything else runs, that slows down everything.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np  # noqa: E402  (the lines above must come first)
+import torch  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from otolith.batch import Batch  # noqa: E402
+from otolith.channels import triad  # noqa: E402
+from otolith.errors import OtolithWarning  # noqa: E402
+from otolith.heads.mlp import MLP  # noqa: E402
+from otolith.objectives.pim import PIM  # noqa: E402
+from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
+from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
+from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
+from otolith.training.runtime import Runtime  # noqa: E402
+from otolith.windows import Store, Windows  # noqa: E402
+
+PLACES = ("left_wrist", "right_wrist", "left_ankle")
+PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128
+AT_LEAST = 1 / 1.05
+"""Of the speed of a bare loop of the same modules: the loop may cost 5 %."""
+
+
+def made_windows(count: int, sensors: int) -> Windows:
+    """Make `count` half overlapping windows of ten people, each sensor with acceleration and angular rate."""
+    rng = np.random.default_rng(0)
+    channels = tuple(c for place in PLACES[:sensors] for what in ("acc", "gyro") for c in triad(place, what))
+    each = count // PEOPLE
+    rows = (each + 1) * LENGTH // 2
+    time_s = np.arange(rows)[:, None] / RATE_HZ
+    stretches = [
+        np.sin(2 * np.pi * rng.uniform(0.8, 2.2) * time_s + rng.uniform(0, 6, len(channels))) * rng.uniform(0.5, 2)
+        + rng.normal(0, 0.3, (rows, len(channels)))
+        for _ in range(PEOPLE)
+    ]
+    values = np.concatenate(stretches).astype(np.float32)
+    values[:, 2::6] += 9.81
+    pieces = np.arange(PEOPLE)[:, None] * rows + [0, rows]
+    store = Store(values, np.zeros(len(values), np.uint16), pieces, f"made-{count}-{sensors}")
+    person, number = np.divmod(np.arange(each * PEOPLE), each)
+    names = np.array([f"p{i}" for i in range(PEOPLE)], dtype=object)[person]
+    return Windows(
+        store, channels, RATE_HZ, LENGTH, person * rows + number * LENGTH // 2, person, names, names,
+        number * LENGTH / 2 / RATE_HZ, number % 6, tuple("abcdef"), study="made",
+    )  # fmt: skip
+
+
+def start(windows: Windows, batch_size: int, runtime: Runtime) -> _Run:
+    """Prepare a pretraining run by PIM."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OtolithWarning)
+        return _Run.start(windows, PIM(), "tpn", {}, PretrainConfig(batch_size=batch_size, patience=0), runtime)
+
+
+class PlainPIM(nn.Module):
+    """TPN and PIM's heads as one writes them with torch alone."""
+
+    def __init__(self, channels: int, weights: dict[str, float], families: list[str], bins: int) -> None:
+        super().__init__()
+        self.weights, self.families = weights, families
+        layers: list[nn.Module] = []
+        for width, filters, kernel in ((channels, 32, 24), (32, 64, 16), (64, 96, 8)):
+            layers += [nn.Conv1d(width, filters, kernel), nn.ReLU(), nn.Dropout(0.1)]
+        self.layers = nn.Sequential(*layers)
+        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(96, 256), nn.ReLU(), nn.Linear(256, bins)) for _ in families)
+
+    def forward(self, values: Tensor, target: Tensor) -> Tensor:
+        """Return the sum of the losses."""
+        pooled = self.layers(values).amax(-1)
+        losses: dict[str, list[Tensor]] = {}
+        for i, (family, head) in enumerate(zip(self.families, self.heads, strict=True)):
+            losses.setdefault(family, []).append(
+                functional.cross_entropy(head(pooled).float(), target[:, i], ignore_index=-1)
+            )
+        return torch.stack([self.weights[name] * torch.stack(terms).mean() for name, terms in losses.items()]).sum()
+
+
+def bare(
+    run: _Run, loss: Callable[[Tensor, Tensor], Tensor], modules: list[nn.Module], groups: list[Any], **adam: Any
+) -> Callable[[], float]:
+    """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at the end."""
+    data, held_back = [
+        (side._values.clone(), side.partners["physics"].clone()) for side in (run.training, run.validation)
+    ]
+    optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
+    mean, std, size = run.model.standardise.mean[:, None], run.model.standardise.std[:, None], run.config.batch_size
+    bf16 = run.runtime.precision == "bf16"
+    epochs = 0
+
+    def evaluate(values: Tensor, target: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            return loss(torch.nan_to_num((values - mean) / std), target)
+
+    def epoch() -> float:
+        nonlocal epochs
+        for module in modules:
+            module.train()
+        order = torch.from_numpy(np.random.default_rng([run.config.seed, epochs]).permutation(len(data[0])))
+        epochs += 1
+        for index in order.split(size):
+            total = evaluate(data[0][index], data[1][index])
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()
+            optimiser.step()
+        for module in modules:
+            module.eval()
+        with torch.no_grad():
+            pairs = zip(held_back[0].split(1024), held_back[1].split(1024), strict=True)
+            return sum(float(evaluate(v, t)) * len(v) for v, t in pairs) / len(held_back[0])
+
+    return epoch
+
+
+def rivals(run: _Run) -> dict[str, Callable[[], float]]:
+    """Return both bare loops, on copies of what the run starts with."""
+    encoder, goal = copy.deepcopy((run.model.encoder, run.goal))
+    channels, rate_hz = encoder.channels, encoder.rate_hz
+
+    def same(values: Tensor, target: Tensor) -> Tensor:
+        there = torch.ones(())
+        batch = Batch(values, there, there, channels, rate_hz, partners={"physics": target})
+        return torch.stack(list(goal(encoder, batch).values())).sum()
+
+    same_groups = [*encoder.parameter_groups(), {"params": list(goal.parameters())}]
+    families = ["angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities]
+    plain = PlainPIM(len(channels), goal.weights, families, goal.config.bins)
+    kernels = [p for name, p in plain.layers.named_parameters() if name.endswith("weight")]
+    others = [p for name, p in plain.named_parameters() if not (name.startswith("layers") and name.endswith("weight"))]
+    plain_groups = [{"params": kernels, "weight_decay": 2e-4}, {"params": others}]
+    return {
+        "the same modules": bare(run, same, [encoder, goal], same_groups, fused=True),
+        "plain torch": bare(run, plain, [plain], plain_groups),
+    }
+
+
+Taken = dict[str, list[tuple[float, float]]]
+"""Seconds on the wall and of the processor, by name and round."""
+
+
+def take_turns(calls: dict[str, Callable[[], Any]], repeats: int) -> Taken:
+    """Time each call in turn; the first round, which warms up, does not count."""
+    taken: Taken = {name: [] for name in calls}
+    names = list(calls)
+    for number in range(repeats + 1):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:  # nobody always follows the same one
+            wall, processor = time.perf_counter(), time.process_time()
+            calls[name]()
+            if number:
+                taken[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    return taken
+
+
+def compared(seconds: Taken, ours: str, theirs: str, work: int) -> dict[str, float]:
+    """Return both speeds in units of work, and the median over the rounds of how many times as fast ours is.
+
+    Beside the ratio of wall clocks stands that of processor time, which other programs disturb less.
+    """
+    pairs = list(zip(seconds[theirs], seconds[ours], strict=True))
+    ratio, processor_ratio = (statistics.median(their[i] / our[i] for their, our in pairs) for i in (0, 1))
+    speeds = [work / statistics.median(wall for wall, _ in seconds[name]) for name in (ours, theirs)]
+    return {
+        "ours_windows_per_s": speeds[0],
+        "rival_windows_per_s": speeds[1],
+        "ratio": ratio,
+        "processor_ratio": processor_ratio,
+    }
+
+
+def table(rows: list[dict[str, Any]], ours: str, theirs: str) -> str:
+    """Return the rows as a table in Markdown."""
+    lines = [
+        f"| what | {ours} (windows/s) | {theirs} (windows/s) | times as fast | by processor time |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        speeds = f"{row['ours_windows_per_s']:.0f} | {row['rival_windows_per_s']:.0f}"
+        lines.append(f"| {row['what']} | {speeds} | {row['ratio']:.2f} | {row['processor_ratio']:.2f} |")
+    return "\n".join(lines)
+
+
+def within(runtime: Runtime, call: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a call that runs as `pretrain` runs it."""
+
+    def running() -> Any:
+        with runtime.active():
+            return call()
+
+    return running
+
+
+def flops_of(run: _Run) -> float:
+    """Return the floating point operations of a training step per window: convolutions and products, both ways."""
+    batch = next(iter(run.training.epoch()))
+    with FlopCounterMode(display=False) as counter:
+        run.step(batch)
+    return counter.get_total_flops() / len(batch)
+
+
+def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> float:
+    """Return the operations per second of a matrix product."""
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    seconds = take_turns({"product": lambda: a @ b}, repeats)["product"]
+    return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
+
+
+def pretraining(count: int, sensors: int, batch_size: int, precision: str, repeats: int) -> list[dict[str, Any]]:
+    """Measure an epoch against both rivals."""
+    runtime = Runtime("cpu", precision, THREADS)
+    run = start(made_windows(count, sensors), batch_size, runtime)
+    flops, trained = flops_of(copy.deepcopy(run)), len(run.training.windows)
+    calls = {"ours": within(runtime, run.one_epoch)} | rivals(run)
+    seconds = take_turns(calls, repeats)
+    rows = []
+    for name in calls:
+        if name != "ours":
+            row = {"what": f"pretraining, {6 * sensors} channels, {precision}, against {name}"}
+            row |= compared(seconds, "ours", name, trained)
+            row["gflops"] = row["ours_windows_per_s"] * flops / 1e9
+            rows.append(row | ({"at_least": AT_LEAST} if name == "the same modules" else {}))
+    return rows
+
+
+def adaptation(shots: int, steps: int, repeats: int) -> dict[str, Any]:
+    """Measure fine-tuning on a few windows a class against a bare loop of the same modules."""
+    runtime = Runtime("cpu", "fp32", THREADS)
+    windows = made_windows(400, 1).few(shots)
+    encoder = PretrainedEncoder.fresh(windows)
+    config = AdaptConfig(steps=steps, epochs=1)
+    values, code = torch.from_numpy(windows.values().copy()), torch.from_numpy(windows.code)
+    weight = class_weights(windows)
+
+    def loop() -> None:
+        body, head = copy.deepcopy(encoder.encoder).train(), MLP(encoder.encoder.dimension, len(windows.classes))
+        groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
+        groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
+        optimiser = torch.optim.Adam(groups, fused=True)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        for _ in range(steps):
+            there = torch.ones(())
+            batch = Batch(encoder.standardise(values), there, there, windows.channels, windows.rate_hz)
+            loss = functional.cross_entropy(head(body(batch)), code, weight=weight)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+
+    calls = {"ours": lambda: adapt(encoder, windows, "mlp", runtime=runtime, steps=steps, epochs=1), "rival": loop}
+    seconds = take_turns(calls, repeats)
+    what = f"adaptation, {len(windows)} windows × {steps} steps, fp32, against the same modules"
+    return {"what": what, **compared(seconds, "ours", "rival", len(windows) * steps), "at_least": AT_LEAST}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        parents=[early], description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--windows", type=int, default=2560)
+    parser.add_argument("--quick", action="store_true", help="a few windows, to see that it runs")
+    options = parser.parse_args()
+    if options.quick:
+        options.repeats, options.batch, options.windows = 2, 32, 200
+    torch.set_num_threads(THREADS)
+    rows: list[dict[str, Any]] = []
+    for precision in ("fp32", "bf16"):
+        for sensors in (1, 3):
+            rows += pretraining(options.windows, sensors, options.batch, precision, options.repeats)
+    for shots in (2, 8):
+        rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
+    products = {name: product_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
+    print(table(rows, "ours", "rival"))
+    reached = {p: max(r["gflops"] for r in rows if f" {p}," in r["what"] and "gflops" in r) for p in ("fp32", "bf16")}
+    print(
+        f"\nBatches of {options.batch}, {THREADS} threads. Pretraining does {reached['fp32']:.0f} GFLOP/s in fp32 and "
+        f"{reached['bf16']:.0f} in bf16; a matrix product of 1,024 squared does {products['float32']:.0f} and "
+        f"{products['bfloat16']:.0f}.\n"
+    )
+    record = {"benchmark": "training", "threads": THREADS, "repeats": options.repeats, "batch": options.batch}
+    print(json.dumps(record | {"product_gflops": products, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

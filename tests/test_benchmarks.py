@@ -1,0 +1,152 @@
+"""The benchmarks: each says what it measures and runs; how fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+QUICK = [path for path in SCRIPTS if '"--quick"' in path.read_text(encoding="utf-8") and path.stem != "run"]
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    return load("run")
+
+
+def call(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def numbers(content: Any) -> Iterator[float]:
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        for value in content:
+            yield from numbers(value)
+    elif isinstance(content, (int, float)):
+        yield content
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test__benchmark__says_what_it_measures_and_has_a_main(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert (ast.get_docstring(tree) or "").partition("\n")[0].endswith((".", ":"))
+    assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.stem)
+def test__benchmark__quick__gives_finite_figures(path: Path, runner: ModuleType) -> None:
+    if path.stem == "symmetry":
+        pytest.importorskip("dtaidistance", reason="measured against it: pip install -e '.[bench]'")
+    threads = ("--threads", "1") if "--threads" in path.read_text(encoding="utf-8") else ()
+    done = call(path, "--quick", *threads)
+    assert done.returncode == 0, done.stderr
+    record = runner.last_json(done.stdout)
+    assert record["rows"]
+    assert all(math.isfinite(number) for number in numbers(record))
+    for row in record["rows"]:
+        measured = [row[measure] for measure, _, _ in runner.MEASURES if measure in row]
+        assert row["what"] and len(measured) == 1 and measured[0] > 0
+
+
+def test__training__bare_loop__ends_with_the_weights_of_ours() -> None:
+    code = """
+import copy, json, sys, torch
+sys.argv = ["training.py", "--threads", "1"]
+import training
+torch.set_num_threads(1)
+runtime = training.Runtime("cpu", "fp32", 1)
+run = training.start(training.made_windows(200, 3), 32, runtime)
+first, second = run, copy.deepcopy(run)
+modules = []
+bare = training.bare
+training.bare = lambda run, loss, parts, *rest, **more: modules.append(parts) or bare(run, loss, parts, *rest, **more)
+rival = training.rivals(second)["the same modules"]
+torch.manual_seed(7)
+training.within(runtime, first.one_epoch)()
+torch.manual_seed(7)
+loss = rival()
+pairs = zip([*first.model.encoder.parameters(), *first.goal.parameters()],
+            [*modules[0][0].parameters(), *modules[0][1].parameters()], strict=True)
+print(json.dumps([first.history[0]["validation"], loss, all(torch.equal(a, b) for a, b in pairs)]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    ours, theirs, equal = json.loads(done.stdout)
+    assert equal and ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test__run__list__names_every_benchmark() -> None:
+    done = call(FOLDER / "run.py", "--list")
+    assert done.returncode == 0, done.stderr
+    listed = {line.split()[0] for line in done.stdout.splitlines()}
+    assert listed == {path.stem for path in SCRIPTS} - {"run"}
+
+
+def test__run__unknown_name__is_told() -> None:
+    done = call(FOLDER / "run.py", "smymetry")
+    assert done.returncode == 1 and "There is no benchmark 'smymetry'; there are" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('| a |\n\n{"rows": [1]}\n', {"rows": [1]}),
+        ('{"rows": 1}\n{\n "rows": [\n  {\n   "ratio": 2\n  }\n ]\n}\n', {"rows": [{"ratio": 2}]}),
+        ("| a |\n", None),
+        ("{broken\n", None),
+        ("", None),
+    ],
+)
+def test__run__last_json__reads_one_line_or_several(runner: ModuleType, text: str, found: Any) -> None:
+    assert runner.last_json(text) == found
+
+
+def test__run__summary__says_what_was_reached_and_what_was_not_run(runner: ModuleType) -> None:
+    lines = runner.summary(
+        {
+            "speed": {"rows": [{"what": "a", "ratio": 19.0, "at_least": 20}, {"what": "b", "ratio": 2.0}]},
+            "start": {"rows": [{"what": "c", "seconds": 0.25, "at_most": 0.5}]},
+            "data": {"skipped": "OTOLITH_DATA is unset"},
+        }
+    )[2:]
+    assert lines == [
+        "| speed | a | 19 × | at least 20 | no |",
+        "| speed | b | 2 × |  |  |",
+        "| start | c | 0.25 s | at most 0.5 | yes |",
+        "| data | SKIPPED: OTOLITH_DATA is unset | | | |",
+    ]
+
+
+def test__run__script_that_needs_recordings__is_skipped_and_a_broken_one_fails(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTOLITH_DATA", raising=False)
+    (tmp_path / "needs.py").write_text("raise SystemExit('set OTOLITH_DATA to the folder')")
+    (tmp_path / "broken.py").write_text("raise SystemExit('no such thing')")
+    assert runner.call(tmp_path / "needs.py", 1, False) == {"skipped": "set OTOLITH_DATA to the folder"}
+    assert runner.call(tmp_path / "broken.py", 1, False) == {"failed": "no such thing"}
+    monkeypatch.setenv("OTOLITH_DATA", str(tmp_path))
+    assert "failed" in runner.call(tmp_path / "needs.py", 1, False)
