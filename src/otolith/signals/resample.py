@@ -101,7 +101,8 @@ def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
     """Return the stretches of time that all sensors cover, their channels side by side in the order of the sensors.
 
     `received` keeps a column for each sensor, as sensors lose packets apart from one another. All stretches on the
-    grid of `rate_hz`, as `to_grid` makes them. Raises ConfigError without sensors and DataError for a stretch that lies off the grid.
+    grid of `rate_hz`, as `to_grid` makes them. Raises ConfigError without sensors and DataError for a stretch that
+    lies off the grid.
     """
     if not streams:
         raise ConfigError("join takes the stretches of at least one sensor; found none.")
