@@ -154,3 +154,9 @@ def test__recording__gravity__is_judged_for_each_accelerometer() -> None:
 )
 def test__group_of__who_must_not_be_torn_apart(origin: str, performer: Any, clip: Any, group: str) -> None:
     assert group_of(origin, "subject", performer, clip) == group
+
+
+def test__group_of__clips_that_may_be_of_one_person__stay_together() -> None:
+    assert group_of("simulated", "subject", None, "clip", "group") == "group"
+    assert group_of("simulated", "subject", "performer", "clip", "group") == "performer"
+    assert group_of("measured", "subject", None, "clip", "group") == "subject"

@@ -236,3 +236,14 @@ def test__natural_key__any_names__can_be_sorted(texts: list[str]) -> None:
 
 def test__rate__of_the_toy__stands_in_study_json(toy_study: Study) -> None:
     assert {stream["rate_hz"] for entry in toy_study.entries for stream in entry["streams"]} == {RATE_HZ}
+
+
+def test__study__clips_of_one_group__are_one_side_of_a_split(tmp_path: Path) -> None:
+    recordings = [
+        replace(short(id=id), origin="simulated", clip=id, clip_group=group, body="body00")
+        for id, group in (("a", "wave"), ("b", "wave"), ("c", None))
+    ]
+    study = write_study(tmp_path, recordings, name="grouped")
+    assert study.subjects == ["c", "wave"]
+    assert [recording.clip_group for recording in study] == ["wave", "wave", None]
+    assert sorted(study.windows(seconds=2.0, rate_hz=RATE_HZ).subjects) == ["c", "wave"]

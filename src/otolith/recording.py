@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -178,6 +178,8 @@ class Recording:
     session: str = "1"
     performer: str | None = None
     clip: str | None = None
+    clip_group: str | None = None
+    """Where the performer is unknown: clips of one group may be of one person, and stay on one side of a split."""
     body: str | None = None
     origin: Literal["measured", "simulated"] = "measured"
     gravity: Literal["included", "removed"] = "included"
@@ -209,7 +211,7 @@ class Recording:
     @property
     def group(self) -> str:
         """Whom a split must not tear apart: the subject, or who performed (else which clip) if it was simulated."""
-        return group_of(self.origin, self.subject, self.performer, self.clip)
+        return group_of(self.origin, self.subject, self.performer, self.clip, self.clip_group)
 
     def gravity_verdicts(self) -> dict[str, GravityVerdict]:
         """Hold every accelerometer against gravity in its still stretches, sensor by sensor."""
@@ -227,11 +229,19 @@ class Recording:
         return out
 
 
-def group_of(origin: str, subject: str, performer: str | None, clip: str | None) -> str:
-    """Return the unit of an honest split: simulated recordings by performer, else by clip, measured by subject."""
+def group_of(origin: str, subject: str, performer: str | None, clip: str | None, clip_group: str | None = None) -> str:
+    """Return the unit of an honest split: measured recordings by subject, simulated ones by performer.
+
+    Where the performer is unknown, by the group of clips that may share one, else by clip; never by body.
+    """
     if origin == "simulated":
-        return performer or clip or subject
+        return performer or clip_group or clip or subject
     return subject
+
+
+def group_of_entry(entry: Mapping[str, Any]) -> str:
+    """Return the same for a recording's entry in study.json."""
+    return group_of(entry["origin"], entry["subject"], entry["performer"], entry["clip"], entry.get("clip_group"))
 
 
 def refuse_wrong_unit(sensor: str, verdict: GravityVerdict, where: str) -> None:

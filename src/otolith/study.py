@@ -16,7 +16,7 @@ from otolith.catalog import PLACEMENTS
 from otolith.channels import Channel, channel_names
 from otolith.errors import StudyError, nearest
 from otolith.files import atomic_path, file_digest, read_json, refuse_existing, write_json
-from otolith.recording import Recording, RowReport, Segment, Stream, group_of, refuse_wrong_unit
+from otolith.recording import Recording, RowReport, Segment, Stream, group_of_entry, refuse_wrong_unit
 from otolith.units import GravityVerdict, gravity_verdict
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ class Study:
             streams=tuple(streams),
             segments=tuple(self.segments.get(id, ())),
             **{key: entry[key] for key in _ENTRY_KEYS},
+            clip_group=entry.get("clip_group"),
             facts=entry.get("facts", {}),
         )
 
@@ -193,7 +194,7 @@ class Study:
     @property
     def subjects(self) -> list[str]:
         """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted as people count."""
-        groups = {group_of(e["origin"], e["subject"], e["performer"], e["clip"]) for e in self.entries}
+        groups = {group_of_entry(entry) for entry in self.entries}
         return sorted(groups, key=natural_key)
 
     @property
@@ -323,15 +324,40 @@ def write_study(
         seen.add(recording.id)
         for sensor, found in recording.still_blocks().items():
             blocks.setdefault((sensor, recording.gravity), []).append(found)
-        entries.append(_write_recording(folder, recording))
+        entries.append(write_recording(folder, recording))
         segments += [{"recording": recording.id, **dataclasses.asdict(segment)} for segment in recording.segments]
         if progress:
             progress(recording)
     if not entries:
         raise StudyError(f"There is nothing to write into {folder}: no recording was read.")
+    verdicts = {
+        key: gravity_verdict(*(np.concatenate(part) for part in zip(*found_blocks, strict=True)))
+        for key, found_blocks in blocks.items()
+    }
+    return finish_study(
+        folder, entries, segments, verdicts, name=name, source=source, terms=terms, citation=citation,
+        evaluation=evaluation,
+    )  # fmt: skip
+
+
+def finish_study(
+    folder: Path,
+    entries: Sequence[dict[str, Any]],
+    segments: Sequence[dict[str, Any]],
+    verdicts: Mapping[tuple[str, str], GravityVerdict],
+    *,
+    name: str,
+    source: str = "",
+    terms: str = "",
+    citation: str = "",
+    evaluation: Evaluation | None = None,
+) -> Study:
+    """Make a folder of recordings (`write_recording`) a study: its segments, then study.json; return it opened.
+
+    verdicts: of each sensor, and "included" or "removed". Raises UnitError where one is implausible.
+    """
     checks: dict[str, dict[str, Any]] = {}
-    for (sensor, gravity), found_blocks in blocks.items():
-        verdict = gravity_verdict(*(np.concatenate(part) for part in zip(*found_blocks, strict=True)))
+    for (sensor, gravity), verdict in verdicts.items():
         if gravity == "included":
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
         checks[sensor] = _verdict_json(verdict, gravity)
@@ -351,7 +377,7 @@ def write_study(
             "citation": citation,
             "evaluation": (evaluation or Evaluation()).to_json(),
             "gravity_checks": checks,
-            "recordings": entries,
+            "recordings": list(entries),
         },
     )
     return Study.load(folder)
@@ -363,7 +389,8 @@ def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
     return {"checked": verdict.checked and gravity == "included", "median_norm": norm, "sentence": sentence}
 
 
-def _write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
+def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
+    """Write one recording's files, each whole or not at all, and return its entry for study.json."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -393,6 +420,7 @@ def _write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
     return {
         "id": recording.id,
         **{key: getattr(recording, key) for key in _ENTRY_KEYS},
+        **({} if recording.clip_group is None else {"clip_group": recording.clip_group}),
         "placements": recording.placements,
         "duration_s": round(recording.duration_s, 4),
         "facts": recording.facts,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otolith.channels import Channel
-from otolith.recording import group_of
+from otolith.recording import group_of_entry
 from otolith.study import Study, natural_key
 
 RATE_TOLERANCE = 0.02
@@ -91,7 +91,7 @@ def summarise_study(study: Study) -> StudySummary:
     people: dict[str, PersonSummary] = {}
     kinds: dict[str, tuple[int, set[str], str]] = {}
     for entry in study.entries:
-        group = group_of(entry["origin"], entry["subject"], entry["performer"], entry["clip"])
+        group = group_of_entry(entry)
         person = people.setdefault(group, PersonSummary(group))
         person.recordings += 1
         person.hours += entry["duration_s"] / 3600

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otolith.errors import ConfigError, StudyError
-from otolith.recording import Segment, group_of
+from otolith.recording import Segment, group_of_entry
 from otolith.signals.store import Missing, Place, resampled_store, wanted_channels
 from otolith.study import Evaluation, Study
 from otolith.windows import UNLABELLED, Store, Windows
@@ -62,9 +62,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         )
     offset = np.concatenate([part.offset for part in parts])
     entry = {e["id"]: e for e in study.entries}
-    groups = [
-        group_of(e["origin"], e["subject"], e["performer"], e["clip"]) for e in (entry[p.recording] for p in places)
-    ]
+    groups = [group_of_entry(entry[place.recording]) for place in places]
     table = {name: i for i, name in enumerate(classes)}
     return Windows(
         store=store,
