@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otolith.errors import UnknownNameError
+from otolith.errors import ConfigError, UnknownNameError
 from otolith.simulation.noise import NOISES, Noise, noise
 
 ZERO = np.zeros((200_000, 3))
@@ -55,3 +55,59 @@ def test__noise__same_device__repeats() -> None:
 def test__noise__unknown__names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'phone'"):
         noise("phnoe")
+
+
+def test__noise__scale__is_a_share_of_the_truth_per_device() -> None:
+    truth = np.random.default_rng(0).normal(size=(50, 3))
+    ratios = [Noise(acc_scale=0.02).add(truth, truth, 50.0, seed)[0] / truth for seed in range(300)]
+    assert all(np.ptp(ratio, axis=0).max() < 1e-9 for ratio in ratios)
+    assert np.std([ratio[0] for ratio in ratios]) == pytest.approx(0.02, rel=0.1)
+
+
+def test__noise__step__leaves_whole_multiples() -> None:
+    truth = np.random.default_rng(0).normal(size=(500, 3))
+    acceleration, rate = Noise(acc_step=0.25, gyro_step=0.1).add(truth, truth, 50.0, seed=0)
+    np.testing.assert_allclose(acceleration / 0.25, np.rint(acceleration / 0.25), atol=1e-12)
+    assert np.abs(acceleration - truth).max() <= 0.125
+    assert np.abs(rate - truth).max() <= 0.05
+
+
+def test__noise__magnetometer__has_its_own_noise_iron_and_step() -> None:
+    field = np.tile([20.0, 0.0, -44.0], (20_000, 1))
+    assert (Noise(mag_noise=0.3).add_magnetic(field, 1) - field).std() == pytest.approx(0.3, rel=0.03)
+    irons = [Noise(mag_bias=2.0).add_magnetic(field[:2], seed)[0] - field[0] for seed in range(400)]
+    assert np.std(irons) == pytest.approx(2.0, rel=0.1)
+    stepped = Noise(mag_step=0.15).add_magnetic(field, 1)
+    assert np.abs(stepped - field).max() <= 0.075 + 1e-9
+
+
+def test__noise__clock__scatters_in_order_and_stays_within() -> None:
+    time_s, missing = Noise(jitter_s=0.002).clock(20_000, 50.0, seed=4)
+    even = np.arange(20_000) / 50.0
+    assert missing == 0
+    assert (time_s - even).std() == pytest.approx(0.002, rel=0.03)
+    assert np.diff(time_s).min() > 0 and time_s[0] >= 0.0 and time_s[-1] <= even[-1]
+    wild, _ = Noise(jitter_s=1.0).clock(2000, 50.0, seed=4)
+    assert np.diff(wild).min() >= 0
+
+
+@pytest.mark.parametrize("burst", [1.0, 8.0])
+def test__noise__clock__loses_its_share_in_bursts(burst: float) -> None:
+    time_s, missing = Noise(loss=0.05, burst=burst).clock(200_000, 50.0, seed=2)
+    assert len(time_s) + missing == 200_000
+    assert missing / 200_000 == pytest.approx(0.05, rel=0.1)
+    gaps = np.rint(np.diff(time_s) * 50.0) - 1
+    assert gaps[gaps > 0].mean() == pytest.approx(burst, rel=0.1)
+
+
+def test__noise__impossible_loss__is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"loss 1\.0"):
+        Noise(loss=1.0)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test__noise__every_device__keeps_the_truth_in_sight(name: str) -> None:
+    truth = np.random.default_rng(0).normal(size=(500, 3))
+    acceleration, rate = noise(name).add(9.81 * truth, truth, 100.0, seed=0)
+    assert np.corrcoef(acceleration[:, 0], truth[:, 0])[0, 1] > 0.999
+    assert np.corrcoef(rate[:, 0], truth[:, 0])[0, 1] > 0.99

@@ -13,8 +13,10 @@ from otolith.motion import JOINTS, Motion
 from otolith.motions.pose import local_rotations
 from otolith.motions.procedural import make
 from otolith.simulation.body import Body
+from otolith.simulation.magnetic import local_field
+from otolith.simulation.noise import Noise
 from otolith.simulation.placements import SITES
-from otolith.simulation.sensor import Mounting, simulate, worn
+from otolith.simulation.sensor import Mounting, ideal, sense_worn, simulate, worn
 from otolith.units import STANDARD_GRAVITY
 
 
@@ -121,5 +123,50 @@ def test__simulate__nonsense__is_refused() -> None:
     with pytest.raises(UnknownNameError, match="no noise 'wach'"):
         simulate(motion, ["left_wrist"], noise_of="wach")
     other = replace(motion, joints=tuple(f"joint{i}" for i in range(len(JOINTS))))
-    with pytest.raises(DataError, match="24 joints"):
+    with pytest.raises(DataError, match=r"joints of otolith\.motion\.JOINTS"):
         simulate(other, ["left_wrist"], body=Body())
+
+
+@pytest.mark.parametrize("frames", [7, 300, 8191, 8193, 8300])
+def test__sense_worn__chunks__are_the_path_of_each_sensor(frames: int) -> None:
+    motion = make("walking", seconds=max(4.0, frames / 100.0 + 1.0)).cut(0, frames)
+    time_s = np.arange(int((frames - 1) / 100.0 * 57.0)) / 57.0
+    mounting = {"chest": Mounting((3.0, -8.0, 20.0), (0.01, 0.02, -0.005))}
+    found = sense_worn(motion, ["left_wrist", "chest"], Body(), mounting, time_s)
+    for index, placement in enumerate(("left_wrist", "chest")):
+        expected = ideal(worn(motion, placement, mounting=mounting.get(placement), time_s=time_s))
+        inner = slice(20, -20) if frames > 100 else slice(0, 0)
+        np.testing.assert_allclose(found[index, inner, :3], expected.acceleration[inner], atol=2e-4)
+        np.testing.assert_allclose(found[index, inner, 3:], expected.angular_rate[inner], atol=2e-5)
+        assert np.isfinite(found).all()
+
+
+def test__simulate__in_a_magnetic_field__has_a_compass() -> None:
+    stream = simulate(make("walking", seconds=4.0), ["lower_back"], magnetic_field_ut=local_field(49, 66)).streams[0]
+    assert [channel.name for channel in stream.channels][-3:] == [f"lower_back.mag.{axis}" for axis in "xyz"]
+    np.testing.assert_allclose(np.linalg.norm(stream.values[:, 6:], axis=1), 49.0, rtol=1e-5)
+    upright = simulate(still(), ["lower_back"], magnetic_field_ut=local_field(49.0, 66.0)).streams[0].values[10]
+    assert upright[6] == pytest.approx(-49.0 * np.sin(np.deg2rad(66.0)), rel=1e-5)  # x points up, the field down
+
+
+def test__simulate__lossy_radio_and_uneven_clock__are_reported_and_true_to_their_stamps() -> None:
+    motion = make("walking", seconds=20.0)
+    radio = Noise(jitter_s=0.002, loss=0.1, burst=3.0)
+    stream = simulate(motion, ["left_wrist"], noise_of=radio, seed=5).streams[0]
+    assert 800 < len(stream.time_s) < 980
+    assert stream.reports[0].kind == "lost samples"
+    assert stream.reports[0].detail.startswith(f"{1001 - len(stream.time_s)} never came")
+    expected = ideal(worn(motion, "left_wrist", time_s=stream.time_s)).acceleration
+    np.testing.assert_allclose(stream.values[30:-30, :3], expected[30:-30], atol=1e-3)
+
+
+def test__simulate__smoothing__takes_noise_of_capture_away() -> None:
+    motion = make("walking", seconds=20.0)
+    noise = np.random.default_rng(0).standard_normal(motion.root.shape)
+    noisy = replace(motion, root=motion.root + 5e-4 * noise)
+    clean, rough, smooth = (
+        simulate(which, ["lower_back"], smoothing=smoothing).streams[0].values[50:-50, :3]
+        for which, smoothing in ((motion, "none"), (noisy, "none"), (noisy, "auto"))
+    )
+    assert np.std(rough - clean) > 3.0
+    assert np.std(smooth - clean) < 0.3 * np.std(rough - clean)
