@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from otolith import rotations
 from otolith.errors import DataError, UnknownNameError, nearest
@@ -62,7 +62,8 @@ def reference_offsets(stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarra
 class Motion:
     """One motion clip: a skeleton and how each of its joints turned, frame by frame.
 
-    Raises DataError where shapes disagree, a parent follows its child, or a number is not finite.
+    A frame that was lost is NaN as a whole: a gap, never a jump (`lost`, `pieces`). Raises DataError where shapes
+    disagree, a parent follows its child, the frame rate is none, or no frame is left.
     """
 
     rotations: Float[np.ndarray, "F J 4"]
@@ -89,6 +90,13 @@ class Motion:
     """Where the clip comes from."""
     terms: str = ""
     """Under which terms it may be used."""
+    group: str | None = None
+    """Where the performer is unknown: clips of one group may be of one person, and stay on one side of a split."""
+    unreliable_twist: frozenset[str] = frozenset()
+    """Joints whose turn about their own bone was not observed, as in positions of joints: the gyroscope's axis along
+    that bone cannot be trusted."""
+    notes: tuple[str, ...] = ()
+    """What the reader repaired or doubted, in words."""
 
     def __post_init__(self) -> None:
         offsets = reference_offsets() if self.offsets is None else np.asarray(self.offsets, dtype=np.float64)
@@ -105,8 +113,16 @@ class Motion:
             )
         if any(not -1 <= parent < index for index, parent in enumerate(self.parents)) or self.parents.count(-1) != 1:
             raise DataError("Parents must come before their children, with joint 0 alone at the root (-1).")
-        if not (np.isfinite(self.rotations).all() and np.isfinite(self.root).all()):
-            raise DataError("A motion holds numbers that are not finite; cut the clip there: motion.cut(start, stop).")
+        if not 0.0 < self.rate_hz < np.inf:
+            raise DataError(f"A motion's frame rate is a positive number of frames per second; found {self.rate_hz}.")
+        if not np.isfinite(offsets).all():
+            raise DataError("The offsets of a skeleton's joints must be finite.")
+        lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & np.isfinite(self.root).all(axis=1))
+        if frames and lost.all():
+            raise DataError(f"All {frames} frames of this motion hold numbers that are not finite; nothing is left.")
+        if lost.any():
+            object.__setattr__(self, "rotations", np.where(lost[:, None, None], np.nan, self.rotations))
+            object.__setattr__(self, "root", np.where(lost[:, None], np.nan, self.root))
 
     @property
     def frames(self) -> int:
@@ -122,6 +138,19 @@ class Motion:
     def time_s(self) -> Float[np.ndarray, " F"]:
         """When each frame is, in seconds from the first."""
         return np.arange(self.frames) / self.rate_hz
+
+    @property
+    def lost(self) -> Bool[np.ndarray, " F"]:
+        """Which frames were lost."""
+        return np.asarray(np.isnan(self.root[:, 0]))
+
+    def pieces(self) -> list[Motion]:
+        """The stretches between lost frames, each a motion without gaps; the motion itself where it has none."""
+        lost = self.lost
+        if not lost.any():
+            return [self]
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], lost, [True]]).astype(np.int8)))
+        return [self.cut(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
     def joint(self, name: str) -> int:
         """Index of a joint by its name; raises UnknownNameError that lists what is there."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, DataError
 from otolith.motion import JOINTS, reference_offsets
 from otolith.motions.procedural import make
 from otolith.simulation.body import STATURE, Body, fit
@@ -31,10 +33,7 @@ def test__offsets__longer_legs__lengthen_legs_alone() -> None:
     ratio = np.linalg.norm(long, axis=1)[1:] / np.linalg.norm(plain, axis=1)[1:]
     for joint, factor in zip(JOINTS[1:], ratio, strict=True):
         part = joint.split("_")[-1]
-        if part in ("knee", "ankle", "foot"):
-            assert factor == pytest.approx(1.1)
-        elif part != "hip":
-            assert factor == pytest.approx(1.0)
+        assert factor == pytest.approx(1.1 if part in ("hip", "knee", "ankle", "foot") else 1.0)
 
 
 def test__fit__walking__keeps_feet_on_the_floor_and_scales_the_step() -> None:
@@ -53,3 +52,30 @@ def test__fit__walking__keeps_feet_on_the_floor_and_scales_the_step() -> None:
 def test__body__impossible__is_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         Body(**changes)
+
+
+def test__fit__own_proportions__are_kept_at_the_new_stature() -> None:
+    captured = Body(stature_m=1.5, arms=1.2)
+    motion = replace(make("walking", seconds=3.0), offsets=captured.offsets())
+    fitted = fit(motion, Body(stature_m=1.8))
+    np.testing.assert_allclose(fitted.offsets, Body(stature_m=1.8, arms=1.2).offsets(), rtol=1e-9)
+
+
+def test__fit__fingers__go_with_the_arm() -> None:
+    motion = make("standing", seconds=3.0)
+    finger = replace(
+        motion,
+        joints=(*JOINTS, "left_index1"),
+        parents=(*motion.parents, JOINTS.index("left_wrist")),
+        offsets=np.concatenate([reference_offsets(), [[0.0, 0.1, 0.0]]]),
+        rotations=np.concatenate([motion.rotations, motion.rotations[:, :1] * 0 + [0, 0, 0, 1]], axis=1),
+    )
+    fitted = fit(finger, Body(arms=1.1))
+    assert fitted.offsets is not None
+    np.testing.assert_allclose(fitted.offsets[-1], [0.0, 0.11, 0.0])
+
+
+def test__fit__unknown_joints__says_what_to_call() -> None:
+    motion = make("standing", seconds=3.0)
+    with pytest.raises(DataError, match="to_body"):
+        fit(replace(motion, joints=("Hips", *JOINTS[1:])), Body())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.errors import ConfigError, DataError
-from otolith.motion import JOINTS, REFERENCE_STATURE_M, SKELETON, Motion
+from otolith.motion import JOINTS, REFERENCE_STATURE_M, Motion, reference_offsets
+from otolith.motions.skeleton import FINGERS, stature_m
 
 # Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
 # Collaboration, "A century of trends in adult human height" (2016),
@@ -18,7 +20,6 @@ STATURE = {"female": (1.645, 0.065), "male": (1.78, 0.07)}
 USUAL_BMI = 22.0  # kg/m², the body that the placements' distances from the bone are written for
 
 _LEGS = ("hip", "knee", "ankle", "foot")
-_ARMS = ("elbow", "wrist", "hand")
 
 
 @dataclass(frozen=True)
@@ -63,32 +64,43 @@ class Body:
         """How far a sensor on the skin is from the bone, relative to a slender body: grows as the root of the mass."""
         return float(np.sqrt(self.mass_kg / self.stature_m**2 / USUAL_BMI))
 
+    def factors(self, joints: Sequence[str] = JOINTS) -> Float[np.ndarray, "J 3"]:
+        """How far each joint is from its parent, forward, left and up, relative to average proportions.
+
+        Hips and legs are scaled as one, so that the feet of a longer body do what those of a shorter one did, larger.
+        Joints below the wrist go with the arms.
+        """
+        out = np.ones((len(joints), 3))
+        for index, joint in enumerate(joints):
+            side, _, part = joint.rpartition("_")
+            if part in _LEGS:
+                out[index] = self.legs
+            elif part in ("collar", "shoulder"):
+                out[index, 1] = self.shoulders
+            elif side:
+                out[index] = self.arms
+        return out
+
     def offsets(self) -> Float[np.ndarray, "J 3"]:
         """Offsets of the 24 joints from their parents at rest, in metres."""
-        out = self.stature_m * np.array([offset for _, offset in SKELETON.values()])
-        for index, joint in enumerate(JOINTS):
-            part = joint.split("_")[-1]
-            if part in _LEGS:
-                out[index] *= np.array([self.legs, 1.0 if part == "hip" else self.legs, self.legs])
-            elif part in _ARMS:
-                out[index] *= self.arms
-            elif part in ("collar", "shoulder"):
-                out[index, 1] *= self.shoulders
-        return out
+        return np.asarray(self.factors() * reference_offsets(self.stature_m))
 
 
 def fit(motion: Motion, body: Body) -> Motion:
     """The same movement made by another body: its limbs, its step, its height above the floor.
 
-    Joint angles stay; the path of the pelvis is scaled by the length of the legs, so that feet that stood still do so
-    again. Raises DataError for a skeleton other than the 24 joints of `otolith.motion.JOINTS`.
+    Joint angles stay; the skeleton is brought to the body's stature by its own proportions, which the body's factors
+    then change. The path of the pelvis is scaled by the length of the legs, so that feet that stood still do so again.
+    Raises DataError for a skeleton whose joints are not those of `otolith.motion.JOINTS` (whole limbs may lack, hands
+    may have fingers).
     """
-    if motion.joints != JOINTS:
+    strange = [joint for joint in motion.joints if joint not in JOINTS and joint not in FINGERS]
+    if strange:
         raise DataError(
-            f"A body is fitted to the {len(JOINTS)} joints of otolith.motion.JOINTS; this motion has {motion.joints}."
+            f"A body is fitted to the joints of otolith.motion.JOINTS; this motion also has {', '.join(strange[:5])}. "
+            "Call otolith.motions.to_body(motion) first."
         )
-    offsets, new = motion.offsets, body.offsets()
+    size = body.stature_m / stature_m(motion)
+    offsets = motion.offsets
     assert offsets is not None
-    leg = [JOINTS.index(name) for name in ("left_knee", "left_ankle")]
-    scale = np.linalg.norm(new[leg], axis=1).sum() / np.linalg.norm(offsets[leg], axis=1).sum()
-    return replace(motion, offsets=new, root=motion.root * scale)
+    return replace(motion, offsets=size * body.factors(motion.joints) * offsets, root=size * body.legs * motion.root)

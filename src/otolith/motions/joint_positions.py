@@ -1,0 +1,210 @@
+"""Positions of joints, without rotations: HumanML3D, Kinect, and 3-D poses from video as MM-Fit has them.
+
+How a bone turns about itself cannot be seen from its ends. It is given the least turn from its parent, and the joint is
+listed in `Motion.unreliable_twist`: a gyroscope's axis along that bone is then a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith import rotations
+from otolith.errors import DataError, ReadError
+from otolith.motion import JOINTS, PARENTS, SKELETON, Motion, reference_offsets
+from otolith.motions.turning import mean_rotation, shortest
+from otolith.motions.world import up_axis
+
+KINECT = (
+    *("head", "neck", "spine2", "pelvis"),
+    *(f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist", "hand")),
+    *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
+)
+"""The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
+HUMAN36M = (
+    *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
+    *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
+)
+"""The 17 joints of Human3.6M as video-to-pose estimators and MM-Fit order them; "" is the nose."""
+TWISTING = frozenset(JOINTS) - {"pelvis", "spine3"}
+"""Joints whose turn about their own bone positions do not show; hips and shoulders show that of pelvis and chest."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way of storing positions."""
+
+    joints: tuple[str, ...]
+    rate_hz: float | None
+    up: str | None
+    scale: float | None
+
+
+# Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (2022): 20 fps, y up, metres. Kinect: 30 fps,
+# camera's y up, metres. Human3.6M joints: rate, axes and unit depend on the estimator and must be stated; MM-Fit's
+# videos (Strömbäck et al. 2020, https://doi.org/10.1145/3432701) are 30 fps.
+LAYOUTS = {
+    22: Layout(JOINTS[:22], 20.0, "y", 1.0),
+    20: Layout(KINECT, 30.0, "y", 1.0),
+    17: Layout(HUMAN36M, None, None, None),
+    18: Layout(HUMAN36M, 30.0, None, None),
+}
+
+
+def read_npy(
+    path: Path | str, up: str | None = None, frame_rate: float | None = None, scale: float | None = None
+) -> Motion:
+    """Read an array of positions (frames, joints, 3), its joints told by their number: 22, 20 or 17.
+
+    MM-Fit's (3, frames, 18), whose first column counts frames, is taken too. `scale` is metres per unit. Raises
+    ReadError for another shape or a pickled file, and where unit, axis or rate are not known from the layout.
+    """
+    path = Path(path)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ReadError(f"{path} is no plain .npy array, or damaged: {error}.") from error
+    joints = _joints(array.shape)
+    if joints is None or array.dtype.kind not in "fiu":
+        raise ReadError(
+            f"{path} has shape {array.shape}; positions are (frames, joints, 3) with "
+            f"{', '.join(map(str, (22, 20, 17)))} joints, or MM-Fit's (3, frames, 18)."
+        )
+    layout = LAYOUTS[joints]
+    found = {
+        "frame_rate": layout.rate_hz if frame_rate is None else frame_rate,
+        "up": layout.up if up is None else up,
+        "unit": layout.scale if scale is None else scale,
+    }
+    if missing := [name for name, value in found.items() if value is None]:
+        raise ReadError(f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=...")
+    if joints == 18:
+        array = np.moveaxis(array[:, :, 1:], 0, -1)
+    rate, axis, size = found["frame_rate"], found["up"], found["unit"]
+    assert isinstance(rate, float | int) and isinstance(axis, str) and isinstance(size, float | int)
+    return from_positions(array.astype(np.float64) * size, layout.joints, float(rate), axis)
+
+
+def holds_positions(path: Path) -> bool:
+    """Whether an .npy file has the shape of positions of joints, told from its header."""
+    try:
+        return _joints(np.load(path, mmap_mode="r", allow_pickle=False).shape) is not None
+    except (ValueError, OSError, EOFError):
+        return False
+
+
+def _joints(shape: tuple[int, ...]) -> int | None:
+    if len(shape) == 3 and shape[0] == 3 and shape[2] == 18:
+        return 18
+    return shape[1] if len(shape) == 3 and shape[2] == 3 and shape[1] in (22, 20, 17) else None
+
+
+def from_positions(
+    positions: Float[np.ndarray, "F J 3"], joints: Sequence[str], rate_hz: float, up: str = "y"
+) -> Motion:
+    """A motion from where joints were, in metres, named as ours ("" is left out) in any order.
+
+    Frames in which a joint is missing or lies on its neighbour become gaps. Bones keep their median length. Raises
+    DataError where pelvis, hips, knees, ankles or shoulders are not among the joints.
+    """
+    world = rotations.rotate(up_axis(up), np.asarray(positions, dtype=np.float64))
+    place = {name: world[:, index] for index, name in enumerate(joints) if name}
+    needed = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder")]
+    if missing := [name for name in ("pelvis", *needed) if name not in place]:
+        raise DataError(f"Positions need {', '.join(missing)} too; found {', '.join(place)}.")
+    if "neck" not in place:
+        place["neck"] = (place["left_shoulder"] + place["right_shoulder"]) / 2.0
+    lost = ~np.isfinite(np.stack(list(place.values()))).all(axis=(0, 2))
+    if lost.all():
+        raise DataError("No frame holds a place of every joint; there is nothing to read.")
+    turn = _turns(place, lost)
+    scale = _scale(place)
+    offsets = np.zeros((len(JOINTS), 3))
+    local = np.empty((len(world), len(JOINTS), 4))
+    spread = 0.0
+    for index, joint in enumerate(JOINTS):
+        if index == 0:
+            local[:, 0] = turn[joint]
+            continue
+        parent = JOINTS[PARENTS[index]]
+        back = rotations.conjugate(turn[parent])
+        local[:, index] = rotations.multiply(back, turn[joint])
+        if joint in place and parent in place:
+            seen = rotations.rotate(back, place[joint] - place[parent])[~lost]
+            offsets[index] = np.median(seen, axis=0)
+            length = np.linalg.norm(seen, axis=1)
+            spread = max(spread, float(np.std(length) / max(np.median(length), 1e-9)))
+        else:
+            offsets[index] = scale * reference_offsets()[index]
+    local[lost] = np.nan
+    notes = [f"bones vary in length by up to {100 * spread:.0f} %: held at their median"] if spread > 0.03 else []
+    if lost.any():
+        notes.append(f"{int(lost.sum())} frames without a place for every joint are gaps")
+    root = np.where(lost[:, None], np.nan, place["pelvis"])
+    return Motion(
+        rotations.unroll(local), root, rate_hz, offsets=offsets, unreliable_twist=TWISTING, notes=tuple(notes)
+    )
+
+
+def _scale(place: Mapping[str, Float[np.ndarray, "F 3"]]) -> float:
+    legs = [("left_hip", "left_knee"), ("left_knee", "left_ankle")]
+    length = sum(float(np.nanmedian(np.linalg.norm(place[b] - place[a], axis=1))) for a, b in legs)
+    return length / float(sum(np.linalg.norm(reference_offsets()[JOINTS.index(b)]) for _, b in legs))
+
+
+def _turns(place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray) -> dict[str, Float[np.ndarray, "F 4"]]:
+    """How each joint is turned: pelvis and chest by their width, every other as its parent and then along its bone."""
+    turn: dict[str, np.ndarray] = {}
+    trunk = place["neck"] - place["pelvis"]
+    # Three joints of one bone show how it turns; the whole trunk shows what upright is, on average.
+    rigid = {
+        "pelvis": ("right_hip", "left_hip", "pelvis", "spine1"),
+        "spine3": ("right_collar", "left_collar", "spine3", "neck"),
+    }
+    whole = {name: ends for name, ends in rigid.items() if set(ends) <= place.keys()}
+    chain = ("spine1", "spine2", "spine3")
+    lengths = np.cumsum([float(np.linalg.norm(SKELETON[joint][1])) for joint in (*chain, "neck")])
+    for joint, along in zip(chain, lengths, strict=False):
+        place.setdefault(joint, place["pelvis"] + trunk * along / lengths[-1])
+    for joint in JOINTS:
+        parent = SKELETON[joint][0]
+        child = next((name for name in _BONES.get(joint, ()) if name in place), None)
+        if parent is None or joint == "spine3":
+            left, right = ("left_hip", "right_hip") if parent is None else ("left_shoulder", "right_shoulder")
+            turn[joint] = _facing(place[left] - place[right], trunk, lost)
+            if joint in whole:
+                a, b, base, top = (place[name] for name in whole[joint])
+                exact = _facing(b - a, top - base, lost)
+                relative = rotations.multiply(rotations.conjugate(exact), turn[joint])[~lost]
+                turn[joint] = rotations.multiply(exact, mean_rotation(relative))
+        elif child is None or joint not in place:
+            turn[joint] = turn[parent]
+        else:
+            bone = place[child] - place[joint]
+            lost |= np.linalg.norm(bone, axis=1) < 1e-4
+            was = rotations.rotate(turn[parent], np.array(SKELETON[child][1]))
+            turn[joint] = rotations.multiply(shortest(was, bone), turn[parent])
+    return turn
+
+
+_BONES: dict[str, tuple[str, ...]] = {"spine1": ("spine2",), "spine2": ("spine3",), "neck": ("head",)}
+for _side in ("left", "right"):
+    for _a, _b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot")):
+        _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
+    for _a, _b in (("collar", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand")):
+        _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
+
+
+def _facing(left: Float[np.ndarray, "F 3"], up: Float[np.ndarray, "F 3"], lost: np.ndarray) -> Float[np.ndarray, "F 4"]:
+    """Orientation of a part of the trunk whose left side and upward direction are seen; the former holds exactly."""
+    forward = np.cross(left, up)
+    lost |= np.linalg.norm(forward, axis=1) < 1e-6
+    safe = lost[:, None]
+    y = np.where(safe, np.array([0.0, 1.0, 0.0]), left)
+    x = np.where(safe, np.array([1.0, 0.0, 0.0]), forward)
+    y, x = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (y, x))
+    return rotations.from_matrix(np.stack([x, y, np.cross(x, y)], axis=2))
