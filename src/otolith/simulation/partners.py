@@ -1,0 +1,164 @@
+"""What goes with a simulated recording: the pose of the body, and what each sensor truly did, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith import rotations
+from otolith.catalog import bilateral_pairs
+from otolith.errors import StudyError
+from otolith.files import atomic_path
+from otolith.motion import JOINTS, Motion
+from otolith.motions.skeleton import FINGERS
+from otolith.simulation.body import Body
+from otolith.simulation.kinematics import track
+from otolith.simulation.sensor import Mounting, worn
+from otolith.simulation.smoothing import Smoothing
+from otolith.study import Study
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+POSE_JOINTS = JOINTS[:22]
+"""The joints of a pose: those of SMPL without the hands, whose fingers follow where there are any."""
+_STEP_S = 1e-3
+"""Half of what a speed is taken over: far below what a spline through frames can change in."""
+_MIRROR = np.array([1.0, -1.0, 1.0])
+
+
+def pose(motion: Motion, rate_hz: float) -> dict[str, Float[np.ndarray, " F"]]:
+    """Where each joint is, in metres in the world (z up), at a steady rate: `time_s`, `pelvis.x`, `pelvis.y`, …
+
+    22 joints of the body, NaN where the capture lacks one; then 15 of each hand where it has them. Moments inside of a
+    gap of the capture are left out.
+    """
+    from scipy.interpolate import make_interp_spline
+
+    fingers = [joint for joint in FINGERS if joint in motion.joints]
+    there = [joint for joint in (*POSE_JOINTS, *fingers) if joint in motion.joints]
+    places = motion.forward(there)[0].reshape(motion.frames, -1)
+    time_s = np.arange(int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1) / rate_hz
+    found = np.full((len(time_s), places.shape[1]), np.nan)
+    known = np.flatnonzero(~motion.lost)
+    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+        first_s, last_s = run[0] / motion.rate_hz, run[-1] / motion.rate_hz
+        inside = (time_s >= first_s - 1e-9) & (time_s <= last_s + 1e-9)
+        if inside.any():
+            order = min(3, len(run) - 1)
+            found[inside] = (
+                make_interp_spline(run / motion.rate_hz, places[run], k=order)(time_s[inside])
+                if order
+                else places[run[0]]
+            )
+    whole = np.isfinite(found).all(axis=1)
+    out = {"time_s": time_s[whole]}
+    for joint in (*POSE_JOINTS, *fingers):
+        for axis, letter in enumerate("xyz"):
+            column = found[whole, 3 * there.index(joint) + axis] if joint in there else np.full(whole.sum(), np.nan)
+            out[f"{joint}.{letter}"] = column.astype(np.float32)
+    return out
+
+
+def truth(
+    motion: Motion,
+    placements: Sequence[str],
+    time_s: Float[np.ndarray, " T"],
+    body: Body | None = None,
+    mounting: Mapping[str, Mounting] | None = None,
+    smoothing: Smoothing = "none",
+) -> dict[str, Float[np.ndarray, " T"]]:
+    """What each sensor truly did, sample by sample, whatever its noise; NaN inside of gaps.
+
+    Of each placement: `left_wrist.position.x` (metres in the world, z up), `left_wrist.speed` (m/s, how fast its point
+    moves through the world, travelling included) and `left_wrist.orientation.x` to `.w` (sensor_to_world, unit
+    quaternion xyzw). Of each left/right pair: `left_wrist~right_wrist.symmetry`, metres between the left sensor and
+    the mirror image of the right one in the pelvis' axes: 0 where both sides hold the same posture.
+    """
+    out: dict[str, np.ndarray] = {"time_s": time_s}
+    places: dict[str, np.ndarray] = {}
+    last_s, count = motion.duration_s, len(time_s)
+    before, after = np.maximum(time_s - _STEP_S, 0.0), np.minimum(time_s + _STEP_S, last_s)
+    for placement in placements:
+        moments = np.concatenate([np.minimum(time_s, last_s), before, after])
+        path = worn(motion, placement, body, (mounting or {}).get(placement), moments, smoothing)
+        here, back, ahead = path.position[:count], path.position[count : 2 * count], path.position[2 * count :]
+        # At the edge of a gap one side is all that there is.
+        no_back, no_ahead = np.isnan(back[:, :1]), np.isnan(ahead[:, :1])
+        seconds = np.where(no_ahead[:, 0], time_s, after) - np.where(no_back[:, 0], time_s, before)
+        way = np.linalg.norm(np.where(no_ahead, here, ahead) - np.where(no_back, here, back), axis=1)
+        places[placement] = here
+        for axis, letter in enumerate("xyz"):
+            out[f"{placement}.position.{letter}"] = here[:, axis]
+        out[f"{placement}.speed"] = way / np.where(seconds > 0, seconds, np.nan)
+        turned = path.sensor_to_world[:count]
+        for axis, letter in enumerate("xyzw"):
+            out[f"{placement}.orientation.{letter}"] = turned[:, axis]
+    pairs = bilateral_pairs(list(placements))
+    if pairs:
+        pelvis = track(
+            motion.root, motion.rotations[:, 0], motion.rate_hz, np.minimum(time_s, last_s), smoothing=smoothing
+        )
+        back_turn = rotations.conjugate(pelvis.sensor_to_world)
+        for left, right in pairs:
+            own, other = (rotations.rotate(back_turn, places[name] - pelvis.position) for name in (left, right))
+            out[f"{left}~{right}.symmetry"] = np.linalg.norm(own - _MIRROR * other, axis=1)
+    return out
+
+
+def partner_file(name: str, recording: str) -> str:
+    """Where a partner of one recording is, from the study's folder on."""
+    return f"partners/{name}/{recording}.parquet"
+
+
+def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> None:
+    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {
+        column: pa.array(values if column == "time_s" else values.astype(np.float32))
+        for column, values in columns.items()
+    }
+    with atomic_path(folder / partner_file(name, recording)) as temporary:
+        pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
+
+
+def write_texts(folder: Path, texts: Sequence[tuple[str, float, str]]) -> None:
+    """Write what happens in each recording, in words: recording, how long it is in seconds, text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    recordings, seconds, words = zip(*texts, strict=True) if texts else ((), (), ())
+    columns = {
+        "recording": pa.array(recordings, pa.string()),
+        "start_s": pa.array([0.0] * len(texts), pa.float64()),
+        "end_s": pa.array(seconds, pa.float64()),
+        "text": pa.array(words, pa.string()),
+    }
+    with atomic_path(folder / "partners" / "text.parquet") as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def read_partner(study: Study, name: str, recording: str) -> dict[str, Any]:
+    """Read a partner of one recording back: column by column, "pose" or "truth".
+
+    Raises StudyError where the recording has none, or its file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = study.folder / partner_file(name, recording)
+    if not path.exists():
+        raise StudyError(
+            f"Recording '{recording}' of {study.folder} has no {name}: only `otolith simulate` writes one ({path})."
+        )
+    try:
+        table: pa.Table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise StudyError(f"{path} is damaged ({error}). Simulate the study again.") from error
+    return {column: table[column].to_numpy() for column in table.column_names}
