@@ -170,3 +170,43 @@ def test__simulate__smoothing__takes_noise_of_capture_away() -> None:
     )
     assert np.std(rough - clean) > 3.0
     assert np.std(smooth - clean) < 0.3 * np.std(rough - clean)
+
+
+def test__sense_worn__memory__does_not_grow_with_the_clip() -> None:
+    import tracemalloc
+
+    beside = []
+    for seconds in (200.0, 600.0):
+        motion = make("walking", seconds=seconds)
+        time_s = np.arange(int(seconds * 50)) / 50.0
+        tracemalloc.start()
+        found = sense_worn(motion, ["left_wrist", "chest"], None, {}, time_s)
+        beside.append(tracemalloc.get_traced_memory()[1] - found.nbytes)
+        tracemalloc.stop()
+    assert beside[1] < 1.2 * beside[0]
+
+
+def test__simulate__lost_frames__are_a_gap_that_is_reported() -> None:
+    motion = make("walking", seconds=10.0)
+    root = motion.root.copy()
+    root[400:430] = np.nan
+    root[430:] += 2.0  # the capture goes on two metres farther
+    stream = simulate(replace(motion, root=root), ["lower_back"]).streams[0]
+    whole = simulate(motion, ["lower_back"]).streams[0]
+    assert [(report.kind, report.rows) for report in stream.reports] == [("gap in the motion", 15)]
+    assert stream.rows_read == len(whole.time_s)
+    far = (np.abs(stream.time_s - 4.15) > 0.3) & (stream.time_s > 0.2) & (stream.time_s < 9.8)
+    same = np.isin(whole.time_s, stream.time_s[far])
+    np.testing.assert_allclose(stream.values[far], whole.values[same], atol=2e-3)
+    assert np.abs(stream.values).max() < 60.0
+
+
+def test__simulate__marker_that_jumps__is_reported_not_believed() -> None:
+    motion = make("standing", seconds=10.0)
+    root = motion.root.copy()
+    root[500] += 0.5  # half a metre for one frame
+    stream = simulate(replace(motion, root=root), ["chest"]).streams[0]
+    (report,) = stream.reports
+    assert report.kind == "implausible movement"
+    assert 2 <= report.rows <= 8
+    assert np.abs(stream.values[:, :3]).max() <= 500.0

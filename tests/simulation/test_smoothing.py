@@ -30,13 +30,19 @@ def test__noise_cutoff__movement_ends__is_found_from_the_path_alone(highest_hz: 
     assert cutoff_hz == pytest.approx(1.15 * highest_hz, rel=0.25)
 
 
-def test__noise_cutoff__no_noise__asks_for_none() -> None:
+def test__noise_cutoff__no_noise__is_the_highest_that_a_body_reaches() -> None:
     # Movement up to half the frame rate has no valley.
-    time_s = np.arange(4000) / RATE_HZ
-    rng = np.random.default_rng(1)
-    walk = np.cumsum(rng.standard_normal((len(time_s), 3)), axis=0)
+    walk = np.cumsum(np.random.default_rng(1).standard_normal((4000, 3)), axis=0)
     falling = np.cumsum(np.cumsum(walk, axis=0), axis=0)
-    assert noise_cutoff([falling], RATE_HZ) is None
+    assert noise_cutoff([falling], RATE_HZ) == 25.0
+    assert noise_cutoff([falling], 40.0) is None
+
+
+def test__noise_cutoff__markers_that_jump_now_and_then__do_not_hide_the_valley() -> None:
+    path = wandering(60.0, 8.0, 2e-5)
+    clean = noise_cutoff([path], RATE_HZ)
+    path[5000] += 0.5
+    assert noise_cutoff([path], RATE_HZ) == pytest.approx(clean, rel=0.15)
 
 
 def test__noise_cutoff__too_short__says_what_to_type() -> None:

@@ -24,6 +24,8 @@ from otolith.units import STANDARD_GRAVITY
 
 GRAVITY = np.array([0.0, 0.0, -STANDARD_GRAVITY])
 """In the world (z up), m/s²."""
+HARDEST = (500.0, 150.0)
+"""m/s² and rad/s that no part of a body exceeds (a boxer's fist, a pitcher's shoulder): beyond, a marker jumped."""
 CHUNK = 8192
 """Frames of a clip that are worked on at a time."""
 
@@ -79,7 +81,8 @@ def worn(
     (position,), (joint_to_world,) = (np.moveaxis(part, 1, 0) for part in motion.forward((place.joint,)))
     lever, turned = _mount(place, body or Body(), mounting)
     point = position + rotations.rotate(joint_to_world, lever)
-    return track(point, rotations.multiply(joint_to_world, turned), motion.rate_hz, time_s, smoothing)
+    # A lost frame may stand for a jump of the markers, which must not be differentiated across: nothing is bridged.
+    return track(point, rotations.multiply(joint_to_world, turned), motion.rate_hz, time_s, smoothing, bridge_s=0.0)
 
 
 def _mount(place: Site, on: Body, mounting: Mounting | None) -> tuple[np.ndarray, np.ndarray]:
@@ -149,7 +152,8 @@ def simulate(
     magnetic_field_ut: of the place, in the world's axes (`otolith.simulation.magnetic.local_field`); adds a
     magnetometer. Acceleration includes gravity. The motion's own rate bounds what can be seen: it is interpolated.
 
-    Frames that the motion lost are bridged up to 0.1 s; beyond it the recording has a gap, which its streams report.
+    Frames that the motion lost are a gap in the recording, and so are samples beyond what a body can do (500 m/s²,
+    150 rad/s: captured markers that jump); streams report both. `otolith.signals` bridges up to 0.1 s, and marks it.
     Raises UnknownNameError for an unknown placement or noise, DataError for a clip of fewer than 6 frames,
     ConfigError for a rate that is not positive or no placement.
     """
@@ -183,13 +187,17 @@ def simulate(
             if magnetic_field_ut is not None:
                 truth = field_reading(path.sensor_to_world, np.asarray(magnetic_field_ut, dtype=np.float64))
                 field = errors.add_magnetic(truth, device)
-            if path.bridged:
-                reports.append(RowReport("bridged frames", 0, f"{path.bridged} lost frames of the motion interpolated"))
+        absurd = (np.abs(reading.acceleration) > HARDEST[0]).any(axis=1)
+        absurd |= (np.abs(reading.angular_rate) > HARDEST[1]).any(axis=1)
         acceleration, rate = errors.add(*reading, rate_hz, device)
         values = np.concatenate([acceleration, rate] + ([] if field is None else [field]), axis=1).astype(np.float32)
-        known = np.isfinite(values).all(axis=1)
-        if not known.all():
-            reports.append(RowReport("gap in the motion", int((~known).sum()), "frames lost for longer than 0.1 s"))
+        gap = ~np.isfinite(values).all(axis=1)
+        if gap.any():
+            reports.append(RowReport("gap in the motion", int(gap.sum()), "frames of the capture that were lost"))
+        if absurd.any():
+            limits = f"beyond {HARDEST[0]:g} m/s² or {HARDEST[1]:g} rad/s: no body moves so, a marker jumped"
+            reports.append(RowReport("implausible movement", int(absurd.sum()), limits))
+        known = ~(gap | absurd)
         quantities = ("acc", "gyro") if field is None else ("acc", "gyro", "mag")
         streams.append(
             Stream(

@@ -17,11 +17,16 @@ from otolith.errors import ConfigError, DataError
 
 BLOCK_S = 2.0
 """Length of the stretches whose spectra are averaged."""
-LOWEST_HZ = 4.0
-"""People move up to here at the least (the stride's harmonics): no valley is looked for below."""
+LOWEST_HZ = 6.0
+"""People move up to here at the least, the usual cut-off for gait: no valley is looked for below."""
+HIGHEST_HZ = 25.0
+"""Optics see next to nothing of a body above here, so a path that shows no valley below is cut here. (On the paired
+sets in docs/simulation.md, no position has its valley above 21 Hz.)"""
+_LOUD = 0.1
+"""Share of the stretches that is left out, the loudest above a quarter of the frame rate: frames where markers jump."""
 _RISE = 1.5
 """A valley counts where the spectrum comes back to this many times its lowest value: a chance dip does not."""
-_FLAT = 1.1
+_FLAT = 1.05
 """Steps shake a foot at all frequencies, so its valley is a plain: the cut-off lies where the plain ends."""
 _ORDER = 3
 
@@ -63,15 +68,13 @@ Smoothing = str | float | SavitzkyGolay
 
 
 def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> float | None:
-    """Frequency in Hz above which a twice differentiated path holds noise alone; None where no noise shows.
+    """Frequency in Hz above which a twice differentiated path holds noise alone, 25 at the most.
 
     pieces: gap-free stretches of one path, (F, C) each: positions or quaternions, in any unit. The cut-off is the
     lowest point of the second derivative's power spectrum (Welch's average over stretches of 2 s, half an octave
-    wide) from which it rises again; the highest such, where several are within a tenth. Raises DataError where no
-    stretch lasts half a second.
+    wide) from which it rises again; the highest such, where several are about as low. None where there is no such
+    point and the frames come too slowly to hold 25 Hz. Raises DataError where no stretch lasts half a second.
     """
-    from scipy.signal import welch
-
     whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= max(32, 0.5 * rate_hz)]
     if not whole:
         raise DataError(
@@ -79,16 +82,11 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
             f"{rate_hz:g} Hz; half a second is needed. Give a cut-off in Hz (smoothing=12.0) or smoothing='none'."
         )
     block = min(int(BLOCK_S * rate_hz), max(map(len, whole)))
+    hertz, power = _spectrum([piece for piece in whole if len(piece) >= block], block, rate_hz)
     centres_hz = 2.0 ** np.arange(np.log2(LOWEST_HZ), np.log2(0.45 * rate_hz), 1.0 / 12.0)
-    power, weight = np.zeros(block // 2 + 1), 0
-    for piece in whole:
-        if len(piece) >= block:
-            hertz, found = welch(piece, fs=rate_hz, nperseg=block, axis=0, detrend="linear")
-            power += len(piece) * found.sum(axis=1)
-            weight += len(piece)
     # A difference is weaker than a derivative towards half the frame rate.
     angle = np.pi * hertz[1:] / rate_hz
-    power = power[1:] / weight * (angle / np.sin(angle)) ** 4
+    power = power[1:] * (angle / np.sin(angle)) ** 4
     octave = np.log2(hertz[1:])
     near = np.abs(octave[None, :] - np.log2(centres_hz)[:, None]) <= 1.0 / 4.0
     level = (near @ np.log(np.maximum(power, 1e-300))) / np.maximum(near.sum(axis=1), 1)
@@ -97,7 +95,26 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     if not len(level):
         return None
     last = int(np.flatnonzero(level <= level.min() + np.log(_FLAT))[-1])
-    return float(centres_hz[last]) if level[last:].max() - level.min() > np.log(_RISE) else None
+    valley = level[last:].max() - level.min() > np.log(_RISE)
+    if valley and centres_hz[last] < HIGHEST_HZ:
+        return float(centres_hz[last])
+    return HIGHEST_HZ if 0.45 * rate_hz > HIGHEST_HZ else None
+
+
+def _spectrum(pieces: Sequence[np.ndarray], block: int, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean power over half-overlapping stretches (Hann's window, straight lines taken off), channels added up."""
+    from scipy.signal import detrend
+
+    window = np.hanning(block + 2)[1:-1, None]
+    found = []
+    for piece in pieces:
+        for start in range(0, len(piece) - block + 1, max(1, block // 2)):
+            part = detrend(piece[start : start + block], axis=0)
+            found.append((np.abs(np.fft.rfft(part * window, axis=0)) ** 2).sum(axis=1))
+    powers = np.array(found)
+    high = powers[:, powers.shape[1] // 2 :].sum(axis=1)
+    kept = np.argsort(high, kind="stable")[: max(1, len(powers) - int(_LOUD * len(powers)))]
+    return np.fft.rfftfreq(block, 1.0 / rate_hz), powers[kept].mean(axis=0)
 
 
 def smooth(
