@@ -267,9 +267,9 @@ def adaptation(shots: int, steps: int, repeats: int) -> dict[str, Any]:
         optimiser = torch.optim.Adam(groups, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
-            there = torch.ones(())
-            batch = Batch(encoder.standardise(values), there, there, windows.channels, windows.rate_hz)
-            loss = functional.cross_entropy(head(body(batch)), code, weight=weight)
+            order, there = torch.randperm(len(values)), torch.ones(())
+            batch = Batch(encoder.standardise(values[order]), there, there, windows.channels, windows.rate_hz)
+            loss = functional.cross_entropy(head(body(batch)), code[order], weight=weight)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -17,7 +17,7 @@ from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, DataError
 from otolith.heads.head import ClosedHead, Head
 from otolith.settings import configure
-from otolith.training.loader import Loader
+from otolith.training.loader import IN_MEMORY_BYTES, Loader
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows
@@ -133,7 +133,8 @@ def _descend(
     if not frozen:
         groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
     optimiser = torch.optim.Adam(groups, fused=True)
-    loader = Loader(windows, batch_size=config.batch_size, seed=config.seed, device=runtime.device)
+    seen = _seen(model, windows, runtime) if frozen else {}
+    loader = Loader(windows, seen, batch_size=config.batch_size, seed=config.seed, device=runtime.device)
     steps = max(config.steps, config.epochs * len(loader))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     weight = class_weights(windows).to(runtime.device) if config.balanced else None
@@ -164,8 +165,25 @@ def _descend(
 def _encode(model: Adapted, batch: Any, frozen: bool) -> Embeddings:
     if not frozen:
         return model.encoder.encode(batch)
+    if "pooled" in batch.partners:
+        return Embeddings(batch.partners["tokens"], batch.partners["pooled"])
     with torch.no_grad():
         return model.encoder.encode(batch)
+
+
+@torch.no_grad()
+def _seen(model: Adapted, windows: Windows, runtime: Runtime) -> dict[str, np.ndarray]:
+    """What an encoder that stands still makes of each window; nothing where that would fill the memory."""
+    model.encoder.encoder.eval()
+    parts: list[Embeddings] = []
+    for batch in Loader(windows, batch_size=512, device=runtime.device).epoch():
+        with runtime.autocast():
+            parts.append(model.encoder.encode(batch))
+        # float32 holds bf16 exactly, and NumPy knows no bf16
+        if parts[0].tokens[0].numel() * 4 * len(windows) > IN_MEMORY_BYTES:
+            return {}
+    joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("tokens", "pooled")}
+    return {name: tensor.float().cpu().numpy() for name, tensor in joined.items()}
 
 
 def class_weights(windows: Windows) -> Tensor:

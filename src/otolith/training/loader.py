@@ -55,7 +55,8 @@ class Loader:
         chosen = torch.from_numpy(index)
         if self._values is not None and self._received is not None:
             on_device = chosen.to(self.device)
-            values, received = self._values[on_device], self._received[on_device]
+            # quicker than indexing, which counts in a step of a dozen windows
+            values, received = self._values.index_select(0, on_device), self._received.index_select(0, on_device)
         else:
             values = torch.from_numpy(np.ascontiguousarray(self.windows.values(index))).to(self.device)
             received = torch.from_numpy(self.windows.received(index)).to(self.device)
@@ -63,10 +64,10 @@ class Loader:
                 self.windows.store.release()
         return Batch(
             values,
-            self.present[chosen].to(self.device),
+            self.present.index_select(0, chosen).to(self.device),
             received,
             self.windows.channels,
             self.windows.rate_hz,
-            self.code[chosen].to(self.device),
-            {name: partner[chosen].to(self.device) for name, partner in self.partners.items()},
+            self.code.index_select(0, chosen).to(self.device),
+            {name: partner.index_select(0, chosen).to(self.device) for name, partner in self.partners.items()},
         )
