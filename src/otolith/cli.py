@@ -14,6 +14,7 @@ from otolith import __version__
 from otolith.commands.learning import adapt, pretrain
 from otolith.commands.measuring import benchmark, demo
 from otolith.commands.recognising import recognise
+from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
 from otolith.console import Group, run
 
@@ -79,6 +80,34 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         """
         otolith list placements
         otolith list methods --json
+        """,
+    ),
+    (
+        "Simulated recordings",
+        "simulate",
+        simulate,
+        """
+        otolith simulate procedural --bodies 10 --out studies/virtual
+        otolith simulate cmu/ --placements left_wrist,right_wrist --bodies 10 --rate 50 --out studies/cmu
+        otolith simulate salsa/ --frame-rate 60 --out studies/salsa
+        """,
+    ),
+    (
+        "Simulated recordings",
+        "view",
+        view,
+        """
+        otolith view studies/cmu
+        otolith view studies/cmu 02_01-body03 --rrd walk.rrd
+        """,
+    ),
+    (
+        "Simulated recordings",
+        "fidelity",
+        fidelity,
+        """
+        otolith fidelity studies/simulated studies/real
+        otolith fidelity paired_broad/ --json
         """,
     ),
     (

@@ -110,8 +110,9 @@ def test__simulate_study__other_settings__are_refused_and_named(study: Study) ->
 
 def test__simulate_study__folder_of_something_else__is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(DataError):
-        simulate_study(TWO, tmp_path, QUICK)
+    for overwrite in (False, True):
+        with pytest.raises(DataError, match="already exists"):
+            simulate_study(TWO, tmp_path, QUICK, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

@@ -34,7 +34,8 @@ class Journal:
         header = {"otolith_simulation": FORMAT, "settings": json.loads(json.dumps(dict(settings)))}
         found = self._header()
         if found is None or overwrite:
-            refuse_taken(folder, overwrite)
+            # What is replaced is a study, whole or broken off; never a folder of somebody's other files.
+            refuse_taken(folder, overwrite and (found is not None or (folder / "study.json").exists()))
             _clear(folder)
             folder.mkdir(parents=True, exist_ok=True)
             self.path.write_text(json.dumps(header, ensure_ascii=False) + "\n", encoding="utf-8")

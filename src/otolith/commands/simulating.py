@@ -1,0 +1,189 @@
+"""Simulating: motion capture to a study, a recording to look at, and how close simulated sensors come to real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
+from otolith.console import bar, keep_recipe, some
+from otolith.errors import ConfigError
+
+READ = "How files are read"
+BODIES = "Who wears the sensors"
+
+
+def simulate(
+    context: typer.Context,
+    motions: Annotated[
+        list[str], typer.Argument(help="Files of motion capture, folders of them, or procedural:walking.")
+    ],
+    out: Annotated[Path, typer.Option(help="Study folder to write.")],
+    placements: Annotated[
+        str, typer.Option(help="Where sensors sit, with commas between; see: otolith list placements.")
+    ] = "left_wrist,right_wrist",
+    rate: Annotated[float, typer.Option(help="Samples per second.")] = 50.0,
+    noise: Annotated[str, typer.Option(help="none, or the errors of a device: watch, phone, mtw.")] = "none",
+    bodies: Annotated[
+        int, typer.Option(help="Bodies that make each movement; the first is 1.70 m.", min=1, rich_help_panel=BODIES)
+    ] = 1,
+    mounting: Annotated[
+        str, typer.Option(help="exact, or by_hand: some degrees and a centimetre off.", rich_help_panel=BODIES)
+    ] = "exact",
+    heading: Annotated[
+        str, typer.Option(help="keep, or remove: every clip starts facing x.", rich_help_panel=BODIES)
+    ] = "keep",
+    pose_rate: Annotated[float, typer.Option(help="Poses per second.", rich_help_panel=BODIES)] = 30.0,
+    frame_rate: Annotated[
+        float | None,
+        typer.Option(help="Frames per second, where a file says none or a wrong one.", rich_help_panel=READ),
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of length: m, cm, mm, inch or cmu.", rich_help_panel=READ)
+    ] = None,
+    up: Annotated[
+        str | None, typer.Option(help="The file's upward axis: x, y, z, -x, -y or -z.", rich_help_panel=READ)
+    ] = None,
+    smoothing: Annotated[
+        str, typer.Option(help="auto takes the noise out of captured paths; none.", rich_help_panel=READ)
+    ] = "auto",
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Leave a clip out that cannot be used, and say so.", rich_help_panel=READ),
+    ] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Simulate what sensors worn by many bodies would have measured of captured movements, and write a study.
+
+    Each recording also gets the pose of the body, the text of its clip, and what each sensor truly did. A stopped run
+    goes on where it was when the same command is typed again.
+    """
+    from otolith.simulation.simulate_study import SimulationConfig, simulate_study
+
+    given = {"heading": heading, "mounting": mounting, "smoothing": smoothing}
+    config = SimulationConfig(
+        placements=tuple(words(placements)),
+        bodies=bodies,
+        rate_hz=rate,
+        noise=noise,
+        pose_hz=pose_rate,
+        seed=seed,
+        **given,  # type: ignore[arg-type]  # SimulationConfig refuses what it does not know
+    )
+    reading = {"frame_rate": frame_rate, "unit": unit, "up": up}
+    with bar(quiet, "recordings", "clips are looked for") as show:
+        study = simulate_study(
+            motions,
+            out,
+            config,
+            reading={key: value for key, value in reading.items() if value is not None},
+            overwrite=overwrite,
+            on_error="skip" if skip_damaged else "stop",
+            progress=show,
+        )
+    keep_recipe(context, out)
+    if skip_damaged:
+        _tell_skipped(out)
+    if not quiet:
+        clips = len({(entry["performer"], entry["clip"]) for entry in study.entries})
+        typer.echo(
+            f"{out}: {some(len(study), 'recording', 'recordings')} of {some(clips, 'clip', 'clips')} on "
+            f"{some(bodies, 'body', 'bodies')}, {study.hours:.2f} h. See: otolith info {out}, otolith view {out}"
+        )
+
+
+def _tell_skipped(out: Path) -> None:
+    from otolith.files import read_json
+
+    path = out / "skipped.json"
+    skipped = read_json(path) if path.exists() else []
+    for entry in skipped[:5]:
+        typer.echo(f"note: left out {entry['file']}: {entry['reason']}", err=True)
+    if len(skipped) > 5:
+        typer.echo(f"note: and {len(skipped) - 5} clips more; see {path}", err=True)
+
+
+def view(
+    study: Annotated[Path, typer.Argument(help="Study folder.")],
+    recording: Annotated[str | None, typer.Argument(help="Which recording; the first if not given.")] = None,
+    rrd: Annotated[
+        Path | None, typer.Option(help="Write a file for Rerun instead of opening its window.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its sensors' axes."""
+    from otolith.simulation.viewing import view as show
+    from otolith.study import Study
+
+    show(Study.load(study), recording, rrd)
+    if rrd is not None:
+        typer.echo(f"Wrote {rrd}. Open it with: rerun {rrd}")
+
+
+def fidelity(
+    simulated: Annotated[Path, typer.Argument(help="Simulated study; or, alone, the folder of a paired set.")],
+    real: Annotated[Path | None, typer.Argument(help="Real study of the same movements.")] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(help="What is estimated on the first half: none, rotation or mounting (between studies)."),
+    ] = None,
+    band: Annotated[float | None, typer.Option(help="Compare what is slower than this, in Hz.")] = None,
+    normalise: Annotated[
+        str, typer.Option(help="What magnitudes are divided by: deviation, range, real.")
+    ] = "deviation",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RUN)] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how close simulated sensors come to real ones that recorded the same movement.
+
+    Recordings go together by name: a clip is called what the real recording is called. With one folder of a published
+    paired set (BROAD, gaitmap), what its optics foretell is held against its sensors.
+    """
+    from otolith.simulation.study_fidelity import FITS, compare_paired, compare_studies
+    from otolith.study import Study
+
+    if fit is not None and fit not in FITS:
+        raise ConfigError(f"--fit is {', '.join(FITS)}; found '{fit}'.")
+    notes: list[str] = []
+    if real is None:
+        found = compare_paired(simulated, fit or "none", band, normalise)  # type: ignore[arg-type]
+    else:
+        pair = Study.load(simulated), Study.load(real)
+        found, notes = compare_studies(*pair, fit or "mounting", band, normalise)  # type: ignore[arg-type]
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(_finite([row.as_dict() for row in found]), indent=1))
+    else:
+        _table(found)
+    if not quiet:
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+
+
+def _table(found: list[Any]) -> None:
+    rows = [("recording", "simulated", "sensor", "s", "m/s²", "r x y z", "rad/s", "r x y z", "MSE of magnitudes")]
+    for row in found:
+        acc, gyro = row.fidelity.acceleration, row.fidelity.angular_rate
+        r = [" ".join(f"{value:.3f}" for value in part.correlation) for part in (acc, gyro)]
+        sizes = f"{acc.magnitude_mse:.3f} {gyro.magnitude_mse:.3f}"
+        seconds = f"{row.fidelity.seconds:.0f}"
+        rows.append(
+            (row.real, row.simulated, row.sensor, seconds, f"{acc.rmse:.3f}", r[0], f"{gyro.rmse:.3f}", r[1], sizes)
+        )
+    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for line in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)).rstrip())
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no nan: None stands for what could not be measured."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and value != value else value
