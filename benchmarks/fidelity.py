@@ -5,11 +5,12 @@ three Savitzky-Golay windows and, for scale, the same with the mounting fitted o
 second. gaitmap: both signals below 20 Hz, mounting fitted on the first half, scored on the second, with and without
 the lever arm. The folder is the one that holds mocap/.
 
-Run: OTOLITH_DATA=FOLDER python benchmarks/fidelity.py
+Run: OTOLITH_DATA=FOLDER python benchmarks/fidelity.py [--figure docs/figures/fidelity.svg]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -78,12 +79,66 @@ def foot(pair: Paired) -> list[dict[str, object]]:
     return rows
 
 
+def figure(mocap: Path, path: Path) -> None:
+    """Three seconds of the board, three of a foot, and the spectrum that the cut-off is read from."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "otolith"
+    from matplotlib import pyplot as plt
+
+    (trial,) = (mocap / "paired_broad").glob("18_*.mat")
+    pair = read_broad(trial)
+    walk = read_gaitmap(mocap / "paired_gaitmap/example_data", "left")
+    track, foot_track = pair.follow(), walk.follow()
+    slow, real = (
+        Reading(*(banded(part, walk.rate_hz, BAND_HZ, foot_track.known) for part in reading))
+        for reading in (walk.simulate(), walk.real)
+    )
+    fitted = align(slow, real, walk.rate_hz, first_half(len(foot_track.known))).apply(slow, walk.rate_hz)
+    drawing, rows = plt.subplots(3, 1, figsize=(9, 8), layout="constrained")
+    panels = (
+        (rows[0], pair, pair.simulate(), pair.real, 35.0, 2, "board moved fast by hand (BROAD 18), z, nothing fitted"),
+        (rows[1], walk, fitted, real, 26.0, 0, "left shoe, walking (gaitmap), x, 0 to 20 Hz, second half"),
+    )
+    for axes_, source, simulated, measured, start_s, axis, title in panels:
+        part = (source.time_s >= start_s) & (source.time_s < start_s + 3.0)
+        axes_.plot(source.time_s[part], measured.acceleration[part, axis], color="0.6", lw=2.5, label="measured")
+        axes_.plot(source.time_s[part], simulated.acceleration[part, axis], color="C0", lw=1, label="simulated")
+        axes_.set(title=title, xlabel="s", ylabel="acceleration, m/s²")
+        axes_.legend(loc="upper right")
+    index = np.flatnonzero(track.known)
+    run = max(np.split(index, np.flatnonzero(np.diff(index) > 1) + 1), key=len)
+    from scipy.signal import welch
+
+    for values, colour, name in (
+        (pair.simulate("none").acceleration[run], "C3", "simulated from the optics as they are"),
+        (pair.real.acceleration[run], "0.6", "measured"),
+        (pair.simulate().acceleration[run], "C0", "simulated, cut off"),
+    ):
+        hertz, power = welch(values - values.mean(axis=0), pair.optical_hz, nperseg=1024, axis=0)
+        rows[2].loglog(hertz[1:], power.sum(axis=1)[1:], color=colour, label=name, lw=2.5 if colour == "0.6" else 1)
+    assert track.cutoff_hz[0] is not None
+    rows[2].axvline(track.cutoff_hz[0], color="k", ls=":", label=f"cut-off, {track.cutoff_hz[0]:.0f} Hz")
+    rows[2].set(title="where the cut-off comes from (BROAD 18)", xlabel="Hz", ylabel="(m/s²)²/Hz", ylim=(1e-5, None))
+    rows[2].legend(loc="lower left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, metadata={"Date": None})
+    plt.close(drawing)
+
+
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figure", type=Path, help="draw into this file, and measure nothing")
+    arguments = parser.parse_args()
     folder = os.environ.get("OTOLITH_DATA")
     if not folder or not (Path(folder) / "mocap").is_dir():
         sys.exit("OTOLITH_DATA is unset or holds no mocap/: set it to the folder of the paired sets.")
     mocap = Path(folder) / "mocap"
+    if arguments.figure:
+        figure(mocap, arguments.figure)
+        return
     trials = [board(read_broad(path)) for path in sorted((mocap / "paired_broad").glob("*.mat"))]
     feet = [
         row for side in ("left", "right") for row in foot(read_gaitmap(mocap / "paired_gaitmap/example_data", side))
