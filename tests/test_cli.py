@@ -319,6 +319,12 @@ def test__help__examples__name_options_that_exist() -> None:
         assert not [option for option in options if option not in told.partition("Example")[0]]
 
 
+@pytest.mark.parametrize("command", [name for _, name, _, _ in COMMANDS])
+def test__command__asked_for_its_version__tells_it_and_does_nothing_else(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--version"])
+    assert (result.exit_code, result.output) == (0, f"otolith {otolith.__version__}\n")
+
+
 def test__command__starts_light_and_tells_its_version() -> None:
     script = "import sys, json; from otolith.cli import app; print(json.dumps(sorted(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

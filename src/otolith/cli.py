@@ -5,6 +5,8 @@ Nothing heavy is imported before a command runs, so that `otolith --help` answer
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ import typer
 from otolith import __version__
 from otolith.commands.learning import adapt, pretrain
 from otolith.commands.measuring import benchmark, demo
+from otolith.commands.options import RUN
 from otolith.commands.recognising import recognise
 from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
@@ -37,9 +40,7 @@ def top(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     """Print the version, or go on to a command."""
-    if version:
-        typer.echo(f"otolith {__version__}")
-        raise typer.Exit
+    _tell_version(version)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -160,11 +161,38 @@ def _help(docstring: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"otolith {__version__}")
+        raise typer.Exit
+
+
+def _with_version(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option that all of them share without a line in each."""
+    option = typer.Option(
+        "--version", help="Print the version and stop.", callback=_tell_version, is_eager=True, rich_help_panel=RUN
+    )
+
+    @functools.wraps(command)
+    def versioned(**given: Any) -> None:
+        given.pop("version")
+        command(**given)
+
+    signature = inspect.signature(command, eval_str=True)
+    own = inspect.Parameter(
+        "version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
+    )
+    whole = signature.replace(parameters=[*signature.parameters.values(), own])
+    versioned.__signature__ = whole  # type: ignore[attr-defined]
+    versioned.__annotations__ = {name: one.annotation for name, one in whole.parameters.items()}
+    return versioned
+
+
 for panel, name, command, examples in COMMANDS:
     register: Any = app.command(
         name, help=_help(command.__doc__ or ""), rich_help_panel=panel, epilog=_examples(examples)
     )
-    register(command)
+    register(_with_version(command))
 
 
 def main() -> None:

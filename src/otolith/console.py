@@ -26,7 +26,7 @@ TABLES = {
     "adapt": ("head", "adapt", "windows"),
 }
 """What a recipe may hold beyond a command's options."""
-NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json")
+NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json", "version")
 """Options that are no part of what is done."""
 
 
