@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import otolith
 from otolith.cli import COMMANDS, app
+from otolith.console import bar
 
 MAPPING = """
 [study]
@@ -303,6 +304,22 @@ def test__list__every_family__has_sentences() -> None:
         rows = json.loads(result.output)
         assert rows
         assert all(row["name"] and row["what"] for row in rows)
+
+
+def test__progress__written_to_a_log__is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("otolith.console.time.monotonic", lambda: now[0])
+    with bar(False, "clips") as show:
+        for done in range(100):
+            now[0] += 1.0
+            show(done + 1, 100, f"clip {done}")
+    assert capsys.readouterr().err.splitlines() == [
+        "clips: 30 of 100, clip 29",
+        "clips: 60 of 100, clip 59",
+        "clips: 90 of 100, clip 89",
+    ]
 
 
 @pytest.mark.parametrize("command", [name for _, name, _, _ in COMMANDS])

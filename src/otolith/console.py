@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ TABLES = {
     "adapt": ("head", "adapt", "windows"),
 }
 """What a recipe may hold beyond a command's options."""
+_LOG_EVERY_S = 30.0
 NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json", "version")
 """Options that are no part of what is done."""
 
@@ -123,6 +125,9 @@ def bar(quiet: bool, what: str, first: str = "") -> Iterator[Callable[[int, int,
     if quiet:
         yield lambda done, of, text: None
         return
+    if _where()["disable"]:
+        yield _told_now_and_then(what)
+        return
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -143,6 +148,19 @@ def bar(quiet: bool, what: str, first: str = "") -> Iterator[Callable[[int, int,
     with Progress(*columns, **_where()) as progress:
         task = progress.add_task(first, total=None)
         yield lambda done, of, text: progress.update(task, completed=done, total=of, description=text)
+
+
+def _told_now_and_then(what: str) -> Callable[[int, int, str], None]:
+    """Progress for a log: a line every half minute, where a bar that moves would fill it."""
+    last = time.monotonic()
+
+    def tell(done: int, of: int, text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LOG_EVERY_S:
+            last = time.monotonic()
+            typer.echo(f"{what}: {done} of {of}, {text}", err=True)
+
+    return tell
 
 
 def _where() -> dict[str, Any]:
