@@ -14,7 +14,7 @@ from otolith.errors import ConfigError
 
 NAMES = list(encoders.FAMILY)
 CHANNELS = (*triad("left_wrist", "acc"), *triad("left_wrist", "gyro"))
-LENGTH, RATE_HZ = 100, 50.0
+LENGTH, RATE_HZ = 128, 50.0
 
 
 def batch(rows: int = 5, length: int = LENGTH, seed: int = 0) -> Batch:
@@ -52,7 +52,7 @@ def test__encoder__shape__is_what_it_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("length", [150, 81])
+@pytest.mark.parametrize("length", [150, 125])
 def test__encoder__other_length__is_taken_where_it_says_so(name: str, length: int) -> None:
     encoder = built(name)
     if not encoder.any_length:

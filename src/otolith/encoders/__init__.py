@@ -6,6 +6,7 @@ FAMILY = Family(
     "encoder",
     {
         "tpn": "otolith.encoders.tpn:TPN",
+        "stacked_rnn": "otolith.encoders.stacked_rnn:StackedRNN",
         "features": "otolith.encoders.features:Features",
     },
 )

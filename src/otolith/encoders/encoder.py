@@ -25,10 +25,14 @@ class Encoder(nn.Module, Configured, ABC):
 
     dimension: int
     """D, the length of the vectors."""
-    shortest: ClassVar[int] = 1
-    """Fewest samples that a window may have."""
+    shortest: int = 1
+    """Fewest samples that a window may have; settings may change it."""
     any_length: ClassVar[bool] = True
     """Whether windows may be longer or shorter than those it was built for."""
+    when_too_short: ClassVar[str] = ""
+    """Which setting makes it take shorter windows, where one does."""
+    tokens_in_time: bool = True
+    """Whether tokens follow one another in time, so that a signal can be drawn from them."""
     learns: ClassVar[bool] = True
     """False for a fixed recipe without weights, which pretraining and fine-tuning leave as it is."""
 
@@ -37,10 +41,11 @@ class Encoder(nn.Module, Configured, ABC):
         self.channels, self.rate_hz, self.length = tuple(channels), rate_hz, length
         self.configure(settings)
         if length < self.shortest:
+            way_out = f"{self.when_too_short}, " * bool(self.when_too_short)
             raise ConfigError(
                 f"{type(self).__name__} needs windows of {self.shortest} samples or more; these hold {length} "
-                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of {self.shortest / rate_hz:.2g} s or more, "
-                "or choose another encoder: otolith list encoders."
+                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of {self.shortest / rate_hz:.3g} s or more, "
+                f"{way_out}or choose another encoder: otolith list encoders."
             )
 
     @abstractmethod

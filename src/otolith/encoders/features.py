@@ -28,7 +28,7 @@ class Features(Encoder):
     """
 
     Config: ClassVar[type[Any]] = FeaturesConfig
-    shortest: ClassVar[int] = 8
+    shortest = 8
     learns: ClassVar[bool] = False
 
     def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:

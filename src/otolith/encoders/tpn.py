@@ -57,7 +57,7 @@ class TPN(Encoder):
 
     Config: ClassVar[type[Any]] = TPNConfig
     config: TPNConfig
-    shortest: ClassVar[int] = 46
+    shortest = 46
 
     def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
         super().__init__(channels, rate_hz, length, **settings)
