@@ -217,7 +217,10 @@ def code_loading(text: str) -> list[str]:
             modules = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             found += [f"{node.lineno}: {name}" for name in modules if name and name.partition(".")[0] in LOADS_CODE]
         elif isinstance(node, ast.Call):
-            if ast.unparse(node.func) in CODE_CALLS:
+            given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+            # With `weights_only=True` in so many words, torch reads tensors and plain values and runs nothing.
+            tensors_only = ast.unparse(node.func) == "torch.load" and given.get("weights_only") is True
+            if ast.unparse(node.func) in CODE_CALLS and not tensors_only:
                 found.append(f"{node.lineno}: {ast.unparse(node.func)}")
             for keyword in node.keywords:
                 stated = (keyword.arg, getattr(keyword.value, "value", None))
@@ -235,11 +238,19 @@ def test__source__loads_data_never_code() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["import pickle", "from pickle import loads", "eval(x)", "np.load(x, allow_pickle=True)", "torch.load(path)"],
+    [
+        "import pickle",
+        "from pickle import loads",
+        "eval(x)",
+        "np.load(x, allow_pickle=True)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=safe)",
+    ],
 )
 def test__source__code_loading__is_seen(line: str) -> None:
     assert len(code_loading(line)) == 1
-    assert not code_loading("model.eval()\nnp.load(x, allow_pickle=False)\n")
+    assert len(code_loading("torch.load(path, weights_only=False)")) == 2
+    assert not code_loading("model.eval()\nnp.load(x, allow_pickle=False)\ntorch.load(x, weights_only=True)\n")
 
 
 def test__repository__holds_no_large_file() -> None:
