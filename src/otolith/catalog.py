@@ -159,7 +159,7 @@ ACTIVITIES: tuple[str, ...] = (
     "jumping",
 )
 
-FAMILIES: tuple[str, ...] = ("datasets", "readers", "objectives", "encoders", "heads", "metrics")
+FAMILIES: tuple[str, ...] = ("datasets", "readers", "augmentations", "objectives", "encoders", "heads", "metrics")
 
 
 def family(name: str) -> Family:
