@@ -53,7 +53,7 @@ def test__objective__losses__are_finite_and_reach_encoder_and_heads(name: str, t
 
 @pytest.mark.parametrize("name", NAMES)
 def test__objective__on_toy_data__falls(name: str, toy_windows: Windows) -> None:
-    goal, encoder, batch = fitted(name, toy_windows)
+    goal, encoder, batch = fitted(name, toy_windows[::4])
     optimiser = torch.optim.Adam([*encoder.parameters(), *goal.parameters()], lr=3e-3)
     seen = []
     for _ in range(40):

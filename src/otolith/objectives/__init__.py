@@ -6,5 +6,8 @@ FAMILY = Family(
     "objective",
     {
         "pim": "otolith.objectives.pim:PIM",
+        "transformations": "otolith.objectives.transformations:Transformations",
+        "masked": "otolith.objectives.masked:Masked",
+        "simclr": "otolith.objectives.simclr:SimCLR",
     },
 )
