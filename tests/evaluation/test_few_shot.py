@@ -11,7 +11,7 @@ import pytest
 from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
-from otolith.errors import StudyError
+from otolith.errors import SplitError, StudyError
 from otolith.evaluation.few_shot import Fold, FoldRun, labelled_windows, plain_windows, scores
 from otolith.evaluation.methods import parse_method
 from otolith.evaluation.splits import people_folds
@@ -77,6 +77,46 @@ def test__fold__simulated__no_clip_and_no_performer_on_both_sides(performers: bo
             inside = {clip[name] for name in training.recording}
             assert not inside & {clip[name] for name in run.test.recording}
             assert len(inside) + len({clip[name] for name in run.test.recording}) == 4
+
+
+QUICK = {"pretrain": {"epochs": 1, "patience": 0}, "adapt": {"epochs": 1}}
+
+
+def other_study(folder: Path) -> Study:
+    made = (toy_recording(f"q{n}", seconds_each=4.0, id=f"q{n}") for n in range(3))
+    return write_study(folder, made, name="other", evaluation=Evaluation(1.0, 25.0, overlap=0.0))
+
+
+def test__fold__pretrained_on_another_study__takes_its_windows_alone_or_too(toy_study: Study, tmp_path: Path) -> None:
+    other = other_study(tmp_path / "other")
+    fold = fold_of(toy_study, tmp_path / "out", ("p0",), "pim")
+    own = FoldRun(fold).plain
+    instead = FoldRun(replace(fold, method=replace(fold.method, pretrain_on=(str(other.folder),))))
+    both = FoldRun(replace(fold, method=replace(fold.method, pretrain_on=("people", str(other.folder)))))
+    assert instead.pretraining.subjects == ["q0", "q1", "q2"]
+    assert (instead.pretraining.seconds, instead.pretraining.rate_hz) == (own.seconds, own.rate_hz)
+    assert instead.pretraining.recipe["overlap"] == 0.0
+    assert set(both.pretraining.subjects) == {f"{own.study}/{p}" for p in own.subjects} | {
+        f"other/{p}" for p in ("q0", "q1", "q2")
+    }
+    assert len({FoldRun(fold).encoder_key, instead.encoder_key, both.encoder_key}) == 3
+
+
+def test__fold__pretrained_on_strangers_alone__one_encoder_serves_all_folds(toy_study: Study, tmp_path: Path) -> None:
+    other = other_study(tmp_path / "other")
+    fold = fold_of(toy_study, tmp_path / "out", ("p0",), "pim", shots=(1,))
+    fold = replace(fold, method=replace(fold.method, pretrain_on=(str(other.folder),), **QUICK))
+    first, second = FoldRun(fold), FoldRun(replace(fold, number=1, test=("p1",)))
+    assert first.encoder_key == second.encoder_key
+    assert first.run(1, 0)["pretrained_on"] == ["other"]
+    assert second.run(1, 0)["test_subjects"] == ["p1"]
+    assert len(list((tmp_path / "out" / "encoders").glob("*/config.json"))) == 1
+
+
+def test__fold__pretrained_on_the_tested_study_itself__is_refused(toy_study: Study, tmp_path: Path) -> None:
+    fold = fold_of(toy_study, tmp_path, ("p0",), "pim")
+    with pytest.raises(SplitError, match="write people"):
+        FoldRun(replace(fold, method=replace(fold.method, pretrain_on=(str(toy_study.folder),))))
 
 
 def test__cells__all_labels_once__shots_in_every_draw(toy_study: Study, tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ def benchmark(
     shots: Annotated[
         str, typer.Option(help="Labelled windows per class, with commas between; all takes every label.")
     ] = "1,2,4,8,16,32,all",
+    pretrain_on: Annotated[
+        str,
+        typer.Option(help="Study folders, with commas between; `people` among them: also the training people."),
+    ] = "people",
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
     seconds: Seconds = None,
@@ -83,7 +87,7 @@ def benchmark(
     try:
         report = _benchmark(
             opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-            missing.value, tables.get("method"), quiet,
+            missing.value, tables.get("method"), quiet, words(pretrain_on),
         )  # fmt: skip
     except InterruptedRunError:
         keep_recipe(context, out)
@@ -168,7 +172,7 @@ def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
 def _benchmark(
     studies: list[Any], methods: list[Any], shots: list[str], folds: int, draws: int, out: Path, seed: int,
     device: Device, threads: int | None, precision: Precision, workers: int | None, chosen: dict[str, Any],
-    missing: str, own: dict[str, Any] | None, quiet: bool,
+    missing: str, own: dict[str, Any] | None, quiet: bool, pretrain_on: list[str] | None = None,
 ) -> Any:  # fmt: skip
     from otolith.evaluation import benchmark as measure
 
@@ -180,5 +184,6 @@ def _benchmark(
     with bar(quiet, "cells", "windows are cut, the first folds are on their way") as show:
         return measure.benchmark(
             studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, runtime=runtime, workers=workers,
-            windows=chosen, missing=missing, own_methods=own, command=typed(), progress=show,
+            windows=chosen, missing=missing, own_methods=own,
+            pretrain_on=pretrain_on or (), command=typed(), progress=show,
         )  # fmt: skip

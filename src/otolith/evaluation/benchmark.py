@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def benchmark(
     windows: Mapping[str, Any] | None = None,
     missing: str = "error",
     own_methods: Mapping[str, Mapping[str, Any]] | None = None,
+    pretrain_on: Sequence[str] = (),
     command: str = "",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
@@ -47,13 +49,14 @@ def benchmark(
     included), draw k labelled windows per class from training people (nested draws), adapt with those k alone, test
     on the held-out people. Cells are kept in `out` under a content hash, so the same call goes on where it was
     stopped. Writes results.json, results.csv and report.html. `windows` overrides parts of each study's own
-    evaluation; `progress(done, cells, what)` is called after each cell.
+    evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
+    `Method.pretrain_on`); `progress(done, cells, what)` is called after each cell.
 
     Raises SplitError where no fold is possible, ConfigError for shots or draws below 1 or a name that stands twice,
     InterruptedRunError after Ctrl-C, when what is finished has been written.
     """
     out = Path(out)
-    chosen = [parse_method(method, own_methods) for method in methods]
+    chosen = [_told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods]
     wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
     _refuse_twice("method", [method.name for method in chosen])
     _refuse_twice("study", [study.name for study in studies])
@@ -92,6 +95,11 @@ def benchmark(
             "from there."
         )
     return report
+
+
+def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
+    silent = method.objective != "none" and method.pretrain_on == ("people",)
+    return dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from otolith.embeddings import Embeddings
 from otolith.errors import SplitError, StudyError
@@ -64,6 +66,15 @@ def plain_windows(study: Study, evaluation: Evaluation, missing: str = "error") 
     return study.windows(**evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
 
 
+def other_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+    """Return the windows of another study for pretraining, as long and as fast as those of the study it is for.
+
+    They lie on a plain grid with the overlap that the other study's own evaluation has.
+    """
+    cut = evaluation.to_json() | {"label_rule": "unlabelled", "labels": (), "overlap": study.evaluation.overlap}
+    return study.windows(**cut, missing=missing)
+
+
 class FoldRun:
     """The cells of one fold of one method; what is finished is kept under a content hash and not made again."""
 
@@ -75,8 +86,19 @@ class FoldRun:
         plain = plain_windows(study, evaluation, fold.missing)
         self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
         self.plain = plain.without(fold.test)
+        self.others = [
+            other_windows(Study.load(folder), evaluation, fold.missing)
+            for folder in self.method.pretrain_on
+            if folder != "people" and self.method.objective != "none"
+        ]
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
             raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
+        for other in self.others:
+            if other.study_hash == labelled.study_hash:
+                raise SplitError(
+                    f"Study '{other.study}' cannot be pretrained on whole where its own people are tested; write "
+                    "people for the training people alone."
+                )
         if not len(self.test):
             raise StudyError(f"The held-out people {', '.join(fold.test)} have no labelled window.")
         self.seed = fold.seed * 1009 + fold.number
@@ -92,7 +114,18 @@ class FoldRun:
         """Hash of all that decides the pretrained encoder."""
         m, f = self.method, self.fold
         what = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
-        return digest([CELL_FORMAT, self.plain.hash, what, self.seed, f.runtime])
+        return digest([CELL_FORMAT, self.pretraining.hash, what, self.pretraining_seed, f.runtime])
+
+    @cached_property
+    def pretraining(self) -> Windows:
+        """The windows that the encoder is pretrained on."""
+        own = [self.plain] if "people" in self.method.pretrain_on else []
+        return Windows.concatenate([*own, *self.others]) if own or self.others else self.plain
+
+    @property
+    def pretraining_seed(self) -> int:
+        """One encoder serves all folds where no person of the study had a part in it."""
+        return self.fold.seed * 1009 if self.others and "people" not in self.method.pretrain_on else self.seed
 
     def cell_path(self, shots: Shots, draw: int) -> Path:
         """Return where a finished cell is kept."""
@@ -108,19 +141,22 @@ class FoldRun:
                 self._encoder = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
             else:
                 folder = Path(self.fold.out) / "encoders" / self.encoder_key
-                if (folder / "config.json").exists():
-                    self._encoder = PretrainedEncoder.load(folder)
-                else:
-                    self._encoder = pretrain(
-                        self.plain,
-                        m.objective,
-                        m.encoder,
-                        out=folder,
-                        runtime=self.fold.runtime,
-                        objective_settings=m.objective_settings,
-                        encoder_settings=m.encoder_settings,
-                        **{"seed": self.seed} | m.pretrain,
-                    )
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                # Folds on other processes may want the same encoder: one makes it, the others wait.
+                with FileLock(folder.with_name(f"{folder.name}.lock")):
+                    if (folder / "config.json").exists():
+                        self._encoder = PretrainedEncoder.load(folder)
+                    else:
+                        self._encoder = pretrain(
+                            self.pretraining,
+                            m.objective,
+                            m.encoder,
+                            out=folder,
+                            runtime=self.fold.runtime,
+                            objective_settings=m.objective_settings,
+                            encoder_settings=m.encoder_settings,
+                            **{"seed": self.pretraining_seed} | m.pretrain,
+                        )
         return self._encoder
 
     def run(self, shots: Shots, draw: int) -> dict[str, Any]:
@@ -182,6 +218,7 @@ class FoldRun:
             "seed": self.fold.seed,
             **scores(true, predicted),
             "seconds": round(seconds, 3),
+            "pretrained_on": self._pretrained_on(),
             "train_subjects": self.train.subjects,
             "test_subjects": self.test.subjects,
             "train_windows": len(few),
@@ -189,6 +226,12 @@ class FoldRun:
             "confusion": confusion.tolist(),
             "notes": notes,
         }
+
+    def _pretrained_on(self) -> list[str]:
+        if self.method.objective == "none":
+            return []
+        own = [self.plain.study] if "people" in self.method.pretrain_on else []
+        return [*own, *(other.study for other in self.others)]
 
     def losses(self) -> list[dict[str, Any]]:
         """Return the pretraining's losses, epoch by epoch."""

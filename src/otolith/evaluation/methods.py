@@ -23,6 +23,9 @@ class Method:
     mode: str = "finetune"
     """Whether the labels move the encoder too: `finetune` or `frozen`."""
     objective_settings: dict[str, Any] = field(default_factory=dict)
+    pretrain_on: tuple[str, ...] = ("people",)
+    """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
+    studies."""
     encoder_settings: dict[str, Any] = field(default_factory=dict)
     head_settings: dict[str, Any] = field(default_factory=dict)
     pretrain: dict[str, Any] = field(default_factory=dict)
@@ -32,7 +35,7 @@ class Method:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides what this method does."""
-        return asdict(self)
+        return asdict(self) | {"pretrain_on": list(self.pretrain_on)}
 
 
 METHODS: dict[str, Method] = {
@@ -79,6 +82,8 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
             raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
     if not encoder.learns and not head.closed:
         raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
+    if not method.pretrain_on or "" in method.pretrain_on:
+        raise ConfigError(f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both.")
     if method.mode not in ("finetune", "frozen"):
         raise ConfigError(f"Method '{text}': mode is finetune or frozen, not '{method.mode}'.")
     return method
