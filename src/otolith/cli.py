@@ -17,6 +17,7 @@ from otolith.commands.learning import adapt, pretrain
 from otolith.commands.measuring import benchmark, demo
 from otolith.commands.options import RUN
 from otolith.commands.recognising import recognise
+from otolith.commands.searching import search_augmentations
 from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
 from otolith.console import Group, run
@@ -146,6 +147,15 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         otolith benchmark studies/mine --out results/mine
         otolith benchmark studies/mine --methods pim,none:tpn:linear --shots 2,8,all --out results/short
         otolith benchmark --recipe results/mine/recipe.toml --out results/again
+        """,
+    ),
+    (
+        "How good is it",
+        "search-augmentations",
+        search_augmentations,
+        """
+        otolith search-augmentations studies/mine --out results/pairs
+        otolith search-augmentations studies/mine --augmentations scaling,time_reversal,rotation --out results/three
         """,
     ),
 )

@@ -19,14 +19,15 @@ from typer.core import TyperGroup
 from otolith import __version__
 from otolith.errors import ConfigError, InterruptedRunError, OtolithError, nearest
 
-LISTS = ("methods", "shots", "placements", "quantities", "labels", "people", "leave_out")
+LISTS = ("methods", "shots", "placements", "quantities", "labels", "people", "leave_out", "augmentations")
 """Options that take several values with commas between; a recipe writes them as lists."""
 TABLES = {
     "benchmark": ("method", "windows"),
+    "search-augmentations": ("objective", "encoder", "windows"),
     "pretrain": ("objective", "encoder", "pretrain", "windows"),
     "adapt": ("head", "adapt", "windows"),
 }
-"""What a recipe may hold beyond a command's options."""
+"""What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
 _LOG_EVERY_S = 30.0
 NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json", "version")
 """Options that are no part of what is done."""
@@ -56,6 +57,8 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
         if key not in allowed:
             known = ", ".join(f"[{name}]" for name in allowed) or "none"
             raise ConfigError(f"{value}: '{command}' has no table [{key}]; it takes {known}.{nearest(key, allowed)}")
+        if key in parameters and "name" in tables[key]:
+            entries[key] = tables[key].pop("name")
     context.default_map = {**(context.default_map or {}), **entries}
     context.obj = tables
     return value
@@ -90,9 +93,11 @@ def keep_recipe(context: typer.Context, out: Path) -> None:
     names = [p.name or "" for p in context.command.params if p.name not in NOT_IN_RECIPES]
     content: dict[str, Any] = {"command": context.info_name}
     content |= {name: _plain(context.params[name]) for name in names if name in context.params}
+    # TOML cannot hold a text and a table of one name.
+    tables = {name: {"name": content.get(name)} | table for name, table in tables_of(context).items() if table}
     write_recipe(
         out / "recipe.toml",
-        content | tables_of(context),
+        content | tables,
         f"Made by otolith {__version__}. Again: otolith {context.info_name} --recipe recipe.toml --out ELSEWHERE",
     )
 

@@ -26,6 +26,8 @@ class SimCLRConfig:
     """What makes the two views, one after the other, each with a draw of its own: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"scaling": {"deviation": 0.25}}."""
+    both: bool = True
+    """Whether both views are changed; otherwise one shows the window as it is."""
     temperature: float = 0.1
     """τ of the loss; the smaller, the more the nearest wrong windows count."""
     projector: tuple[int, ...] = (256, 128, 50)
@@ -41,8 +43,9 @@ class SimCLR(Objective):
 
         L = NT-Xent(g(f(h(x))), g(f(h'(x))); τ)
 
-    with h and h' two draws of the augmentations, f the encoder, g the projector. Windows are changed as the encoder
-    gets them, standardised. A channel that a window lacks stays absent in both views.
+    with h and h' two draws of the augmentations (h' leaves the window alone where `both` is false), f the encoder, g
+    the projector. Windows are changed as the encoder gets them, standardised. A channel that a window lacks stays
+    absent in both views.
 
     Raises ConfigError for settings out of range, or augmentations that the channels do not allow.
     """
@@ -75,6 +78,7 @@ class SimCLR(Objective):
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the contrastive loss."""
         batch, generator = in_order(batch, self.training)
-        views = [self.chain(batch.values, batch.present, generator) for _ in range(2)]
+        views = [self.chain(batch.values, batch.present, generator)]
+        views.append(self.chain(batch.values, batch.present, generator) if self.config.both else batch.values)
         first, second = self.projector(encoder(stacked(batch, views)).pooled).chunk(2)
         return {"contrast": nt_xent(first, second, self.config.temperature)}
