@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy import write_toy_study
 from typer.testing import CliRunner, Result
@@ -53,6 +54,23 @@ def test__simulate__options__reach_the_study(virtual: Path) -> None:
 def test__simulate__recipe__makes_the_same_again(virtual: Path, tmp_path: Path) -> None:
     said("simulate", "--recipe", virtual / "recipe.toml", "--out", tmp_path / "again", "--quiet")
     assert Study.load(tmp_path / "again").entries == Study.load(virtual).entries
+
+
+def test__simulate__recipe_with_ranges_and_mountings__reach_the_bodies(tmp_path: Path) -> None:
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(
+        'placements = "left_wrist"\nbodies = 2\n[ranges]\nheight = [1.1, 1.12]\n'
+        "[mountings]\nleft_wrist = { rotation_deg = [180, 0, 0] }\n"
+    )
+    said("simulate", "procedural:walking", "--recipe", recipe, "--out", tmp_path / "s", "--quiet")
+    said("simulate", "procedural:walking", "--placements", "left_wrist", "--out", tmp_path / "plain", "--quiet")
+    study, plain = Study.load(tmp_path / "s"), Study.load(tmp_path / "plain")
+    first, usual = (each.recording("walking-body00").streams[0].values for each in (study, plain))
+    np.testing.assert_allclose(first, usual * np.tile([1, -1, -1], 2), atol=1e-4)
+    assert 1.87 < study.recording("walking-body01").facts["stature_m"] < 1.905
+    recipe.write_text("[ranges]\nhight = [1.1, 1.12]\n")
+    wrong = typed("simulate", "procedural:walking", "--recipe", recipe, "--out", tmp_path / "t")
+    assert wrong.exit_code != 0 and "height" in wrong.output
 
 
 def test__simulate__file_in_other_units__is_read_as_said(tmp_path: Path) -> None:

@@ -19,9 +19,20 @@ from typer.core import TyperGroup
 from otolith import __version__
 from otolith.errors import ConfigError, InterruptedRunError, OtolithError, nearest
 
-LISTS = ("methods", "shots", "placements", "quantities", "labels", "people", "leave_out", "augmentations")
+LISTS = (
+    "methods",
+    "shots",
+    "placements",
+    "quantities",
+    "labels",
+    "people",
+    "leave_out",
+    "augmentations",
+    "pretrain_on",
+)
 """Options that take several values with commas between; a recipe writes them as lists."""
 TABLES = {
+    "simulate": ("ranges", "mountings"),
     "benchmark": ("method", "windows"),
     "search-augmentations": ("objective", "encoder", "windows"),
     "pretrain": ("objective", "encoder", "pretrain", "windows"),

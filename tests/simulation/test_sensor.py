@@ -87,6 +87,25 @@ def test__simulate__mounting__turns_readings_and_moves_the_point() -> None:
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 0.05, atol=1e-9)
 
 
+def test__mounting__then__is_one_after_the_other_in_turned_axes() -> None:
+    upside_down = Mounting((180.0, 0.0, 0.0), (0.0, 0.0, 0.01))
+    further = Mounting((0.0, 0.0, 90.0), (0.0, 0.0, 0.002))
+    both = upside_down.then(further)
+    np.testing.assert_allclose(both.offset_m, (0.0, 0.0, 0.008), atol=1e-12)
+    # What the last sensor's x axis is along, in the axes as they should be: y turned upside down.
+    turn = rotations.from_axis_angle(np.deg2rad(np.array(both.rotation_deg)))
+    np.testing.assert_allclose(rotations.rotate(turn, np.array([1.0, 0.0, 0.0])), (0.0, -1.0, 0.0), atol=1e-9)
+
+
+def test__mounting__any__points_everywhere_alike() -> None:
+    rng = np.random.default_rng(0)
+    turns = np.deg2rad([Mounting.draw_any(rng).rotation_deg for _ in range(4000)])
+    ends = rotations.rotate(rotations.from_axis_angle(turns), np.tile([1.0, 0.0, 0.0], (4000, 1)))
+    # Evenly on the sphere: mean zero, a third of the square along each axis.
+    np.testing.assert_allclose(ends.mean(axis=0), 0.0, atol=0.04)
+    np.testing.assert_allclose((ends**2).mean(axis=0), 1 / 3, atol=0.02)
+
+
 def test__simulate__heavier_body__carries_the_sensor_farther_out() -> None:
     motion = still()
     light, heavy = (worn(motion, "chest", Body(mass_kg=mass)).position[0, 0] for mass in (63.58, 4 * 63.58))

@@ -14,6 +14,7 @@ from otolith.errors import ConfigError, DataError, OtolithError, UnknownNameErro
 from otolith.motions import write_bvh
 from otolith.motions.procedural import make
 from otolith.simulation.partners import read_partner
+from otolith.simulation.sensor import Mounting
 from otolith.simulation.simulate_study import SimulationConfig, clips_of, simulate_study
 from otolith.study import Study
 
@@ -168,6 +169,20 @@ def test__simulate_study__by_hand__differs_between_bodies_not_runs(tmp_path: Pat
     ]
     np.testing.assert_array_equal(values[0], values[1])
     assert not np.array_equal(values[0], values[2])
+
+
+def test__simulate_study__mountings__turn_the_sensor_as_said_or_any_way(tmp_path: Path) -> None:
+    turned = replace(QUICK, bodies=1, mountings={QUICK.placements[0]: Mounting((180.0, 0.0, 0.0))})
+    values = [
+        simulate_study(TWO[:1], tmp_path / name, config).recording("walking-body00").streams[0].values
+        for name, config in (("a", replace(QUICK, bodies=1)), ("b", turned), ("c", replace(turned, mounting="any")))
+    ]
+    np.testing.assert_allclose(values[1], values[0] * np.tile([1, -1, -1], 2), atol=1e-4)
+    norms = [np.linalg.norm(each[:, :3], axis=1) for each in values]
+    np.testing.assert_allclose(norms[2], norms[0], atol=1e-3)
+    assert not np.allclose(values[2], values[1], atol=0.5)
+    with pytest.raises(ConfigError, match="where no sensor sits"):
+        replace(turned, mountings={"head": Mounting()})
 
 
 def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) -> None:

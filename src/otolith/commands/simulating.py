@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
-from otolith.console import bar, keep_recipe, some
+from otolith.console import bar, keep_recipe, some, tables_of
 from otolith.errors import ConfigError
 
 READ = "How files are read"
@@ -30,7 +30,10 @@ def simulate(
         int, typer.Option(help="Bodies that make each movement; the first is 1.70 m.", min=1, rich_help_panel=BODIES)
     ] = 1,
     mounting: Annotated[
-        str, typer.Option(help="exact, or by_hand: some degrees and a centimetre off.", rich_help_panel=BODIES)
+        str,
+        typer.Option(
+            help="exact; by_hand: a few degrees and a centimetre off; any: turned any way.", rich_help_panel=BODIES
+        ),
     ] = "exact",
     heading: Annotated[
         str, typer.Option(help="keep, or remove: every clip starts facing x.", rich_help_panel=BODIES)
@@ -61,11 +64,25 @@ def simulate(
     """Simulate what sensors worn by many bodies would have measured of captured movements, and write a study.
 
     Each recording also gets the pose of the body, the text of its clip, and what each sensor truly did. A stopped run
-    goes on where it was when the same command is typed again.
+    goes on where it was when the same command is typed again. A recipe may also say how bodies vary ([ranges]) and
+    how a sensor sits (right_wrist = {rotation_deg = [180, 0, 0]} under [mountings]).
     """
+    from otolith.settings import configure
+    from otolith.simulation.sensor import Mounting
     from otolith.simulation.simulate_study import SimulationConfig, simulate_study
+    from otolith.simulation.variation import BodyRanges
 
-    given = {"heading": heading, "mounting": mounting, "smoothing": smoothing}
+    tables = tables_of(context)
+    given = {
+        "heading": heading,
+        "mounting": mounting,
+        "smoothing": smoothing,
+        "ranges": configure(BodyRanges, tables.get("ranges", {}), "ranges"),
+        "mountings": {
+            place: configure(Mounting, sits, f"the mounting of '{place}'")
+            for place, sits in tables.get("mountings", {}).items()
+        },
+    }
     config = SimulationConfig(
         placements=tuple(words(placements)),
         bodies=bodies,

@@ -57,6 +57,24 @@ class Mounting:
             (float(turn[0]), float(turn[1]), float(turn[2])), (float(shift[0]), float(shift[1]), float(shift[2]))
         )
 
+    @classmethod
+    def draw_any(cls, rng: np.random.Generator) -> Mounting:
+        """A sensor in a loose pocket or on an unknown strap: turned any way, all as likely."""
+        quaternion = rng.standard_normal(4)
+        return cls(_degrees(quaternion / np.linalg.norm(quaternion)))
+
+    def then(self, further: Mounting) -> Mounting:
+        """A sensor that sits as this one says and, from there, as `further` says in its own axes."""
+        first = rotations.from_axis_angle(np.deg2rad(np.array(self.rotation_deg)))
+        second = rotations.from_axis_angle(np.deg2rad(np.array(further.rotation_deg)))
+        x, y, z = np.array(self.offset_m) + rotations.rotate(first, np.array(further.offset_m))
+        return Mounting(_degrees(rotations.multiply(first, second)), (float(x), float(y), float(z)))
+
+
+def _degrees(quaternion: Float[np.ndarray, "4"]) -> tuple[float, float, float]:
+    x, y, z = np.rad2deg(rotations.to_axis_angle(quaternion))
+    return float(x), float(y), float(z)
+
 
 def ideal(path: Track) -> Reading:
     """Acceleration ``R (r'' - g)`` and angular rate in the sensor's frame, from a sensor's path.

@@ -51,8 +51,11 @@ class SimulationConfig:
     """The kind of device; "none" measures exactly."""
     heading: Literal["keep", "remove"] = "keep"
     """Whether a clip faces where it was captured, or starts facing x."""
-    mounting: Literal["exact", "by_hand"] = "exact"
-    """Whether sensors sit as their placement says, or a few degrees and a centimetre off, other for each body."""
+    mounting: Literal["exact", "by_hand", "any"] = "exact"
+    """Whether sensors sit as their placement says, a few degrees and a centimetre off, or turned any way: other for
+    each body."""
+    mountings: Mapping[str, Mounting] = field(default_factory=dict)
+    """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is drawn."""
     smoothing: Literal["auto", "none"] = "auto"
     """"auto" takes the noise out of captured paths, by their own spectrum; procedural ones have none."""
     pose_hz: float = 30.0
@@ -75,11 +78,16 @@ class SimulationConfig:
                 raise ConfigError(f"{name} is a number of times per second, up to 10,000; found {getattr(self, name)}.")
         for name, known in (
             ("heading", ("keep", "remove")),
-            ("mounting", ("exact", "by_hand")),
+            ("mounting", ("exact", "by_hand", "any")),
             ("smoothing", ("auto", "none")),
         ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {' or '.join(known)}; found '{getattr(self, name)}'.")
+        if strange := set(self.mountings) - set(self.placements):
+            raise ConfigError(
+                f"A mounting is given for {', '.join(sorted(strange))}, where no sensor sits; placements are "
+                f"{', '.join(self.placements)}."
+            )
 
 
 def simulate_study(
@@ -231,9 +239,10 @@ def _record(folder: Path, id: str, motion: Motion, body: Body, config: Simulatio
 
 def _mountings(body: Body, config: SimulationConfig) -> dict[str, Mounting]:
     if config.mounting == "exact":
-        return {}
+        return dict(config.mountings)
+    draw = Mounting.draw if config.mounting == "by_hand" else Mounting.draw_any
     rng = np.random.default_rng([config.seed, 1, zlib.crc32(body.name.encode())])
-    return {placement: Mounting.draw(rng) for placement in config.placements}
+    return {placement: config.mountings.get(placement, Mounting()).then(draw(rng)) for placement in config.placements}
 
 
 def _told(recording: Recording, motion: Motion) -> Recording:
