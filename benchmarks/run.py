@@ -25,7 +25,10 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-ONLY_BY_NAME = {"recognition": "takes over an hour and keeps its own tables"}
+ONLY_BY_NAME = {
+    "recognition": "takes over an hour and keeps its own tables",
+    "transfer": "takes half an hour and keeps its own table",
+}
 MEASURES = (("ratio", "at_least", "×"), ("seconds", "at_most", "s"), ("gigabytes", "at_most", "GB"))
 
 
