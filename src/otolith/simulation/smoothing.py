@@ -73,13 +73,15 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     pieces: gap-free stretches of one path, (F, C) each: positions or quaternions, in any unit. The cut-off is the
     lowest point of the second derivative's power spectrum (Welch's average over stretches of 2 s, half an octave
     wide) from which it rises again; the highest such, where several are about as low. None where there is no such
-    point and the frames come too slowly to hold 25 Hz. Raises DataError where no stretch lasts half a second.
+    point and the frames come too slowly to hold 25 Hz. Raises DataError where no stretch has 32 frames and lasts half
+    a second.
     """
-    whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= max(32, 0.5 * rate_hz)]
+    needed = max(32, int(np.ceil(0.5 * rate_hz)))
+    whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= needed]
     if not whole:
         raise DataError(
             f"The noise of a path cannot be told from its movement in {max(map(len, pieces), default=0)} frames at "
-            f"{rate_hz:g} Hz; half a second is needed. Give a cut-off in Hz (smoothing=12.0) or smoothing='none'."
+            f"{rate_hz:g} Hz; {needed} are needed. Give a cut-off in Hz (smoothing=12.0) or smoothing='none'."
         )
     block = min(int(BLOCK_S * rate_hz), max(map(len, whole)))
     hertz, power = _spectrum([piece for piece in whole if len(piece) >= block], block, rate_hz)
