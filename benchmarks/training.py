@@ -2,9 +2,10 @@
 
 Two rivals. "The same modules": this toolkit's encoder and objective with nothing around them. "Plain torch": what one
 writes without it, a `Sequential`, a list of heads, their losses one after the other, Adam as it comes. Windows are
-made, of 2.56 s at 50 Hz from one sensor or three. All loops train on all windows once and then measure two people held
-back; they take turns in one process; medians of paired ratios. The toolkit's own epoch also keeps the best weights and
-the losses, and runs in repeatable mode; the rivals do without.
+made, of 2.56 s at 50 Hz from one sensor or three. Other objectives and the stacked recurrent network are measured
+against the same modules alone, on a quarter of the windows of one sensor. All loops train on all windows once and then
+measure two people held back; they take turns in one process; medians of paired ratios. The toolkit's own epoch also
+keeps the best weights and the losses, and runs in repeatable mode; the rivals do without.
 
 Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--quick]
 """
@@ -34,8 +35,10 @@ from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from otolith import objectives  # noqa: E402
 from otolith.batch import Batch  # noqa: E402
 from otolith.channels import triad  # noqa: E402
+from otolith.encoders.tpn import TPN  # noqa: E402
 from otolith.errors import OtolithWarning  # noqa: E402
 from otolith.heads.mlp import MLP  # noqa: E402
 from otolith.objectives.pim import PIM  # noqa: E402
@@ -47,6 +50,8 @@ from otolith.windows import Store, Windows  # noqa: E402
 
 PLACES = ("left_wrist", "right_wrist", "left_ankle")
 PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128
+OTHERS = (("transformations", "tpn"), ("masked", "tpn"), ("simclr", "tpn"), ("simclr", "stacked_rnn"))
+"""Objectives and encoders that are measured beside PIM on TPN."""
 AT_LEAST = 1 / 1.05
 """Of the speed of a bare loop of the same modules: the loop may cost 5 %."""
 
@@ -75,11 +80,12 @@ def made_windows(count: int, sensors: int) -> Windows:
     )  # fmt: skip
 
 
-def start(windows: Windows, batch_size: int, runtime: Runtime) -> _Run:
-    """Prepare a pretraining run by PIM."""
+def start(windows: Windows, batch_size: int, runtime: Runtime, objective: str = "pim", encoder: str = "tpn") -> _Run:
+    """Prepare a pretraining run."""
+    goal = objectives.FAMILY.resolve(objective)()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OtolithWarning)
-        return _Run.start(windows, PIM(), "tpn", {}, PretrainConfig(batch_size=batch_size, patience=0), runtime)
+        return _Run.start(windows, goal, encoder, {}, PretrainConfig(batch_size=batch_size, patience=0), runtime)
 
 
 class PlainPIM(nn.Module):
@@ -106,61 +112,67 @@ class PlainPIM(nn.Module):
 
 
 def bare(
-    run: _Run, loss: Callable[[Tensor, Tensor], Tensor], modules: list[nn.Module], groups: list[Any], **adam: Any
+    run: _Run, loss: Callable[[Batch], Tensor], modules: list[nn.Module], groups: list[Any], **adam: Any
 ) -> Callable[[], float]:
     """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at the end."""
-    data, held_back = [
-        (side._values.clone(), side.partners["physics"].clone()) for side in (run.training, run.validation)
-    ]
+    data, held_back = (
+        {"values": side._values.clone(), "present": side.present, "received": side._received} | side.partners
+        for side in (run.training, run.validation)
+    )
     optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
     mean, std, size = run.model.standardise.mean[:, None], run.model.standardise.std[:, None], run.config.batch_size
     bf16 = run.runtime.precision == "bf16"
+    channels, rate_hz = run.model.encoder.channels, run.model.encoder.rate_hz
     epochs = 0
 
-    def evaluate(values: Tensor, target: Tensor) -> Tensor:
+    def evaluate(side: dict[str, Tensor], index: Tensor) -> Tensor:
+        values, present, received, *others = (tensor[index] for tensor in side.values())
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            return loss(torch.nan_to_num((values - mean) / std), target)
+            values = torch.nan_to_num((values - mean) / std)
+            partners = dict(zip(list(side)[3:], others, strict=True))
+            return loss(Batch(values, present, received, channels, rate_hz, partners=partners))
 
     def epoch() -> float:
         nonlocal epochs
         for module in modules:
             module.train()
-        order = torch.from_numpy(np.random.default_rng([run.config.seed, epochs]).permutation(len(data[0])))
+        order = torch.from_numpy(np.random.default_rng([run.config.seed, epochs]).permutation(len(data["values"])))
         epochs += 1
         for index in order.split(size):
-            total = evaluate(data[0][index], data[1][index])
+            total = evaluate(data, index)
             optimiser.zero_grad(set_to_none=True)
             total.backward()
             optimiser.step()
         for module in modules:
             module.eval()
         with torch.no_grad():
-            pairs = zip(held_back[0].split(1024), held_back[1].split(1024), strict=True)
-            return sum(float(evaluate(v, t)) * len(v) for v, t in pairs) / len(held_back[0])
+            parts = torch.arange(len(held_back["values"])).split(1024)
+            return sum(float(evaluate(held_back, part)) * len(part) for part in parts) / len(held_back["values"])
 
     return epoch
 
 
 def rivals(run: _Run) -> dict[str, Callable[[], float]]:
-    """Return both bare loops, on copies of what the run starts with."""
+    """Return the bare loops, on copies of what the run starts with: plain torch for PIM on TPN alone."""
     encoder, goal = copy.deepcopy((run.model.encoder, run.goal))
-    channels, rate_hz = encoder.channels, encoder.rate_hz
 
-    def same(values: Tensor, target: Tensor) -> Tensor:
-        there = torch.ones(())
-        batch = Batch(values, there, there, channels, rate_hz, partners={"physics": target})
+    def same(batch: Batch) -> Tensor:
         return torch.stack(list(goal(encoder, batch).values())).sum()
 
     same_groups = [*encoder.parameter_groups(), {"params": list(goal.parameters())}]
-    families = ["angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities]
-    plain = PlainPIM(len(channels), goal.weights, families, goal.config.bins)
-    kernels = [p for name, p in plain.layers.named_parameters() if name.endswith("weight")]
-    others = [p for name, p in plain.named_parameters() if not (name.startswith("layers") and name.endswith("weight"))]
-    plain_groups = [{"params": kernels, "weight_decay": 2e-4}, {"params": others}]
-    return {
-        "the same modules": bare(run, same, [encoder, goal], same_groups, fused=True),
-        "plain torch": bare(run, plain, [plain], plain_groups),
-    }
+    loops = {"the same modules": bare(run, same, [encoder, goal], same_groups, fused=True)}
+    if isinstance(goal, PIM) and isinstance(encoder, TPN):
+        families = ["angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities]
+        plain = PlainPIM(len(encoder.channels), goal.weights, families, goal.config.bins)
+        kernels = [p for name, p in plain.layers.named_parameters() if name.endswith("weight")]
+        others = [
+            p for name, p in plain.named_parameters() if not (name.startswith("layers") and name.endswith("weight"))
+        ]
+        plain_groups = [{"params": kernels, "weight_decay": 2e-4}, {"params": others}]
+        loops["plain torch"] = bare(
+            run, lambda batch: plain(batch.values, batch.partners["physics"]), [plain], plain_groups
+        )
+    return loops
 
 
 Taken = dict[str, list[tuple[float, float]]]
@@ -234,17 +246,26 @@ def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> flo
     return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
 
 
-def pretraining(count: int, sensors: int, batch_size: int, precision: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure an epoch against both rivals."""
+def pretraining(
+    count: int,
+    sensors: int,
+    batch_size: int,
+    precision: str,
+    repeats: int,
+    objective: str = "pim",
+    encoder: str = "tpn",
+) -> list[dict[str, Any]]:
+    """Measure an epoch against the rivals that there are."""
     runtime = Runtime("cpu", precision, THREADS)
-    run = start(made_windows(count, sensors), batch_size, runtime)
+    run = start(made_windows(count, sensors), batch_size, runtime, objective, encoder)
+    named = "" if (objective, encoder) == ("pim", "tpn") else f" by {objective} on {encoder}"
     flops, trained = flops_of(copy.deepcopy(run)), len(run.training.windows)
     calls = {"ours": within(runtime, run.one_epoch)} | rivals(run)
     seconds = take_turns(calls, repeats)
     rows = []
     for name in calls:
         if name != "ours":
-            row = {"what": f"pretraining, {6 * sensors} channels, {precision}, against {name}"}
+            row = {"what": f"pretraining{named}, {6 * sensors} channels, {precision}, against {name}"}
             row |= compared(seconds, "ours", name, trained)
             row["gflops"] = row["ours_windows_per_s"] * flops / 1e9
             rows.append(row | ({"at_least": AT_LEAST} if name == "the same modules" else {}))
@@ -298,15 +319,19 @@ def main() -> None:
     for precision in ("fp32", "bf16"):
         for sensors in (1, 3):
             rows += pretraining(options.windows, sensors, options.batch, precision, options.repeats)
+        for objective, encoder in OTHERS:
+            quarter = options.windows // 4
+            rows += pretraining(quarter, 1, options.batch, precision, options.repeats, objective, encoder)
     for shots in (2, 8):
         rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
     products = {name: product_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
     print(table(rows, "ours", "rival"))
-    reached = {p: max(r["gflops"] for r in rows if f" {p}," in r["what"] and "gflops" in r) for p in ("fp32", "bf16")}
+    for row in rows:
+        if "gflops" in row and "the same modules" in row["what"]:
+            print(f"{row['gflops']:6.0f} GFLOP/s: {row['what'].partition(', against')[0]}")
     print(
-        f"\nBatches of {options.batch}, {THREADS} threads. Pretraining does {reached['fp32']:.0f} GFLOP/s in fp32 and "
-        f"{reached['bf16']:.0f} in bf16; a matrix product of 1,024 squared does {products['float32']:.0f} and "
-        f"{products['bfloat16']:.0f}.\n"
+        f"\nBatches of {options.batch}, {THREADS} threads. A matrix product of 1,024 squared does "
+        f"{products['float32']:.0f} GFLOP/s in fp32 and {products['bfloat16']:.0f} in bf16.\n"
     )
     record = {"benchmark": "training", "threads": THREADS, "repeats": options.repeats, "batch": options.batch}
     print(json.dumps(record | {"product_gflops": products, "rows": rows}))
