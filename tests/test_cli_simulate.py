@@ -73,6 +73,15 @@ def test__simulate__recipe_with_ranges_and_mountings__reach_the_bodies(tmp_path:
     assert wrong.exit_code != 0 and "height" in wrong.output
 
 
+def test__simulate__clip_played_too_fast__is_kept_and_told(tmp_path: Path) -> None:
+    write_bvh(make("jumping", seconds=4.0), tmp_path / "jumping.bvh")
+    fine = typed("simulate", tmp_path / "jumping.bvh", "--out", tmp_path / "a", "--quiet")
+    fast = typed("simulate", tmp_path / "jumping.bvh", "--frame-rate", 400, "--out", tmp_path / "b", "--quiet")
+    assert "look at" not in fine.output
+    assert "look at jumping-body00" in fast.output and "frame rate lower" in fast.output
+    assert len(Study.load(tmp_path / "b")) == 1
+
+
 def test__simulate__file_in_other_units__is_read_as_said(tmp_path: Path) -> None:
     write_bvh(make("walking", seconds=3.0), tmp_path / "walk.bvh", scale=1.0)
     wrong = typed("simulate", tmp_path / "walk.bvh", "--out", tmp_path / "a")

@@ -104,8 +104,7 @@ def simulate(
             progress=show,
         )
     keep_recipe(context, out)
-    if skip_damaged:
-        _tell_skipped(out)
+    _tell_left_out_and_doubtful(out)
     if not quiet:
         clips = len({(entry["performer"], entry["clip"]) for entry in study.entries})
         typer.echo(
@@ -114,15 +113,21 @@ def simulate(
         )
 
 
-def _tell_skipped(out: Path) -> None:
+def _tell_left_out_and_doubtful(out: Path) -> None:
     from otolith.files import read_json
 
-    path = out / "skipped.json"
-    skipped = read_json(path) if path.exists() else []
-    for entry in skipped[:5]:
-        typer.echo(f"note: left out {entry['file']}: {entry['reason']}", err=True)
-    if len(skipped) > 5:
-        typer.echo(f"note: and {len(skipped) - 5} clips more; see {path}", err=True)
+    def told(name: str) -> list[dict[str, Any]]:
+        return list(read_json(out / name)) if (out / name).exists() else []
+
+    skipped = [f"left out {entry['file']}: {entry['reason']}" for entry in told("skipped.json")]
+    doubtful = [
+        f"kept, but look at {entry['recording']}: {'; '.join(entry['doubts'])}" for entry in told("doubtful.json")
+    ]
+    for notes, name in ((skipped, "skipped.json"), (doubtful, "doubtful.json")):
+        for note in notes[:5]:
+            typer.echo(f"note: {note}", err=True)
+        if len(notes) > 5:
+            typer.echo(f"note: and {len(notes) - 5} more; see {out / name}", err=True)
 
 
 def view(

@@ -16,7 +16,7 @@ from otolith import __version__
 from otolith.errors import ConfigError, DataError, OtolithError
 from otolith.files import digest, write_json
 from otolith.motion import Motion
-from otolith.motions import find, read
+from otolith.motions import check, find, read
 from otolith.motions.procedural import PROCEDURAL
 from otolith.recording import Recording, RowReport
 from otolith.simulation.body import Body
@@ -109,7 +109,8 @@ def simulate_study(
     text; performer, clip and body are kept apart, and splits go by performer, else by group of clips or clip. A
     finished recording is noted in simulated.jsonl: the same call again goes on behind it.
 
-    on_error "skip" leaves a clip out that cannot be used, and tells so in skipped.json. Raises what reading raises,
+    on_error "skip" leaves a clip out that cannot be used, and tells so in skipped.json; clips that do not move as a
+    human body can (`otolith.motions.plausibility`) are kept, and told in doubtful.json. Raises what reading raises,
     ConfigError where `out` holds a simulation with other settings, DataError where it holds something else.
     """
     folder, config, reading = Path(out), config or SimulationConfig(), dict(reading or {})
@@ -118,7 +119,8 @@ def simulate_study(
     journal = Journal(folder, _settings(sources, config, reading), overwrite)
     # Without its study.json a folder that is being added to is not taken for a finished study.
     (folder / "study.json").unlink(missing_ok=True)
-    (folder / "skipped.json").unlink(missing_ok=True)
+    for told in ("skipped.json", "doubtful.json"):
+        (folder / told).unlink(missing_ok=True)
     done, total = 0, len(clips) * len(who)
     skipped: list[dict[str, str]] = []
     wanted: list[str] = []
@@ -129,9 +131,10 @@ def simulate_study(
         done += len(ids) - len(left)
         try:
             motion = read(source, **reading) if left else None
+            doubts = [finding.message for finding in check(motion)] if motion is not None else []
             for id, body in left.items():
                 assert motion is not None
-                journal.add(id, mark, _record(folder, id, motion, body, config))
+                journal.add(id, mark, {"doubts": doubts, **_record(folder, id, motion, body, config)})
                 done += 1
                 if progress:
                     progress(done, total, id)
@@ -268,6 +271,9 @@ def _finish(folder: Path, journal: Journal, wanted: Sequence[str], config: Simul
         for path in (folder / "partners" / partner).glob("*.parquet"):
             if path.stem not in set(wanted):
                 path.unlink()
+    doubtful = [{"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]]
+    if doubtful:
+        write_json(folder / "doubtful.json", doubtful)
     write_texts(folder, [(line["id"], line["entry"]["duration_s"], line["text"]) for line in lines if line["text"]])
     still: dict[str, list[list[float]]] = {}
     for line in lines:
