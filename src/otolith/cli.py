@@ -14,6 +14,7 @@ import typer
 
 from otolith import __version__
 from otolith.commands.learning import adapt, pretrain
+from otolith.commands.matching import match
 from otolith.commands.measuring import benchmark, demo
 from otolith.commands.options import RUN
 from otolith.commands.recognising import recognise
@@ -110,6 +111,14 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         """
         otolith fidelity studies/simulated studies/real
         otolith fidelity paired_broad/ --json
+        """,
+    ),
+    (
+        "Simulated recordings",
+        "match",
+        match,
+        """
+        otolith match studies/virtual studies/mine --leave-out P07,P08 --out studies/matched
         """,
     ),
     (

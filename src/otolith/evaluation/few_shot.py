@@ -19,6 +19,7 @@ from otolith.files import digest, read_json, write_json
 from otolith.metrics.accuracy import accuracy
 from otolith.metrics.balanced_accuracy import balanced_accuracy
 from otolith.metrics.macro_f1 import macro_f1
+from otolith.simulation.matching import people_matched_to
 from otolith.study import Evaluation, Study
 from otolith.training.adapt import Adapted, adapt
 from otolith.training.pretrain import pretrain
@@ -86,11 +87,9 @@ class FoldRun:
         plain = plain_windows(study, evaluation, fold.missing)
         self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
         self.plain = plain.without(fold.test)
-        self.others = [
-            other_windows(Study.load(folder), evaluation, fold.missing)
-            for folder in self.method.pretrain_on
-            if folder != "people" and self.method.objective != "none"
-        ]
+        folders = self.method.pretrain_on if self.method.objective != "none" else ()
+        others = [Study.load(folder) for folder in folders if folder != "people"]
+        self.others = [other_windows(other, evaluation, fold.missing) for other in others]
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
             raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
         for other in self.others:
@@ -98,6 +97,12 @@ class FoldRun:
                 raise SplitError(
                     f"Study '{other.study}' cannot be pretrained on whole where its own people are tested; write "
                     "people for the training people alone."
+                )
+        for matched in others:
+            if known := people_matched_to(matched, labelled.study) & set(fold.test):
+                raise SplitError(
+                    f"Study '{matched.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
+                    "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
                 )
         if not len(self.test):
             raise StudyError(f"The held-out people {', '.join(fold.test)} have no labelled window.")
