@@ -146,6 +146,22 @@ def test__view__without_rerun__names_the_extra(virtual: Path, monkeypatch: pytes
     assert "otolith[view]" in result.output
 
 
+def test__view__figure__needs_no_rerun(virtual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    said("view", virtual, "walking-body01", "--figure", tmp_path / "walk.svg")
+    picture = (tmp_path / "walk.svg").read_text()
+    assert "head: angular rate" in picture and "metres" in picture
+    assert len(picture) < 300_000
+    said("view", virtual, "walking-body01", "--figure", tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_text() == picture
+    assert (
+        "9.0 to 10.0 s"
+        in said("view", virtual, "--figure", tmp_path / "end.svg", "--start", 9) + (tmp_path / "end.svg").read_text()
+    )
+    assert typed("view", virtual, "--figure", tmp_path / "a.svg", "--start", 11).exit_code == 2
+    assert "--figure" in typed("view", virtual, "--start", 1).output
+
+
 @pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'")
 def test__view__rrd__holds_skeleton_sensors_and_signals(virtual: Path, tmp_path: Path) -> None:
     file = tmp_path / "walk.rrd"

@@ -102,6 +102,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         """
         otolith view studies/cmu
         otolith view studies/cmu 02_01-body03 --rrd walk.rrd
+        otolith view studies/cmu 02_01-body03 --figure walk.svg
         """,
     ),
     (

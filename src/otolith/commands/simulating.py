@@ -136,12 +136,28 @@ def view(
     rrd: Annotated[
         Path | None, typer.Option(help="Write a file for Rerun instead of opening its window.", metavar="FILE")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw four seconds into an .svg or .png instead; no Rerun needed.")
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option(help="Second at which --figure starts; the liveliest four seconds if not given.")
+    ] = None,
 ) -> None:
     """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its sensors' axes."""
-    from otolith.simulation.viewing import view as show
     from otolith.study import Study
 
-    show(Study.load(study), recording, rrd)
+    opened = Study.load(study)
+    if figure is not None:
+        from otolith.evaluation.recording_figure import write_recording_figure
+
+        typer.echo(f"Wrote {write_recording_figure(opened, figure, recording, start)}")
+        if rrd is None:
+            return
+    elif start is not None:
+        raise ConfigError("--start says where the picture starts; say where to draw it with --figure FILE.svg.")
+    from otolith.simulation.viewing import view as show
+
+    show(opened, recording, rrd)
     if rrd is not None:
         typer.echo(f"Wrote {rrd}. Open it with: rerun {rrd}")
 
