@@ -11,7 +11,7 @@ from otolith import rotations
 from otolith.motion import JOINTS, Motion
 
 JOINT_RATE = 40.0
-"""rad/s; see `otolith.motions.plausibility`."""
+"""rad/s between two frames, 2,300 degrees per second; only a pitcher's shoulder turns faster, at 7,000."""
 ROOT_SPEED = 15.0
 """m/s between two frames; a sprinter runs at 12."""
 _ALONE = 5.0

@@ -14,22 +14,25 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import UnknownNameError
-from otolith.motion import Motion
+from otolith.motion import JOINTS, Motion
 from otolith.motions.skeleton import stature_m
 from otolith.motions.world import STATURE_M, UP_TOLERANCE_DEG, tilt_deg
 from otolith.units import STANDARD_GRAVITY
 
 ROOT_SPEED = 9.0
 """m/s; 100 m in 11 s. What nineteen in twenty frames stay below."""
-HAND_SPEED = 20.0
-"""m/s; a fast pitch leaves the hand at 40, a hard punch lands at 10."""
-JOINT_RATE = 40.0
-"""rad/s, 2,300 degrees per second; only a pitcher's shoulder turns faster, at 7,000 for an instant."""
+HAND_SPEED = 12.0
+"""m/s; a fast pitch leaves the hand at 40 and a hard punch lands at 10, but for an instant: what 99 in 100 frames stay
+below."""
+JOINT_RATE = 22.0
+"""rad/s, 1,260 degrees per second. What the fastest joint stays below in 19 of 20 frames: solved skeletons jump for
+single frames, at toes above all, which are left out; the wildest clip measured here reaches 21."""
 FALL = 1.25
 """Nothing falls faster than gravity pulls: so much of it is taken for measurement error."""
 SLIDING = 0.5
 """m/s over the floor for a foot that stands."""
 _FALL_S = 0.1
+_TURNING = tuple(name for name in JOINTS if not name.endswith(("foot", "hand")))
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,16 @@ def _hand_speed(motion: Motion, pieces: list[Motion]) -> Finding | None:
         if hands
         else []
     )
-    return _too_fast("hand_speed", _quantile(speeds, 0.999), HAND_SPEED, "a hand moves at {:.1f} m/s")
+    return _too_fast("hand_speed", _quantile(speeds, 0.99), HAND_SPEED, "a hand moves at {:.1f} m/s")
 
 
 def _joint_rate(motion: Motion, pieces: list[Motion]) -> Finding | None:
-    inner = slice(0, 22)
+    inner = [motion.joints.index(name) for name in _TURNING if name in motion.joints]
     rates = [
         np.linalg.norm(rotations.angular_rate(piece.rotations[:, inner], piece.rate_hz), axis=-1).max(axis=1)
         for piece in pieces
     ]
-    return _too_fast("joint_rate", _quantile(rates, 0.999), JOINT_RATE, "a joint turns at {:.0f} rad/s")
+    return _too_fast("joint_rate", _quantile(rates, 0.95), JOINT_RATE, "a joint turns at {:.0f} rad/s")
 
 
 def _too_fast(kind: str, value: float, limit: float, words: str) -> Finding | None:
