@@ -191,6 +191,9 @@ def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) ->
         (tmp_path / name).write_text("HIERARCHY")
     clips = clips_of([tmp_path, tmp_path / "a", "procedural:walking", "walking"])
     assert [key for key, _ in clips] == ["a-walk", "run_", "b-walk", "walking"]
+    (tmp_path / "b/run .amc").write_text(":DEGREES")
+    clips = clips_of([tmp_path])
+    assert [key for key, _ in clips] == ["a-walk", "run_", "run_~2", "b-walk"]  # no folder tells the two runs apart
     assert len(clips_of(["procedural"])) == 12
     with pytest.raises(ConfigError):
         clips_of([])

@@ -165,11 +165,15 @@ def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
         else:
             found |= {str(path.resolve()): path for path in find(Path(source))}
     # Files of one name in several folders take their folders' names in front, as many as it needs.
+    places = [_key(place, 100) for place in found]
     depth, keys = 1, [_key(place, 1) for place in found]
-    while len(set(keys)) < len(keys) and depth < 20:
+    while len(set(keys)) < len(set(places)) and depth < 20:
         depth += 1
-        taken = {key for key in keys if keys.count(key) > 1}
-        keys = [_key(place, depth) if key in taken else key for place, key in zip(found, keys, strict=True)]
+        # walk.bvh beside walk.amc is no such case: no folder tells them apart.
+        apart: dict[str, set[str]] = {}
+        for place, key in zip(places, keys, strict=True):
+            apart.setdefault(key, set()).add(place)
+        keys = [_key(place, depth) if len(apart[key]) > 1 else key for place, key in zip(found, keys, strict=True)]
     unique: dict[str, str | Path] = {}
     for key, source in zip(keys, found.values(), strict=True):
         number = 2
