@@ -126,8 +126,9 @@ def test__fidelity__study_against_itself__is_perfect(virtual: Path) -> None:
         assert row["acceleration"]["rmse"] < 1e-4
         assert row["angular_rate"]["rmse"] < 1e-4
     table = said("fidelity", virtual, virtual, "--fit", "none").splitlines()
-    assert len(table) == 9
+    assert len(table) == 10
     assert "0.000" in table[1]
+    assert table[-1].startswith("mean of 8")
 
 
 def test__fidelity__nothing_in_common__says_what_goes_together(virtual: Path, tmp_path: Path) -> None:

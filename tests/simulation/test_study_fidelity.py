@@ -56,6 +56,23 @@ def test__compare_studies__late_clock__is_found(tmp_path: Path) -> None:
     assert found.fidelity.angular_rate.rmse < 0.05
 
 
+def test__compare_studies__clocks_far_apart__are_brought_together(tmp_path: Path) -> None:
+    simulated, _ = studies(tmp_path)
+    whole = simulate(WALK, ("left_wrist",), 100.0, name="trial1")
+    (wrist,) = whole.streams
+    late = replace(wrist, time_s=wrist.time_s[:-300] + 2.5, values=wrist.values[300:], rows_read=-1)
+    real = write_study(tmp_path / "late", [replace(whole, origin="measured", clip=None, streams=(late,))], name="late")
+    (lost,), _ = compare_studies(simulated, real, "none")
+    (found,), _ = compare_studies(simulated, real, "none", search_s=5.0)
+    assert found.delay_s == pytest.approx(-0.5, abs=1e-9)  # 3 s cut off, 2.5 s waited
+    assert found.fidelity.acceleration.rmse < 1e-3 < lost.fidelity.acceleration.rmse
+    assert found.fidelity.seconds == pytest.approx(17.0, abs=0.1)
+    assert found.example.time_s[0] >= 2.5
+    np.testing.assert_allclose(found.example.simulated.acceleration, found.example.real.acceleration, atol=1e-3)
+    (other,), _ = compare_studies(simulated, real, "none", search_s=0.2)
+    assert abs(other.delay_s) <= 0.2
+
+
 def test__compare_studies__other_rates__meet_at_the_lower(tmp_path: Path) -> None:
     (found,), _ = compare_studies(*studies(tmp_path, rate_hz=50.0))
     assert found.fidelity.rate_hz == pytest.approx(50.0)

@@ -9,7 +9,7 @@ import typer
 
 from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
 from otolith.console import bar, keep_recipe, some, tables_of
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, DataError
 
 READ = "How files are read"
 BODIES = "Who wears the sensors"
@@ -173,8 +173,16 @@ def fidelity(
     normalise: Annotated[
         str, typer.Option(help="What magnitudes are divided by: deviation, range, real.")
     ] = "deviation",
+    search: Annotated[
+        float, typer.Option(help="Seconds by which the two clocks may be apart; the shift is found.", min=0.0)
+    ] = 0.0,
+    html: Annotated[Path | None, typer.Option(help="Write a page with table and figure.", metavar="FILE")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw both side by side into an .svg or .png.", metavar="FILE")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RUN)] = False,
     quiet: Quiet = False,
+    recipe: Recipe = None,
 ) -> None:
     """Measure how close simulated sensors come to real ones that recorded the same movement.
 
@@ -191,28 +199,32 @@ def fidelity(
         found = compare_paired(simulated, fit or "none", band, normalise)  # type: ignore[arg-type]
     else:
         pair = Study.load(simulated), Study.load(real)
-        found, notes = compare_studies(*pair, fit or "mounting", band, normalise)  # type: ignore[arg-type]
+        chosen = fit or "mounting"
+        found, notes = compare_studies(*pair, chosen, band, normalise, search)  # type: ignore[arg-type]
+    if not found:
+        raise DataError(f"Nothing could be compared: {'; '.join(notes)}.")
+    from otolith.evaluation.fidelity_page import HEAD, rows_of, write_fidelity_figure, write_fidelity_page
+
     if as_json:
         import json
 
         typer.echo(json.dumps(_finite([row.as_dict() for row in found]), indent=1))
     else:
-        _table(found)
+        _table([HEAD, *rows_of(found)])
+    title = f"Fidelity of {simulated.name}" + (f" to {real.name}" if real is not None else "")
+    # JSON is all that --json prints, so that a pipe can read it.
+    for path in filter(None, (html, figure)):
+        if path is html:
+            write_fidelity_page(found, notes, path, title)
+        else:
+            write_fidelity_figure(found, path, title)
+        typer.echo(f"Wrote {path}", err=as_json)
     if not quiet:
         for note in notes:
             typer.echo(f"note: {note}", err=True)
 
 
-def _table(found: list[Any]) -> None:
-    rows = [("recording", "simulated", "sensor", "s", "m/s²", "r x y z", "rad/s", "r x y z", "MSE of magnitudes")]
-    for row in found:
-        acc, gyro = row.fidelity.acceleration, row.fidelity.angular_rate
-        r = [" ".join(f"{value:.3f}" for value in part.correlation) for part in (acc, gyro)]
-        sizes = f"{acc.magnitude_mse:.3f} {gyro.magnitude_mse:.3f}"
-        seconds = f"{row.fidelity.seconds:.0f}"
-        rows.append(
-            (row.real, row.simulated, row.sensor, seconds, f"{acc.rmse:.3f}", r[0], f"{gyro.rmse:.3f}", r[1], sizes)
-        )
+def _table(rows: list[tuple[str, ...]]) -> None:
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for line in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)).rstrip())

@@ -86,6 +86,11 @@ def known_layout(path: Path) -> About:
             source="CMU Graphics Lab Motion Capture Database",
             terms=CMU_TERMS,
         )
+    if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
+        # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third axis up, 30 per second.
+        return About(
+            unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
+        )
     return About()
 
 
