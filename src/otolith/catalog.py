@@ -159,7 +159,16 @@ ACTIVITIES: tuple[str, ...] = (
     "jumping",
 )
 
-FAMILIES: tuple[str, ...] = ("datasets", "readers", "augmentations", "objectives", "encoders", "heads", "metrics")
+FAMILIES: tuple[str, ...] = (
+    "datasets",
+    "readers",
+    "partners",
+    "augmentations",
+    "objectives",
+    "encoders",
+    "heads",
+    "metrics",
+)
 
 
 def family(name: str) -> Family:

@@ -47,6 +47,13 @@ SKELETON: dict[str, tuple[str | None, tuple[float, float, float]]] = {
 }
 JOINTS: tuple[str, ...] = tuple(SKELETON)
 PARENTS: tuple[int, ...] = tuple(-1 if parent is None else JOINTS.index(parent) for parent, _ in SKELETON.values())
+FINGERS = tuple(
+    f"{side}_{finger}{number}"
+    for side in ("left", "right")
+    for finger in ("index", "middle", "pinky", "ring", "thumb")
+    for number in (1, 2, 3)
+)
+"""Joints of the hands in the order of SMPL-H; they follow ours where a source has them under these names."""
 ANKLE_HEIGHT = 0.039
 """Height of the ankle joint above the floor in a standing body, as a fraction of stature."""
 REFERENCE_STATURE_M = 1.70

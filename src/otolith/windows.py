@@ -124,6 +124,8 @@ class Windows:
     """Windows that were not made, by reason."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """How these windows were cut."""
+    folders: dict[str, Path] = field(default_factory=dict)
+    """Name of each study -> its folder, where partners of windows lie; nothing for windows of arrays."""
 
     def __len__(self) -> int:
         return len(self.first_row)
@@ -291,6 +293,13 @@ class Windows:
                     f"Gravity is {first.gravity} in study '{first.study}' and {other.gravity} in '{other.study}'; one "
                     "model cannot learn from both."
                 )
+        folders: dict[str, Path] = {}
+        for part in several:
+            for name, folder in part.folders.items():
+                if folders.setdefault(name, folder) != folder:
+                    raise ConfigError(
+                        f"Two studies are called '{name}': {folders[name]} and {folder}. Give one another name."
+                    )
         classes = tuple(sorted({name for part in several for name in part.classes}))
         pieces = np.concatenate(([0], np.cumsum([len(part.store.pieces) for part in several])))
         rows = np.concatenate(([0], np.cumsum([len(part.store.lost) for part in several])))
@@ -315,6 +324,7 @@ class Windows:
             origin="simulated" if any(p.origin == "simulated" for p in several) else "measured",
             dropped=dropped,
             recipe={p.study: p.recipe for p in several},
+            folders=folders,
         )
 
     @classmethod

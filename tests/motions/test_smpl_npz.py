@@ -9,10 +9,9 @@ import pytest
 
 from otolith import rotations
 from otolith.errors import DataError, ReadError
-from otolith.motion import JOINTS, PARENTS, Motion
+from otolith.motion import FINGERS, JOINTS, PARENTS, Motion
 from otolith.motions.procedural import make
 from otolith.motions.reading import read
-from otolith.motions.skeleton import FINGERS
 from otolith.motions.smpl_npz import JOINTS_OF, holds_poses, model_joints, read_npz, rest_offsets
 from otolith.motions.world import up_axis
 

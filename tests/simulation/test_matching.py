@@ -13,8 +13,8 @@ from otolith.cli import app
 from otolith.errors import ChannelError, DataError, SplitError
 from otolith.evaluation.benchmark import benchmark
 from otolith.files import read_json
+from otolith.partners.files import read_partner
 from otolith.simulation.matching import match_study, people_matched_to
-from otolith.simulation.partners import read_partner
 from otolith.simulation.simulate_study import SimulationConfig, simulate_study
 from otolith.study import Study, write_study
 
@@ -58,7 +58,8 @@ def test__match_study__partners_and_groups__go_along(pair: tuple[Study, Study], 
     assert "CC BY 4.0" in study.terms
     (first, *_) = study.entries
     np.testing.assert_array_equal(
-        read_partner(study, "pose", first["id"])["pelvis.z"], read_partner(simulated, "pose", first["id"])["pelvis.z"]
+        read_partner(study.folder, "pose", first["id"])["pelvis.z"],
+        read_partner(simulated.folder, "pose", first["id"])["pelvis.z"],
     )
     assert first["partners"] == simulated.entries[0]["partners"]
     kept = read_json(tmp_path / "out" / "matching.json")

@@ -10,11 +10,12 @@ import pytest
 
 from otolith import rotations
 from otolith.errors import StudyError
-from otolith.motion import JOINTS, Motion, reference_offsets
+from otolith.motion import FINGERS, JOINTS, Motion, reference_offsets
 from otolith.motions.procedural import make
-from otolith.motions.skeleton import FINGERS
+from otolith.partners.files import read_partner, write_partner
+from otolith.partners.poses import POSE_JOINTS
 from otolith.simulation.body import Body
-from otolith.simulation.partners import POSE_JOINTS, pose, read_partner, truth, write_partner
+from otolith.simulation.partners import pose, truth
 from otolith.simulation.sensor import simulate
 from otolith.study import write_study
 
@@ -135,12 +136,12 @@ def test__pose__missing_arm__is_nan() -> None:
 def test__partner__written__reads_back(tmp_path: Path) -> None:
     study = write_study(tmp_path, [simulate(WALK, name="a", body=Body())], name="one")
     with pytest.raises(StudyError, match="has no pose"):
-        read_partner(study, "pose", "a")
+        read_partner(study.folder, "pose", "a")
     columns = pose(WALK, 30.0)
     write_partner(tmp_path, "pose", "a", columns)
-    for name, values in read_partner(study, "pose", "a").items():
+    for name, values in read_partner(study.folder, "pose", "a").items():
         np.testing.assert_array_equal(values, columns[name])
     path = tmp_path / "partners" / "pose" / "a.parquet"
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(StudyError, match="damaged"):
-        read_partner(study, "pose", "a")
+        read_partner(study.folder, "pose", "a")

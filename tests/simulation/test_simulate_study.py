@@ -13,7 +13,7 @@ import pytest
 from otolith.errors import ConfigError, DataError, OtolithError, UnknownNameError
 from otolith.motions import write_bvh
 from otolith.motions.procedural import make
-from otolith.simulation.partners import read_partner
+from otolith.partners.files import read_partner
 from otolith.simulation.sensor import Mounting
 from otolith.simulation.simulate_study import SimulationConfig, clips_of, simulate_study
 from otolith.study import Study
@@ -57,11 +57,11 @@ def test__simulate_study__clip_and_body__stay_apart(study: Study) -> None:
 
 def test__simulate_study__partners__are_there_for_every_recording(study: Study) -> None:
     for recording in study:
-        facts = read_partner(study, "truth", recording.id)
+        facts = read_partner(study.folder, "truth", recording.id)
         for stream in recording.streams:
             np.testing.assert_allclose(facts["time_s"], stream.time_s)
         assert "left_wrist~right_wrist.symmetry" in facts
-        poses = read_partner(study, "pose", recording.id)
+        poses = read_partner(study.folder, "pose", recording.id)
         assert len(poses) == 1 + 3 * 22
         assert poses["time_s"][1] == pytest.approx(0.1)
     texts = pq.read_table(study.folder / "partners" / "text.parquet").to_pylist()
@@ -72,7 +72,7 @@ def test__simulate_study__partners__are_there_for_every_recording(study: Study) 
 def test__simulate_study__taller_body__strides_farther(study: Study) -> None:
     ways = []
     for id in ("walking-body00", "walking-body01"):
-        pelvis = np.stack([read_partner(study, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1)
+        pelvis = np.stack([read_partner(study.folder, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1)
         ways.append(np.linalg.norm(pelvis[-1] - pelvis[0]))
     heights = [entry["facts"]["stature_m"] for entry in study.entries[:2]]
     assert ways[1] / ways[0] == pytest.approx(heights[1] / heights[0], rel=0.11)  # legs differ by a tenth at most

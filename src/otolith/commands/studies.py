@@ -121,8 +121,8 @@ def list_(
     family: Annotated[
         str,
         typer.Argument(
-            help="datasets, readers, augmentations, objectives, encoders, heads, metrics, placements, activities or "
-            "methods."
+            help="datasets, readers, partners, augmentations, objectives, encoders, heads, metrics, placements, "
+            "activities or methods."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -13,8 +13,8 @@ from otolith.channels import triads
 from otolith.errors import DataError
 from otolith.evaluation.drawing import LIGHT, WIDTH, inked, save_figure
 from otolith.motion import JOINTS, PARENTS
+from otolith.partners.files import partner_file, read_partner
 from otolith.recording import Recording
-from otolith.simulation.partners import partner_file, read_partner
 from otolith.study import Study
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def write_recording_figure(
     found = study.recording(recording or study.entries[0]["id"])
     first_s, last_s = _shown(found, start_s)
     simulated = (study.folder / partner_file("pose", found.id)).exists()
-    pose = read_partner(study, "pose", found.id) if simulated else None
-    truth = read_partner(study, "truth", found.id) if simulated else None
+    pose = read_partner(study.folder, "pose", found.id) if simulated else None
+    truth = read_partner(study.folder, "truth", found.id) if simulated else None
     figure = recording_figure(found, first_s, last_s, pose, truth)
     where = f"{found.id} of {study.name}, {first_s:.1f} to {last_s:.1f} s"
     body = " Above, the body at seven moments with each sensor's axes." if simulated else ""

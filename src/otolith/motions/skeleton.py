@@ -18,18 +18,11 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith import rotations
-from otolith.motion import JOINTS, PARENTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
+from otolith.motion import FINGERS, JOINTS, PARENTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
 from otolith.motions.names import LIMBS, joint_names
 from otolith.motions.turning import mean_rotation, shortest
 
 Vector = Float[np.ndarray, "3"]
-FINGERS = tuple(
-    f"{side}_{finger}{number}"
-    for side in ("left", "right")
-    for finger in ("index", "middle", "pinky", "ring", "thumb")
-    for number in (1, 2, 3)
-)
-"""Joints of the hands in the order of SMPL-H; they follow ours where a source has them under these names."""
 X, Y, Z = np.eye(3)
 _SEEN = 0.08
 """A hinge that opens by less than 5 degrees on average shows no axis."""

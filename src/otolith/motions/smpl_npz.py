@@ -16,8 +16,7 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import ReadError
-from otolith.motion import JOINTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
-from otolith.motions.skeleton import FINGERS
+from otolith.motion import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
 from otolith.motions.world import up_axis
 
 FACE = ("jaw", "left_eye", "right_eye")

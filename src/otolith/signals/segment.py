@@ -82,6 +82,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         origin="simulated" if study.simulated else "measured",
         dropped=dropped,
         recipe=evaluation.to_json() | {"missing": missing},
+        folders={study.name: study.folder},
     )
 
 

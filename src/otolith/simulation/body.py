@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.errors import ConfigError, DataError
-from otolith.motion import JOINTS, REFERENCE_STATURE_M, Motion, reference_offsets
-from otolith.motions.skeleton import FINGERS, stature_m
+from otolith.motion import FINGERS, JOINTS, REFERENCE_STATURE_M, Motion, reference_offsets
+from otolith.motions.skeleton import stature_m
 
 # Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
 # Collaboration, "A century of trends in adult human height" (2016),

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from otolith import rotations
 from otolith.catalog import bilateral_pairs
-from otolith.errors import StudyError
-from otolith.files import atomic_path
-from otolith.motion import JOINTS, Motion
-from otolith.motions.skeleton import FINGERS
+from otolith.motion import FINGERS, Motion
+from otolith.partners.poses import POSE_JOINTS
 from otolith.simulation.body import Body
 from otolith.simulation.kinematics import track
 from otolith.simulation.sensor import Mounting, worn
 from otolith.simulation.smoothing import Smoothing
-from otolith.study import Study
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-POSE_JOINTS = JOINTS[:22]
-"""The joints of a pose: those of SMPL without the hands, whose fingers follow where there are any."""
 _STEP_S = 1e-3
 """Half of what a speed is taken over: far below what a spline through frames can change in."""
 _MIRROR = np.array([1.0, -1.0, 1.0])
@@ -108,57 +98,3 @@ def truth(
             own, other = (rotations.rotate(back_turn, places[name] - pelvis.position) for name in (left, right))
             out[f"{left}~{right}.symmetry"] = np.linalg.norm(own - _MIRROR * other, axis=1)
     return out
-
-
-def partner_file(name: str, recording: str) -> str:
-    """Where a partner of one recording is, from the study's folder on."""
-    return f"partners/{name}/{recording}.parquet"
-
-
-def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> None:
-    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrays = {
-        column: pa.array(values if column == "time_s" else values.astype(np.float32))
-        for column, values in columns.items()
-    }
-    with atomic_path(folder / partner_file(name, recording)) as temporary:
-        pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
-
-
-def write_texts(folder: Path, texts: Sequence[tuple[str, float, str]]) -> None:
-    """Write what happens in each recording, in words: recording, how long it is in seconds, text."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    recordings, seconds, words = zip(*texts, strict=True) if texts else ((), (), ())
-    columns = {
-        "recording": pa.array(recordings, pa.string()),
-        "start_s": pa.array([0.0] * len(texts), pa.float64()),
-        "end_s": pa.array(seconds, pa.float64()),
-        "text": pa.array(words, pa.string()),
-    }
-    with atomic_path(folder / "partners" / "text.parquet") as temporary:
-        pq.write_table(pa.table(columns), temporary)
-
-
-def read_partner(study: Study, name: str, recording: str) -> dict[str, Any]:
-    """Read a partner of one recording back: column by column, "pose" or "truth".
-
-    Raises StudyError where the recording has none, or its file is damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = study.folder / partner_file(name, recording)
-    if not path.exists():
-        raise StudyError(
-            f"Recording '{recording}' of {study.folder} has no {name}: only `otolith simulate` writes one ({path})."
-        )
-    try:
-        table: pa.Table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise StudyError(f"{path} is damaged ({error}). Simulate the study again.") from error
-    return {column: table[column].to_numpy() for column in table.column_names}

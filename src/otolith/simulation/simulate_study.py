@@ -18,11 +18,12 @@ from otolith.files import digest, write_json
 from otolith.motion import Motion
 from otolith.motions import check, find, read
 from otolith.motions.procedural import PROCEDURAL
+from otolith.partners.files import Text, partner_file, write_partner, write_texts
 from otolith.recording import Recording, RowReport
 from otolith.simulation.body import Body
 from otolith.simulation.journal import Journal
 from otolith.simulation.noise import noise
-from otolith.simulation.partners import partner_file, pose, truth, write_partner, write_texts
+from otolith.simulation.partners import pose, truth
 from otolith.simulation.placements import site
 from otolith.simulation.sensor import Mounting, simulate
 from otolith.simulation.smoothing import Smoothing
@@ -278,7 +279,9 @@ def _finish(folder: Path, journal: Journal, wanted: Sequence[str], config: Simul
     doubtful = [{"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]]
     if doubtful:
         write_json(folder / "doubtful.json", doubtful)
-    write_texts(folder, [(line["id"], line["entry"]["duration_s"], line["text"]) for line in lines if line["text"]])
+    write_texts(
+        folder, [Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"]) for line in lines if line["text"]]
+    )
     still: dict[str, list[list[float]]] = {}
     for line in lines:
         for sensor, facts in line["still"].items():

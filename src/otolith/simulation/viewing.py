@@ -10,8 +10,8 @@ import numpy as np
 from otolith.channels import triads
 from otolith.errors import ConfigError
 from otolith.motion import JOINTS, PARENTS
+from otolith.partners.files import partner_file, read_partner
 from otolith.recording import Recording
-from otolith.simulation.partners import partner_file, read_partner
 from otolith.study import Study
 
 _AXIS_M = 0.12
@@ -42,8 +42,8 @@ def view(study: Study, recording: str | None = None, rrd: Path | None = None) ->
         stream.save(rrd, default_blueprint=layout)
     _signals(stream, found)
     if (study.folder / partner_file("pose", found.id)).exists():
-        _skeleton(stream, read_partner(study, "pose", found.id))
-        _sensors(stream, read_partner(study, "truth", found.id), found.placements)
+        _skeleton(stream, read_partner(study.folder, "pose", found.id))
+        _sensors(stream, read_partner(study.folder, "truth", found.id), found.placements)
     stream.flush()
     stream.disconnect()
 

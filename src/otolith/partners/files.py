@@ -1,0 +1,134 @@
+"""Partners on disk: texts of stretches of time, poses and truth of recordings, vectors made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otolith.errors import StudyError
+from otolith.files import atomic_path
+from otolith.windows import Windows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "partners"
+TEXTS = f"{FOLDER}/text.parquet"
+LABEL = "label"
+"""What stands in a text's `source` where it merely says the label."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What happens in a stretch of a recording, in words."""
+
+    recording: str
+    start_s: float
+    end_s: float
+    text: str
+    source: str = ""
+    """`label` where the words merely say the label; else where they come from, or nothing."""
+
+
+def partner_file(name: str, recording: str) -> str:
+    """Where a partner of one recording is, from the study's folder on."""
+    return f"{FOLDER}/{name}/{recording}.parquet"
+
+
+def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> None:
+    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {
+        column: pa.array(values if column == "time_s" else values.astype(np.float32))
+        for column, values in columns.items()
+    }
+    with atomic_path(folder / partner_file(name, recording)) as temporary:
+        pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
+
+
+def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarray]:
+    """Read a partner of one recording back: column by column, "pose" or "truth".
+
+    Raises StudyError where the recording has none, or its file is damaged.
+    """
+    path = folder / partner_file(name, recording)
+    if not path.exists():
+        raise StudyError(f"Recording '{recording}' of {folder} has no {name}: there is no {path}.")
+    table = read_table(path)
+    return {column: table[column].to_numpy() for column in table.column_names}
+
+
+def write_texts(folder: Path, texts: Iterable[Text]) -> None:
+    """Write what happens in the recordings, in words."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = list(texts)
+    columns = {
+        "recording": pa.array([row.recording for row in rows], pa.string()),
+        "start_s": pa.array([row.start_s for row in rows], pa.float64()),
+        "end_s": pa.array([row.end_s for row in rows], pa.float64()),
+        "text": pa.array([row.text for row in rows], pa.string()),
+        "source": pa.array([row.source for row in rows], pa.string()),
+    }
+    with atomic_path(folder / TEXTS) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def read_texts(folder: Path) -> dict[str, list[Text]]:
+    """Read the texts of a study by recording; nothing where it has none.
+
+    Raises StudyError where the file is damaged, lacks a column, or a stretch ends before it starts.
+    """
+    path = folder / TEXTS
+    if not path.exists():
+        return {}
+    table = read_table(path, ("recording", "start_s", "end_s", "text"))
+    known = [name for name in ("recording", "start_s", "end_s", "text", "source") if name in table.column_names]
+    out: dict[str, list[Text]] = {}
+    for number, row in enumerate(table.select(known).to_pylist()):
+        if not row["start_s"] <= row["end_s"]:
+            raise StudyError(
+                f"{path}: row {number} (recording '{row['recording']}') goes from {row['start_s']} to {row['end_s']} s."
+            )
+        words = Text(row["recording"], row["start_s"], row["end_s"], row["text"] or "", row.get("source") or "")
+        out.setdefault(words.recording, []).append(words)
+    return out
+
+
+def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
+    """Read a Parquet file whole; StudyError where it is damaged or lacks a column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise StudyError(f"{path} is damaged ({error}). Write it again.") from error
+    if missing := [name for name in needed if name not in table.column_names]:
+        raise StudyError(f"{path} has no column {', '.join(missing)}; found {', '.join(table.column_names)}.")
+    return table
+
+
+def places(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
+    """Return, for each recording that windows lie in: its study's folder, its id there and which windows.
+
+    Windows of arrays have no folder and are left out.
+    """
+    found = []
+    names, back = np.unique(windows.recording.astype(str), return_inverse=True)
+    together = windows.study not in windows.folders
+    for number, name in enumerate(names):
+        study, _, id = name.partition("/") if together else (windows.study, "", name)
+        if together:  # names of studies may hold a stroke too
+            study = max((own for own in windows.folders if name.startswith(f"{own}/")), key=len, default=study)
+            id = name[len(study) + 1 :]
+        if study in windows.folders:
+            found.append((windows.folders[study], str(id), np.flatnonzero(back == number)))
+    return found

@@ -1,0 +1,133 @@
+"""Vectors made elsewhere, of video, words or anything else, brought as Parquet or .npy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from otolith.errors import ConfigError, StudyError
+from otolith.partners.files import FOLDER, places, read_table
+from otolith.partners.partner import Partner, PartnerVectors
+from otolith.windows import Windows
+
+_TOLERANCE_S = 1e-3
+
+
+@dataclass(frozen=True)
+class VectorsConfig:
+    """Where the vectors lie."""
+
+    name: str = "video"
+    """Name of the study's `partners/NAME.parquet` (recording, start_s, end_s, vector)."""
+    file: str = ""
+    """Instead: an .npy of one row a window, in the order of the study's windows; `windows.npy` says which is which."""
+    kind: str = "video"
+    """What they are vectors of: text, video or pose."""
+
+
+class Vectors(Partner):
+    """Precomputed vectors: the row of a stretch of time that covers most of a window is its partner.
+
+    A .npy has as many rows as the windows that it was made for, and is taken only where these are all asked for at
+    once; Parquet names recording and time, and so fits any cut.
+    """
+
+    Config: ClassVar[type[Any]] = VectorsConfig
+    kind: ClassVar[str] = "video"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if self.config.kind not in ("text", "video", "pose"):
+            raise ConfigError(f"Vectors are of text, video or pose; found kind '{self.config.kind}'.")
+
+    def vectors(self, windows: Windows) -> PartnerVectors:
+        """Return the vectors of some windows.
+
+        Raises StudyError where the file is missing, where vectors differ in length or are not finite, and where a row
+        names a recording that the study has not, or a time outside of it: with the first such row.
+        """
+        return self._array(windows) if self.config.file else self._rows(windows)
+
+    def _array(self, windows: Windows) -> PartnerVectors:
+        path = Path(self.config.file)
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise StudyError(f"{path} is no plain .npy array, or damaged: {error}.") from error
+        if values.ndim != 2 or values.dtype.kind not in "fiu":
+            raise StudyError(f"{path} has shape {values.shape}; vectors are (windows, numbers).")
+        if len(values) != len(windows):
+            first = min(len(values), len(windows))
+            raise StudyError(
+                f"{path} holds {len(values)} vectors, but there are {len(windows)} windows: row {first} has no "
+                f"{'window' if len(values) > len(windows) else 'vector'}. Write Parquet with recording and time, which "
+                f"fits any cut: {FOLDER}/{self.config.name}.parquet."
+            )
+        return PartnerVectors(_finite(path, values), np.ones(len(windows), dtype=bool))
+
+    def _rows(self, windows: Windows) -> PartnerVectors:
+        tables: dict[Path, dict[str, list[tuple[int, float, float]]]] = {}
+        values: dict[Path, np.ndarray] = {}
+        chosen: list[tuple[int, Path, int]] = []
+        for folder, recording, rows in places(windows):
+            if folder not in tables:
+                tables[folder], values[folder] = self._read(folder)
+            stretches = tables[folder].get(recording, [])
+            if not stretches:
+                continue
+            numbers, start, end = (np.array(column) for column in zip(*stretches, strict=True))
+            first = windows.start_s[rows][:, None]
+            covered = np.minimum(end, first + windows.seconds) - np.maximum(start, first)
+            apart = np.abs((start + end) / 2 - first - windows.seconds / 2)
+            best = np.lexsort((apart, -np.round(covered, 6)), axis=1)[:, 0]
+            much = covered[np.arange(len(rows)), best]
+            chosen += [(int(row), folder, int(numbers[k])) for row, k, m in zip(rows, best, much, strict=True) if m > 0]
+        lengths = {array.shape[1] for array in values.values()}
+        if len(lengths) > 1:
+            raise StudyError(f"The studies' '{self.config.name}' vectors differ in length: {sorted(lengths)}.")
+        out = np.zeros((len(windows), lengths.pop() if lengths else 1), dtype=np.float32)
+        present = np.zeros(len(windows), dtype=bool)
+        for row, folder, number in chosen:
+            out[row], present[row] = values[folder][number], True
+        return PartnerVectors(out, present)
+
+    def _read(self, folder: Path) -> tuple[dict[str, list[tuple[int, float, float]]], np.ndarray]:
+        from otolith.study import Study
+
+        path = folder / FOLDER / f"{self.config.name}.parquet"
+        if not path.exists():
+            raise StudyError(
+                f"Study {folder} has no {FOLDER}/{self.config.name}.parquet (recording, start_s, end_s, vector)."
+            )
+        table = read_table(path, ("recording", "start_s", "end_s", "vector"))
+        rows = table.select(["recording", "start_s", "end_s"]).to_pylist()
+        vectors = table["vector"].to_pylist()
+        length = len(vectors[0]) if vectors and vectors[0] is not None else 0
+        duration = {entry["id"]: entry["duration_s"] for entry in Study.load(folder).entries}
+        out: dict[str, list[tuple[int, float, float]]] = {}
+        for number, (row, vector) in enumerate(zip(rows, vectors, strict=True)):
+            if vector is None or len(vector) != length or not length:
+                found = "nothing" if vector is None else f"{len(vector)} numbers"
+                raise StudyError(f"{path}: row {number} holds {found}, the rows before it {length}.")
+            if row["recording"] not in duration:
+                raise StudyError(f"{path}: row {number} is of recording '{row['recording']}', which the study has not.")
+            start, end = row["start_s"], row["end_s"]
+            if not (start is not None and end is not None and -_TOLERANCE_S <= start <= end) or (
+                start > duration[row["recording"]] + _TOLERANCE_S
+            ):
+                raise StudyError(
+                    f"{path}: row {number} goes from {start} to {end} s, but recording '{row['recording']}' from 0 to "
+                    f"{duration[row['recording']]:.3f} s."
+                )
+            out.setdefault(row["recording"], []).append((number, start, end))
+        return out, _finite(path, np.array(vectors, dtype=np.float32).reshape(len(vectors), length))
+
+
+def _finite(path: Path, values: np.ndarray) -> np.ndarray:
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if bad.size:
+        raise StudyError(f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} more.")
+    return values.astype(np.float32)
