@@ -1,0 +1,151 @@
+"""CLIP's two towers on a tiny random model, and pictures out of videos that this writes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from toy import write_toy_study
+
+from otolith import Study
+from otolith.errors import ConfigError, OtolithWarning, StudyError
+from otolith.partners.clip_text import ClipText
+from otolith.partners.clip_video import ClipVideo, frames, square
+
+av = pytest.importorskip("av")
+transformers = pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A CLIP of random weights and the words of a small tokeniser, in the layout of the published one."""
+    folder = tmp_path_factory.mktemp("clip")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = {"<pad>": 0, "<unk>": 1, "walking": 2, "sitting": 3, "stairs": 4}
+    tokeniser = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokeniser.pre_tokenizer = pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokeniser, pad_token="<pad>").save_pretrained(folder)
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {"vocab_size": 5, "max_position_embeddings": 8, "eos_token_id": 4, "bos_token_id": 2, "pad_token_id": 0}
+    config = transformers.CLIPConfig(
+        text_config=small | text, vision_config=small | {"image_size": 32, "patch_size": 16}, projection_dim=12
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def film(path: Path, seconds: float = 6.0, rate: int = 25, dropped: slice | None = None) -> Path:
+    """A grey picture that gets lighter, every frame stamped; some frames may be left out."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, rate)
+        numbers = np.arange(round(seconds * rate))
+        kept = np.delete(numbers, dropped) if dropped else numbers
+        for number in kept:
+            picture = np.full((48, 64, 3), 20 + 200 * number // len(numbers), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = int(number), Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test__frames__even_rate__one_picture_a_moment(tmp_path: Path) -> None:
+    found = list(frames(film(tmp_path / "a.mp4"), 0.1))
+    np.testing.assert_allclose(
+        [time_s for time_s, _ in found], np.arange(61) * 0.1, atol=1e-9
+    )  # the last picture is 40 ms before
+    light = np.array([picture.mean() for _, picture in found])
+    np.testing.assert_allclose(light, 20 + 200 * np.arange(61) * 0.1 / 6.0, atol=6.0)
+
+
+def test__frames__rate_that_changes__times_stay_true(tmp_path: Path) -> None:
+    found = list(frames(film(tmp_path / "a.mkv", dropped=slice(50, 100)), 0.1))
+    times = np.array([time_s for time_s, _ in found])
+    assert not ((times > 2.06) & (times < 3.94)).any()  # two seconds without a picture give none
+    light = np.array([picture.mean() for _, picture in found])
+    np.testing.assert_allclose(light, 20 + 200 * times / 6.0, atol=6.0)
+
+
+def test__frames__no_picture_in_it__says_so(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.mkv"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), dtype=np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(StudyError, match="no video stream"):
+        list(frames(tmp_path / "sound.mkv", 0.1))
+    (tmp_path / "junk.mp4").write_bytes(b"junk" * 100)
+    with pytest.raises(StudyError, match="cannot be decoded"):
+        list(frames(tmp_path / "junk.mp4", 0.1))
+
+
+def test__square__any_shape__the_middle_of_the_picture() -> None:
+    picture = np.zeros((40, 100, 3), dtype=np.uint8)
+    picture[:, 45:55] = 255
+    found = square(picture, 32)
+    assert found.shape == (3, 32, 32) and found.dtype == np.float32
+    assert found[0, 16, 16] == pytest.approx((1 - 0.48145466) / 0.26862954, abs=1e-3)
+    assert found[0, 16, 0] == pytest.approx(-0.48145466 / 0.26862954, abs=1e-3)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return write_toy_study(tmp_path / "study", people=2, seconds_each=4.0)
+
+
+def filmed(study: Study, file: str, start_s: float = 1.0) -> None:
+    (study.folder / "partners").mkdir(exist_ok=True)
+    table = pa.table({"recording": [study.entries[0]["id"]], "file": [file], "start_s": [start_s]})
+    pq.write_table(table, study.folder / "partners" / "video.parquet")
+
+
+def test__clip_video__windows__get_the_mean_of_their_own_frames(
+    model: str, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(study.folder / "film.mp4")
+    filmed(study, "film.mp4")
+    partner = ClipVideo(model=model)
+    windows = study.windows(seconds=2.0, overlap=0.0, label_rule="unlabelled", labels=())
+    found = partner.vectors(windows)
+    own = windows.recording == study.entries[0]["id"]
+    assert found.present[own].tolist() == [True, True, True, False, False, False]  # 1 of the 2 seconds at the end
+    assert not found.present[~own].any()
+    np.testing.assert_allclose(np.linalg.norm(found.values[found.present], axis=1), 1.0, atol=1e-5)
+    pictures = [picture for time_s, picture in frames(study.folder / "film.mp4", 0.1) if 0.95 <= time_s < 2.95]
+    mean = partner._look(pictures).mean(axis=0)
+    np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
+    monkeypatch.setattr(ClipVideo, "encode", None)  # what was looked at once is kept
+    np.testing.assert_array_equal(ClipVideo(model=model).vectors(windows).values, found.values)
+
+
+def test__clip_video__missing_file_or_table__is_named(model: str, study: Study) -> None:
+    windows = study.windows(seconds=2.0)
+    with pytest.raises(StudyError, match="recording, file and start_s"):
+        ClipVideo(model=model).vectors(windows)
+    filmed(study, "gone.mp4")
+    with pytest.raises(StudyError, match=r"gone.mp4 is not there"):
+        ClipVideo(model=model).vectors(windows)
+    with pytest.raises(ConfigError, match="frames_per_second"):
+        ClipVideo(frames_per_second=0.0)
+
+
+def test__clip_text__words__are_unit_vectors_and_long_ones_told(model: str) -> None:
+    partner = ClipText(model=model)
+    vectors = partner.encode(["walking", "sitting stairs"])
+    assert vectors.shape == (2, 12) == (2, partner.dimension)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    with pytest.warns(OtolithWarning, match="longer than the 8 tokens"):
+        partner.encode(["walking " * 30])
+
+
+def test__clip__model_that_is_not_there__says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="vectors of your own"):
+        ClipText(model=str(tmp_path / "none")).encode(["walking"])
