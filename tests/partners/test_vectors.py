@@ -78,7 +78,7 @@ def test__vectors__array__one_row_a_window_or_an_error(study: Study, tmp_path: P
 
 
 def test__vectors__nothing_there_or_no_such_kind__says_so(study: Study) -> None:
-    with pytest.raises(StudyError, match="has no partners/sound.parquet"):
+    with pytest.raises(StudyError, match=r"has no partners/sound.parquet"):
         Vectors(name="sound").vectors(cut(study))
     with pytest.raises(ConfigError, match="text, video or pose"):
         Vectors(kind="smell")
