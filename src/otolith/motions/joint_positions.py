@@ -25,6 +25,7 @@ KINECT = (
     *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
 )
 """The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
+KINECT_ARRAY = "d_skel"
 HUMAN36M = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
     *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
@@ -68,6 +69,33 @@ def read_npy(
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise ReadError(f"{path} is no plain .npy array, or damaged: {error}.") from error
+    return _from_array(path, array, up, frame_rate, scale)
+
+
+def read_mat(
+    path: Path | str, up: str | None = None, frame_rate: float | None = None, scale: float | None = None
+) -> Motion:
+    """Read the Kinect's joints from a MATLAB file as UTD-MHAD has them: `d_skel`, of shape (20, 3, frames).
+
+    `scale` is metres per unit. Raises ReadError for a damaged file or one without such an array.
+    """
+    from scipy.io import loadmat  # a tenth of a second that only these files need
+
+    path = Path(path)
+    try:
+        array = np.asarray(loadmat(path, variable_names=[KINECT_ARRAY])[KINECT_ARRAY])
+    except KeyError as error:
+        raise ReadError(
+            f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files."
+        ) from error
+    except Exception as error:  # scipy raises whatever a damaged file leads it into
+        raise ReadError(f"{path} cannot be read as MATLAB data ({error}). Get it again.") from error
+    if array.ndim != 3 or array.shape[:2] != (len(KINECT), 3):
+        raise ReadError(f"{path}: '{KINECT_ARRAY}' has shape {array.shape}; expected (20, 3, frames).")
+    return _from_array(path, np.moveaxis(array, 2, 0), up, frame_rate, scale)
+
+
+def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float | None, scale: float | None) -> Motion:
     joints = _joints(array.shape)
     if joints is None or array.dtype.kind not in "fiu":
         raise ReadError(
@@ -90,11 +118,23 @@ def read_npy(
 
 
 def holds_positions(path: Path) -> bool:
-    """Whether an .npy file has the shape of positions of joints, told from its header."""
+    """Whether an .npy or .mat file has the shape of positions of joints, told from its header."""
     try:
+        if path.suffix.lower() == ".mat":
+            return _holds_kinect(path)
         return _joints(np.load(path, mmap_mode="r", allow_pickle=False).shape) is not None
     except (ValueError, OSError, EOFError):
         return False
+
+
+def _holds_kinect(path: Path) -> bool:
+    from scipy.io import whosmat  # names and shapes without the numbers
+
+    try:
+        listed = {name: tuple(shape) for name, shape, _ in whosmat(path)}
+    except Exception:  # scipy raises whatever a damaged file leads it into
+        return False
+    return listed.get(KINECT_ARRAY, ())[:2] == (len(KINECT), 3)
 
 
 def _joints(shape: tuple[int, ...]) -> int | None:

@@ -91,6 +91,10 @@ def known_layout(path: Path) -> About:
         return About(
             unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
         )
+    if found := re.fullmatch(r"(a\d+_(s\d+)_t\d+)_skeleton", path.stem):
+        # The authors name 30 frames per second; laid beside the sensor of the same trials (861) they come 19 a second.
+        terms = "research use"
+        return About(frame_rate=19.0, performer=found[2], clip=found[1], source="UTD-MHAD (Kinect)", terms=terms)
     return About()
 
 

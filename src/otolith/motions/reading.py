@@ -44,7 +44,8 @@ def smpl(path: Path, about: About) -> Motion:
 def positions(path: Path, about: About) -> Motion:
     """Positions of joints: HumanML3D, Kinect, MM-Fit."""
     scale = metres(about.unit) if about.unit else None
-    return joint_positions.read_npy(path, up=about.up, frame_rate=about.frame_rate, scale=scale)
+    reader = joint_positions.read_mat if path.suffix.lower() == ".mat" else joint_positions.read_npy
+    return reader(path, up=about.up, frame_rate=about.frame_rate, scale=scale)
 
 
 def procedural(path: Path, about: About) -> Motion:
@@ -52,7 +53,8 @@ def procedural(path: Path, about: About) -> Motion:
     return make(str(path).removeprefix("procedural:"), rate_hz=about.frame_rate or 100.0, performer=about.performer)
 
 
-_BY_SUFFIX = {".bvh": "bvh", ".amc": "amc", ".npz": "smpl", ".npy": "positions"}
+_BY_SUFFIX = {".bvh": "bvh", ".amc": "amc", ".npz": "smpl", ".npy": "positions", ".mat": "positions"}
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth")
 _READERS: dict[str, Reader] = {"bvh": bvh, "amc": amc, "smpl": smpl, "positions": positions, "procedural": procedural}
 _UNIT = {"bvh": BVH_UNIT, "amc": "cmu"}
 
@@ -102,6 +104,11 @@ def read(
     about = said if made else said.over(sidecar(path)).over(known_layout(path))
     if about.frame_rate is not None and not 0.0 < about.frame_rate < np.inf:
         raise DataError(f"A frame rate is a positive number of frames per second; found {about.frame_rate}.")
+    if path.suffix.lower() in _PICKLED and not made:
+        raise ReadError(
+            f"{path} holds pickled objects, which could run anything when opened; it is never opened here. Save its "
+            "arrays where you trust it: np.savez('clip.npz', poses=..., trans=..., mocap_framerate=...)."
+        )
     kind = "procedural" if made else about.format or _BY_SUFFIX.get(path.suffix.lower())
     if kind not in _READERS:
         raise UnknownNameError(
