@@ -279,7 +279,7 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
     What an import that failed or was stopped left behind may be written over without asking.
     """
-    left_behind = {"recordings", "segments.parquet", ".cache"}
+    left_behind = {"recordings", "partners", "segments.parquet", ".cache"}
     if folder.is_dir() and {path.name for path in folder.iterdir()} <= left_behind:
         return
     refuse_existing(folder, "study", overwrite)

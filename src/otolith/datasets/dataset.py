@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from otolith.catalog import Family
 from otolith.errors import ConfigError, ReadError
+from otolith.partners.files import FOLDER, TEXTS
 from otolith.recording import Recording
 from otolith.study import Evaluation, Study, refuse_taken, write_study
 
@@ -54,6 +56,13 @@ class DataSet(ABC):
         Raises ReadError, naming the file, where one is damaged or missing.
         """
 
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[str]) -> None:
+        """Write what else the authors recorded beside these recordings (texts, poses) into a study; nothing here.
+
+        It runs after the last recording and before the study is whole. Raises ReadError as `read` does.
+        """
+        return
+
     def verify(self, folder: Path) -> Path:
         """Return the folder that holds the authors' layout: the given one, one below it, or the one above.
 
@@ -93,9 +102,11 @@ def import_dataset(
         dataset: DataSet = cls(**options) if isinstance(cls, type) else cls
     except TypeError as error:
         raise ConfigError(f"Data set '{name}' takes no such option: {error}.") from error
+    shutil.rmtree(out / FOLDER / "pose", ignore_errors=True)  # of an older study that is written over
+    (out / TEXTS).unlink(missing_ok=True)
     return write_study(
         out,
-        dataset.read(Path(source)),
+        _with_partners(dataset, Path(source), out),
         name=dataset.name,
         source=dataset.url,
         terms=dataset.terms,
@@ -103,6 +114,14 @@ def import_dataset(
         evaluation=dataset.evaluation,
         progress=progress,
     )
+
+
+def _with_partners(dataset: DataSet, source: Path, out: Path) -> Iterator[Recording]:
+    ids = []
+    for recording in dataset.read(source):
+        ids.append(recording.id)
+        yield recording
+    dataset.write_partners(source, out, ids)
 
 
 def need(paths: Iterable[Path], of: str) -> None:

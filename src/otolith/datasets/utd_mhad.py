@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ReadError
+from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation
 from otolith.units import factor
@@ -56,12 +57,54 @@ JOINTS = (
     *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
 )
 """The skeleton's joints in the order of the authors' Skeleton_joint_order.txt."""
+OURS = {
+    "pelvis": "hip_center",
+    "spine2": "spine",
+    "neck": "shoulder_center",
+    "head": "head",
+    **{
+        f"{side}_{part}": f"{side}_{part}"
+        for side in ("left", "right")
+        for part in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist", "hand")
+    },
+}
+"""Our joints -> those of the skeleton; the rest of ours the Kinect did not see."""
+SENTENCES = (
+    "a person swipes the right arm to the left",
+    "a person swipes the right arm to the right",
+    "a person waves with the right hand",
+    "a person claps with both hands",
+    "a person throws something with the right arm",
+    "a person crosses both arms in front of the chest",
+    "a person shoots a basketball",
+    "a person draws an X with the right hand",
+    "a person draws a circle clockwise with the right hand",
+    "a person draws a circle counter-clockwise with the right hand",
+    "a person draws a triangle with the right hand",
+    "a person bowls with the right hand",
+    "a person boxes",
+    "a person swings a baseball bat",
+    "a person swings a tennis racket",
+    "a person curls both arms",
+    "a person serves in tennis",
+    "a person pushes something away with both hands",
+    "a person knocks with the right hand",
+    "a person catches something with the right hand",
+    "a person picks something up and throws it",
+    "a person jogs",
+    "a person walks",
+    "a person stands up from sitting",
+    "a person sits down from standing",
+    "a person does a lunge",
+    "a person does a squat",
+)
+"""What is done in each action, in words that say no more than its name and which arm the skeletons show moving."""
 _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 
 @dataclass(frozen=True)
 class UtdMhad(DataSet):
-    """UTD Multimodal Human Action Dataset: the wearable sensor (and, by `skeleton`, the Kinect's joints).
+    """UTD Multimodal Human Action Dataset: the wearable sensor, with the Kinect's joints and action names as partners.
 
     One recording per trial, the whole of it labelled with its action. The sensor sat on the right wrist for actions 1
     to 21 and on the right thigh for 22 to 27, so the place would give the action away: the default evaluation shows
@@ -99,13 +142,52 @@ class UtdMhad(DataSet):
             id = path.name.removesuffix("_inertial.mat")
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[str]) -> None:
+        """Write each trial's action as a sentence, and where its joints were; texts alone where `Skeleton/` lacks.
+
+        The texts say no more than the labels do, and are marked so.
+        """
+        root = self.verify(folder)
+        texts = []
+        for id in recordings:
+            samples = len(_matrix(root / "Inertial" / f"{id}_inertial.mat", "d_iner", (None, 6)))
+            action = int(id.split("_")[0].removeprefix("a"))
+            texts.append(Text(id, 0.0, samples / self.rate_hz, SENTENCES[action - 1], LABEL))
+            if (root / "Skeleton").is_dir():
+                write_partner(out, "pose", id, poses(root, id))
+        write_texts(out, texts)
+
+
+def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
+    """Return a trial's joints under our names, column by column as a study keeps them: metres, z up.
+
+    The camera stood level within a few degrees and looked at the person along its z: x goes to its own left, the
+    person's right, so that a quarter turn about x brings y up and keeps left and right. Raises ReadError where the
+    head is not above the feet (median over the trial, within 45 degrees), or the trial is missing.
+    """
+    time_s, joints = skeleton(folder, trial)
+    feet = 0.5 * (joints[:, JOINTS.index("left_ankle")] + joints[:, JOINTS.index("right_ankle")])
+    upright = np.median(joints[:, JOINTS.index("head")] - feet, axis=0)
+    if not upright[1] > np.cos(np.pi / 4) * np.linalg.norm(upright):
+        raise ReadError(
+            f"The skeleton of trial {trial} does not stand upright: from feet to head it goes "
+            f"{np.round(upright, 2).tolist()} m, and y should be up. Unpack the archive again."
+        )
+    turned = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
+    columns = {"time_s": time_s}
+    for ours, theirs in OURS.items():
+        columns |= {f"{ours}.{axis}": turned[:, JOINTS.index(theirs), i] for i, axis in enumerate("xyz")}
+    return columns
+
 
 def skeleton(folder: Path, trial: str) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F 20 3"]]:
     """Return when and where the Kinect saw the twenty joints (`JOINTS`) during a trial such as "a10_s1_t1".
 
     Times are seconds on the inertial trial's clock, positions metres in the camera's frame (y up). The frames are
-    nominally 30 per second, but a trial lasts 1.575 times as long on the sensor: the first and last frames are laid on
-    its first and last samples, and the others evenly between. Raises ReadError where the trial is missing.
+    nominally 30 per second, but by that a trial lasts 1.575 times as long on the sensor (median of 861 trials, 1.43 to
+    2.71): both were cut to the same action, so the first and last frames are laid on its first and last samples and
+    the others evenly between, about 19 a second. Taken as 30 a second, accelerations would be 2.5 times too large.
+    Raises ReadError where the trial is missing.
     """
     root = UtdMhad().verify(folder)
     frames = _matrix(root / "Skeleton" / f"{trial}_skeleton.mat", "d_skel", (20, 3, None))
@@ -126,10 +208,10 @@ def _trials(root: Path) -> list[tuple[int, int, int, Path]]:
 def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     from scipy.io import loadmat  # a tenth of a second that only this data set needs
 
+    if not path.is_file():  # scipy has no error of its own for it
+        raise ReadError(f"{path} is missing. Unpack the archive again, or check the trial's name.")
     try:
         found = np.asarray(loadmat(path, variable_names=[name])[name], dtype=np.float64)
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} is missing. Unpack the archive again, or check the trial's name.") from error
     except Exception as error:  # scipy raises whatever a damaged file leads it into
         raise ReadError(f"{path} cannot be read as MATLAB data ({error}). Unpack the archive again.") from error
     if found.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True)):
@@ -149,4 +231,15 @@ def write_sample(folder: Path) -> None:
         rows[:, 1] += 1.0
         rows[60:, 3] += 90 * np.sin(2 * np.pi * np.arange(len(rows) - 60) / 50)
         savemat(folder / "Inertial" / f"{trial}_inertial.mat", {"d_iner": rows})
-        savemat(folder / "Skeleton" / f"{trial}_skeleton.mat", {"d_skel": random.normal(0, 1, (20, 3, 60))})
+        savemat(folder / "Skeleton" / f"{trial}_skeleton.mat", {"d_skel": _standing(random, 60)})
+
+
+def _standing(random: np.random.Generator, frames: int) -> np.ndarray:
+    """A body of 1.6 m that stands 2.5 m before the camera, as the authors write it: (20, 3, frames)."""
+    heights = {"head": 1.6, "shoulder": 1.4, "spine": 1.1, "elbow": 1.15, "wrist": 0.9, "hand": 0.85}
+    heights |= {"hip": 0.95, "knee": 0.5, "ankle": 0.1, "foot": 0.02}
+    out = np.zeros((len(JOINTS), 3))
+    for number, joint in enumerate(JOINTS):
+        part = next(part for part in heights if part in joint)
+        out[number] = (0.2 * (("right" in joint) - ("left" in joint)), heights[part] - 0.9, 2.5)
+    return np.asarray(out[..., None] + random.normal(0, 0.005, (*out.shape, frames)))
