@@ -121,3 +121,19 @@ def toy_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def toy_windows(toy_study: Any) -> Any:
     """Its labelled windows of 2 s at 50 Hz: 12 channels, 33 of each person, 11 of each of their activities."""
     return toy_study.windows()
+
+
+@pytest.fixture(scope="session")
+def partnered_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The same study with texts, and with vectors of a video that one person lacks."""
+    from toy import add_partners, write_toy_study
+
+    study = write_toy_study(tmp_path_factory.mktemp("partnered") / "study")
+    add_partners(study.folder)
+    return study
+
+
+@pytest.fixture(scope="session")
+def partnered_windows(partnered_study: Any) -> Any:
+    """Its labelled windows."""
+    return partnered_study.windows()

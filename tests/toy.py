@@ -59,3 +59,28 @@ def write_toy_study(folder: Path, people: int = 6, **choices: object) -> Study:
     """Write the study; `choices` are those of `toy_recording`."""
     recordings = [toy_recording(f"p{i}", **choices) for i in range(people)]  # type: ignore[arg-type]
     return write_study(folder, recordings, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=RATE_HZ))
+
+
+def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 16) -> None:
+    """Give a toy study texts that say the label, and vectors of a "video" of every 2 s, but not to all recordings."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from otolith.partners.files import Text, write_texts
+
+    study, rng = Study.load(folder), np.random.default_rng(0)
+    seen = rng.normal(size=(len(CLASSES), width))
+    texts, rows = [], []
+    for entry in study.entries:
+        recording = study.recording(entry["id"])
+        for part in recording.segments:
+            texts.append(Text(recording.id, part.start_s, part.end_s, f"a person is {part.label}", "label"))
+            if recording.id in without:
+                continue
+            for start in np.arange(part.start_s, part.end_s, 2.0):
+                vector = seen[CLASSES.index(part.label)] + 0.3 * rng.normal(size=width)
+                rows.append(
+                    {"recording": recording.id, "start_s": start, "end_s": start + 2, "vector": vector.tolist()}
+                )
+    write_texts(folder, texts)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "partners" / "video.parquet")

@@ -19,13 +19,24 @@ from otolith.training.pretrained import PretrainedEncoder
 from otolith.windows import Windows
 
 NAMES = list(objectives.FAMILY)
+PARTNERS: dict[str, dict[str, Any]] = {
+    "imu2clip": {"text": "", "video": "vectors"},
+    "primus": {"text": "", "video": "vectors", "queue": 64},
+}
+"""Settings that ask for no more than the toy study has."""
+
+
+@pytest.fixture
+def toy_windows(partnered_windows: Windows) -> Windows:
+    """All members meet windows with partners; those that want none do not look at them."""
+    return partnered_windows
 
 
 def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Encoder, Batch]:
     """An objective, an encoder and one standardised batch of everything."""
     windows = windows.hide_labels()
     start = PretrainedEncoder.fresh(windows, "tpn", seed=0)
-    goal: Objective = objectives.FAMILY.resolve(name)(**settings)
+    goal: Objective = objectives.FAMILY.resolve(name)(**PARTNERS.get(name, {}) | settings)
     torch.manual_seed(0)
     goal.fit(windows, start.encoder)
     batch = Loader(windows, goal.targets(windows), batch_size=len(windows)).batch(np.arange(len(windows)))

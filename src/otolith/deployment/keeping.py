@@ -17,13 +17,13 @@ from otolith.heads.head import ClosedHead, Head
 from otolith.settings import configure
 from otolith.training import checkpoint
 from otolith.training.adapt import AdaptConfig, Adapted
-from otolith.training.pretrained import PretrainedEncoder
+from otolith.training.pretrained import PART, PretrainedEncoder, load_alignment
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
 
 KIND = "recogniser"
-_PARTS = ("encoder.", "standardise.", "head.")
+_PARTS = ("encoder.", "standardise.", "head.", PART)
 _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
@@ -52,6 +52,9 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
     }
     tensors = checkpoint.pack(adapted.encoder.encoder, "encoder.")
     tensors |= checkpoint.pack(adapted.encoder.standardise, "standardise.") | checkpoint.pack(head, "head.")
+    if adapted.encoder.alignment:
+        config["alignment"] = adapted.encoder.alignment.facts()
+        tensors |= checkpoint.pack(adapted.encoder.alignment, PART)
     checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)})
 
 
@@ -68,7 +71,8 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
         chain = SignalChain.load(config["schema"], config["signal"], where)
         record = config["record"]
         encoder = PretrainedEncoder.build(
-            {"schema": config["schema"], "encoder": config["encoder"], "record": record["pretraining"], "history": []}
+            {name: config.get(name) for name in ("schema", "encoder", "alignment")}
+            | {"record": record["pretraining"], "history": []}
         )
         classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
         head = _head(config["head"], encoder.encoder.dimension, len(classes), tensors, where)
@@ -85,6 +89,7 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
     checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
     checkpoint.load_into(encoder.standardise, tensors, "standardise.", where)
     checkpoint.load_into(head, tensors, "head.", where)
+    load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()
     head.eval()
     loaded = cls(

@@ -9,5 +9,7 @@ FAMILY = Family(
         "transformations": "otolith.objectives.transformations:Transformations",
         "masked": "otolith.objectives.masked:Masked",
         "simclr": "otolith.objectives.simclr:SimCLR",
+        "imu2clip": "otolith.objectives.imu2clip:IMU2CLIP",
+        "primus": "otolith.objectives.primus:PRIMUS",
     },
 )

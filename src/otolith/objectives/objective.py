@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from otolith.batch import Batch
 from otolith.encoders.encoder import Encoder
+from otolith.partners.alignment import Alignment
 from otolith.settings import Configured
 from otolith.windows import Windows
 
@@ -40,3 +42,15 @@ class Objective(nn.Module, Configured, ABC):
     def report(self) -> dict[str, Any]:
         """Return what a reader of the run should know of what was fitted."""
         return {}
+
+    def measured(self) -> dict[str, float]:
+        """Return figures of the training epoch just past, beside the losses, and forget them."""
+        return {}
+
+    def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """Return what went wrong in the epochs so far, a sentence each; the same sentence while it is the same."""
+        return []
+
+    def alignment(self) -> Alignment | None:
+        """Return the space that the encoder shares with partners, where this objective makes one."""
+        return None

@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,13 +18,14 @@ from torch import Tensor
 
 from otolith import objectives
 from otolith.encoders.encoder import Encoder
-from otolith.errors import CheckpointError, ConfigError, SplitError
+from otolith.errors import CheckpointError, ConfigError, OtolithWarning, SplitError
 from otolith.files import atomic_folder, digest, read_json, write_json, write_text
 from otolith.objectives.objective import Objective
 from otolith.settings import configure
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
-from otolith.training.pretrained import PretrainedEncoder
+from otolith.training.pretrained import PART, PretrainedEncoder
+from otolith.training.processes import Processes
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.windows import Windows
 
@@ -63,7 +65,8 @@ def pretrain(
     Labels, where there are any, are not looked at. Early stopping watches one or two of the given people, never
     anybody else. With `out` the encoder is saved there, and an interrupted run goes on from its last whole epoch when
     the same call comes again: the weights are then, bit for bit, those of an unbroken run. `settings` are the fields
-    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch.
+    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch. Started by torchrun, several
+    processes take their shares of each batch; the first one writes.
 
     Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out` holds the beginnings
     of another run, DataError where it holds anything but an older encoder.
@@ -81,19 +84,20 @@ def pretrain(
     folder = Path(out) if out else None
     if folder:
         checkpoint.refuse_strange_folder(folder, "encoder")
-    run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime)
     partial = folder.with_name(f"{folder.name}.partial") if folder else None
-    with runtime.active():
-        if partial and partial.exists():
-            run.resume(partial)
-        while not run.finished:
-            run.one_epoch()
-            if partial:
-                run.keep(partial)
-            if progress:
-                progress(len(run.history), config.epochs, run.history[-1])
-        result = run.best()
-    if folder:
+    with Processes.here(runtime) as processes:
+        run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime, processes)
+        with runtime.active():
+            if partial and partial.exists():
+                run.resume(partial)
+            while not run.finished:
+                run.one_epoch()
+                if partial and processes.first:
+                    run.keep(partial)
+                if progress and processes.first:
+                    progress(len(run.history), config.epochs, run.history[-1])
+            result = run.best()
+    if folder and processes.first:
         result.save(folder)
         write_losses(folder, result.history)
         if partial:
@@ -113,11 +117,13 @@ class _Run:
         training: Loader,
         validation: Loader,
         key: str,
+        processes: Processes,
     ) -> None:
         self.model, self.goal, self.config, self.runtime, self.key = model, goal, config, runtime, key
-        self.training, self.validation = training, validation
+        self.training, self.validation, self.processes = training, validation, processes
         self.model.to(runtime.device)
         self.goal.to(runtime.device)
+        self.encoder = processes.divide(model.encoder)
         groups = [*model.encoder.parameter_groups(), {"params": list(goal.parameters())}]
         self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
@@ -134,6 +140,7 @@ class _Run:
         encoder_settings: dict[str, Any],
         config: PretrainConfig,
         runtime: Runtime,
+        processes: Processes,
     ) -> _Run:
         held_back = validation_people(windows.subjects, config.validation_people, config.seed)
         training, validation = windows.without(held_back), windows.of(held_back)
@@ -146,7 +153,10 @@ class _Run:
         goal.fit(training, model.encoder)
         name = objectives.FAMILY.name_of(goal)
         key = digest(
-            [windows.hash, name, goal.settings(), model.name, model.encoder.settings(), asdict(config), asdict(runtime)]
+            [
+                *(windows.hash, name, goal.settings(), model.name, model.encoder.settings(), asdict(config)),
+                *(asdict(runtime), processes.count),
+            ]
         )
         model.record = {
             "objective": name,
@@ -158,10 +168,11 @@ class _Run:
             "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},
             "settings": asdict(config),
             "seed": config.seed,
-            "runtime": runtime.record(),
+            "runtime": runtime.record() | {"processes": processes.count},
             "versions": versions(),
             "commit": commit(),
         }  # fmt: skip
+        runtime = processes.runtime(runtime)
         device = runtime.device
         return cls(
             model,
@@ -171,6 +182,7 @@ class _Run:
             Loader(training, goal.targets(training), batch_size=config.batch_size, seed=config.seed, device=device),
             Loader(validation, goal.targets(validation), batch_size=1024, device=device),
             key,
+            processes,
         )
 
     @property
@@ -193,24 +205,36 @@ class _Run:
                 sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach() * len(batch)
         row |= {f"train_{name}": float(total) / len(self.training.windows) for name, total in sums.items()}
         row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
+        row |= self.goal.measured()
         row |= self.validate()
         if not np.isfinite(row["train"]):
             raise ConfigError(
                 f"The loss became {row['train']} in epoch {number + 1}. Lower the learning rate, or use fp32."
             )
+        known = self.goal.complaints(self.history)
         self.history.append(row)
+        if self.processes.first:
+            for note in self.goal.complaints(self.history):
+                if note not in known:
+                    warnings.warn(note, OtolithWarning, stacklevel=3)
         if row["validation"] < self.best_loss:
             self.best_loss, self.best_epoch = row["validation"], len(self.history)
-            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.encoder.state_dict().items()}
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.kept().items()}
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return the weights that pretraining leaves: the encoder's, and those of the space that it shares."""
+        alignment = self.goal.alignment()
+        return checkpoint.pack(self.model.encoder, "encoder.") | (checkpoint.pack(alignment, PART) if alignment else {})
 
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Take one optimiser step and return the losses."""
         with self.runtime.autocast():
             batch.values = self.model.standardise(batch.values)
-            losses: dict[str, Tensor] = self.goal(self.model.encoder, batch)
+            losses: dict[str, Tensor] = self.goal(self.encoder, batch)
             total = torch.stack(list(losses.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self.processes.add_up(self.model.encoder, self.goal)
         self.optimiser.step()
         return losses
 
@@ -223,7 +247,7 @@ class _Run:
         for batch in self.validation.epoch():
             with self.runtime.autocast():
                 batch.values = self.model.standardise(batch.values)
-                losses = self.goal(self.model.encoder, batch)
+                losses = self.goal(self.encoder, batch)
             for name, loss in losses.items():
                 sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(loss) * len(batch)
         means = {name: total / len(self.validation.windows) for name, total in sums.items()}
@@ -231,11 +255,18 @@ class _Run:
 
     def best(self) -> PretrainedEncoder:
         """Return the encoder with the weights of its best epoch."""
-        self.model.encoder.load_state_dict(self.best_weights)
+        checkpoint.load_into(self.model.encoder, self.best_weights, "encoder.", "the best epoch")
+        self.model.alignment = copy.deepcopy(self.goal.alignment())
+        if self.model.alignment:
+            checkpoint.load_into(self.model.alignment, self.best_weights, PART, "the best epoch")
+            self.model.alignment.eval()
         self.model.to("cpu")
         self.model.encoder.eval()
         self.model.history = self.history
         self.model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
+        if notes := self.goal.complaints(self.history):
+            fitted = self.model.record["fitted"]
+            self.model.record["fitted"] = fitted | {"notes": [*fitted.get("notes", []), *notes]}
         return copy.deepcopy(self.model)
 
     def keep(self, folder: Path) -> None:
@@ -297,7 +328,8 @@ def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
 def write_losses(folder: Path, history: list[dict[str, float]]) -> None:
     """Write the losses of every epoch as a table beside the checkpoint."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    names = dict.fromkeys(name for row in history for name in row)  # a term may start later than the others
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     write_text(folder / "losses.csv", text.getvalue())

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
 
 from otolith import encoders
 from otolith.batch import Batch
 from otolith.channels import Channel, channel_names
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder, Standardise
-from otolith.errors import ChannelError, CheckpointError, OtolithError
+from otolith.errors import ChannelError, CheckpointError, ConfigError, OtolithError
+from otolith.partners.alignment import Alignment
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
@@ -34,6 +37,8 @@ class PretrainedEncoder:
     """Objective, subjects, data hash, seed, versions, commit: how this came about."""
     history: list[dict[str, float]] = field(default_factory=list)
     """Losses of every epoch."""
+    alignment: Alignment | None = None
+    """The space that it shares with texts, video or poses, where it was pretrained with them."""
 
     @property
     def name(self) -> str:
@@ -69,6 +74,8 @@ class PretrainedEncoder:
         """Move the weights to a device."""
         self.encoder.to(device)
         self.standardise.to(device)
+        if self.alignment:
+            self.alignment.to(device)
         return self
 
     def require(self, windows: Windows) -> None:
@@ -83,21 +90,44 @@ class PretrainedEncoder:
 
     @torch.inference_mode()
     def embed(
-        self, windows: Windows, runtime: Runtime | None = None, batch_size: int = 512
+        self,
+        windows: Windows,
+        runtime: Runtime | None = None,
+        batch_size: int = 512,
+        space: Literal["encoder", "shared"] = "encoder",
     ) -> Float[np.ndarray, "N D"]:
-        """Return one float32 vector (N, D) for each window."""
+        """Return one float32 vector for each window: the encoder's own (N, D), or with `space` "shared" a unit vector
+        (N, E) in the space that it shares with texts, video or poses.
+
+        Raises ChannelError where the windows do not fit, ConfigError for "shared" where there is no such space.
+        """
         self.require(windows)
+        if space not in ("encoder", "shared"):
+            raise ConfigError(f"space is 'encoder' or 'shared', not '{space}'.")
+        shared = self.require_alignment() if space == "shared" else None
         runtime = runtime or Runtime.choose()
         self.encoder.eval()
-        out = np.empty((len(windows), self.encoder.dimension), dtype=np.float32)
+        width = shared.width if shared else self.encoder.dimension
+        out = np.empty((len(windows), width), dtype=np.float32)
         self.to(runtime.device)
         with runtime.active(), runtime.autocast():
             start = 0
             for batch in Loader(windows, batch_size=batch_size, device=runtime.device).epoch():
-                vectors = self.encode(batch).pooled.float().cpu().numpy()
-                out[start : start + len(vectors)] = vectors
+                pooled = self.encode(batch).pooled
+                vectors = functional.normalize(shared.motion(pooled).float(), dim=-1) if shared else pooled.float()
+                out[start : start + len(vectors)] = vectors.cpu().numpy()
                 start += len(vectors)
         return out
+
+    def require_alignment(self) -> Alignment:
+        """Return the shared space; ConfigError, which says how to get one, where there is none."""
+        if self.alignment is None:
+            raise ConfigError(
+                f"This encoder ('{self.name}', objective {self.record.get('objective', 'none')}) shares no space with "
+                "texts, video or poses. Pretrain one on a study that has them: otolith pretrain STUDY --objective "
+                "primus --out ENCODER"
+            )
+        return self.alignment
 
     def cutting(self) -> dict[str, Any]:
         """Return how a study is to be cut so that its windows fit this encoder, as `Study.windows` takes it."""
@@ -129,13 +159,16 @@ class PretrainedEncoder:
             "history": self.history,
         }
         tensors = checkpoint.pack(self.encoder, "encoder.") | checkpoint.pack(self.standardise, "standardise.")
+        if self.alignment:
+            config["alignment"] = self.alignment.facts()
+            tensors |= checkpoint.pack(self.alignment, PART)
         checkpoint.save(Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()})
 
     @classmethod
     def load(cls, folder: str | Path) -> PretrainedEncoder:
         """Read a checkpoint folder; CheckpointError says what does not fit."""
         config, tensors = checkpoint.load(folder, "encoder")
-        checkpoint.refuse_strangers(tensors, ("encoder.", "standardise."), str(folder))
+        checkpoint.refuse_strangers(tensors, ("encoder.", "standardise.", PART), str(folder))
         try:
             loaded = cls.build(config)
         except OtolithError:
@@ -147,6 +180,7 @@ class PretrainedEncoder:
             ) from error
         checkpoint.load_into(loaded.encoder, tensors, "encoder.", str(folder))
         checkpoint.load_into(loaded.standardise, tensors, "standardise.", str(folder))
+        load_alignment(loaded.alignment, tensors, str(folder))
         return loaded
 
     @classmethod
@@ -158,7 +192,15 @@ class PretrainedEncoder:
         if not (isinstance(kind, type) and issubclass(kind, Encoder)):
             raise CheckpointError(f"'{config['encoder']['name']}' is no encoder: otolith list encoders.")
         encoder = kind(channels, schema["rate_hz"], schema["length"], **config["encoder"]["settings"])
-        return cls(encoder, Standardise(len(channels)), schema["gravity"], config["record"], config["history"])
+        facts = config.get("alignment")
+        shared = Alignment.build(facts) if facts else None
+        if shared and shared.dimension != encoder.dimension:
+            raise CheckpointError(
+                f"The alignment takes vectors of {shared.dimension} numbers, encoder '{config['encoder']['name']}' "
+                f"makes {encoder.dimension}: config.json was edited."
+            )
+        standardise = Standardise(len(channels))
+        return cls(encoder, standardise, schema["gravity"], config["record"], config["history"], shared)
 
     def card(self) -> str:
         """Return what a person should know before using this encoder."""
@@ -172,6 +214,7 @@ class PretrainedEncoder:
             f"- input: {', '.join(channel_names(self.channels))} at {self.encoder.rate_hz:g} Hz, "
             f"{self.encoder.length} samples, SI units, gravity {self.gravity}",
             f"- output: {self.encoder.dimension} numbers a window",
+            *self._shared_words(),
             f"- learnt from {len(people)} people: {', '.join(people)}",
             f"- studies (content hash): {', '.join(f'{k} ({v})' for k, v in record.get('studies', {}).items())}",
             f"- seed {record.get('seed')}, versions {record.get('versions')}, commit {record.get('commit')}",
@@ -179,6 +222,28 @@ class PretrainedEncoder:
             "People listed here must not be tested on. Use: `otolith adapt ENCODER STUDY --shots 8 --out RECOGNISER`.",
         ]
         return "\n".join(lines) + "\n"
+
+    def _shared_words(self) -> list[str]:
+        if not self.alignment:
+            return []
+        names = ", ".join(f"{name} ('{role.partner}')" for name, role in self.alignment.roles.items())
+        return [f"- shares a space of {self.alignment.width} numbers with {names}"]
+
+
+PART = "alignment."
+"""What the weights of the shared space are saved under."""
+
+
+def load_alignment(alignment: Alignment | None, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Load the weights of the shared space; CheckpointError where there are some and no space, or too few."""
+    if alignment:
+        checkpoint.load_into(alignment, tensors, PART, where)
+        alignment.eval()
+    elif strange := [name for name in tensors if name.startswith(PART)]:
+        raise CheckpointError(
+            f"{where} holds weights of an alignment ({strange[0]}, …) that {checkpoint.CONFIG} does not know of: it "
+            "was edited. Copy the whole folder again."
+        )
 
 
 def channel_statistics(windows: Windows, chosen: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,9 @@ class Runtime:
             raise ConfigError(f"Precision is auto, fp32 or bf16, not '{precision}'.")
         if precision == "auto":
             precision = "bf16" if _has_bf16(kind) else "fp32"
-        count = threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+        # Processes that run together on this machine share its cores.
+        together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        count = threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or max(1, (os.cpu_count() or 1) // together)
         return cls(device, precision, count)
 
     @contextmanager
