@@ -189,3 +189,13 @@ def test__scores__by_hand() -> None:
     assert scores([0, 0, 1], [0, 1, 1]) == {
         "macro_f1": pytest.approx(2 / 3), "accuracy": pytest.approx(2 / 3), "balanced_accuracy": pytest.approx(3 / 4),
     }  # fmt: skip
+
+
+def test__fold__linear_probe__is_solved_for_all_draws_and_one_draw_is_what_it_was(
+    toy_study: Study, tmp_path: Path
+) -> None:
+    first, second = (FoldRun(fold_of(toy_study, tmp_path / name, ("p0", "p3"), "none:tpn:logistic")) for name in "ab")
+    rows = [first.run(shots, draw) for shots, draw in first.cells()]
+    again = [second.run(shots, draw) for shots, draw in reversed(second.cells())][::-1]
+    assert [row["confusion"] for row in rows] == [row["confusion"] for row in again]
+    assert [row["train_windows"] for row in rows[:2]] == [3, 3]

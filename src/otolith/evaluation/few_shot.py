@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from otolith import heads
 from otolith.embeddings import Embeddings
 from otolith.errors import SplitError, StudyError
 from otolith.evaluation.methods import Method
+from otolith.evaluation.probes import Problem, solve
 from otolith.files import digest, read_json, write_json
+from otolith.heads.logistic import Logistic
 from otolith.metrics.accuracy import accuracy
 from otolith.metrics.balanced_accuracy import balanced_accuracy
 from otolith.metrics.macro_f1 import macro_f1
@@ -27,7 +30,7 @@ from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows
 
-CELL_FORMAT = 1
+CELL_FORMAT = 2
 Shots = int | str
 
 
@@ -109,6 +112,7 @@ class FoldRun:
         self.seed = fold.seed * 1009 + fold.number
         self._encoder: PretrainedEncoder | None = None
         self._vectors: tuple[np.ndarray, np.ndarray] | None = None
+        self._solved: dict[Shots, tuple[list[np.ndarray], float]] = {}
 
     def cells(self) -> list[tuple[Shots, int]]:
         """Return the cells of this fold, all labels once and each number of shots in every draw."""
@@ -172,29 +176,58 @@ class FoldRun:
             return row | {"method": self.method.name}
         encoder = self.encoder()
         started = time.perf_counter()
-        few = self.train.few(shots, self.fold.seed * 1009 + draw)
-        predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
-        row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
+        few = self.few(shots, draw)
+        if issubclass(heads.FAMILY.resolve(self.method.head), Logistic):
+            draws, seconds = self._probes(encoder, shots)
+            row = self._row(shots, draw, few, draws[draw], seconds)
+        else:
+            predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
+            row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
         write_json(path, row)
         return row
+
+    def few(self, shots: Shots, draw: int) -> Windows:
+        """Return the labelled windows of a cell, all that there are for its head to learn from."""
+        return self.train.few(shots, self.fold.seed * 1009 + draw)
 
     def _predict(self, encoder: PretrainedEncoder, few: Windows, seed: int) -> np.ndarray:
         m = self.method
         settings: dict[str, Any] = {"mode": m.mode, "seed": seed} | m.adapt
-        runtime, closed = self.fold.runtime, not encoder.encoder.learns
-        if not closed:
+        runtime = self.fold.runtime
+        if not heads.FAMILY.resolve(m.head).closed:
             model = adapt(encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, **settings)
             code: np.ndarray = model.probabilities(self.test, runtime).argmax(axis=1)
             return code
-        if self._vectors is None:  # features stand still, so one pass serves all draws
-            self._vectors = encoder.embed(self.train, runtime), encoder.embed(self.test, runtime)
-        train, test = self._vectors
-        place = {row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))}
-        chosen = [place[row] for row in zip(few.piece, few.first_row, strict=True)]
+        train, test = self._embedded(encoder)
+        few_vectors = train[self._places(few)]
         model = adapt(
-            encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, vectors=train[chosen], **settings
+            encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, vectors=few_vectors, **settings
         )
         return _classify(model, test)
+
+    def _probes(self, encoder: PretrainedEncoder, shots: Shots) -> tuple[list[np.ndarray], float]:
+        """Solve the linear probes of all draws together; return what each says of the test, and the seconds of one."""
+        if shots not in self._solved:
+            started = time.perf_counter()
+            train, test = self._embedded(encoder)
+            draws = [self._places(self.few(shots, draw)) for k, draw in self.cells() if k == shots]
+            problems = [Problem(train[rows], self.train.code[rows]) for rows in draws]
+            strength = float(self.method.head_settings.get("strength", 1.0))
+            probes = solve(problems, len(self.train.classes), strength=strength)
+            predicted = [probe.predict(test) for probe in probes]
+            self._solved[shots] = predicted, (time.perf_counter() - started) / len(draws)
+        return self._solved[shots]
+
+    def _embedded(self, encoder: PretrainedEncoder) -> tuple[np.ndarray, np.ndarray]:
+        """What an encoder that stands still makes of both sides; one pass serves all draws."""
+        if self._vectors is None:
+            runtime = self.fold.runtime
+            self._vectors = encoder.embed(self.train, runtime), encoder.embed(self.test, runtime)
+        return self._vectors
+
+    def _places(self, few: Windows) -> list[int]:
+        place = {row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))}
+        return [place[row] for row in zip(few.piece, few.first_row, strict=True)]
 
     def _row(self, shots: Shots, draw: int, few: Windows, predicted: np.ndarray, seconds: float) -> dict[str, Any]:
         true, classes = self.test.code, self.test.classes
