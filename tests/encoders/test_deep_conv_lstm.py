@@ -1,0 +1,49 @@
+"""DeepConvLSTM: sizes by hand, and channels that share their convolutions."""
+
+from __future__ import annotations
+
+import torch
+
+from otolith.batch import Batch
+from otolith.channels import triad
+from otolith.encoders.deep_conv_lstm import DeepConvLSTM
+
+CHANNELS = (*triad("left_wrist", "acc"), *triad("left_wrist", "gyro"))
+LENGTH, RATE_HZ = 128, 50.0
+
+
+def batch() -> Batch:
+    torch.manual_seed(1)
+    there = torch.ones(5, 6, dtype=torch.bool), torch.ones(5, LENGTH, dtype=torch.bool)
+    return Batch(torch.randn(5, 6, LENGTH), *there, CHANNELS, RATE_HZ)
+
+
+def built() -> DeepConvLSTM:
+    torch.manual_seed(0)
+    return DeepConvLSTM(CHANNELS, RATE_HZ, LENGTH).eval()
+
+
+def test__deep_conv_lstm__weights__are_as_many_as_counted_by_hand() -> None:
+    convolutions = 64 * 5 + 64 + 3 * (64 * 64 * 5 + 64)
+    recurrent = 4 * 128 * (6 * 64 + 128 + 2) + 4 * 128 * (128 + 128 + 2)
+    encoder = built()
+    assert sum(p.numel() for p in encoder.parameters()) == convolutions + recurrent == 457_280
+    with torch.inference_mode():
+        out = encoder(batch())
+    assert out.tokens.shape == (5, LENGTH - 4 * 4, 128)
+    assert torch.equal(out.pooled, out.tokens[:, -1])
+
+
+def test__deep_conv_lstm__convolutions__see_each_channel_alone_with_the_same_weights() -> None:
+    encoder = built()
+    whole = batch()
+    whole.values[:, 1] = whole.values[:, 0]
+    with torch.inference_mode():
+        features = encoder.convolutions(whole.values[:, None])
+        alone = encoder.convolutions(whole.values[:, None, 2:3])
+    torch.testing.assert_close(features[:, :, 0], features[:, :, 1])
+    torch.testing.assert_close(features[:, :, 2:3], alone, rtol=1e-5, atol=1e-6)
+
+
+def test__deep_conv_lstm__smaller_kernels__take_shorter_windows() -> None:
+    assert DeepConvLSTM(CHANNELS, RATE_HZ, 9, kernel=3).shortest == 9
