@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from otolith.catalog import PLACEMENTS
-from otolith.channels import Channel, channel_names
 from otolith.errors import StudyError, nearest
-from otolith.files import atomic_path, file_digest, read_json, refuse_existing, write_json
-from otolith.recording import Recording, RowReport, Segment, Stream, group_of_entry, refuse_wrong_unit
+from otolith.files import read_json, refuse_existing, write_json
+from otolith.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
+from otolith.study_files import count_partners, read_segments, read_stream, write_segments, write_stream
 from otolith.units import GravityVerdict, gravity_verdict
 
 if TYPE_CHECKING:
@@ -126,39 +126,12 @@ class Study:
 
         Raises StudyError where there is no such recording, or one of its files is missing or damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         entry = self._by_id.get(id)
         if entry is None:
             raise StudyError(f"Study '{self.name}' has no recording '{id}'.{nearest(id, self._by_id)}")
-        streams = []
-        for facts in entry["streams"]:
-            path = self.folder / facts["file"]
-            try:
-                columns = ["time_s", *facts["channels"]]
-                table = pq.read_table(path, columns=columns, page_checksum_verification=True)
-            except (OSError, pa.ArrowException) as error:  # pyarrow says OSError where a page inside is damaged
-                raise StudyError(f"{path} is missing or damaged ({error}). Import the study again.") from error
-            if table.num_rows != facts["rows_kept"]:
-                raise StudyError(f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}.")
-            values = np.empty((table.num_rows, len(facts["channels"])), dtype=np.float32)
-            for column, name in enumerate(facts["channels"]):
-                values[:, column] = table[name].to_numpy()
-            streams.append(
-                Stream(
-                    facts["name"],
-                    tuple(Channel.parse(name) for name in facts["channels"]),
-                    table["time_s"].to_numpy(),
-                    values,
-                    facts["nominal_rate_hz"],
-                    facts["rows_read"],
-                    tuple(RowReport(**report) for report in facts["reports"]),
-                )
-            )
         return Recording(
             id=id,
-            streams=tuple(streams),
+            streams=tuple(read_stream(self.folder, facts) for facts in entry["streams"]),
             segments=tuple(self.segments.get(id, ())),
             **{key: entry[key] for key in _ENTRY_KEYS},
             clip_group=entry.get("clip_group"),
@@ -175,21 +148,15 @@ class Study:
 
         Raises StudyError where segments.parquet is damaged or lacks a column.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return read_segments(self.folder)
 
-        out: dict[str, list[Segment]] = {}
-        path = self.folder / "segments.parquet"
-        if path.exists():
-            try:
-                rows = pq.read_table(path, columns=["recording", "start_s", "end_s", "label", "source"]).to_pylist()
-            except (OSError, pa.ArrowException) as error:
-                raise StudyError(f"{path} is damaged ({error}). Import the study again.") from error
-            for row in rows:
-                out.setdefault(row["recording"], []).append(
-                    Segment(row["start_s"], row["end_s"], row["label"], row["source"])
-                )
-        return out
+    @property
+    def partners(self) -> dict[str, int]:
+        """What lies beside the signals (text, pose, …), and how many recordings have it.
+
+        Raises StudyError where one of its files is damaged.
+        """
+        return count_partners(self.folder, self._by_id)
 
     @property
     def subjects(self) -> list[str]:
@@ -250,6 +217,7 @@ class Study:
             "hours": self.hours,
             "placements": self.placements,
             "labels": self.label_seconds,
+            "partners": self.partners,
             "rows": self.rows,
             "origin": "simulated" if self.simulated else "measured",
             "gravity": self.gravity_checks,
@@ -361,7 +329,7 @@ def finish_study(
         if gravity == "included":
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
         checks[sensor] = _verdict_json(verdict, gravity)
-    _write_segments(folder / "segments.parquet", segments)
+    write_segments(folder, segments)
     # Where an older study is written over, recordings that are no longer in it must not lie around.
     files = {stream["file"] for entry in entries for stream in entry["streams"]}
     for path in (folder / "recordings").glob("*.parquet"):
@@ -391,32 +359,6 @@ def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
 
 def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
     """Write one recording's files, each whole or not at all, and return its entry for study.json."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    streams = []
-    for stream in recording.streams:
-        file = f"recordings/{recording.id}.{stream.name}.parquet"
-        names = channel_names(stream.channels)
-        columns = {"time_s": pa.array(stream.time_s)}
-        columns |= {name: pa.array(stream.values[:, i]) for i, name in enumerate(names)}
-        with atomic_path(folder / file) as temporary:
-            # zstd alone does not notice a page of zeros in its middle.
-            pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
-            sha256 = file_digest(temporary)
-        streams.append(
-            {
-                "name": stream.name,
-                "file": file,
-                "rate_hz": round(stream.rate_hz, 4) if stream.rows_kept > 1 else None,
-                "nominal_rate_hz": stream.nominal_rate_hz,
-                "channels": names,
-                "rows_read": stream.rows_read,
-                "rows_kept": stream.rows_kept,
-                "reports": [dataclasses.asdict(report) for report in stream.reports],
-                "sha256": sha256,
-            }
-        )
     return {
         "id": recording.id,
         **{key: getattr(recording, key) for key in _ENTRY_KEYS},
@@ -424,15 +366,5 @@ def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
         "placements": recording.placements,
         "duration_s": round(recording.duration_s, 4),
         "facts": recording.facts,
-        "streams": streams,
+        "streams": [write_stream(folder, recording.id, stream) for stream in recording.streams],
     }
-
-
-def _write_segments(path: Path, segments: Sequence[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    text, number = pa.string(), pa.float64()
-    schema = pa.schema([("recording", text), ("start_s", number), ("end_s", number), ("label", text), ("source", text)])
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(list(segments), schema=schema), temporary)

@@ -16,6 +16,7 @@ from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
 from otolith.channels import triad
 from otolith.evaluation.study_page import study_page, study_text, write_study_page
 from otolith.evaluation.study_summary import count, evaluation_sentence, summarise_study
+from otolith.partners.files import Text, write_partner, write_texts
 
 
 def printed(study: Study, width: int = 160) -> str:
@@ -191,3 +192,13 @@ def test__evaluation_sentence__says_every_choice(change: dict[str, object], said
 
 def test__count__one_and_many() -> None:
     assert [count(1, "person"), count(2, "person"), count(0, "label")] == ["1 person", "2 people", "0 labels"]
+
+
+def test__text__partners__are_told_where_there_are_any(tmp_path: Path) -> None:
+    study = write_study(tmp_path, [toy_recording(f"p{i}", 2.0) for i in range(2)], name="spoken")
+    assert "partners" not in printed(study)
+    (first, second) = (entry["id"] for entry in study.entries)
+    write_texts(tmp_path, [Text(first, 0.0, 2.0, "a person rests"), Text(second, 0.0, 2.0, "a person rests")])
+    write_partner(tmp_path, "pose", second, {"time_s": np.zeros(1)})
+    assert "partners: pose (1 of 2 recordings), text (all recordings)" in printed(study)
+    assert "Beside the signals: pose (1 of 2 recordings), text (all recordings)." in Page(study_page(study)).words

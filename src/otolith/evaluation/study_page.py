@@ -44,6 +44,7 @@ def study_text(study: Study) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {_headline(study, held)}"),
         Text(f"placements: {', '.join(study.placements)}"),
+        *([Text(f"partners: {partners_sentence(study)}")] if study.partners else []),
         Text(_hours_sentence(held)),
         Text(),
         _sensor_table(study, held),
@@ -90,12 +91,21 @@ def study_page(study: Study) -> str:
         style=style.substitute(light=css_variables(LIGHT), dark=css_variables(DARK)),
         purpose=m.text(
             f"What this study holds, for whoever decides whether to build on it: {_headline(study, held)}. "
-            f"{_hours_sentence(held)}"
+            f"{_hours_sentence(held)}" + (f" Beside the signals: {partners_sentence(study)}." if study.partners else "")
         ),
         banner=simulated if study.simulated else "",
         sections="\n".join(_sections(study, held)),
         version=m.text(__version__),
         created=m.text(datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")),
+    )
+
+
+def partners_sentence(study: Study) -> str:
+    """Say what lies beside the signals of a study, and of how many recordings."""
+    whole = len(study)
+    return ", ".join(
+        f"{name} (all recordings)" if known == whole else f"{name} ({known} of {count(whole, 'recording')})"
+        for name, known in study.partners.items()
     )
 
 
