@@ -9,10 +9,11 @@ rotation vectors, joint by joint. Nothing in a file is ever unpickled.
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from otolith import rotations
 from otolith.errors import ReadError
@@ -107,6 +108,11 @@ def holds_poses(path: Path) -> bool:
 
 
 def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+    if path.suffix.lower() in (".pkl", ".pickle"):
+        raise ReadError(
+            f"{path} is a pickle, which could run anything when opened; it is never opened here. Take the .npz of the "
+            "same model, or convert it once where you trust it: docs/simulation.md, 'Bodies from a model file'."
+        )
     try:
         # Opened here, as numpy leaves a file open that turns out to be no archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -177,16 +183,17 @@ def _rate(path: Path, content: dict[str, np.ndarray]) -> float:
     raise ReadError(f"{path} states no frame rate ({' or '.join(_RATES[:2])}). Say frame_rate=...")
 
 
+def parent_of(joint: str) -> str | None:
+    """The joint that carries one of ours, of a hand or of the face; None for the pelvis."""
+    if joint in FINGERS:
+        number = int(joint[-1])
+        return f"{joint[:-1]}{number - 1}" if number > 1 else f"{joint.split('_')[0]}_wrist"
+    return SKELETON[joint][0] if joint in SKELETON else "head"
+
+
 def _parents(joints: tuple[str, ...]) -> list[int]:
     """Index of each joint's parent; the root is its own."""
-    out: list[int] = []
-    for joint in joints:
-        parent = SKELETON[joint][0] if joint in SKELETON else "head"
-        if joint in FINGERS:
-            number = int(joint[-1])
-            parent = f"{joint[:-1]}{number - 1}" if number > 1 else f"{joint.split('_')[0]}_wrist"
-        out.append(0 if parent is None else joints.index(parent))
-    return out
+    return [0 if (parent := parent_of(joint)) is None else joints.index(parent) for joint in joints]
 
 
 def rest_offsets(joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarray, "J 3"]:
@@ -205,21 +212,77 @@ def rest_offsets(joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M
     return out
 
 
-def model_joints(path: Path, betas: Float[np.ndarray, " K"], joints: tuple[str, ...]) -> Float[np.ndarray, "J 3"]:
-    """Where the joints of a SMPL model file are at rest for a body's shape, in the model's axes (y up), in metres.
+@dataclass(frozen=True, eq=False)
+class BodyModel:
+    """A model file of the SMPL family that a user owns: the shapes of many bodies, y up, in metres."""
 
-    Reads v_template, shapedirs, J_regressor and kintree_table of a .npz that the user owns: J (v + S betas). Raises
-    ReadError where one is missing, pickled, or the model has not the joints that the poses turn.
+    path: Path
+    """The file."""
+    joints: tuple[str, ...]
+    """Names of its joints."""
+    vertices: Float[np.ndarray, "V 3"]
+    """The mean body's skin."""
+    shapes: Float[np.ndarray, "V 3 B"]
+    """How far each point moves for a beta of 1: shapes alone, without the expressions of a face."""
+    regressor: Float[np.ndarray, "J V"]
+    """Joints as means of points."""
+    weights: Float[np.ndarray, "V J"] | None = None
+    """By how much each point follows each joint; None where the file leaves it out."""
+    faces: Int[np.ndarray, "K 3"] | None = None
+    """Triangles; None where the file leaves them out."""
+
+    def skin(self, betas: Float[np.ndarray, " K"]) -> Float[np.ndarray, "V 3"]:
+        """The skin of the body of these betas at rest; what is beyond the model's directions is left out."""
+        used = min(len(betas), self.shapes.shape[2])
+        return np.asarray(self.vertices + self.shapes[:, :, :used] @ betas[:used])
+
+    def places(self, betas: Float[np.ndarray, " K"]) -> Float[np.ndarray, "J 3"]:
+        """Where the joints of the body of these betas are at rest."""
+        return np.asarray(self.regressor @ self.skin(betas))
+
+
+# Joints -> directions in shapedirs -> how many of them are shapes: SMPL-X files carry a face's expressions behind.
+_SHAPES = {55: {20: 10, 400: 300}}
+
+
+def read_model(path: Path | str) -> BodyModel:
+    """Read a SMPL, SMPL-H or SMPL-X model file (.npz) of the user's own; nothing is unpickled.
+
+    Needs v_template, shapedirs and J_regressor; weights, f and kintree_table are read where they are. Raises ReadError
+    where something is missing, pickled, or does not fit, with a way to convert where the file is a pickle (.pkl).
     """
-    content = _load(path, {"v_template", "shapedirs", "J_regressor", "kintree_table"})
+    path = Path(path)
+    content = _load(path, {"v_template", "shapedirs", "J_regressor", "kintree_table", "weights", "f"})
     if missing := {"v_template", "shapedirs", "J_regressor"} - content.keys():
         raise ReadError(f"{path} lacks {', '.join(sorted(missing))}: it is no SMPL model file.")
     vertices, shapes, regressor = content["v_template"], content["shapedirs"], content["J_regressor"]
-    names = next((known for known in JOINTS_OF.values() if len(known) == len(regressor)), None)
-    if names is None or not set(joints) <= set(names):
-        raise ReadError(f"{path} has {len(regressor)} joints, the poses turn {len(joints)}: take the model they name.")
-    if regressor.shape[1] != len(vertices) or shapes.shape[:2] != vertices.shape:
-        raise ReadError(f"{path}: v_template, shapedirs and J_regressor do not fit one another.")
-    used = min(len(betas), shapes.shape[2])
-    places = regressor @ (vertices + shapes[:, :, :used] @ betas[:used])
-    return np.asarray(places[[names.index(joint) for joint in joints]])
+    joints = next((known for known in JOINTS_OF.values() if regressor.ndim == 2 and len(known) == len(regressor)), None)
+    if joints is None or len(joints) == 22:
+        raise ReadError(f"{path} has {len(regressor)} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.")
+    if (
+        vertices.shape != (regressor.shape[1], 3)
+        or shapes.shape[:2] != vertices.shape
+        or shapes.ndim != 3
+        or ("weights" in content and content["weights"].shape != regressor.T.shape)
+        or ("f" in content and content["f"].shape[1:] != (3,))
+    ):
+        raise ReadError(f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another.")
+    if "kintree_table" in content and content["kintree_table"][0, 1:].astype(int).tolist() != _parents(joints)[1:]:
+        raise ReadError(f"{path}: its joints hang on one another otherwise than in SMPL: it is another model.")
+    count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
+    faces = content["f"].astype(np.int64) if "f" in content else None
+    return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, content.get("weights"), faces)
+
+
+def model_joints(path: Path, betas: Float[np.ndarray, " K"], joints: tuple[str, ...]) -> Float[np.ndarray, "J 3"]:
+    """Where the joints of a SMPL model file are at rest for a body's shape, in the model's axes (y up), in metres.
+
+    That is J (v + S betas). Raises ReadError as `read_model` does, and where the model has not the joints that the
+    poses turn.
+    """
+    model = read_model(path)
+    if not set(joints) <= set(model.joints):
+        raise ReadError(
+            f"{path} has {len(model.joints)} joints, the poses turn {len(joints)}: take the model they name."
+        )
+    return np.asarray(model.places(betas)[[model.joints.index(joint) for joint in joints]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from otolith.errors import ConfigError, DataError
 from otolith.motion import FINGERS, JOINTS, REFERENCE_STATURE_M, Motion, reference_offsets
 from otolith.motions.skeleton import stature_m
+from otolith.simulation.surface import Surface
 
 # Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
 # Collaboration, "A century of trends in adult human height" (2016),
@@ -19,6 +20,7 @@ from otolith.motions.skeleton import stature_m
 STATURE = {"female": (1.645, 0.065), "male": (1.78, 0.07)}
 USUAL_BMI = 22.0  # kg/m², the body that the placements' distances from the bone are written for
 
+WATER_KG_M3 = 1000.0
 _LEGS = ("hip", "knee", "ankle", "foot")
 
 
@@ -40,6 +42,8 @@ class Body:
     """Length of the arms relative to the average for this stature."""
     shoulders: float = 1.0
     """Width of the shoulders relative to the average for this stature."""
+    surface: Surface | None = field(default=None, compare=False, repr=False)
+    """A skin and bones from a body model, which take the place of proportions and girth: see `Body.of`."""
 
     def __post_init__(self) -> None:
         if not (0.5 <= self.stature_m <= 3.0 and 2.0 <= self.mass_kg <= 500.0):
@@ -58,6 +62,11 @@ class Body:
         bmi = float(np.clip(23.5 * np.exp(0.13 * rng.standard_normal()), 17.0, 38.0))
         legs, arms, shoulders = np.clip(1.0 + 0.03 * rng.standard_normal(3), 0.9, 1.1)
         return cls(name, stature, bmi * stature**2, sex, float(legs), float(arms), float(shoulders))
+
+    @classmethod
+    def of(cls, surface: Surface, name: str) -> Body:
+        """The body of a model's surface: as tall as it stands, as heavy as its volume of water (bodies: within 5 %)."""
+        return cls(name, surface.stature_m, WATER_KG_M3 * surface.volume_m3, surface=surface)
 
     @property
     def girth(self) -> float:
@@ -100,6 +109,8 @@ def fit(motion: Motion, body: Body) -> Motion:
             f"A body is fitted to the joints of otolith.motion.JOINTS; this motion also has {', '.join(strange[:5])}. "
             "Call otolith.motions.to_body(motion) first."
         )
+    if body.surface is not None:
+        return body.surface.fit(motion)
     size = body.stature_m / stature_m(motion)
     offsets = motion.offsets
     assert offsets is not None

@@ -105,8 +105,12 @@ def worn(
 
 def _mount(place: Site, on: Body, mounting: Mounting | None) -> tuple[np.ndarray, np.ndarray]:
     """Where a sensor is in its joint's axes, and how it is turned there."""
-    sits, sensor_to_joint = mounting or Mounting(), place.sensor_to_joint()
-    lever = place.lever(on.stature_m, on.girth) + rotations.rotate(sensor_to_joint, np.array(sits.offset_m))
+    sits = mounting or Mounting()
+    if on.surface is None:
+        lever, sensor_to_joint = place.lever(on.stature_m, on.girth), place.sensor_to_joint()
+    else:
+        lever, sensor_to_joint = on.surface.mount(place)
+    lever = lever + rotations.rotate(sensor_to_joint, np.array(sits.offset_m))
     turn = rotations.from_axis_angle(np.deg2rad(np.array(sits.rotation_deg)))
     return lever, rotations.multiply(sensor_to_joint, turn)
 
