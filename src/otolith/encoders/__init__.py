@@ -12,3 +12,14 @@ FAMILY = Family(
         "features": "otolith.encoders.features:Features",
     },
 )
+
+# Of what goes with windows, not of windows: each keeps the promise of `partner_encoder.py`, and objectives name them.
+PARTNER_ENCODERS = Family(
+    "partner encoder",
+    {
+        "pose_former": "otolith.encoders.pose_former:PoseFormer",
+        "pose_attention": "otolith.encoders.pose_attention:PoseAttention",
+        "text_resnet": "otolith.encoders.text_resnet:TextResNet",
+        "text_mlp": "otolith.encoders.text_resnet:TextMLP",
+    },
+)
