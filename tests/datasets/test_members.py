@@ -170,3 +170,52 @@ def test__openpack__sensor_or_annotation_missing__reads_the_rest(tmp_path: Path)
     (worker / "annotation" / "openpack-operations" / "S0100.csv").unlink()
     first = next(openpack.OpenPack().read(tmp_path))
     assert first.placements == ["left_wrist", "right_upper_arm", "left_upper_arm"] and not first.segments
+
+
+def test__openpack__wristbands__are_counted_in_steps_and_lie_on_the_sensors_clock(tmp_path: Path) -> None:
+    openpack.write_sample(tmp_path)
+    first = next(openpack.OpenPack(sensors="all").read(tmp_path))
+    bands = {stream.name: stream for stream in first.streams if "@e4" in stream.name}
+    assert list(bands) == ["right_wrist@e4", "left_wrist@e4"]
+    right = bands["right_wrist@e4"]
+    assert [channel.name for channel in right.channels] == [f"right_wrist@e4.acc.{axis}" for axis in "xyz"]
+    # 26, 58 and 7 counts of 1/64 g: the numbers of the authors' own example are these, divided by 9.80665.
+    np.testing.assert_allclose(np.median(right.values, axis=0), np.array([-26, -58, 7]) / 64 * STANDARD_GRAVITY)
+    assert (right.time_s[0], first.streams[0].time_s[0]) == (0.0, 0.5)
+    assert any(report.kind == "unit" for report in right.reports)
+    only = next(openpack.OpenPack(sensors="e4").read(tmp_path))
+    assert [stream.name for stream in only.streams] == list(bands)
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1.0, 0), (1 / STANDARD_GRAVITY, 1), (1.2345, 1)])
+def test__openpack__band_unit__is_seen_from_the_steps(scale: float, said: int) -> None:
+    counts = np.random.default_rng(0).integers(-128, 128, (200, 3))
+    unit_g, note = openpack._band_unit(counts / 64 * scale)
+    assert unit_g == pytest.approx(1 / scale if scale < 1.1 else 1.0)
+    assert bool(note) is bool(said)
+
+
+def test__openpack__people_who_came_twice__are_one_subject(tmp_path: Path) -> None:
+    openpack.write_sample(tmp_path)
+    root = tmp_path / "openpack" / "v1.0.0"
+    (root / "U0101").rename(root / "U0105")
+    (root / "U0102").rename(root / "U0202")
+    recordings = list(openpack.OpenPack().read(tmp_path))
+    assert [(r.id, r.subject, r.facts["user"]) for r in recordings] == [
+        ("U0105_S0100", "U0105", "U0105"),
+        ("U0202_S0100", "U0105", "U0202"),
+    ]
+
+
+def test__openpack__split_of__is_that_of_the_challenge() -> None:
+    users = [f"U01{n:02}" for n in range(1, 12)] + [f"U02{n:02}" for n in range(1, 11)]
+    found = [openpack.split_of(user, f"S0{n}00") for user in users for n in range(1, 6)]
+    assert [found.count(split) for split in ("train", "val", "test", "submission")] == [44, 7, 4, 22]
+    submitted = {openpack.SAME_PERSON.get(u, u) for u in users if openpack.split_of(u, "S0300") == "submission"}
+    seen = {openpack.SAME_PERSON.get(u, u) for u in users if openpack.split_of(u, "S0100") == "train"}
+    assert not submitted & seen
+
+
+def test__openpack__unknown_sensors__are_refused() -> None:
+    with pytest.raises(ConfigError, match="atr, e4, or all; found 'bands'"):
+        openpack.OpenPack(sensors="bands")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from otolith.datasets import FAMILY, import_dataset
+from otolith.partners.files import read_texts
 from otolith.study import Study
 
 
@@ -44,7 +45,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", list(FAMILY))
+@pytest.mark.parametrize("name", list(COUNTS))
 def test__real__counts__are_those_of_the_files(name: str, study_of: Callable[[str], Study]) -> None:
     study = study_of(name)
     people, recordings, hours, rows = COUNTS[name]
@@ -56,7 +57,7 @@ def test__real__counts__are_those_of_the_files(name: str, study_of: Callable[[st
         assert len(study.subjects) == FAMILY.resolve(name).subjects
 
 
-@pytest.mark.parametrize("name", list(FAMILY))
+@pytest.mark.parametrize("name", list(COUNTS))
 def test__real__still__reads_gravity(name: str, study_of: Callable[[str], Study]) -> None:
     checks = study_of(name).gravity_checks
     assert set(checks) == set(FAMILY.resolve(name).placements)
@@ -73,7 +74,7 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize("name", list(FAMILY))
+@pytest.mark.parametrize("name", list(COUNTS))
 def test__real__labels__last_as_long_as_in_the_files(name: str, study_of: Callable[[str], Study]) -> None:
     study = study_of(name)
     classes, seconds = LABELS[name]
@@ -81,6 +82,18 @@ def test__real__labels__last_as_long_as_in_the_files(name: str, study_of: Callab
     assert len(found) == classes and set(study.evaluation.labels) <= set(found)
     for label, expected in seconds.items():
         assert found[label] == pytest.approx(expected, abs=0.1)
+
+
+def test__real__openpack__actions__are_texts_within_its_operations(study_of: Callable[[str], Study]) -> None:
+    study = study_of("openpack")
+    (entry,) = study.entries
+    texts = read_texts(study.folder)[entry["id"]]
+    assert len(texts) == 517 and {text.source for text in texts} == {"label"}
+    assert texts[0].text == "picking: pick up sheet"
+    assert (texts[0].start_s, texts[0].end_s) == pytest.approx((1.143, 2.416))
+    assert entry["facts"] == {"user": "U0209", "start_unix_ms": 1_648_531_521_000.0}
+    first = study.segments[entry["id"]][0]
+    assert (first.label, first.start_s) == ("Picking", pytest.approx(texts[0].start_s))
 
 
 def test__real__ipol_gait__repeated_packets__are_the_three_of_one_walk(study_of: Callable[[str], Study]) -> None:

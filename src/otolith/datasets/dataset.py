@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,10 +57,11 @@ class DataSet(ABC):
         Raises ReadError, naming the file, where one is damaged or missing.
         """
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[str]) -> None:
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write what else the authors recorded beside these recordings (texts, poses) into a study; nothing here.
 
-        It runs after the last recording and before the study is whole. Raises ReadError as `read` does.
+        The recordings come without their streams. It runs after the last recording and before the study is whole.
+        Raises ReadError as `read` does.
         """
         return
 
@@ -117,11 +119,11 @@ def import_dataset(
 
 
 def _with_partners(dataset: DataSet, source: Path, out: Path) -> Iterator[Recording]:
-    ids = []
+    read = []
     for recording in dataset.read(source):
-        ids.append(recording.id)
+        read.append(replace(recording, streams=()))  # what is large is not kept
         yield recording
-    dataset.write_partners(source, out, ids)
+    dataset.write_partners(source, out, read)
 
 
 def need(paths: Iterable[Path], of: str) -> None:

@@ -1,23 +1,24 @@
-"""OpenPack: workers packing boxes, with four sensors on wrists and upper arms."""
+"""OpenPack: workers packing boxes, with sensors on wrists and upper arms, and a wristband on either side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError
+from otolith.partners.files import LABEL, Text, write_texts
 from otolith.readers.clock import texts_to_seconds
 from otolith.readers.columns import Columns, read_columns
-from otolith.recording import Recording, Segment, Stream
+from otolith.recording import Recording, RowReport, Segment, Stream
 from otolith.study import Evaluation
-from otolith.units import factor
+from otolith.units import STANDARD_GRAVITY, factor
 
 SENSORS = {
     "atr01": "right_wrist",
@@ -25,6 +26,10 @@ SENSORS = {
     "atr03": "right_upper_arm",
     "atr04": "left_upper_arm",
 }
+BANDS = {"e401": "right_wrist", "e402": "left_wrist"}
+"""The Empatica E4, numbered as the ATR sensors are; the authors' files do not say the side."""
+SAME_PERSON = {"U0202": "U0105", "U0203": "U0108", "U0204": "U0110", "U0205": "U0107", "U0210": "U0103"}
+"""Users who came twice, by the authors' USER.md: 21 users are 16 people."""
 OPERATIONS = (
     "Picking",
     "Relocate Item Label",
@@ -37,21 +42,36 @@ OPERATIONS = (
     "Put on Back Table",
     "Fill out Order",
 )
+# The 2022 challenge, by the authors' DATA_SPLIT.md: whole users for the submission; of the others S0300 is held out.
+_CHALLENGE = ("U0101", "U0102", "U0103", "U0105", "U0106", "U0107", "U0109", "U0111", "U0202", "U0205", "U0210")
+_TESTED = ("U0102", "U0106", "U0202", "U0210")
+_SUBMITTED = {
+    "U0104": "13",
+    "U0108": "1235",
+    "U0110": "12345",
+    "U0203": "12345",
+    "U0204": "234",
+    "U0207": "345",
+}
 _AXES = tuple(f"{quantity}_{axis}" for quantity in ("acc", "gyro") for axis in "xyz")
 
 
 @dataclass(frozen=True)
 class OpenPack(DataSet):
-    """OpenPack: packaging work in logistics, the four ATR sensors.
+    """OpenPack: packaging work in logistics, the four ATR sensors and the two Empatica E4.
 
     One recording per session, each sensor a stream, labelled with the ten packing operations, or with the finer
-    actions within them by `annotation="actions"`: the two overlap, so it is one or the other. Stamps stand exactly 30
-    ms apart, which is 33.33 Hz. Reads the published sample and the full set alike. The sensors' quaternions and the
-    annotations of outliers are not read.
+    actions within them by `annotation="actions"`: the two overlap, so it is one or the other, and the actions are
+    texts of the study either way. ATR stamps stand exactly 30 ms apart, which is 33.33 Hz. Five people came twice
+    under another user's name (`SAME_PERSON`): a subject is a person here. Reads the published sample and the full set
+    alike. The 2022 challenge's split is each recording's fact `split` (train, val, test, submission). The sensors'
+    quaternions, the keypoints and the annotations of outliers are not read.
     """
 
     annotation: Literal["operations", "actions"] = "operations"
     """Which of the authors' annotations become segments."""
+    sensors: Literal["atr", "e4", "all"] = "atr"
+    """Which devices are read; an E4's channels are called right_wrist@e4.acc.x and so on."""
 
     name: ClassVar[str] = "openpack"
     title: ClassVar[str] = "OpenPack"
@@ -78,48 +98,114 @@ class OpenPack(DataSet):
     def __post_init__(self) -> None:
         if self.annotation not in ("operations", "actions"):
             raise ConfigError(f"OpenPack has the annotations operations and actions; found '{self.annotation}'.")
+        if self.sensors not in ("atr", "e4", "all"):
+            raise ConfigError(f"OpenPack has the sensors atr, e4, or all; found '{self.sensors}'.")
 
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per session of each worker."""
         root = self.verify(folder)
         for user, session in sorted({(path.parts[-4], path.stem) for path in root.glob(self.layout)}):
-            tables = {}
-            for key in SENSORS:
-                path = root / user / "atr" / key / f"{session}.csv"
-                if path.exists():  # in some sessions of the full set a sensor failed
-                    tables[key] = read_columns(path, dict.fromkeys(("unixtime", *_AXES), "number"))
+            tables: dict[str, Columns] = {}
+            if self.sensors != "e4":
+                tables |= _tables(root / user / "atr", SENSORS, f"{session}.csv", ("unixtime", *_AXES))
+            if self.sensors != "atr":
+                tables |= _tables(root / user / "e4", BANDS, f"acc/{session}.csv", ("time", *_AXES[:3]))
+            if not tables:
+                continue
             zero_ms = min(_first(table) for table in tables.values())
-            streams = tuple(self._stream(SENSORS[key], table, zero_ms) for key, table in tables.items())
+            streams = tuple(self._stream(key, table, zero_ms) for key, table in tables.items())
             annotated = root / user / "annotation" / f"openpack-{self.annotation}" / f"{session}.csv"
             segments = self._segments(annotated, zero_ms) if annotated.exists() else []
-            yield Recording(f"{user}_{session}", user, streams, tuple(segments), session=session)
+            split = split_of(user, session)
+            facts: dict[str, str | int | float] = {"user": user, "start_unix_ms": zero_ms}
+            facts |= {"split": split} if split else {}
+            person = SAME_PERSON.get(user, user)
+            yield Recording(f"{user}_{session}", person, streams, tuple(segments), session=session, facts=facts)
 
-    def _stream(self, place: str, table: Columns, zero_ms: float) -> Stream:
-        scale = np.repeat([factor(quantity, self.units[quantity]) for quantity in ("acc", "gyro")], 3)
-        values = np.column_stack([table.numbers[name] for name in _AXES]) * scale
-        time_s = (table.numbers["unixtime"] - zero_ms) / 1000
-        channels = (*triad(place, "acc"), *triad(place, "gyro"))
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+        """Write each action with its operation as a text, marked as a label: it says more than one."""
+        root = self.verify(folder)
+        texts = []
+        for recording in recordings:
+            path = root / str(recording.facts["user"]) / "annotation" / "openpack-actions" / f"{recording.session}.csv"
+            if path.exists():
+                zero_s = float(recording.facts["start_unix_ms"]) / 1000
+                for start, end, operation, action in _intervals(path, ("operation", "action")):
+                    words = f"{operation.lower()}: {action.lower()}"
+                    texts.append(Text(recording.id, start - zero_s, end - zero_s, words, LABEL))
+        if texts:
+            write_texts(out, texts)
+
+    def _stream(self, key: str, table: Columns, zero_ms: float) -> Stream:
+        place = (SENSORS | BANDS)[key]
         reports = (*table.reports, *table.remarks.values())
-        return Stream.from_rows(place, channels, time_s, values, self.rate_hz, reports)
+        time_s = (table.numbers["unixtime" if key in SENSORS else "time"] - zero_ms) / 1000
+        if key in SENSORS:
+            scale = np.repeat([factor(quantity, self.units[quantity]) for quantity in ("acc", "gyro")], 3)
+            values = np.column_stack([table.numbers[name] for name in _AXES]) * scale
+            channels = (*triad(place, "acc"), *triad(place, "gyro"))
+            return Stream.from_rows(place, channels, time_s, values, self.rate_hz, reports)
+        values = np.column_stack([table.numbers[name] for name in _AXES[:3]])
+        unit_g, said = _band_unit(values)
+        if said:
+            reports = (*reports, RowReport("unit", 0, said))
+        values *= unit_g * STANDARD_GRAVITY
+        return Stream.from_rows(f"{place}@e4", triad(place, "acc", "e4"), time_s, values, 32.0, reports)
 
     def _segments(self, path: Path, zero_ms: float) -> list[Segment]:
-        name = self.annotation.removesuffix("s")
-        table = read_columns(path, dict.fromkeys(("start", "end", name), "text"))
-        starts, ends = (texts_to_seconds(table.texts[edge], "iso", "", str(path)) for edge in ("start", "end"))
-        out = []
-        labels = table.texts[name].to_pylist()
-        for row, (start, end, label) in enumerate(zip(starts, ends, labels, strict=True), 2):
-            if not start < end:
-                raise ReadError(f"{path}, line {row}: an interval needs a start before its end. Unpack it again.")
-            out.append(Segment(start - zero_ms / 1000, end - zero_ms / 1000, label, f"openpack-{self.annotation}"))
+        source, zero_s = f"openpack-{self.annotation}", zero_ms / 1000
+        rows = _intervals(path, (self.annotation.removesuffix("s"),))
+        out = [Segment(start - zero_s, end - zero_s, label, source) for start, end, label in rows]
         return sorted(out, key=lambda segment: segment.start_s)
 
 
+def split_of(user: str, session: str) -> str:
+    """Return what a session was for in the 2022 challenge: train, val, test, submission, or nothing."""
+    number = session[2:3]
+    if number in _SUBMITTED.get(user, ""):
+        return "submission"
+    if user not in _CHALLENGE:
+        return ""
+    if number != "3":
+        return "train"
+    return "test" if user in _TESTED else "val"
+
+
+def _tables(folder: Path, keys: dict[str, str], file: str, columns: Sequence[str]) -> dict[str, Columns]:
+    """The devices that a session has; in some a sensor failed."""
+    paths = {key: folder / key / file for key in keys}
+    return {key: read_columns(p, dict.fromkeys(columns, "number")) for key, p in paths.items() if p.exists()}
+
+
+def _intervals(path: Path, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Rows of an annotation: start and end in seconds since 1970, and some of its columns."""
+    table = read_columns(path, dict.fromkeys(("start", "end", *columns), "text"))
+    starts, ends = (texts_to_seconds(table.texts[edge], "iso", "", str(path)) for edge in ("start", "end"))
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True), 2):
+        if not start < end:
+            raise ReadError(f"{path}, line {row}: an interval needs a start before its end. Unpack it again.")
+    return list(zip(starts.tolist(), ends.tolist(), *(table.texts[name].to_pylist() for name in columns), strict=True))
+
+
+def _band_unit(values: np.ndarray) -> tuple[float, str]:
+    """How many g an E4's numbers count, and what to say of it.
+
+    An E4 counts in 1/64 g. The authors' files are described as g, but the numbers in their published sample are whole
+    steps of 1/64 g divided by 9.80665: which of the two a file has can be seen from its steps.
+    """
+    steps = values[np.isfinite(values).all(axis=1)][:1000] * 64
+    for unit_g in (1.0, STANDARD_GRAVITY):
+        if np.allclose(steps * unit_g, np.round(steps * unit_g), atol=1e-3):
+            return unit_g, "" if unit_g == 1.0 else "described as g, counted in steps of 1/64 g divided by 9.80665"
+    return 1.0, "no steps of 1/64 g are seen; taken as g, as described"
+
+
 def _first(table: Columns) -> float:
-    stamps = table.numbers["unixtime"]
+    name = next(iter(table.numbers))
+    stamps = table.numbers[name]
     finite = stamps[np.isfinite(stamps)]
     if not len(finite):
-        raise ReadError(f"{table.path}: no stamp in the column 'unixtime' is a number. Unpack it again.")
+        raise ReadError(f"{table.path}: no stamp in the column '{name}' is a number. Unpack it again.")
     return float(finite[0])
 
 
@@ -137,6 +223,13 @@ def write_sample(folder: Path) -> None:
                 cells = ",".join(f"{value:.4f}" for value in (*acc[row], *gyro[row], 1.0, 0.0, 0.0, 0.0))
                 lines.append(f"{start_ms + 60 * number + 30 * row},{cells}")
             _write(here / "atr" / key / "S0100.csv", lines)
+        for key in BANDS:
+            random = np.random.default_rng(len(key))
+            counts = np.round(random.normal(0, 0.3, (480, 3)) + np.array([-26, -58, 7])) / 64 / STANDARD_GRAVITY
+            lines = ["time,acc_x,acc_y,acc_z"]
+            for row in range(480):
+                lines.append(f"{start_ms - 500 + int(31.25 * row)},{','.join(map(repr, counts[row].tolist()))}")
+            _write(here / "e4" / key / "acc" / "S0100.csv", lines)
         spans = [(1.0, 6.0, "Picking", "Walk to Work Bench"), (6.0, 12.5, "Assemble Box", "Bend Flap")]
         for annotation in ("operations", "actions"):
             lines = ["uuid,user,session,box,id,operation,action,start,end"]

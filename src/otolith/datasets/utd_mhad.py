@@ -142,14 +142,14 @@ class UtdMhad(DataSet):
             id = path.name.removesuffix("_inertial.mat")
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[str]) -> None:
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each trial's action as a sentence, and where its joints were; texts alone where `Skeleton/` lacks.
 
         The texts say no more than the labels do, and are marked so.
         """
         root = self.verify(folder)
         texts = []
-        for id in recordings:
+        for id in (recording.id for recording in recordings):
             samples = len(_matrix(root / "Inertial" / f"{id}_inertial.mat", "d_iner", (None, 6)))
             action = int(id.split("_")[0].removeprefix("a"))
             texts.append(Text(id, 0.0, samples / self.rate_hz, SENTENCES[action - 1], LABEL))
