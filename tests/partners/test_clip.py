@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from otolith import Study
 from otolith.errors import ConfigError, OtolithWarning, StudyError
 from otolith.partners.clip_text import ClipText
 from otolith.partners.clip_video import ClipVideo, frames, square
+from otolith.windows import Windows
 
 av = pytest.importorskip("av")
 transformers = pytest.importorskip("transformers")
@@ -104,7 +107,7 @@ def study(tmp_path: Path) -> Study:
 def filmed(study: Study, file: str, start_s: float = 1.0) -> None:
     (study.folder / "partners").mkdir(exist_ok=True)
     table = pa.table({"recording": [study.entries[0]["id"]], "file": [file], "start_s": [start_s]})
-    pq.write_table(table, study.folder / "partners" / "video.parquet")
+    pq.write_table(table, study.folder / "partners" / "video_files.parquet")
 
 
 def test__clip_video__windows__get_the_mean_of_their_own_frames(
@@ -122,13 +125,53 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
     pictures = [picture for time_s, picture in frames(study.folder / "film.mp4", 0.1) if 0.95 <= time_s < 2.95]
     mean = partner._look(pictures).mean(axis=0)
     np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
-    monkeypatch.setattr(ClipVideo, "encode", None)  # what was looked at once is kept
+    monkeypatch.setattr(ClipVideo, "encode", None)  # what was looked at once is kept, for any other cut too
     np.testing.assert_array_equal(ClipVideo(model=model).vectors(windows).values, found.values)
+    other = study.windows(seconds=1.0, overlap=0.0, label_rule="unlabelled", labels=())
+    assert ClipVideo(model=model).vectors(other).present.sum() == 5
+
+
+def test__clip_video__shorter_than_half_a_window__has_no_vector(model: str, study: Study) -> None:
+    film(study.folder / "film.mp4", seconds=0.8)
+    filmed(study, "film.mp4", start_s=0.0)
+    found = ClipVideo(model=model).vectors(study.windows(seconds=2.0))
+    assert not found.present.any() and found.dimension == 12
+
+
+def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(model: str, study: Study, tmp_path: Path) -> None:
+    film(study.folder / "film.mp4")
+    filmed(study, "film.mp4", start_s=0.0)
+    shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache", "partners"))
+    other = replace(Study.load(tmp_path / "b"), name="b")
+    both = Windows.concatenate([study.windows(seconds=2.0), other.windows(seconds=2.0)])
+    present = ClipVideo(model=model).vectors(both).present
+    assert present[: len(both) // 2].any() and not present[len(both) // 2 :].any()
+
+
+def test__clip_video__row_without_a_start__is_named(model: str, study: Study) -> None:
+    filmed(study, "film.mp4", start_s=float("nan"))
+    with pytest.raises(StudyError, match="row 0 is incomplete"):
+        ClipVideo(model=model).vectors(study.windows(seconds=2.0))
+
+
+def test__clip_video__another_model_in_the_same_folder__is_asked_again(
+    model: str, study: Study, tmp_path: Path
+) -> None:
+    film(study.folder / "film.mp4")
+    filmed(study, "film.mp4", start_s=0.0)
+    shutil.copytree(model, tmp_path / "model")
+    windows = study.windows(seconds=2.0)
+    first = ClipVideo(model=str(tmp_path / "model")).vectors(windows)
+    loaded = transformers.CLIPModel.from_pretrained(tmp_path / "model")
+    loaded.visual_projection.weight.data.neg_()
+    loaded.save_pretrained(tmp_path / "model")
+    second = ClipVideo(model=str(tmp_path / "model")).vectors(windows)
+    np.testing.assert_allclose(second.values, -first.values, atol=1e-5)
 
 
 def test__clip_video__missing_file_or_table__is_named(model: str, study: Study) -> None:
     windows = study.windows(seconds=2.0)
-    with pytest.raises(StudyError, match="recording, file and start_s"):
+    with pytest.raises(StudyError, match="recording, file, start_s"):
         ClipVideo(model=model).vectors(windows)
     filmed(study, "gone.mp4")
     with pytest.raises(StudyError, match=r"gone.mp4 is not there"):

@@ -63,6 +63,17 @@ def test__texts_of__windows_of_two_studies__each_read_their_own(study: Study, tm
     assert len(found) == 4
 
 
+def test__texts_of__two_parts_of_one_study__are_both_read(study: Study) -> None:
+    windows = words(study, (0.0, 4.0, "ours"))
+    both = Windows.concatenate([windows[2:4], windows[:2]])
+    assert texts_of(both) == ["", "", "ours", "ours"]
+
+
+def test__texts_of__windows_of_arrays__have_none() -> None:
+    made = Windows.from_array(np.zeros((3, 1, 50)), rate_hz=50.0, channels=["left_wrist.acc.x"])
+    assert texts_of(made) == ["", "", ""]
+
+
 def test__read_texts__damaged__says_which_row(study: Study) -> None:
     write_texts(study.folder, [Text("a", 0.0, 1.0, "x"), Text("b", 3.0, 2.0, "y")])
     with pytest.raises(StudyError, match=r"row 1 .* 3.0 to 2.0 s"):
@@ -105,6 +116,13 @@ def test__vectors__texts__are_kept_and_only_new_ones_are_read(study: Study, monk
     np.testing.assert_array_equal(first.values[0], more.values[0])
     assert first.present.sum() == 4
     assert (first.values[~first.present] == 0).all()
+
+
+def test__vectors__all_kept__the_model_need_not_be_there(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = words(study, (0.0, 4.0, "walking"))
+    first = Sentence(model=MiniLM().where).vectors(windows)
+    monkeypatch.setattr(Sentence, "model", None)
+    np.testing.assert_array_equal(Sentence(model=MiniLM().where).vectors(windows).values, first.values)
 
 
 def test__vectors__no_text_at_all__nothing_is_present(study: Study) -> None:

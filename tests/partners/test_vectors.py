@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from toy import write_toy_study
 from otolith import Study
 from otolith.errors import ConfigError, StudyError
 from otolith.partners.vectors import Vectors
+from otolith.windows import Windows
 
 
 @pytest.fixture
@@ -77,8 +80,33 @@ def test__vectors__array__one_row_a_window_or_an_error(study: Study, tmp_path: P
         Vectors(file=str(tmp_path / "v.npy")).vectors(windows)
 
 
+def test__vectors__array__windows_of_some_people_find_their_own_rows(study: Study, tmp_path: Path) -> None:
+    windows = cut(study)
+    rows = np.random.default_rng(0).normal(size=(len(windows), 5)).astype(np.float32)
+    np.save(tmp_path / "v.npy", rows)
+    partner = Vectors(file=str(tmp_path / "v.npy"))
+    some = np.flatnonzero(windows.recording == study.entries[1]["id"])[::-1]
+    np.testing.assert_array_equal(partner.vectors(windows[some]).values, rows[some])
+    shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache"))
+    both = Windows.concatenate([windows, cut(replace(Study.load(tmp_path / "b"), name="b"))])
+    with pytest.raises(StudyError, match=r"these are of several.*partners/NAME\.parquet"):
+        partner.vectors(both)
+    moved = replace(windows, start_s=windows.start_s + 0.001)
+    with pytest.raises(StudyError, match="Window 0 is none of study 'toy' as it is now"):
+        partner.vectors(moved)
+
+
+def test__vectors__one_study_of_two_has_them__the_other_has_none(study: Study, tmp_path: Path) -> None:
+    shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache"))
+    brought(study, [(study.entries[0]["id"], 0.0, 12.0, [1.0, 2.0])])
+    both = Windows.concatenate([cut(study), cut(replace(Study.load(tmp_path / "b"), name="b"))])
+    found = Vectors().vectors(both)
+    assert found.present.sum() == (cut(study).recording == study.entries[0]["id"]).sum()
+    assert not found.present[len(both) // 2 :].any()
+
+
 def test__vectors__nothing_there_or_no_such_kind__says_so(study: Study) -> None:
-    with pytest.raises(StudyError, match=r"has no partners/sound.parquet"):
+    with pytest.raises(StudyError, match=r"no partners/sound.parquet"):
         Vectors(name="sound").vectors(cut(study))
     with pytest.raises(ConfigError, match="text, video or pose"):
         Vectors(kind="smell")

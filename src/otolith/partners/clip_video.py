@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from otolith.errors import ConfigError, StudyError
 from otolith.files import atomic_path, digest
 from otolith.partners._clip import MODEL, load
-from otolith.partners.files import FOLDER, places, read_table
+from otolith.partners.files import FOLDER, model_stamp, places, read_table
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.windows import Windows
 
@@ -22,6 +22,7 @@ from otolith.windows import Windows
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 _DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 _BATCH = 32
+VIDEOS = f"{FOLDER}/video_files.parquet"
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class ClipVideo(Partner):
 
     As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End to End Video Clip
     Retrieval" (2021), https://arxiv.org/abs/2104.08860. Which file belongs to a recording stands in the study's
-    `partners/video.parquet`: recording, file (from the study's folder on, or absolute) and start_s, the moment of the
-    file at which the recording starts.
+    `partners/video_files.parquet`: recording, file (from the study's folder on, or absolute) and start_s, the moment
+    of the file at which the recording starts.
     """
 
     Config: ClassVar[type[Any]] = ClipVideoConfig
@@ -64,44 +65,51 @@ class ClipVideo(Partner):
     def vectors(self, windows: Windows) -> PartnerVectors:
         """Return the vector of each window that its video shows to at least a half.
 
-        Raises StudyError for a video that is missing, damaged, or without pictures, naming the file.
+        Raises StudyError where no study says which videos it has, and for a video that is missing, damaged, or without
+        pictures, naming the file.
         """
-        values = np.zeros((len(windows), self.dimension), dtype=np.float32)
+        files = {folder: _videos(folder) for folder in set(windows.folders.values()) if (folder / VIDEOS).exists()}
+        if not files:
+            raise StudyError(
+                f"There is no {VIDEOS} (recording, file, start_s) in "
+                f"{', '.join(map(str, windows.folders.values())) or 'windows of arrays'}."
+            )
         present = np.zeros(len(windows), dtype=bool)
-        files: dict[Path, dict[str, tuple[Path, float]]] = {}
+        found: list[tuple[np.ndarray, np.ndarray]] = []
         for folder, recording, rows in places(windows):
-            if folder not in files:
-                files[folder] = _videos(folder)
-            if recording not in files[folder]:
-                continue
-            path, start_s = files[folder][recording]
-            found = self._kept(folder, path, windows.start_s[rows] + start_s, windows.seconds)
-            present[rows] = np.isfinite(found).all(axis=1)
-            values[rows] = np.nan_to_num(found)
+            if recording in files.get(folder, {}):
+                path, start_s = files[folder][recording]
+                found.append(
+                    (rows, self._mean(*self._kept(folder, path), windows.start_s[rows] + start_s, windows.seconds))
+                )
+        values = np.zeros((len(windows), found[0][1].shape[1] if found else self.dimension), dtype=np.float32)
+        for rows, vectors in found:
+            present[rows] = np.isfinite(vectors).all(axis=1)
+            values[rows] = np.nan_to_num(vectors)
         return PartnerVectors(values, present)
 
-    def _kept(self, folder: Path, path: Path, starts_s: np.ndarray, seconds: float) -> Float[np.ndarray, "N E"]:
+    def _kept(self, folder: Path, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+        """Return `encode(path)`, from the study's cache where this file was looked at before, whatever the windows."""
         if not path.is_file():
-            raise StudyError(
-                f"The video {path} is not there. Correct the file's name in {folder / FOLDER}/video.parquet."
-            )
+            raise StudyError(f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}.")
         facts = path.stat()
-        key = digest([self.settings(), path.name, facts.st_size, facts.st_mtime_ns, starts_s.tolist(), seconds])
+        stamp = model_stamp(self.config.model)
+        key = digest([self.settings(), stamp, str(path.resolve()), facts.st_size, facts.st_mtime_ns])
         cache = folder / ".cache" / "partners" / f"video-{key}.npy"
         if cache.exists():
-            return np.asarray(np.load(cache, allow_pickle=False))
-        found = self.encode(path, starts_s, seconds)
+            both = np.load(cache, allow_pickle=False)
+            return both[:, 0], both[:, 1:]
+        time_s, seen = self.encode(path)
         with atomic_path(cache) as temporary, temporary.open("wb") as out:
-            np.save(out, found)
-        return found
+            np.save(out, np.concatenate([time_s[:, None], seen], axis=1))
+        return time_s, seen
 
-    def encode(self, path: Path, starts_s: Float[np.ndarray, " N"], seconds: float) -> Float[np.ndarray, "N E"]:
-        """Return the vector of each stretch of a video; NaN where less than half of it was filmed."""
-        step_s = 1.0 / self.config.frames_per_second
+    def encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+        """Return when a video's pictures were taken, in seconds, and their L2-normalised vectors."""
         times: list[float] = []
         vectors: list[np.ndarray] = []
         waiting: list[np.ndarray] = []
-        for time_s, picture in frames(path, step_s):
+        for time_s, picture in frames(path, 1.0 / self.config.frames_per_second):
             times.append(time_s)
             waiting.append(picture)
             if len(waiting) == _BATCH:
@@ -109,11 +117,17 @@ class ClipVideo(Partner):
                 waiting = []
         if waiting:
             vectors.append(self._look(waiting))
-        seen, when = np.concatenate(vectors), np.array(times)
+        return np.array(times, dtype=np.float32), np.concatenate(vectors)
+
+    def _mean(
+        self, time_s: np.ndarray, seen: np.ndarray, starts_s: np.ndarray, seconds: float
+    ) -> Float[np.ndarray, "N E"]:
+        """Return the normalised mean of each stretch's pictures; NaN where less than half of it was filmed."""
+        step_s = 1.0 / self.config.frames_per_second
         out = np.full((len(starts_s), seen.shape[1]), np.nan, dtype=np.float32)
         for number, start in enumerate(starts_s):
-            inside = (when >= start - step_s / 2) & (when < start + seconds - step_s / 2)
-            if inside.sum() * step_s >= 0.5 * seconds:
+            inside = (time_s >= start - step_s / 2) & (time_s < start + seconds - step_s / 2)
+            if inside.any() and inside.sum() * step_s >= 0.5 * seconds:
                 mean = seen[inside].mean(axis=0)
                 out[number] = mean / np.linalg.norm(mean)
         return out
@@ -181,9 +195,10 @@ def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, 
 
 
 def _videos(folder: Path) -> dict[str, tuple[Path, float]]:
-    path = folder / FOLDER / "video.parquet"
-    if not path.exists():
-        raise StudyError(f"There is no {path}: Parquet with the columns recording, file and start_s.")
-    table = read_table(path, ("recording", "file", "start_s"))
-    rows = table.select(["recording", "file", "start_s"]).to_pylist()
-    return {row["recording"]: (folder / row["file"], float(row["start_s"])) for row in rows}
+    table = read_table(folder / VIDEOS, ("recording", "file", "start_s"))
+    out: dict[str, tuple[Path, float]] = {}
+    for number, row in enumerate(table.select(["recording", "file", "start_s"]).to_pylist()):
+        if not row["recording"] or not row["file"] or row["start_s"] is None or not np.isfinite(row["start_s"]):
+            raise StudyError(f"{folder / VIDEOS}: row {number} is incomplete: {row}.")
+        out[row["recording"]] = (folder / row["file"], float(row["start_s"]))
+    return out

@@ -123,12 +123,21 @@ def places(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
     """
     found = []
     names, back = np.unique(windows.recording.astype(str), return_inverse=True)
-    together = windows.study not in windows.folders
+    together = windows.study not in windows.folders  # concatenated: recordings carry their study's name
     for number, name in enumerate(names):
-        study, _, id = name.partition("/") if together else (windows.study, "", name)
+        study, id = windows.study, str(name)
         if together:  # names of studies may hold a stroke too
-            study = max((own for own in windows.folders if name.startswith(f"{own}/")), key=len, default=study)
-            id = name[len(study) + 1 :]
+            study = max((own for own in windows.folders if name.startswith(f"{own}/")), key=len, default="")
+            id = id[len(study) + 1 :]
         if study in windows.folders:
-            found.append((windows.folders[study], str(id), np.flatnonzero(back == number)))
+            found.append((windows.folders[study], id, np.flatnonzero(back == number)))
     return found
+
+
+def model_stamp(model: str) -> list[tuple[str, int, int]]:
+    """Return what tells a model's folder from another that was put in its place; nothing for a name on a hub."""
+    folder = Path(model)
+    if not model or not folder.is_dir():
+        return []
+    facts = [(path.relative_to(folder).as_posix(), path.stat()) for path in folder.rglob("*") if path.is_file()]
+    return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)

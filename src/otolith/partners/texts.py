@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from otolith.errors import OtolithWarning
 from otolith.files import atomic_path, digest
-from otolith.partners.files import LABEL, places, read_table, read_texts
+from otolith.partners.files import LABEL, model_stamp, places, read_table, read_texts
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.windows import Windows
 
@@ -69,11 +69,15 @@ class TextModel(Partner):
         """Return the vector of each window's text; see `texts_of`."""
         texts = texts_of(windows, self.config.labels)
         present = np.array([bool(text) for text in texts], dtype=bool)
-        values = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for folder, _, rows in _by_folder(windows):
+        found: list[tuple[list[int], np.ndarray]] = []
+        for folder, rows in _by_folder(windows):
             own = [int(row) for row in rows if texts[row]]
             if own:
-                values[own] = self._kept(folder, [texts[row] for row in own])
+                found.append((own, self._kept(folder, [texts[row] for row in own])))
+        # Where all are kept already, the model need not be there any more.
+        values = np.zeros((len(texts), found[0][1].shape[1] if found else self.dimension), dtype=np.float32)
+        for own, vectors in found:
+            values[own] = vectors
         return PartnerVectors(values, present)
 
     def _kept(self, folder: Path, texts: list[str]) -> Float[np.ndarray, "N E"]:
@@ -81,7 +85,7 @@ class TextModel(Partner):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        what = self.settings() | {"labels": None}
+        what = self.settings() | {"labels": None, "stamp": model_stamp(getattr(self.config, "model", ""))}
         path = folder / ".cache" / "partners" / f"{digest([type(self).__name__, what])}.parquet"
         known: dict[str, np.ndarray] = {}
         if path.exists():
@@ -110,8 +114,8 @@ def warn_of_long(texts: Sequence[str], tokens: Sequence[int], most: int) -> None
         )
 
 
-def _by_folder(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
+def _by_folder(windows: Windows) -> list[tuple[Path, np.ndarray]]:
     merged: dict[Path, list[np.ndarray]] = {}
     for folder, _, rows in places(windows):
         merged.setdefault(folder, []).append(rows)
-    return [(folder, "", np.sort(np.concatenate(rows))) for folder, rows in merged.items()]
+    return [(folder, np.sort(np.concatenate(rows))) for folder, rows in merged.items()]

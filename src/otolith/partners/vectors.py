@@ -11,9 +11,11 @@ import numpy as np
 from otolith.errors import ConfigError, StudyError
 from otolith.partners.files import FOLDER, places, read_table
 from otolith.partners.partner import Partner, PartnerVectors
+from otolith.study import Study
 from otolith.windows import Windows
 
 _TOLERANCE_S = 1e-3
+_PARQUET = f"Write Parquet with recording and time, which fits any cut: {FOLDER}/NAME.parquet."
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class VectorsConfig:
     name: str = "video"
     """Name of the study's `partners/NAME.parquet` (recording, start_s, end_s, vector)."""
     file: str = ""
-    """Instead: an .npy of one row a window, in the order of the study's windows; `windows.npy` says which is which."""
+    """Instead: an .npy with one row for each window of the study, in the order of `study.windows()`."""
     kind: str = "video"
     """What they are vectors of: text, video or pose."""
 
@@ -31,8 +33,8 @@ class VectorsConfig:
 class Vectors(Partner):
     """Precomputed vectors: the row of a stretch of time that covers most of a window is its partner.
 
-    A .npy has as many rows as the windows that it was made for, and is taken only where these are all asked for at
-    once; Parquet names recording and time, and so fits any cut.
+    A .npy has one row for each window of the whole study, cut as these are; windows of some people only find their
+    own rows in it. Parquet names recording and time, and so fits any cut.
     """
 
     Config: ClassVar[type[Any]] = VectorsConfig
@@ -51,6 +53,10 @@ class Vectors(Partner):
         """
         return self._array(windows) if self.config.file else self._rows(windows)
 
+    @property
+    def _file(self) -> str:
+        return f"{FOLDER}/{self.config.name}.parquet"
+
     def _array(self, windows: Windows) -> PartnerVectors:
         path = Path(self.config.file)
         try:
@@ -59,14 +65,14 @@ class Vectors(Partner):
             raise StudyError(f"{path} is no plain .npy array, or damaged: {error}.") from error
         if values.ndim != 2 or values.dtype.kind not in "fiu":
             raise StudyError(f"{path} has shape {values.shape}; vectors are (windows, numbers).")
-        if len(values) != len(windows):
-            first = min(len(values), len(windows))
+        row, whole = _rows_of(windows, path)
+        if len(values) != whole:
+            first = min(len(values), whole)
             raise StudyError(
-                f"{path} holds {len(values)} vectors, but there are {len(windows)} windows: row {first} has no "
-                f"{'window' if len(values) > len(windows) else 'vector'}. Write Parquet with recording and time, which "
-                f"fits any cut: {FOLDER}/{self.config.name}.parquet."
+                f"{path} holds {len(values)} vectors, but cut like this the study has {whole} windows: row {first} has "
+                f"no {'window' if len(values) > whole else 'vector'}. {_PARQUET}"
             )
-        return PartnerVectors(_finite(path, values), np.ones(len(windows), dtype=bool))
+        return PartnerVectors(_finite(path, values)[row], np.ones(len(windows), dtype=bool))
 
     def _rows(self, windows: Windows) -> PartnerVectors:
         tables: dict[Path, dict[str, list[tuple[int, float, float]]]] = {}
@@ -74,6 +80,8 @@ class Vectors(Partner):
         chosen: list[tuple[int, Path, int]] = []
         for folder, recording, rows in places(windows):
             if folder not in tables:
+                if not (folder / self._file).exists():
+                    continue
                 tables[folder], values[folder] = self._read(folder)
             stretches = tables[folder].get(recording, [])
             if not stretches:
@@ -85,6 +93,11 @@ class Vectors(Partner):
             best = np.lexsort((apart, -np.round(covered, 6)), axis=1)[:, 0]
             much = covered[np.arange(len(rows)), best]
             chosen += [(int(row), folder, int(numbers[k])) for row, k, m in zip(rows, best, much, strict=True) if m > 0]
+        if not tables:
+            raise StudyError(
+                f"There is no {self._file} (recording, start_s, end_s, vector) in "
+                f"{', '.join(map(str, windows.folders.values())) or 'windows of arrays'}."
+            )
         lengths = {array.shape[1] for array in values.values()}
         if len(lengths) > 1:
             raise StudyError(f"The studies' '{self.config.name}' vectors differ in length: {sorted(lengths)}.")
@@ -95,13 +108,7 @@ class Vectors(Partner):
         return PartnerVectors(out, present)
 
     def _read(self, folder: Path) -> tuple[dict[str, list[tuple[int, float, float]]], np.ndarray]:
-        from otolith.study import Study
-
-        path = folder / FOLDER / f"{self.config.name}.parquet"
-        if not path.exists():
-            raise StudyError(
-                f"Study {folder} has no {FOLDER}/{self.config.name}.parquet (recording, start_s, end_s, vector)."
-            )
+        path = folder / self._file
         table = read_table(path, ("recording", "start_s", "end_s", "vector"))
         rows = table.select(["recording", "start_s", "end_s"]).to_pylist()
         vectors = table["vector"].to_pylist()
@@ -124,6 +131,25 @@ class Vectors(Partner):
                 )
             out.setdefault(row["recording"], []).append((number, start, end))
         return out, _finite(path, np.array(vectors, dtype=np.float32).reshape(len(vectors), length))
+
+
+def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
+    """Return which windows of their whole study these are, and how many that has."""
+    if not windows.folders:
+        return np.arange(len(windows)), len(windows)
+    if windows.study not in windows.folders:
+        raise StudyError(f"{path} has rows for the windows of one study; these are of several. {_PARQUET}")
+    whole = Study.load(windows.folders[windows.study]).windows(**windows.recipe)
+    number: dict[tuple[str, float], int] = {}
+    for row, (recording, start_s) in enumerate(zip(whole.recording, whole.start_s, strict=True)):
+        number.setdefault((recording, round(float(start_s), 6)), row)
+    own = [number.get((r, round(float(s), 6)), -1) for r, s in zip(windows.recording, windows.start_s, strict=True)]
+    if -1 in own:
+        raise StudyError(
+            f"Window {own.index(-1)} is none of study '{windows.study}' as it is now: it was imported again since. "
+            "Cut the windows anew."
+        )
+    return np.array(own, dtype=np.int64), len(whole)
 
 
 def _finite(path: Path, values: np.ndarray) -> np.ndarray:
