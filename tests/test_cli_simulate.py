@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import box_body
 import numpy as np
 import pytest
 from toy import write_toy_study
@@ -71,6 +72,17 @@ def test__simulate__recipe_with_ranges_and_mountings__reach_the_bodies(tmp_path:
     recipe.write_text("[ranges]\nhight = [1.1, 1.12]\n")
     wrong = typed("simulate", "procedural:walking", "--recipe", recipe, "--out", tmp_path / "t")
     assert wrong.exit_code != 0 and "height" in wrong.output
+
+
+def test__simulate__body_model__bodies_are_its_shapes(tmp_path: Path) -> None:
+    box_body.write(tmp_path / "SMPL_M.npz")
+    said("simulate", "squat", "--bodies", 2, "--body-model", tmp_path / "SMPL_M.npz", "--out", tmp_path / "s")
+    first, second = Study.load(tmp_path / "s").entries
+    assert first["body"] != second["body"]
+    assert str(tmp_path) not in (tmp_path / "s" / "simulated.jsonl").read_text()
+    result = typed("simulate", "squat", "--body-model", tmp_path / "none.npz", "--out", tmp_path / "t")
+    assert result.exit_code == 2
+    assert "none.npz is no .npz file" in result.output.replace("\n", " ")
 
 
 def test__simulate__clip_played_too_fast__is_kept_and_told(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import box_body
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith import rotations
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, ReadError
 from otolith.motion import ANKLE_HEIGHT, Motion
 from otolith.motions.procedural import make
 from otolith.simulation.body import Body
@@ -103,3 +105,19 @@ def test__on_the_floor__lost_frames__stay_lost() -> None:
     assert np.isfinite(moved.root[5:]).all()
     ankles, _ = moved.forward(("left_ankle", "right_ankle", "left_foot", "right_foot"))
     np.testing.assert_allclose(ankles[5, :, :2].mean(axis=0), 0.0, atol=1e-12)
+
+
+def test__bodies__of_a_model_file__have_its_skin(tmp_path: Path) -> None:
+    box_body.write(tmp_path / "SMPL_F.npz")
+    drawn = bodies(4, seed=1, model=tmp_path / "SMPL_F.npz")
+    assert [body.name for body in drawn] == ["body00", "body01", "body02", "body03"]
+    assert all(body.surface is not None for body in drawn)
+    assert len({body.stature_m for body in drawn}) == 4
+    assert drawn[2].stature_m == bodies(3, seed=1, model=tmp_path / "SMPL_F.npz")[2].stature_m
+
+
+def test__bodies__model_and_ranges__exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Leave one of them out"):
+        bodies(2, ranges=BodyRanges(height=(0.9, 1.0)), model="anny")
+    with pytest.raises(ReadError, match="SMPL_X"):
+        bodies(2, model=tmp_path / "SMPL_X.npz")

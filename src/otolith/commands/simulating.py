@@ -29,6 +29,13 @@ def simulate(
     bodies: Annotated[
         int, typer.Option(help="Bodies that make each movement; the first is 1.70 m.", min=1, rich_help_panel=BODIES)
     ] = 1,
+    body_model: Annotated[
+        str,
+        typer.Option(
+            help="Bodies with a skin: anny, or a SMPL, SMPL-H or SMPL-X file (.npz) of your own.",
+            rich_help_panel=BODIES,
+        ),
+    ] = "",
     mounting: Annotated[
         str,
         typer.Option(
@@ -77,6 +84,7 @@ def simulate(
         "heading": heading,
         "mounting": mounting,
         "smoothing": smoothing,
+        "body_model": body_model,
         "ranges": configure(BodyRanges, tables.get("ranges", {}), "ranges"),
         "mountings": {
             place: configure(Mounting, sits, f"the mounting of '{place}'")

@@ -65,6 +65,8 @@ class SimulationConfig:
     """Of bodies, mountings and noise."""
     ranges: BodyRanges = field(default_factory=BodyRanges)
     """How bodies vary."""
+    body_model: str = ""
+    """Bodies with a skin instead: "anny", or a SMPL, SMPL-H or SMPL-X file (.npz) of your own."""
 
     def __post_init__(self) -> None:
         for placement in self.placements:
@@ -116,7 +118,7 @@ def simulate_study(
     """
     folder, config, reading = Path(out), config or SimulationConfig(), dict(reading or {})
     clips = clips_of(sources)
-    who = bodies(config.bodies, config.seed, config.ranges)
+    who = bodies(config.bodies, config.seed, config.ranges, config.body_model)
     journal = Journal(folder, _settings(sources, config, reading), overwrite)
     # Without its study.json a folder that is being added to is not taken for a finished study.
     (folder / "study.json").unlink(missing_ok=True)
@@ -201,7 +203,10 @@ def _mark(source: str | Path) -> str:
 def _settings(sources: Sequence[str | Path], config: SimulationConfig, reading: Mapping[str, Any]) -> dict[str, Any]:
     # Paths are of one machine; whether they are the same is all that counts.
     named = [str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources]
-    return {"sources": digest(named), **dataclasses.asdict(config), "reading": {k: str(v) for k, v in reading.items()}}
+    model = Path(config.body_model)
+    told = f"{model.name} {model.stat().st_size}" if model.is_file() else config.body_model
+    said = {**dataclasses.asdict(config), "body_model": told, "reading": {k: str(v) for k, v in reading.items()}}
+    return {"sources": digest(named), **said}
 
 
 def _record(folder: Path, id: str, motion: Motion, body: Body, config: SimulationConfig) -> dict[str, Any]:

@@ -132,6 +132,15 @@ class Surface:
         From the bone the skin is looked for in the placement's direction; the sensor lies flat on it, its z axis
         along the skin's normal. Raises DataError where the body has no such joint.
         """
+        if site not in self._mounts:  # every clip on this body asks anew
+            self._mounts[site] = self._mount(site)
+        return self._mounts[site]
+
+    @cached_property
+    def _mounts(self) -> dict[Site, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def _mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
         if site.joint not in self:
             raise DataError(f"This body model has no {site.joint}; no sensor can be worn there.")
         own, origin = self.axes[site.joint], self.place(site.joint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from otolith import rotations
 from otolith.errors import ConfigError
 from otolith.motion import ANKLE_HEIGHT, REFERENCE_STATURE_M, SKELETON, Motion
+from otolith.motions.smpl_npz import read_model
 from otolith.simulation.body import Body, fit
 
+ANNY = "anny"
 _BALL_HEIGHT = ANKLE_HEIGHT + SKELETON["left_foot"][1][2]
 """Height of the joint at the ball of the foot above the floor, as a fraction of stature."""
 
@@ -57,13 +60,28 @@ class BodyRanges:
         return Body(name, stature, bmi * stature**2, "female", legs, arms, shoulders)
 
 
-def bodies(count: int, seed: int = 0, ranges: BodyRanges | None = None) -> tuple[Body, ...]:
+def bodies(count: int, seed: int = 0, ranges: BodyRanges | None = None, model: str | Path = "") -> tuple[Body, ...]:
     """So many bodies: the first is the average one of 1.70 m, the others are drawn from the ranges.
 
-    Raises ConfigError where none is asked for.
+    model: "anny", or a SMPL, SMPL-H or SMPL-X file (.npz) of the user's own: bodies with a skin, the first being the
+    model's average, the others adults of chance (of Anny) or shapes of chance (betas), in place of the ranges.
+
+    Raises ConfigError where none is asked for, ranges stand beside a model, or Anny is not installed; ReadError for a
+    file that is no model.
     """
     if count < 1:
         raise ConfigError(f"A simulation needs at least one body; asked for {count}.")
+    if model and ranges not in (None, BodyRanges()):
+        raise ConfigError("Ranges vary our own body; a body model has shapes of its own. Leave one of them out.")
+    if str(model) == ANNY:
+        from otolith.simulation import anny_body
+
+        return tuple(anny_body.draw(number, seed) for number in range(count))
+    if model:
+        from otolith.simulation import smpl_shape
+
+        opened = read_model(model)
+        return tuple(smpl_shape.draw(opened, number, seed) for number in range(count))
     return tuple((ranges or BodyRanges()).draw(number, seed) for number in range(count))
 
 
