@@ -105,6 +105,9 @@ PLACEMENTS: dict[str, Placement] = {
         Placement("waist", None, "waist"),
         Placement("lower_back", None, "lower back"),
         Placement("thigh", None, "thigh, side unknown"),
+        Placement("shank", None, "shank, side unknown"),
+        Placement("forearm", None, "forearm, side unknown"),
+        Placement("upper_arm", None, "upper arm, side unknown"),
         Placement("imu", None, "one sensor whose place is not shown to the model"),
     )
 }

@@ -105,23 +105,26 @@ def test__verify__something_else__says_what_is_there_and_where_to_get_it(name: s
 @pytest.mark.parametrize("name", NAMES)
 def test__read__first_signal_file_emptied__names_the_file(name: str, tmp_path: Path) -> None:
     folder = sample(name, tmp_path / name)
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".txt", ".csv", ".mat") and p.name != "labels.txt"):
+    kinds = (".txt", ".csv", ".mat", ".zip", ".npy")
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds and p.name != "labels.txt"):
         path.write_bytes(b"")
-    with pytest.raises(ReadError, match=r"\.(txt|csv|mat)"):
+    with pytest.raises(ReadError, match=r"\.(txt|csv|mat|zip|npy)"):
         list(FAMILY.resolve(name)().read(folder))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "utd_mhad"])
-def test__read__last_row_cut_off__is_reported(name: str, tmp_path: Path) -> None:
+TEXT_FILES = {
+    "hapt": "RawData/acc_exp01_user01.txt",
+    "mex": "act/01/01_act_1.csv",
+    "ipol_gait": "GaitData/1-1_lf.txt",
+    "openpack": "openpack/v1.0.0/U0101/atr/atr01/S0100.csv",
+}
+
+
+@pytest.mark.parametrize(("name", "path"), TEXT_FILES.items())
+def test__read__last_row_cut_off__is_reported(name: str, path: str, tmp_path: Path) -> None:
     dataset: DataSet = FAMILY.resolve(name)()
     folder = sample(name, tmp_path / name)
     before = next(iter(dataset.read(folder))).streams[0]
-    path = {
-        "hapt": "RawData/acc_exp01_user01.txt",
-        "mex": "act/01/01_act_1.csv",
-        "ipol_gait": "GaitData/1-1_lf.txt",
-        "openpack": "openpack/v1.0.0/U0101/atr/atr01/S0100.csv",
-    }[name]
     lines = (folder / path).read_text().splitlines()
     (folder / path).write_text("\n".join([*lines[:-1], lines[-1][:8]]))
     after = next(iter(dataset.read(folder))).streams[0]

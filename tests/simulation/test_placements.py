@@ -13,7 +13,7 @@ from otolith.simulation.placements import SITES, site
 
 
 def test__sites__catalogue__is_covered_but_for_unsided_unknowns() -> None:
-    assert set(PLACEMENTS) - set(SITES) == {"thigh", "imu"}
+    assert set(PLACEMENTS) - set(SITES) == {"thigh", "shank", "forearm", "upper_arm", "imu"}
     assert all(place.joint in JOINTS for place in SITES.values())
 
 

@@ -23,6 +23,7 @@ FAMILY = Family(
         "mex": "otolith.datasets.mex:Mex",
         "ipol_gait": "otolith.datasets.ipol_gait:IpolGait",
         "openpack": "otolith.datasets.openpack:OpenPack",
+        "realworld2016": "otolith.datasets.realworld2016:RealWorld2016",
     },
 )
 

@@ -67,15 +67,19 @@ class Columns:
         return 0
 
 
-def read_columns(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat | None = None) -> Columns:
+def read_columns(
+    path: Path, wanted: Mapping[str, Kind], csv: CsvFormat | None = None, content: bytes | None = None
+) -> Columns:
     """Read the wanted columns of one table; Parquet by its ending, everything else as CSV (`.gz` too).
+
+    content: what a CSV file holds, where it lies inside of an archive; `path` then only names it.
 
     Raises ReadError naming the file where it is empty, not text, damaged, or lacks a column.
     """
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return _read_parquet(path, wanted)
-        return _read_csv(path, wanted, csv or CsvFormat())
+        return _read_csv(path, wanted, csv or CsvFormat(), content)
     except FileNotFoundError as error:
         raise ReadError(f"{path} does not exist.") from error
     except (OSError, EOFError) as error:
@@ -122,8 +126,8 @@ def _read_parquet(path: Path, wanted: Mapping[str, Kind]) -> Columns:
     return Columns(path, numbers, texts, (), remarks)
 
 
-def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat) -> Columns:
-    source = _csv_bytes(path, csv)
+def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat, content: bytes | None = None) -> Columns:
+    source = _csv_bytes(path, csv, content)
     names, lines_above = _header(path, source, csv)
     _require(path, wanted, names, csv)
     types = {name: pa.float64() if kind == "number" else pa.string() for name, kind in wanted.items()}
@@ -208,9 +212,11 @@ def _count(source: pa.Buffer, what: bytes) -> int:
     return sum(bytes(view[at : at + _CHUNK + more]).count(what) for at in range(0, len(view), _CHUNK))
 
 
-def _csv_bytes(path: Path, csv: CsvFormat) -> pa.Buffer:
+def _csv_bytes(path: Path, csv: CsvFormat, content: bytes | None = None) -> pa.Buffer:
     try:
-        if path.suffix.lower() == ".gz":
+        if content is not None:
+            source = pa.py_buffer(content)
+        elif path.suffix.lower() == ".gz":
             with gzip.open(path) as opened:
                 source = pa.py_buffer(opened.read())
         else:
