@@ -50,7 +50,7 @@ def test__parse__of_ones_own__goes_before_the_listed() -> None:
         ("pim:features:forest", {}, ConfigError, "has no weights for an objective to train"),
         ("none:features:mlp", {}, ConfigError, "use forest or logistic"),
         ("x", {"x": {"heads": "mlp"}}, ConfigError, "method 'x' has no setting 'heads'.*Did you mean 'head'"),
-        ("x", {"x": {"mode": "melted"}}, ConfigError, "finetune or frozen, not 'melted'"),
+        ("x", {"x": {"mode": "melted"}}, ConfigError, "finetune, frozen or staged, not 'melted'"),
         ("x", {"x": {"objective": "pim", "objective_settings": {"sped": 0.0}}}, ConfigError, "Did you mean 'speed'"),
     ],
 )

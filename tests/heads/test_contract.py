@@ -13,7 +13,11 @@ from otolith.errors import ConfigError, UnknownNameError
 from otolith.heads.head import ClosedHead, Head
 
 NAMES = list(heads.FAMILY)
-SMALL = {"mlp": {"width": 16}, "forest": {"trees": 20}}
+SMALL = {
+    "mlp": {"width": 16},
+    "forest": {"trees": 20},
+    "mixture_of_experts": {"experts": 3, "tokens": 1, "channels": 8, "heads": 1, "feed_forward": 16, "hidden": 16},
+}
 
 
 def separable(classes: int = 3, each: int = 20, dimension: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -135,7 +135,10 @@ def adapt(
     shots: Annotated[str, typer.Option(help="Labelled windows per class to use, or all.")] = "all",
     head: Annotated[str, typer.Option(help="See: otolith list heads.")] = "mlp",
     mode: Annotated[
-        Mode, typer.Option("--mode", help="finetune moves the encoder too; frozen leaves it.")
+        Mode,
+        typer.Option(
+            "--mode", help="finetune moves the encoder too; frozen leaves it; staged moves it once the head has learnt."
+        ),
     ] = Mode.finetune,
     people: Annotated[
         str | None, typer.Option(help="Use the labels of these people only, with commas between.")
@@ -168,7 +171,7 @@ def adapt(
     cutting |= {"labels": words(labels)} if labels else {}
     windows = Study.load(study).windows(**cutting | tables.get("windows", {}), missing=missing.value).labelled
     recogniser = Recogniser(
-        start, head, mode="frozen" if mode is Mode.frozen else "finetune", seed=seed, device=device.value,
+        start, head, mode=cast(Any, mode.value), seed=seed, device=device.value,
         precision=precision.value, threads=threads, head_settings=tables.get("head"), **tables.get("adapt", {}),
     )  # fmt: skip
     if people:

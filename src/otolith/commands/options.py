@@ -32,6 +32,7 @@ class Mode(StrEnum):
 
     finetune = "finetune"
     frozen = "frozen"
+    staged = "staged"
 
 
 class Precision(StrEnum):

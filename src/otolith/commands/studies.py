@@ -140,8 +140,10 @@ def list_(
 
 
 def _method_words(method: Any) -> str:
-    pretrained = "" if method.objective == "none" else ", encoder frozen" if method.mode == "frozen" else ", fine-tuned"
-    settings = ", ".join(f"{key} = {value:g}" for key, value in method.objective_settings.items())
+    how = {"frozen": ", encoder frozen", "staged": ", fine-tuned in stages"}.get(method.mode, ", fine-tuned")
+    pretrained = "" if method.objective == "none" and method.mode != "staged" else how
+    said = method.objective_settings | method.head_settings
+    settings = ", ".join(f"{key} = {value}" for key, value in said.items())
     return f"{method.objective}:{method.encoder}:{method.head}{pretrained}{settings and f' ({settings})'}"
 
 

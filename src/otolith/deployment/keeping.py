@@ -75,8 +75,8 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
             | {"record": record["pretraining"], "history": []}
         )
         classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
-        head = _head(config["head"], encoder.encoder.dimension, len(classes), tensors, where)
         settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
+        head = _head(config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where)
         precision = record["runtime"]["precision"]
         n_features = len(chain.channels) * chain.length
     except OtolithError:
@@ -109,7 +109,14 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
     return loaded
 
 
-_SCHEDULE = ("steps", "epochs", "batch_size", "learning_rate", "head_learning_rate", "balanced", "seed")
+_SCHEDULE = (
+    *("steps", "epochs", "batch_size", "learning_rate", "head_learning_rate"),
+    *("patience", "staged_learning_rate", "space", "balanced", "seed"),
+)
+
+
+def _seen_by_head(encoder: PretrainedEncoder, settings: AdaptConfig) -> int:
+    return encoder.require_alignment().width if settings.space == "shared" else encoder.encoder.dimension
 
 
 def _dtype(kind: str) -> Any:

@@ -39,9 +39,11 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     encoder: what pretraining left, the folder it was saved in, or the name of an encoder, which then starts from
         random weights (a name in the table wins over a folder of that name).
-    head: the name of a head; `mode`: "finetune" moves the encoder with the head, "frozen" leaves it as it is.
+    head: the name of a head; `mode`: "finetune" moves the encoder with the head, "frozen" leaves it as it is,
+        "staged" moves it once the head has learnt.
     rate_hz, channels, gravity: of arrays only.
-    steps, epochs, batch_size, learning_rate, head_learning_rate, balanced: the fixed schedule, see `AdaptConfig`.
+    steps, epochs, batch_size, learning_rate, head_learning_rate, patience, staged_learning_rate, balanced: the fixed
+        schedule; `space`: what the head sees; see `AdaptConfig`.
     head_settings, encoder_settings: further settings of the head, and of an encoder that is built by name.
     seed, device, precision, threads: the same four, the same result, bit for bit.
 
@@ -60,7 +62,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         encoder: str | Path | PretrainedEncoder | type[Encoder] = "tpn",
         head: str | type[Head] = "mlp",
         *,
-        mode: Literal["finetune", "frozen"] = "finetune",
+        mode: Literal["finetune", "frozen", "staged"] = "finetune",
         rate_hz: float | None = None,
         channels: Sequence[str | Channel] | None = None,
         gravity: Literal["included", "removed"] = "included",
@@ -69,6 +71,9 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: int = AdaptConfig.batch_size,
         learning_rate: float = AdaptConfig.learning_rate,
         head_learning_rate: float = AdaptConfig.head_learning_rate,
+        patience: int = AdaptConfig.patience,
+        staged_learning_rate: float = AdaptConfig.staged_learning_rate,
+        space: Literal["encoder", "shared"] = "encoder",
         balanced: bool = AdaptConfig.balanced,
         head_settings: dict[str, Any] | None = None,
         encoder_settings: dict[str, Any] | None = None,
@@ -88,6 +93,9 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.head_learning_rate = head_learning_rate
+        self.patience = patience
+        self.staged_learning_rate = staged_learning_rate
+        self.space = space
         self.balanced = balanced
         self.head_settings = head_settings
         self.encoder_settings = encoder_settings
@@ -129,6 +137,9 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             head_learning_rate=self.head_learning_rate,
+            patience=self.patience,
+            staged_learning_rate=self.staged_learning_rate,
+            space=self.space,
             balanced=self.balanced,
             seed=self.seed,
         )
@@ -136,7 +147,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.chain_ = SignalChain.of(windows)
         self.n_features_in_ = len(windows.channels) * windows.length
         count = np.bincount(windows.code, minlength=len(classes)).tolist()
-        moved = not self.adapted_.head.closed and self.mode == "finetune"
+        moved = not self.adapted_.head.closed and self.mode != "frozen"
         self.record_ = {
             "pretraining": start.record if isinstance(X, Windows) else _nameless(start.record),
             "adaptation": {

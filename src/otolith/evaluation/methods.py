@@ -21,7 +21,7 @@ class Method:
     encoder: str = "tpn"
     head: str = "mlp"
     mode: str = "finetune"
-    """Whether the labels move the encoder too: `finetune` or `frozen`."""
+    """Whether the labels move the encoder too: `finetune`, `frozen`, or `staged`: once the head has learnt."""
     objective_settings: dict[str, Any] = field(default_factory=dict)
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
@@ -92,6 +92,6 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
         raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
     if not method.pretrain_on or "" in method.pretrain_on:
         raise ConfigError(f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both.")
-    if method.mode not in ("finetune", "frozen"):
-        raise ConfigError(f"Method '{text}': mode is finetune or frozen, not '{method.mode}'.")
+    if method.mode not in ("finetune", "frozen", "staged"):
+        raise ConfigError(f"Method '{text}': mode is finetune, frozen or staged, not '{method.mode}'.")
     return method

@@ -7,6 +7,7 @@ FAMILY = Family(
     {
         "linear": "otolith.heads.linear:LinearHead",
         "mlp": "otolith.heads.mlp:MLP",
+        "mixture_of_experts": "otolith.heads.mixture_of_experts:MixtureOfExperts",
         "logistic": "otolith.heads.logistic:Logistic",
         "forest": "otolith.heads.forest:Forest",
     },

@@ -21,6 +21,8 @@ class Head(nn.Module, Configured, ABC):
     """
 
     closed: ClassVar[bool] = False
+    counts_tokens: ClassVar[bool] = False
+    """Whether it is built for a number of tokens, its setting `tokens`."""
 
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__()

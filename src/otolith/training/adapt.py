@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith import heads
+from otolith.batch import Batch
 from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, DataError
 from otolith.heads.head import ClosedHead, Head
@@ -22,13 +23,17 @@ from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows
 
+MODES = ("finetune", "frozen", "staged")
+LEAST_FALL = 1e-4
+"""Share by which a loss must fall to count as lower: less is rounding."""
+
 
 @dataclass(frozen=True)
 class AdaptConfig:
     """How a head, and the encoder with it, learns from a few labels; fixed, as no label is left to choose by."""
 
-    mode: Literal["finetune", "frozen"] = "finetune"
-    """Whether the encoder's weights move too, as PIM's do."""
+    mode: Literal["finetune", "frozen", "staged"] = "finetune"
+    """Whether the encoder's weights move too, as PIM's do; staged: only after the head has learnt, as Multi3Net's."""
     steps: int = 100
     """Optimiser steps at least; more where the windows need them, see `epochs`. Tried on people of the training side:
     30 to 100 steps were better than 200 at two windows a class, and as good at eight."""
@@ -40,6 +45,14 @@ class AdaptConfig:
     """Adam's step for the encoder; the rate falls to 0 along a cosine."""
     head_learning_rate: float = 1e-3
     """Adam's step for the head."""
+    patience: int = 5
+    """Staged: epochs without a lower training loss after which the encoder moves too; it does in any case after as
+    many steps as are left to it."""
+    staged_learning_rate: float = 1e-4
+    """Staged: Adam's step for the encoder once it moves."""
+    space: Literal["encoder", "shared"] = "encoder"
+    """What the head sees: the encoder's own vectors, or unit vectors in the space that it shares with texts, video or
+    poses."""
     balanced: bool = True
     """Weigh the classes alike in the loss, however many windows each has."""
     seed: int = 0
@@ -55,6 +68,15 @@ class Adapted:
     classes: tuple[str, ...]
     config: AdaptConfig
 
+    def encode(self, batch: Batch) -> Embeddings:
+        """Encode a batch as the head sees it."""
+        embeddings = self.encoder.encode(batch)
+        if self.config.space == "encoder":
+            return embeddings
+        space = self.encoder.require_alignment()
+        placed = (functional.normalize(space.motion(v), dim=-1) for v in (embeddings.tokens, embeddings.pooled))
+        return Embeddings(*placed)
+
     @torch.inference_mode()
     def probabilities(self, windows: Windows, runtime: Runtime, batch_size: int = 512) -> np.ndarray:
         """Return (N, K) float32 probabilities of each class."""
@@ -68,7 +90,7 @@ class Adapted:
         with runtime.active():
             for batch in Loader(windows, batch_size=batch_size, device=runtime.device).epoch():
                 with runtime.autocast():
-                    logits = self.head(self.encoder.encode(batch))
+                    logits = self.head(self.encode(batch))
                 out[start : start + len(batch)] = logits.float().softmax(-1).cpu().numpy()
                 start += len(batch)
         return out
@@ -94,8 +116,13 @@ def adapt(
     Raises DataError where there is no labelled window or only one class, ChannelError where the windows do not fit.
     """
     config = configure(AdaptConfig, settings, "adaptation")
-    if config.mode not in ("finetune", "frozen"):
-        raise ConfigError(f"mode is 'finetune' or 'frozen', not '{config.mode}'.")
+    if config.mode not in MODES:
+        raise ConfigError(f"mode is {', '.join(map(repr, MODES[:-1]))} or '{MODES[-1]}', not '{config.mode}'.")
+    if config.space not in ("encoder", "shared"):
+        raise ConfigError(f"space is 'encoder' or 'shared', not '{config.space}'.")
+    if config.patience < 1:
+        raise ConfigError(f"patience is 1 epoch or more, not {config.patience}.")
+    dimension = encoder.require_alignment().width if config.space == "shared" else encoder.encoder.dimension
     encoder.require(windows)
     windows = windows.labelled
     present = np.unique(windows.code)
@@ -105,10 +132,14 @@ def adapt(
     runtime = runtime or Runtime.choose()
     kind = heads.FAMILY.resolve(head)
     torch.manual_seed(config.seed)
-    built: Head = kind(encoder.encoder.dimension, len(windows.classes), **head_settings or {})
+    given = dict(head_settings or {})
+    if getattr(kind, "counts_tokens", False):
+        given.setdefault("tokens", _tokens(encoder, windows, runtime))
+    built: Head = kind(dimension, len(windows.classes), **given)
     model = Adapted(encoder, built, windows.classes, config)
     if isinstance(built, ClosedHead):
-        built.fit(encoder.embed(windows, runtime) if vectors is None else vectors, windows.code, config.seed)
+        seen = encoder.embed(windows, runtime, space=config.space) if vectors is None else vectors
+        built.fit(seen, windows.code, config.seed)
         return model
     if not encoder.encoder.learns:
         raise ConfigError(
@@ -125,50 +156,93 @@ def adapt(
 def _descend(
     model: Adapted, windows: Windows, runtime: Runtime, progress: Callable[[int, int, float], None] | None
 ) -> None:
-    config, head, body = model.config, model.head, model.encoder.encoder
     model.encoder.to(runtime.device)
-    head.to(runtime.device)
-    frozen = config.mode == "frozen"
-    groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
-    if not frozen:
-        groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
-    optimiser = torch.optim.Adam(groups, fused=True)
-    seen = _seen(model, windows, runtime) if frozen else {}
-    loader = Loader(windows, seen, batch_size=config.batch_size, seed=config.seed, device=runtime.device)
-    steps = max(config.steps, config.epochs * len(loader))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    weight = class_weights(windows).to(runtime.device) if config.balanced else None
-    done, epoch = 0, 0
-    body.train(not frozen)
-    head.train()
-    while done < steps:
-        for batch in loader.epoch(epoch):
-            code = batch.code
-            assert code is not None
-            with runtime.autocast():
-                embeddings = _encode(model, batch, frozen)
-                loss = functional.cross_entropy(head(embeddings).float(), code, weight=weight)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            done += 1
-            if progress:
-                progress(done, steps, float(loss.detach()))
-            if done == steps:
-                break
-        epoch += 1
-    body.eval()
-    head.eval()
+    model.head.to(runtime.device)
+    config = model.config
+    steps = max(config.steps, config.epochs * -(-len(windows) // config.batch_size))
+    learning = _Learning(model, windows, runtime, steps, progress)
+    if config.mode == "staged":
+        learning.go(moves=False, rate=0.0, patience=config.patience)
+        learning.go(moves=True, rate=config.staged_learning_rate)
+    else:
+        learning.go(moves=config.mode == "finetune", rate=config.learning_rate)
+    model.encoder.encoder.eval()
+    model.head.eval()
 
 
-def _encode(model: Adapted, batch: Any, frozen: bool) -> Embeddings:
+@dataclass
+class _Learning:
+    """The descent of a head, and of the encoder with it, in one or two stages."""
+
+    model: Adapted
+    windows: Windows
+    runtime: Runtime
+    steps: int
+    """Of a stage, at most."""
+    progress: Callable[[int, int, float], None] | None
+    done: int = 0
+    epoch: int = 0
+
+    def go(self, moves: bool, rate: float, patience: int = 0) -> None:
+        """Take the steps of a stage; with `patience`, until the training loss has not fallen for as many epochs."""
+        model, config, body = self.model, self.model.config, self.model.encoder.encoder
+        groups = [{"params": list(model.head.parameters()), "lr": config.head_learning_rate}]
+        if moves:
+            groups += [group | {"lr": rate} for group in body.parameter_groups()]
+            if config.space == "shared":
+                groups += [{"params": list(model.encoder.require_alignment().imu.parameters()), "lr": rate}]
+        optimiser = torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+        seen = {} if moves else _seen(model, self.windows, self.runtime)
+        device = self.runtime.device
+        loader = Loader(self.windows, seen, batch_size=config.batch_size, seed=config.seed, device=device)
+        # How long the stage lasts that waits is not known beforehand: its rate stays.
+        schedule = None if patience else torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        weight = class_weights(self.windows).to(device) if config.balanced else None
+        last = self.done + self.steps
+        total = last + self.steps * bool(patience)
+        body.train(moves)
+        model.head.train()
+        lowest, waited = float("inf"), 0
+        while self.done < last and not (patience and waited >= patience):
+            losses: list[Tensor] = []
+            for batch in loader.epoch(self.epoch):
+                code = batch.code
+                assert code is not None
+                with self.runtime.autocast():
+                    embeddings = _encode(model, batch, frozen=not moves)
+                    loss = functional.cross_entropy(model.head(embeddings).float(), code, weight=weight)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                if schedule:
+                    schedule.step()
+                self.done += 1
+                if patience:
+                    losses.append(loss.detach() * len(batch))
+                if self.progress:
+                    self.progress(self.done, total, float(loss.detach()))
+                if self.done == last:
+                    break
+            self.epoch += 1
+            if patience:
+                mean = float(torch.stack(losses).sum())
+                lowest, waited = (mean, 0) if mean < lowest * (1 - LEAST_FALL) else (lowest, waited + 1)
+
+
+def _encode(model: Adapted, batch: Batch, frozen: bool) -> Embeddings:
     if not frozen:
-        return model.encoder.encode(batch)
+        return model.encode(batch)
     if "pooled" in batch.partners:
         return Embeddings(batch.partners["tokens"], batch.partners["pooled"])
     with torch.no_grad():
-        return model.encoder.encode(batch)
+        return model.encode(batch)
+
+
+@torch.no_grad()
+def _tokens(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime) -> int:
+    """How many tokens the encoder makes of a window."""
+    encoder.to(runtime.device).encoder.eval()
+    return int(encoder.encode(Loader(windows[:1], device=runtime.device).batch(np.arange(1))).tokens.shape[1])
 
 
 @torch.no_grad()
@@ -178,7 +252,7 @@ def _seen(model: Adapted, windows: Windows, runtime: Runtime) -> dict[str, np.nd
     parts: list[Embeddings] = []
     for batch in Loader(windows, batch_size=512, device=runtime.device).epoch():
         with runtime.autocast():
-            parts.append(model.encoder.encode(batch))
+            parts.append(model.encode(batch))
         # float32 holds bf16 exactly, and NumPy knows no bf16
         if parts[0].tokens[0].numel() * 4 * len(windows) > IN_MEMORY_BYTES:
             return {}
