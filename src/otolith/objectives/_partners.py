@@ -137,13 +137,13 @@ class Spread:
         }
 
 
-_ALIKE, _STILL = 0.95, 0.01
+_ALIKE, _STILL = 0.99, 0.01
 """A mean cosine above the one, or a variance below the other, is collapse: the losses then say nothing any more."""
 
 
 def collapse_notes(history: Sequence[Mapping[str, float]]) -> list[str]:
     """Return one sentence where the vectors of different windows became nearly the same, else nothing."""
-    for row in history:
+    for row in history[1:]:  # the first epoch still shows the random start
         cosine, variance = row.get("mean_cosine", 0.0), row.get("embedding_variance", 1.0)
         if cosine > _ALIKE or variance < _STILL:
             return [

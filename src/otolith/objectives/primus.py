@@ -129,7 +129,7 @@ class PRIMUS(Objective):
         return numbered(windows) | self.companions.targets(windows)
 
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses, weighted: `ss`, and `mm_` and `nn_` by partner; no `nn_` while the queue is empty."""
+        """Return the weighted losses: `ss`, `mm_` and `nn_` by partner; while the queue is empty no `nn_`, or 0."""
         c = self.config
         batch, generator = in_order(batch, self.training)
         vectors, present = vectors_of(batch, self.companions.roles)
@@ -151,7 +151,7 @@ class PRIMUS(Objective):
         if self.queue is not None:
             number = batch.partners[NUMBER] if self.training else torch.full_like(batch.partners[NUMBER], _NOBODY)
             vectors, present = vectors | {IMU: own}, present | {IMU: torch.ones_like(number, dtype=torch.bool)}
-            if not self.queue.is_empty:
+            if not self.queue.is_empty or not losses:
                 terms = self.nearest(own, motion, number, vectors, present)
                 losses |= {name: c.nn * term for name, term in terms.items()}
             if self.training and torch.is_grad_enabled():
