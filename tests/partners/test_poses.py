@@ -104,3 +104,18 @@ def test__pose_vector__place_and_heading__do_not_count_and_movement_does(study: 
 def test__pose_vector__one_moment__is_refused() -> None:
     with pytest.raises(ConfigError, match="2 moments"):
         PoseVector(moments=1)
+
+
+def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge(study: Study) -> None:
+    first, *_ = ids(study)
+    write_partner(study.folder, "pose", first, body(GRID))
+    padded = study.windows(seconds=20.0, overlap=0.0, label_rule="centred", pad=True)
+    own = padded.recording == first
+    assert own.sum() == 3 and padded.start_s[own][0] < 0
+    values, known = poses_of(padded, 200)
+    assert known[own][:, : len(POSE_JOINTS)].all()
+    moments = padded.start_s[own][0] + (np.arange(200) + 0.5) / 200 * 20.0
+    still = values[own][0, moments < 0]
+    assert len(still) > 50
+    np.testing.assert_allclose(still, still[:1].repeat(len(still), axis=0), atol=1e-6)
+    assert np.ptp(values[own][0, moments >= 0, POSE_JOINTS.index("left_wrist"), 0]) > 0.5

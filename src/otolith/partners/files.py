@@ -108,7 +108,9 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        # Twice as fast as read_table, which prepares for many files and threads; studies have thousands of small ones.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise StudyError(f"{path} is damaged ({error}). Write it again.") from error
     if missing := [name for name in needed if name not in table.column_names]:

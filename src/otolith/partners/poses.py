@@ -34,7 +34,8 @@ def poses_of(
 ) -> tuple[Float[np.ndarray, "N F J 3"], Bool[np.ndarray, "N J"]]:
     """Return where joints were at `frames` moments spread evenly over each window, and which of them are known.
 
-    Metres, z up, float32; 0 where a joint is not known at every moment. `centred`: the pelvis of the middle moment is
+    Metres, z up, float32; 0 where a joint is not known at every moment. Where a window is padded past its recording,
+    the pose at the recording's edge stays, as its signal does. `centred`: the pelvis of the middle moment is
     the origin and the body faces x there, so that neither place nor heading of a recording counts, while what the body
     does from there on does.
 
@@ -57,7 +58,8 @@ def poses_of(
         if len(time_s) < 2:
             continue
         _in_step(folder, recording, time_s, ends[folder][recording])
-        moments = windows.start_s[rows][:, None] + share * windows.seconds
+        # A padded window holds the edge value of a signal past its recording; the body waits there likewise.
+        moments = np.clip(windows.start_s[rows][:, None] + share * windows.seconds, 0.0, ends[folder][recording])
         values, there = _at(table, time_s, moments, joints)
         out[rows], known[rows] = values, there
     if centred:
