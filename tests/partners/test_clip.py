@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from toy import write_toy_study
+from toy_film import film
 
 from otolith import Study
 from otolith.errors import ConfigError, OtolithWarning, StudyError
@@ -21,42 +21,6 @@ from otolith.windows import Windows
 
 av = pytest.importorskip("av")
 transformers = pytest.importorskip("transformers")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A CLIP of random weights and the words of a small tokeniser, in the layout of the published one."""
-    folder = tmp_path_factory.mktemp("clip")
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    words = {"<pad>": 0, "<unk>": 1, "walking": 2, "sitting": 3, "stairs": 4}
-    tokeniser = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokeniser.pre_tokenizer = pre_tokenizers.Whitespace()
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokeniser, pad_token="<pad>").save_pretrained(folder)
-    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = {"vocab_size": 5, "max_position_embeddings": 8, "eos_token_id": 4, "bos_token_id": 2, "pad_token_id": 0}
-    config = transformers.CLIPConfig(
-        text_config=small | text, vision_config=small | {"image_size": 32, "patch_size": 16}, projection_dim=12
-    )
-    transformers.CLIPModel(config).save_pretrained(folder)
-    return str(folder)
-
-
-def film(path: Path, seconds: float = 6.0, rate: int = 25, dropped: slice | None = None) -> Path:
-    """A grey picture that gets lighter, every frame stamped; some frames may be left out."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.time_base = stream.codec_context.time_base = Fraction(1, rate)
-        numbers = np.arange(round(seconds * rate))
-        kept = np.delete(numbers, dropped) if dropped else numbers
-        for number in kept:
-            picture = np.full((48, 64, 3), 20 + 200 * number // len(numbers), dtype=np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = int(number), Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 def test__frames__even_rate__one_picture_a_moment(tmp_path: Path) -> None:
@@ -111,11 +75,11 @@ def filmed(study: Study, file: str, start_s: float = 1.0) -> None:
 
 
 def test__clip_video__windows__get_the_mean_of_their_own_frames(
-    model: str, study: Study, monkeypatch: pytest.MonkeyPatch
+    clip: str, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4")
-    partner = ClipVideo(model=model)
+    partner = ClipVideo(model=clip)
     windows = study.windows(seconds=2.0, overlap=0.0, label_rule="unlabelled", labels=())
     found = partner.vectors(windows)
     own = windows.recording == study.entries[0]["id"]
@@ -126,40 +90,38 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
     mean = partner._look(pictures).mean(axis=0)
     np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
     monkeypatch.setattr(ClipVideo, "encode", None)  # what was looked at once is kept, for any other cut too
-    np.testing.assert_array_equal(ClipVideo(model=model).vectors(windows).values, found.values)
+    np.testing.assert_array_equal(ClipVideo(model=clip).vectors(windows).values, found.values)
     other = study.windows(seconds=1.0, overlap=0.0, label_rule="unlabelled", labels=())
-    assert ClipVideo(model=model).vectors(other).present.sum() == 5
+    assert ClipVideo(model=clip).vectors(other).present.sum() == 5
 
 
-def test__clip_video__shorter_than_half_a_window__has_no_vector(model: str, study: Study) -> None:
+def test__clip_video__shorter_than_half_a_window__has_no_vector(clip: str, study: Study) -> None:
     film(study.folder / "film.mp4", seconds=0.8)
     filmed(study, "film.mp4", start_s=0.0)
-    found = ClipVideo(model=model).vectors(study.windows(seconds=2.0))
+    found = ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
     assert not found.present.any() and found.dimension == 12
 
 
-def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(model: str, study: Study, tmp_path: Path) -> None:
+def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(clip: str, study: Study, tmp_path: Path) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4", start_s=0.0)
     shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache", "partners"))
     other = replace(Study.load(tmp_path / "b"), name="b")
     both = Windows.concatenate([study.windows(seconds=2.0), other.windows(seconds=2.0)])
-    present = ClipVideo(model=model).vectors(both).present
+    present = ClipVideo(model=clip).vectors(both).present
     assert present[: len(both) // 2].any() and not present[len(both) // 2 :].any()
 
 
-def test__clip_video__row_without_a_start__is_named(model: str, study: Study) -> None:
+def test__clip_video__row_without_a_start__is_named(clip: str, study: Study) -> None:
     filmed(study, "film.mp4", start_s=float("nan"))
     with pytest.raises(StudyError, match="row 0 is incomplete"):
-        ClipVideo(model=model).vectors(study.windows(seconds=2.0))
+        ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
 
 
-def test__clip_video__another_model_in_the_same_folder__is_asked_again(
-    model: str, study: Study, tmp_path: Path
-) -> None:
+def test__clip_video__another_model_in_the_same_folder__is_asked_again(clip: str, study: Study, tmp_path: Path) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4", start_s=0.0)
-    shutil.copytree(model, tmp_path / "model")
+    shutil.copytree(clip, tmp_path / "model")
     windows = study.windows(seconds=2.0)
     first = ClipVideo(model=str(tmp_path / "model")).vectors(windows)
     loaded = transformers.CLIPModel.from_pretrained(tmp_path / "model")
@@ -169,19 +131,19 @@ def test__clip_video__another_model_in_the_same_folder__is_asked_again(
     np.testing.assert_allclose(second.values, -first.values, atol=1e-5)
 
 
-def test__clip_video__missing_file_or_table__is_named(model: str, study: Study) -> None:
+def test__clip_video__missing_file_or_table__is_named(clip: str, study: Study) -> None:
     windows = study.windows(seconds=2.0)
     with pytest.raises(StudyError, match="recording, file, start_s"):
-        ClipVideo(model=model).vectors(windows)
+        ClipVideo(model=clip).vectors(windows)
     filmed(study, "gone.mp4")
     with pytest.raises(StudyError, match=r"gone.mp4 is not there"):
-        ClipVideo(model=model).vectors(windows)
+        ClipVideo(model=clip).vectors(windows)
     with pytest.raises(ConfigError, match="frames_per_second"):
         ClipVideo(frames_per_second=0.0)
 
 
-def test__clip_text__words__are_unit_vectors_and_long_ones_told(model: str) -> None:
-    partner = ClipText(model=model)
+def test__clip_text__words__are_unit_vectors_and_long_ones_told(clip: str) -> None:
+    partner = ClipText(model=clip)
     vectors = partner.encode(["walking", "sitting stairs"])
     assert vectors.shape == (2, 12) == (2, partner.dimension)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)

@@ -149,12 +149,12 @@ class UtdMhad(DataSet):
         """
         root = self.verify(folder)
         texts = []
-        for id in (recording.id for recording in recordings):
-            samples = len(_matrix(root / "Inertial" / f"{id}_inertial.mat", "d_iner", (None, 6)))
-            action = int(id.split("_")[0].removeprefix("a"))
-            texts.append(Text(id, 0.0, samples / self.rate_hz, SENTENCES[action - 1], LABEL))
+        for recording in recordings:
+            (segment,) = recording.segments
+            words = SENTENCES[ACTIONS.index(segment.label)]
+            texts.append(Text(recording.id, segment.start_s, segment.end_s, words, LABEL))
             if (root / "Skeleton").is_dir():
-                write_partner(out, "pose", id, poses(root, id))
+                write_partner(out, "pose", recording.id, poses(root, recording.id))
         write_texts(out, texts)
 
 

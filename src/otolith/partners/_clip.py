@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import Any
 
 from otolith.errors import ConfigError
@@ -20,7 +22,8 @@ def load(name: str, beside: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise ConfigError("CLIP needs transformers. Type: pip install 'otolith[video]'") from error
     try:
-        model = CLIPModel.from_pretrained(name, use_safetensors=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
+            model = CLIPModel.from_pretrained(name, use_safetensors=True)
         prepares = AutoTokenizer.from_pretrained(name, trust_remote_code=False) if beside == "tokeniser" else None
     except Exception as error:  # the hub, the disk and the model's own files each raise their own
         raise ConfigError(

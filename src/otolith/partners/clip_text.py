@@ -48,6 +48,8 @@ class ClipText(TextModel):
         import torch
         from torch.nn import functional
 
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
         model, tokeniser = self.loaded
         most = int(model.config.text_config.max_position_embeddings)
         tokens = [len(ids) for ids in tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]]

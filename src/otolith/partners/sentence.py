@@ -73,6 +73,8 @@ class Sentence(TextModel):
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return one L2-normalised float32 vector for each text; warns once of texts that are too long."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
         model = self.model
         words = [f"{self.told}: {text}" if self.told else text for text in texts]
         tokens = [len(ids) for ids in model.tokenizer(words, truncation=False, verbose=False)["input_ids"]]
