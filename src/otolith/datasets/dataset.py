@@ -24,6 +24,7 @@ FAMILY = Family(
         "ipol_gait": "otolith.datasets.ipol_gait:IpolGait",
         "openpack": "otolith.datasets.openpack:OpenPack",
         "realworld2016": "otolith.datasets.realworld2016:RealWorld2016",
+        "mm_fit": "otolith.datasets.mm_fit:MmFit",
     },
 )
 

@@ -1,0 +1,319 @@
+"""MM-Fit: ten people's workouts, with watches on both wrists, phones in both pockets, an earbud, and their poses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.channels import triad
+from otolith.datasets.dataset import DataSet
+from otolith.errors import ConfigError, ReadError, UnitError
+from otolith.motions.joint_positions import HUMAN36M
+from otolith.partners.files import LABEL, Text, write_partner, write_texts
+from otolith.readers.columns import CsvFormat, read_columns
+from otolith.recording import Recording, RowReport, Segment, Stream
+from otolith.study import Evaluation
+from otolith.units import factor, gravity_verdict, still_blocks
+
+DEVICES = {
+    "sw_l": "left_wrist",
+    "sw_r": "right_wrist",
+    "sp_l": "left_pocket",
+    "sp_r": "right_pocket",
+    "eb_l": "left_ear",
+}
+EXERCISES = (
+    "squats",
+    "lunges",
+    "bicep_curls",
+    "situps",
+    "pushups",
+    "tricep_extensions",
+    "dumbbell_rows",
+    "jumping_jacks",
+    "dumbbell_shoulder_press",
+    "lateral_shoulder_raises",
+)
+NOTHING = "non_activity"
+"""The authors' eleventh class: whatever lies between two sets."""
+SPLITS = {
+    "train": ("01", "02", "03", "04", "06", "07", "08", "16", "17", "18"),
+    "val": ("14", "15", "19"),
+    "test": ("09", "10", "11"),
+    "unseen": ("00", "05", "12", "13", "20"),
+}
+"""The authors' workouts; people of `unseen` are in no other, those of `test` are."""
+_SENSORS = {"acc": "acc", "gyr": "gyro", "mag": "mag"}
+_FILE = re.compile(r"(w\d+)_(s[wp]_[lr]|eb_l)_(acc|gyr|mag)\.npy")
+_PEOPLE = "people.csv"
+_FPS = 30.0
+_MM = 1e-3
+
+
+@dataclass(frozen=True)
+class MmFit(DataSet):
+    """MM-Fit: full-body workouts of ten exercises, five devices, 2-D and 3-D poses of the same video frames.
+
+    One recording per workout. Rows carry the number of the video frame that they belong to: by it the devices, each
+    with a clock of its own, are laid on one line of time, and the sets, which are given in frames, as well. Who did
+    which workout is not in the files, only that the people of the authors' five `unseen` workouts are in no other:
+    those are one subject and all the rest another, until a table people.csv (workout, person) lies beside the
+    workouts. Phones were not worn in every workout. Units are those of Android; what the earbud counts in is told
+    nowhere and seen from its numbers, and each stream says so. Heart rates are not read.
+    """
+
+    earbud: tuple[str, ...] = ()
+    """Units of the earbud's accelerometer and gyroscope, such as g and deg/s; seen from the numbers where empty."""
+
+    name: ClassVar[str] = "mm_fit"
+    title: ClassVar[str] = "MM-Fit"
+    url: ClassVar[str] = "https://mmfit.github.io"
+    terms: ClassVar[str] = "research use; cite the paper"
+    citation: ClassVar[str] = (
+        "D. Strömbäck, S. Huang, V. Radu: MM-Fit: Multimodal Deep Learning for Automatic Exercise Logging across "
+        "Sensing Devices. IMWUT 4(4), 2020. https://doi.org/10.1145/3432701"
+    )
+    subjects: ClassVar[int] = 10
+    rate_hz: ClassVar[float] = 100.0
+    placements: ClassVar[tuple[str, ...]] = tuple(DEVICES.values())
+    units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s", "mag": "uT"}
+    evaluation: ClassVar[Evaluation] = Evaluation(
+        seconds=5.0,
+        rate_hz=50.0,
+        overlap=0.5,
+        label_rule="majority",
+        labels=(*EXERCISES, NOTHING),
+        placements=("left_wrist", "right_wrist"),
+    )
+    layout: ClassVar[str] = "w[0-9][0-9]/w[0-9][0-9]_labels.csv"
+
+    def __post_init__(self) -> None:
+        if len(self.earbud) not in (0, 2):
+            raise ConfigError(f"MM-Fit's earbud takes two units, acceleration and angular rate; found {self.earbud}.")
+        for quantity, unit in zip(("acc", "gyro"), self.earbud, strict=False):
+            factor(quantity, unit)
+
+    def read(self, folder: Path) -> Iterator[Recording]:
+        """Read one recording per workout."""
+        root = self.verify(folder)
+        people = _people(root / _PEOPLE)
+        for labels in sorted(root.glob(self.layout)):
+            workout = labels.parent.name
+            tables = {
+                (found[2], _SENSORS[found[3]]): _rows(path)
+                for path in sorted(labels.parent.iterdir())
+                if (found := _FILE.fullmatch(path.name)) and found[1] == workout
+            }
+            if not tables:
+                raise ReadError(f"{labels.parent} holds labels but no sensor: no file like {workout}_sw_l_acc.npy.")
+            fps = _frame_rate(labels.parent, list(tables.values()))
+            times = {key: _on_video(rows, fps) for key, rows in tables.items()}
+            zero_s = min(float(time_s[0]) for time_s in times.values())
+            streams = [self._stream(key, rows, times[key] - zero_s) for key, rows in tables.items()]
+            end_s = max(float(stream.time_s[-1]) for stream in streams)
+            split = next((name for name, numbers in SPLITS.items() if workout[1:] in numbers), "")
+            person = people.get(workout) or ("unseen" if split == "unseen" else "seen")
+            facts: dict[str, str | int | float] = {"frames_per_second": round(fps, 5), "zero_s": zero_s}
+            facts |= {"split": split} if split else {}
+            segments = tuple(_sets(labels, fps, zero_s, end_s))
+            yield Recording(workout, person, tuple(streams), segments, session=workout, facts=facts)
+
+    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+        """Write where joints were in space and in the image, and each set's exercise in words, marked as a label."""
+        root = self.verify(folder)
+        texts = []
+        for recording in recordings:
+            fps, zero_s = (float(recording.facts[name]) for name in ("frames_per_second", "zero_s"))
+            for segment in recording.segments:
+                words = "a person rests between two sets"
+                if segment.label != NOTHING:
+                    words = f"a person does {segment.label.replace('_', ' ')}"
+                texts.append(Text(recording.id, segment.start_s, segment.end_s, words, LABEL))
+            for name, size in (("pose_3d", 3), ("pose_2d", 2)):
+                path = root / recording.id / f"{recording.id}_{name}.npy"
+                if path.exists():
+                    frames, places = _poses(path, size)
+                    columns = {"time_s": frames / fps - zero_s} | (
+                        _space(path, places) if size == 3 else _image(places)
+                    )
+                    write_partner(out, "pose" if size == 3 else name, recording.id, columns)
+        write_texts(out, texts)
+
+    def _stream(self, key: tuple[str, str], rows: np.ndarray, time_s: np.ndarray) -> Stream:
+        device, quantity = key
+        place = DEVICES[device]
+        unit, reports = self.units[quantity], tuple[RowReport, ...]()
+        if device == "eb_l":
+            unit = dict(zip(("acc", "gyro"), self.earbud, strict=False)).get(quantity) or _seen_unit(
+                quantity, rows, time_s
+            )
+            reports = (RowReport("unit", 0, f"{unit}: {'as stated' if self.earbud else 'seen from the numbers'}"),)
+        nominal = self.rate_hz if device.startswith("sw") else None
+        values = rows[:, 2:] * factor(quantity, unit)
+        return Stream.from_rows(f"{place}.{quantity}", triad(place, quantity), time_s, values, nominal, reports)
+
+
+def _people(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    table = read_columns(path, {"workout": "text", "person": "text"})
+    return dict(zip(table.texts["workout"].to_pylist(), table.texts["person"].to_pylist(), strict=True))
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, OSError, EOFError) as error:
+        raise ReadError(f"{path} is no plain .npy array, or damaged ({error}). Unpack the archive again.") from error
+
+
+def _rows(path: Path) -> Float[np.ndarray, "T 5"]:
+    """One sensor of a workout: frame, stamp in milliseconds, x, y, z."""
+    rows = _array(path)
+    if rows.ndim != 2 or rows.shape[1] != 5 or not len(rows) or rows.dtype.kind not in "fiu":
+        raise ReadError(f"{path} has shape {rows.shape}; expected rows of frame, stamp (ms), x, y, z.")
+    return rows.astype(np.float64)
+
+
+def _frame_rate(folder: Path, tables: Sequence[Float[np.ndarray, "T 5"]]) -> float:
+    """Video frames per second of the devices' own clocks: the median over the devices."""
+    found = []
+    for rows in tables:
+        frames, seconds = rows[:, 0], rows[:, 1] / 1000
+        good = np.isfinite(frames) & np.isfinite(seconds)
+        # Rows before the first and after the last frame may all carry its number.
+        good &= (frames > np.nanmin(frames)) & (frames < np.nanmax(frames))
+        if good.sum() > 2 and np.ptp(seconds[good]) > 0:
+            found.append(float(np.polyfit(seconds[good] - seconds[good][0], frames[good], 1)[0]))
+    fps = float(np.median(found)) if found else np.nan
+    if not abs(fps / _FPS - 1) < 0.05:
+        raise ReadError(
+            f"{folder}: the first column of its sensors counts {fps:.3g} frames per second of the second column; "
+            f"expected video frames, {_FPS:g} per second, and stamps in milliseconds."
+        )
+    return fps
+
+
+def _on_video(rows: Float[np.ndarray, "T 5"], fps: float) -> Float[np.ndarray, " T"]:
+    """Seconds since the video's frame 0, by the device's own clock set once."""
+    seconds = rows[:, 1] / 1000
+    inside = (rows[:, 0] > np.nanmin(rows[:, 0])) & (rows[:, 0] < np.nanmax(rows[:, 0]))
+    return np.asarray(seconds + np.nanmedian((rows[:, 0] / fps - seconds)[inside]))
+
+
+def _sets(path: Path, fps: float, zero_s: float, end_s: float) -> Iterator[Segment]:
+    """Sets as the authors marked them, last frame included, and what lies between them."""
+    kinds = {"1": "number", "2": "number", "4": "text"}
+    table = read_columns(path, kinds, CsvFormat(header=False))  # type: ignore[arg-type]
+    done = 0.0
+    rows = zip(table.numbers["1"], table.numbers["2"], table.texts["4"].to_pylist(), strict=True)
+    for first, last, label in sorted(rows, key=lambda row: row[0]):
+        name = (label or "").strip()
+        if name not in EXERCISES or not first <= last:
+            raise ReadError(
+                f"{path}: a set is first frame, last frame, repetitions, exercise; found {first}, {last}, '{name}'. "
+                f"Exercises are {', '.join(EXERCISES)}."
+            )
+        start, stop = max(first / fps - zero_s, 0.0), (last + 1) / fps - zero_s
+        if done < start:
+            yield Segment(done, start, NOTHING, path.name)
+        if start < min(stop, end_s):
+            yield Segment(start, min(stop, end_s), name, path.name)
+        done = max(done, stop)
+    if done < end_s:
+        yield Segment(done, end_s, NOTHING, path.name)
+
+
+def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F J D"]]:
+    """Frame numbers and joints of a pose file: (coordinates, frames, 1 + joints), frame numbers in the first column."""
+    poses = _array(path)
+    if poses.ndim != 3 or poses.shape[0] != size or poses.shape[2] < 2 or poses.dtype.kind not in "fiu":
+        raise ReadError(f"{path} has shape {poses.shape}; expected ({size}, frames, 1 + joints).")
+    frames = poses[0, :, 0].astype(np.float64)
+    keep = np.concatenate([[True], np.diff(frames) > 0])
+    return frames[keep], np.moveaxis(poses[:, keep, 1:], 0, -1).astype(np.float64)
+
+
+def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarray]:
+    """Our joints, in metres, z up as the authors' skeletons stand."""
+    if places.shape[1] != len(HUMAN36M):
+        raise ReadError(f"{path} has {places.shape[1]} joints; expected the {len(HUMAN36M)} of Human3.6M.")
+    named = {name: places[:, index] * _MM for index, name in enumerate(HUMAN36M) if name}
+    upright = np.nanmedian(named["head"] - 0.5 * (named["left_ankle"] + named["right_ankle"]), axis=0)
+    if not 0.3 < np.linalg.norm(upright) < 2.5:
+        raise ReadError(
+            f"{path}: head and feet are {np.linalg.norm(upright):.3g} m apart; expected millimetres, third axis up."
+        )
+    return {f"{name}.{axis}": place[:, i] for name, place in named.items() for i, axis in enumerate("xyz")}
+
+
+def _image(places: Float[np.ndarray, "F J 2"]) -> dict[str, np.ndarray]:
+    """Joints by their number, in pixels."""
+    return {f"joint{j:02}.{axis}": places[:, j, i] for j in range(places.shape[1]) for i, axis in enumerate("xy")}
+
+
+def _seen_unit(quantity: str, rows: np.ndarray, time_s: np.ndarray) -> str:
+    """What an earbud counts in, where nobody says: gravity tells m/s² from g, sheer size rad/s from deg/s."""
+    values = rows[:, 2:]
+    values = values[np.isfinite(values).all(axis=1)]
+    if quantity == "acc":
+        rate_hz = (len(time_s) - 1) / max(time_s[-1] - time_s[0], 1e-9)
+        for unit in ("m/s2", "g"):
+            verdict = gravity_verdict(*still_blocks(values * factor("acc", unit), rate_hz))
+            if verdict.checked and verdict.plausible:
+                return unit
+        raise UnitError(
+            "What MM-Fit's earbud counts in cannot be seen: at rest it reads neither 9.8 nor 1. "
+            "State it: earbud = g,deg/s (acceleration, angular rate)."
+        )
+    # A head turns at up to a few rad/s in these exercises, which is hundreds of degrees per second.
+    return "deg/s" if np.quantile(np.abs(values), 0.99) > 20.0 else "rad/s"
+
+
+def write_sample(folder: Path) -> None:
+    """Write two tiny workouts in the authors' layout, one without phones, each device with a clock of its own."""
+    for workout, devices in (("w00", list(DEVICES)), ("w01", ["sw_l", "sw_r", "eb_l"])):
+        here = folder / "mm-fit" / workout
+        here.mkdir(parents=True)
+        for number, device in enumerate(devices):
+            time_s = np.arange(2000) / 100 + 0.01 * number
+            for sensor in ("acc", "gyr", "mag") if device.startswith("sp") else ("acc", "gyr"):
+                random = np.random.default_rng(number)
+                rest = {"acc": [0.2, 9.7, 1.2], "gyr": [0.0, 0.0, 0.0], "mag": [10.0, 20.0, -30.0]}[sensor]
+                values = random.normal(0, 0.02, (2000, 3)) + np.array(rest)
+                values[600:1200] += 2 * np.sin(np.arange(600) / 12)[:, None]
+                if device == "eb_l":
+                    values = values / 9.80665 if sensor == "acc" else np.rad2deg(values)
+                stamps = 1_555_000_000_000 + 5000 * number + 1000 * time_s
+                rows = np.column_stack([np.floor(30 * time_s), np.round(stamps), values])
+                np.save(here / f"{workout}_{device}_{sensor}.npy", rows)
+        np.save(here / f"{workout}_pose_3d.npy", _standing(600))
+        np.save(here / f"{workout}_pose_2d.npy", _standing(600)[:2])
+        (here / f"{workout}_labels.csv").write_text("180,359,10,squats\n420,499,8,pushups\n", encoding="utf-8")
+
+
+def _standing(frames: int) -> np.ndarray:
+    heights = {
+        "pelvis": 950,
+        "hip": 940,
+        "knee": 500,
+        "ankle": 80,
+        "spine2": 1150,
+        "neck": 1400,
+        "head": 1600,
+        "": 1500,
+    }
+    heights |= {"shoulder": 1380, "elbow": 1150, "wrist": 900}
+    out = np.zeros((3, frames, 1 + len(HUMAN36M)))
+    out[:, :, 0] = np.arange(frames)
+    for index, joint in enumerate(HUMAN36M):
+        part = joint.split("_")[-1]
+        out[1, :, 1 + index] = 200.0 * (("left" in joint) - ("right" in joint))
+        out[2, :, 1 + index] = heights[part]
+    return out
