@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -9,6 +10,7 @@ import typer
 
 from otolith.commands.options import (
     CUT,
+    RUN,
     Device,
     DeviceOption,
     Missing,
@@ -27,6 +29,7 @@ from otolith.commands.options import (
     Threads,
     cut_choices,
     runtime_of,
+    settings_of,
     shots_of,
     some_people,
     words,
@@ -45,6 +48,10 @@ def pretrain(
     encoder: Annotated[str, typer.Option(help="See: otolith list encoders.")] = "tpn",
     pairs: Annotated[
         str | None, typer.Option(help="PIM: sensors to compare, such as left_foot~right_foot,head~chest.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the objective, such as mm=0; may be repeated."),
     ] = None,
     leave_out: Annotated[
         str | None, typer.Option(help="People who must not be learnt from, with commas between.")
@@ -69,6 +76,9 @@ def pretrain(
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     precision: PrecisionOption = Precision.auto,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share each batch, one a GPU.", min=1, rich_help_panel=RUN)
+    ] = 1,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
@@ -77,17 +87,20 @@ def pretrain(
     from otolith.evaluation.figures import loss_figure
     from otolith.files import refuse_existing
     from otolith.training import pretrain as training
+    from otolith.training.processes import is_first, is_launched, launch
     from otolith.windows import Windows
 
     refuse_existing(out, "encoder", overwrite)
+    if processes > 1 and not is_launched():
+        raise typer.Exit(launch(processes, sys.argv[1:]))
     tables = tables_of(context)
     chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
     windows = Windows.concatenate([_plain_windows(folder, chosen, missing.value) for folder in studies])
     if leave_out:
         windows = windows.without(some_people(leave_out, windows.subjects))
-    settings = dict(tables.get("objective", {}))
+    wanted = tables.get("objective", {}) | settings_of(settings or [])
     if pairs:
-        settings["pairs"] = _pairs(pairs)
+        wanted["pairs"] = _pairs(pairs)
     schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
     people = some(len(windows.subjects), "person", "people")
     with bar(quiet, "epochs") as show:
@@ -98,9 +111,11 @@ def pretrain(
         show(0, epochs, f"{len(windows)} windows of {people}")
         result = training.pretrain(
             windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
-            objective_settings=settings, encoder_settings=tables.get("encoder"), progress=progress,
+            objective_settings=wanted, encoder_settings=tables.get("encoder"), progress=progress,
             **schedule | {"seed": seed} | tables.get("pretrain", {}),
         )  # fmt: skip
+    if not is_first():
+        return
     loss_figure(result.history, out / "losses.svg")
     keep_recipe(context, out)
     if not quiet:

@@ -109,6 +109,22 @@ def words(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
+def settings_of(texts: list[str]) -> dict[str, Any]:
+    """Return settings typed as NAME=VALUE; a value is written as in TOML, text also without its quotes."""
+    import tomllib
+
+    out: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"A setting is typed as NAME=VALUE, such as mm=0; not '{text}'.")
+        try:
+            out[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            out[name.strip()] = value.strip()
+    return out
+
+
 def cut_choices(
     seconds: float | None, rate: float | None, placements: str | None, quantities: str | None
 ) -> dict[str, Any]:
