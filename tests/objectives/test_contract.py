@@ -22,6 +22,7 @@ NAMES = list(objectives.FAMILY)
 PARTNERS: dict[str, dict[str, Any]] = {
     "imu2clip": {"text": "", "video": "vectors"},
     "primus": {"text": "", "video": "vectors", "queue": 64},
+    "multi3net": {"text": "vectors", "partner_settings": {"text": {"kind": "text"}}, "pose_encoder": ""},
 }
 """Settings that ask for no more than the toy study has."""
 

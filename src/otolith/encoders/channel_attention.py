@@ -55,6 +55,7 @@ class ChannelAttention(Encoder):
     config: ChannelAttentionConfig
     any_length: ClassVar[bool] = False
     tokens_in_time = False
+    keeps_sensors_apart = True
 
     def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
         super().__init__(channels, rate_hz, length, **settings)

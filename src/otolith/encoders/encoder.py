@@ -33,6 +33,8 @@ class Encoder(nn.Module, Configured, ABC):
     """Which setting makes it take shorter windows, where one does."""
     tokens_in_time: bool = True
     """Whether tokens follow one another in time, so that a signal can be drawn from them."""
+    keeps_sensors_apart: bool = False
+    """Whether it gives one vector for each sensor too (`Embeddings.sensors`), which the other sensors do not change."""
     learns: ClassVar[bool] = True
     """False for a fixed recipe without weights, which pretraining and fine-tuning leave as it is."""
 

@@ -11,5 +11,6 @@ FAMILY = Family(
         "simclr": "otolith.objectives.simclr:SimCLR",
         "imu2clip": "otolith.objectives.imu2clip:IMU2CLIP",
         "primus": "otolith.objectives.primus:PRIMUS",
+        "multi3net": "otolith.objectives.multi3net:Multi3Net",
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ class Objective(nn.Module, Configured, ABC):
     The training loop knows nothing of it: it calls `fit` once on the training people's windows, `targets` for the
     windows of each side, and the module itself for each batch, whose `partners` then hold those targets.
     """
+
+    mixes_studies: ClassVar[bool] = True
+    """Whether a batch may hold windows of several studies."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__()

@@ -96,6 +96,7 @@ class Divided(Encoder):
         self.config, self.channels, self.rate_hz = encoder.config, encoder.channels, encoder.rate_hz
         self.length, self.dimension = encoder.length, encoder.dimension
         self.shortest, self.tokens_in_time = encoder.shortest, encoder.tokens_in_time
+        self.keeps_sensors_apart = encoder.keeps_sensors_apart
 
     def forward(self, batch: Batch) -> Embeddings:
         """Encode this process's rows and return all rows; a batch that does not divide repeats its last row."""
@@ -128,6 +129,11 @@ class _FromAll(Embeddings):
     def pooled(self) -> Tensor:  # type: ignore[override]
         """(B, D) of all rows."""
         return self._gather(self._own.pooled)
+
+    @cached_property
+    def sensors(self) -> Tensor | None:  # type: ignore[override]
+        """(B, S, D) of all rows, where the encoder keeps sensors apart."""
+        return None if self._own.sensors is None else self._gather(self._own.sensors)
 
     def _gather(self, own: Tensor) -> Tensor:
         # Not every backend knows bf16, which float32 holds exactly.
