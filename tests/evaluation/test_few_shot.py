@@ -199,3 +199,15 @@ def test__fold__linear_probe__is_solved_for_all_draws_and_one_draw_is_what_it_wa
     again = [second.run(shots, draw) for shots, draw in reversed(second.cells())][::-1]
     assert [row["confusion"] for row in rows] == [row["confusion"] for row in again]
     assert [row["train_windows"] for row in rows[:2]] == [3, 3]
+
+
+def test__fold__supervised__saw_all_labels_of_the_training_people_whatever_the_shots(
+    toy_study: Study, tmp_path: Path
+) -> None:
+    fold = fold_of(toy_study, tmp_path, ("p0", "p3"), "supervised", shots=(1,))
+    run = FoldRun(replace(fold, method=replace(fold.method, head="logistic", pretrain={"steps": 30})))
+    row = run.run(1, 0)
+    assert run.encoder().record["objective"] == "labels"
+    assert run.encoder().record["subjects"] == ["p1", "p2", "p4", "p5"]
+    assert (row["objective"], row["train_windows"], row["pretrained_on"]) == ("labels", 3, ["toy"])
+    assert not run.losses() and not run.notes()

@@ -11,7 +11,7 @@ from typing import Any
 from otolith.channels import channel_names
 from otolith.errors import ConfigError, InterruptedRunError
 from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_windows, plain_windows
-from otolith.evaluation.methods import Method, parse_method
+from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import write_page
 from otolith.evaluation.splits import people_folds
 from otolith.files import read_json, write_json
@@ -98,7 +98,7 @@ def benchmark(
 
 
 def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
-    silent = method.objective != "none" and method.pretrain_on == ("people",)
+    silent = method.objective not in BUILT_IN and method.pretrain_on == ("people",)
     return dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
 
 

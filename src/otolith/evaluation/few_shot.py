@@ -15,7 +15,7 @@ from filelock import FileLock
 from otolith import heads
 from otolith.embeddings import Embeddings
 from otolith.errors import SplitError, StudyError
-from otolith.evaluation.methods import Method
+from otolith.evaluation.methods import BUILT_IN, Method
 from otolith.evaluation.probes import Problem, solve
 from otolith.files import digest, read_json, write_json
 from otolith.heads.logistic import Logistic
@@ -90,7 +90,7 @@ class FoldRun:
         plain = plain_windows(study, evaluation, fold.missing)
         self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
         self.plain = plain.without(fold.test)
-        folders = self.method.pretrain_on if self.method.objective != "none" else ()
+        folders = self.method.pretrain_on if self.method.objective not in BUILT_IN else ()
         others = [Study.load(folder) for folder in folders if folder != "people"]
         self.others = [other_windows(other, evaluation, fold.missing) for other in others]
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
@@ -122,7 +122,8 @@ class FoldRun:
     def encoder_key(self) -> str:
         """Hash of all that decides the pretrained encoder."""
         m, f = self.method, self.fold
-        what = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
+        what: list[Any] = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
+        what += [self.train.hash] if m.objective == "labels" else []
         return digest([CELL_FORMAT, self.pretraining.hash, what, self.pretraining_seed, f.runtime])
 
     @cached_property
@@ -155,6 +156,9 @@ class FoldRun:
                 with FileLock(folder.with_name(f"{folder.name}.lock")):
                     if (folder / "config.json").exists():
                         self._encoder = PretrainedEncoder.load(folder)
+                    elif m.objective == "labels":
+                        self._encoder = self._supervised()
+                        self._encoder.save(folder)
                     else:
                         self._encoder = pretrain(
                             self.pretraining,
@@ -167,6 +171,15 @@ class FoldRun:
                             **{"seed": self.pretraining_seed} | m.pretrain,
                         )
         return self._encoder
+
+    def _supervised(self) -> PretrainedEncoder:
+        """An encoder that learnt from all labels of the training people, together with a head that is left behind."""
+        m = self.method
+        fresh = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
+        settings: dict[str, Any] = {"seed": self.seed} | m.pretrain
+        adapted = adapt(fresh, self.train, runtime=self.fold.runtime, **settings)
+        adapted.encoder.record |= {"objective": "labels"}
+        return adapted.encoder
 
     def run(self, shots: Shots, draw: int) -> dict[str, Any]:
         """Return one cell's row, from its file where it is finished."""
@@ -221,8 +234,9 @@ class FoldRun:
     def _embedded(self, encoder: PretrainedEncoder) -> tuple[np.ndarray, np.ndarray]:
         """What an encoder that stands still makes of both sides; one pass serves all draws."""
         if self._vectors is None:
-            runtime = self.fold.runtime
-            self._vectors = encoder.embed(self.train, runtime), encoder.embed(self.test, runtime)
+            runtime, space = self.fold.runtime, self.method.adapt.get("space", "encoder")
+            train, test = (encoder.embed(side, runtime, space=space) for side in (self.train, self.test))
+            self._vectors = train, test
         return self._vectors
 
     def _places(self, few: Windows) -> list[int]:

@@ -17,7 +17,8 @@ class Method:
 
     name: str
     objective: str = "none"
-    """What the encoder is pretrained with; `none` leaves it at random weights."""
+    """What the encoder is pretrained with; `none` leaves it at random weights; `labels` trains it on every label of
+    the training people, however few the head then gets: what stands beside a method that saw those labels as words."""
     encoder: str = "tpn"
     head: str = "mlp"
     mode: str = "finetune"
@@ -29,7 +30,7 @@ class Method:
     encoder_settings: dict[str, Any] = field(default_factory=dict)
     head_settings: dict[str, Any] = field(default_factory=dict)
     pretrain: dict[str, Any] = field(default_factory=dict)
-    """Settings of the pretraining that differ from its defaults."""
+    """Settings of the pretraining that differ from its defaults; of the adaptation for objective `labels`."""
     adapt: dict[str, Any] = field(default_factory=dict)
     """Settings of the adaptation that differ from its defaults."""
 
@@ -37,6 +38,9 @@ class Method:
         """Return everything that decides what this method does."""
         return asdict(self) | {"pretrain_on": list(self.pretrain_on)}
 
+
+BUILT_IN = ("none", "labels")
+"""What stands for an objective and is none."""
 
 METHODS: dict[str, Method] = {
     method.name: method
@@ -58,6 +62,7 @@ METHODS: dict[str, Method] = {
         Method("primus-ss-nn", "primus", objective_settings={"mm": 0.0, "text": "", "pose": ""}),
         Method("primus-mm-nn", "primus", objective_settings={"ss": 0.0}),
         Method("scratch"),
+        Method("supervised", "labels", mode="frozen"),
         Method("forest", encoder="features", head="forest"),
         Method("logistic", encoder="features", head="logistic"),
     )
@@ -84,10 +89,10 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
             f"none:tpn:linear.{nearest(text, METHODS)}"
         )
     encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
-    if method.objective != "none":
+    if method.objective not in BUILT_IN:
         objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
-        if not encoder.learns:
-            raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
+    if method.objective != "none" and not encoder.learns:
+        raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
     if not encoder.learns and not head.closed:
         raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
     if not method.pretrain_on or "" in method.pretrain_on:
