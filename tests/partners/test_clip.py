@@ -112,6 +112,14 @@ def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(clip: str, 
     assert present[: len(both) // 2].any() and not present[len(both) // 2 :].any()
 
 
+def test__clip_video__row_of_another_study__is_named(clip: str, study: Study) -> None:
+    filmed(study, "film.mp4")
+    table = pq.read_table(study.folder / "partners" / "video_files.parquet")
+    pq.write_table(table.set_column(0, "recording", [["nobody"]]), study.folder / "partners" / "video_files.parquet")
+    with pytest.raises(StudyError, match="row 0 is of recording 'nobody'"):
+        ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
+
+
 def test__clip_video__row_without_a_start__is_named(clip: str, study: Study) -> None:
     filmed(study, "film.mp4", start_s=float("nan"))
     with pytest.raises(StudyError, match="row 0 is incomplete"):

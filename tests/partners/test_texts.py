@@ -75,11 +75,24 @@ def test__texts_of__windows_of_arrays__have_none() -> None:
 
 
 def test__read_texts__damaged__says_which_row(study: Study) -> None:
-    write_texts(study.folder, [Text("a", 0.0, 1.0, "x"), Text("b", 3.0, 2.0, "y")])
+    first, second = (entry["id"] for entry in study.entries)
+    write_texts(study.folder, [Text(first, 0.0, 1.0, "x"), Text(second, 3.0, 2.0, "y")])
     with pytest.raises(StudyError, match=r"row 1 .* 3.0 to 2.0 s"):
         read_texts(study.folder)
     (study.folder / TEXTS).write_bytes(b"PAR1 no more")
     with pytest.raises(StudyError, match="damaged"):
+        read_texts(study.folder)
+
+
+def test__read_texts__rows_that_do_not_line_up__are_named(study: Study) -> None:
+    first, second = (entry["id"] for entry in study.entries)
+    write_texts(study.folder, [Text(first, 0.0, 1.0, "x"), Text(f"{second}x", 0.0, 1.0, "y")])
+    with pytest.raises(StudyError, match=rf"row 1 is of recording '{second}x', which the study has not"):
+        read_texts(study.folder)
+    write_texts(study.folder, [Text(first, 0.0, 1.0, "x"), Text(first, 90.0, 91.0, "after the end, as notes may be")])
+    assert len(read_texts(study.folder)[first]) == 2
+    write_texts(study.folder, [Text(first, 1.6e9, 1.6e9 + 5.0, "on another clock")])
+    with pytest.raises(StudyError, match=r"go from 1600000000.0 to .* the recording from 0 to 12.0 s"):
         read_texts(study.folder)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from otolith.errors import ConfigError, StudyError
 from otolith.files import atomic_path, digest
 from otolith.partners._clip import MODEL, load
-from otolith.partners.files import FOLDER, model_stamp, places, read_table
+from otolith.partners.files import FOLDER, durations, model_stamp, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.windows import Windows
 
@@ -196,9 +196,11 @@ def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, 
 
 def _videos(folder: Path) -> dict[str, tuple[Path, float]]:
     table = read_table(folder / VIDEOS, ("recording", "file", "start_s"))
+    lasts = durations(folder)
     out: dict[str, tuple[Path, float]] = {}
     for number, row in enumerate(table.select(["recording", "file", "start_s"]).to_pylist()):
         if not row["recording"] or not row["file"] or row["start_s"] is None or not np.isfinite(row["start_s"]):
             raise StudyError(f"{folder / VIDEOS}: row {number} is incomplete: {row}.")
+        refuse_stranger(folder / VIDEOS, number, row["recording"], lasts)
         out[row["recording"]] = (folder / row["file"], float(row["start_s"]))
     return out

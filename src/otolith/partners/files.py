@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from otolith.errors import StudyError
+from otolith.errors import StudyError, nearest
 from otolith.files import atomic_path
+from otolith.study import Study
 from otolith.windows import Windows
 
 if TYPE_CHECKING:
@@ -84,22 +85,45 @@ def write_texts(folder: Path, texts: Iterable[Text]) -> None:
 def read_texts(folder: Path) -> dict[str, list[Text]]:
     """Read the texts of a study by recording; nothing where it has none.
 
-    Raises StudyError where the file is damaged, lacks a column, or a stretch ends before it starts.
+    Raises StudyError where the file is damaged or lacks a column; for the first row that ends before it starts or is
+    of a recording that the study has not; and where all texts of a recording lie outside of it.
     """
     path = folder / TEXTS
     if not path.exists():
         return {}
+    lasts = durations(folder)
     table = read_table(path, ("recording", "start_s", "end_s", "text"))
     known = [name for name in ("recording", "start_s", "end_s", "text", "source") if name in table.column_names]
     out: dict[str, list[Text]] = {}
     for number, row in enumerate(table.select(known).to_pylist()):
-        if not row["start_s"] <= row["end_s"]:
-            raise StudyError(
-                f"{path}: row {number} (recording '{row['recording']}') goes from {row['start_s']} to {row['end_s']} s."
-            )
+        start, end = row["start_s"], row["end_s"]
+        if start is None or end is None or not start <= end:
+            raise StudyError(f"{path}: row {number} (recording '{row['recording']}') goes from {start} to {end} s.")
+        refuse_stranger(path, number, row["recording"], lasts)
         words = Text(row["recording"], row["start_s"], row["end_s"], row["text"] or "", row.get("source") or "")
         out.setdefault(words.recording, []).append(words)
+    for recording, texts in out.items():
+        if all(text.start_s > lasts[recording] or text.end_s < 0 for text in texts):
+            raise StudyError(
+                f"{path}: the texts of recording '{recording}' go from {min(t.start_s for t in texts):.1f} to "
+                f"{max(t.end_s for t in texts):.1f} s, the recording from 0 to {lasts[recording]:.1f} s. Both are in "
+                "seconds from the recording's start; write the texts again."
+            )
     return out
+
+
+def durations(folder: Path) -> dict[str, float]:
+    """Return the recordings of a study, and how many seconds each lasts."""
+    return {entry["id"]: entry["duration_s"] for entry in Study.load(folder).entries}
+
+
+def refuse_stranger(path: Path, number: int, recording: str, known: Collection[str]) -> None:
+    """Raise StudyError where a row of partners is of a recording that the study has not."""
+    if recording not in known:
+        raise StudyError(
+            f"{path}: row {number} is of recording '{recording}', which the study has not."
+            f"{nearest(str(recording), known)}"
+        )
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from otolith.errors import StudyError
-from otolith.files import read_json
 from otolith.motion import FINGERS, JOINTS
-from otolith.partners.files import partner_file, places, read_partner
+from otolith.partners.files import durations, partner_file, places, read_partner
 from otolith.windows import Windows
 
 POSE_JOINTS = JOINTS[:22]
@@ -50,9 +49,7 @@ def poses_of(
         if not (folder / partner_file("pose", recording)).exists():
             continue
         if folder not in ends:
-            ends[folder] = {
-                entry["id"]: entry["duration_s"] for entry in read_json(folder / "study.json")["recordings"]
-            }
+            ends[folder] = durations(folder)
         table = read_partner(folder, "pose", recording)
         time_s = table.get("time_s", np.zeros(0))
         if len(time_s) < 2:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from otolith.errors import ConfigError, StudyError
-from otolith.partners.files import FOLDER, places, read_table
+from otolith.partners.files import FOLDER, durations, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.study import Study
 from otolith.windows import Windows
@@ -113,14 +113,13 @@ class Vectors(Partner):
         rows = table.select(["recording", "start_s", "end_s"]).to_pylist()
         vectors = table["vector"].to_pylist()
         length = len(vectors[0]) if vectors and vectors[0] is not None else 0
-        duration = {entry["id"]: entry["duration_s"] for entry in Study.load(folder).entries}
+        duration = durations(folder)
         out: dict[str, list[tuple[int, float, float]]] = {}
         for number, (row, vector) in enumerate(zip(rows, vectors, strict=True)):
             if vector is None or len(vector) != length or not length:
                 found = "nothing" if vector is None else f"{len(vector)} numbers"
                 raise StudyError(f"{path}: row {number} holds {found}, the rows before it {length}.")
-            if row["recording"] not in duration:
-                raise StudyError(f"{path}: row {number} is of recording '{row['recording']}', which the study has not.")
+            refuse_stranger(path, number, row["recording"], duration)
             start, end = row["start_s"], row["end_s"]
             if not (start is not None and end is not None and -_TOLERANCE_S <= start <= end) or (
                 start > duration[row["recording"]] + _TOLERANCE_S
