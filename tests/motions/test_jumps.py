@@ -42,3 +42,17 @@ def test__jumps__fast_swing__is_none() -> None:
     angle = np.pi * np.tanh(np.linspace(-12.0, 12.0, walk.frames))  # half a turn within a third of a second
     turns[:, JOINTS.index("right_shoulder")] = rotations.from_axis_angle(angle[:, None] * np.array([1.0, 0.0, 0.0]))
     assert not jumps(replace(walk, rotations=turns)).any()
+
+
+@pytest.mark.parametrize("rate_hz", [20.0, 30.0])
+def test__jumps__one_wrong_frame_of_a_slow_camera__is_found(rate_hz: float) -> None:
+    walk = make("walking", seconds=4.0, rate_hz=rate_hz)
+    turns = walk.rotations.copy()
+    elbow = JOINTS.index("left_elbow")
+    turns[40, elbow] = rotations.multiply(turns[40, elbow], rotations.from_axis_angle(np.array([0.0, 0.0, 1.2])))
+    found = np.flatnonzero(jumps(replace(walk, rotations=turns)))
+    assert 40 in found
+    assert set(found) <= {39, 40}
+    there = turns.copy()
+    there[41:, elbow] = turns[40, elbow]  # it stays there: fast, but no spike
+    assert not jumps(replace(walk, rotations=there)).any()
