@@ -76,11 +76,18 @@ class Sentence(TextModel):
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         model = self.model
-        words = [f"{self.told}: {text}" if self.told else text for text in texts]
-        tokens = [len(ids) for ids in model.tokenizer(words, truncation=False, verbose=False)["input_ids"]]
+        # As a prompt and not as part of the text: Instructor models average over the text's tokens alone.
+        prompt = f"{self.told}: " if self.told else ""
+        whole = [prompt + text for text in texts]
+        tokens = [len(ids) for ids in model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]]
         warn_of_long(texts, tokens, int(model.max_seq_length))
         found = model.encode(
-            words, batch_size=64, show_progress_bar=False, normalize_embeddings=True, convert_to_numpy=True
+            list(texts),
+            prompt=prompt or None,
+            batch_size=64,
+            show_progress_bar=False,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
         )
         return np.asarray(found, dtype=np.float32)
 
