@@ -45,6 +45,7 @@ from otolith.objectives.pim import PIM  # noqa: E402
 from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
 from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
 from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
+from otolith.training.processes import Processes
 from otolith.training.runtime import Runtime  # noqa: E402
 from otolith.windows import Store, Windows  # noqa: E402
 
@@ -85,7 +86,8 @@ def start(windows: Windows, batch_size: int, runtime: Runtime, objective: str = 
     goal = objectives.FAMILY.resolve(objective)()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OtolithWarning)
-        return _Run.start(windows, goal, encoder, {}, PretrainConfig(batch_size=batch_size, patience=0), runtime)
+        config = PretrainConfig(batch_size=batch_size, patience=0)
+        return _Run.start(windows, goal, encoder, {}, config, runtime, Processes())
 
 
 class PlainPIM(nn.Module):
