@@ -45,7 +45,7 @@ from otolith.objectives.pim import PIM  # noqa: E402
 from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
 from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
 from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
-from otolith.training.processes import Processes
+from otolith.training.processes import Processes  # noqa: E402
 from otolith.training.runtime import Runtime  # noqa: E402
 from otolith.windows import Store, Windows  # noqa: E402
 
