@@ -64,7 +64,7 @@ def test__data_set__facts__match_the_files(name: str, tmp_path: Path) -> None:
             assert 0 <= segment.start_s < segment.end_s <= recording.duration_s + 2 / dataset.rate_hz
     assert placements == set(dataset.placements)
     assert 1 < len(subjects) <= dataset.subjects
-    assert labels & set(dataset.evaluation.labels)
+    assert labels and (labels & set(dataset.evaluation.labels) or not dataset.evaluation.labels)
     assert set(dataset.evaluation.quantities) <= set(dataset.units) <= set(QUANTITIES)
     assert set(dataset.evaluation.placements) <= set(dataset.placements)
     for quantity, unit in dataset.units.items():

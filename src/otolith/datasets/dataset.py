@@ -25,6 +25,8 @@ FAMILY = Family(
         "openpack": "otolith.datasets.openpack:OpenPack",
         "realworld2016": "otolith.datasets.realworld2016:RealWorld2016",
         "mm_fit": "otolith.datasets.mm_fit:MmFit",
+        "ego_exo4d": "otolith.datasets.ego_exo4d:EgoExo4D",
+        "ego4d": "otolith.datasets.ego4d:Ego4D",
     },
 )
 
