@@ -143,6 +143,15 @@ class Windows:
         return sorted(set(self.subject.tolist()), key=natural_key)
 
     @property
+    def part(self) -> Int[np.ndarray, " N"]:
+        """Which of the studies that were put together each window is of, by number; all 0 where there is one."""
+        rows = self.store.values
+        if not isinstance(rows, _Rows):
+            return np.zeros(len(self), dtype=np.int64)
+        found: np.ndarray = np.searchsorted(rows.bounds, self.store.pieces[self.piece, 0], side="right") - 1
+        return found
+
+    @property
     def labels(self) -> np.ndarray:
         """(N,) text: the label of each window, empty where there is none."""
         names: np.ndarray = np.array([*self.classes, ""], dtype=object)[self.code]

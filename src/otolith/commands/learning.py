@@ -67,6 +67,17 @@ def pretrain(
             rich_help_panel=LENGTH,
         ),
     ] = 10,
+    plateau: Annotated[
+        int,
+        typer.Option(
+            help="Epochs without a better validation loss after which the rate falls to a tenth; 0 for never.",
+            min=0,
+            rich_help_panel=LENGTH,
+        ),
+    ] = 0,
+    in_turn: Annotated[
+        bool, typer.Option("--in-turn", help="Several studies one after the other, not together.")
+    ] = False,
     seconds: Seconds = None,
     rate: Rate = None,
     placements: Placements = None,
@@ -101,14 +112,15 @@ def pretrain(
     wanted = tables.get("objective", {}) | settings_of(settings or [])
     if pairs:
         wanted["pairs"] = _pairs(pairs)
-    schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    schedule |= {"patience": patience, "plateau": plateau, "in_turn": in_turn}
     people = some(len(windows.subjects), "person", "people")
     with bar(quiet, "epochs") as show:
 
         def progress(done: int, of: int, losses: dict[str, float]) -> None:
             show(done, of, f"loss {losses['train']:.3f}, validation {losses['validation']:.3f}")
 
-        show(0, epochs, f"{len(windows)} windows of {people}")
+        show(0, epochs * (len(studies) if in_turn else 1), f"{len(windows)} windows of {people}")
         result = training.pretrain(
             windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
             objective_settings=wanted, encoder_settings=tables.get("encoder"), progress=progress,

@@ -16,7 +16,10 @@ IN_MEMORY_BYTES = 1 << 30
 
 
 class Loader:
-    """Walks over windows in batches, shuffled by (seed, epoch), so that any epoch can be repeated by itself."""
+    """Walks over windows in batches, shuffled by (seed, epoch), so that any epoch can be repeated by itself.
+
+    groups: (N,) whole numbers; no batch then holds windows of two groups.
+    """
 
     def __init__(
         self,
@@ -26,8 +29,10 @@ class Loader:
         batch_size: int = 256,
         seed: int = 0,
         device: str = "cpu",
+        groups: np.ndarray | None = None,
     ) -> None:
         self.windows, self.batch_size, self.seed, self.device = windows, batch_size, seed, device
+        self.groups = np.zeros(len(windows), dtype=np.int64) if groups is None else groups
         self.code = torch.from_numpy(windows.code)
         self.present = torch.from_numpy(windows.present)
         self.partners = {name: torch.from_numpy(np.ascontiguousarray(t)) for name, t in (targets or {}).items()}
@@ -39,16 +44,23 @@ class Loader:
             self._received = torch.from_numpy(windows.received()).to(device)
 
     def __len__(self) -> int:
-        return -(-len(self.windows) // self.batch_size)
+        _, counts = np.unique(self.groups, return_counts=True)
+        return int((-(-counts // self.batch_size)).sum())
 
     def epoch(self, number: int | None = None) -> Iterator[Batch]:
         """Yield every window once: in the shuffled order of epoch `number`, or in their own order for None."""
-        count = len(self.windows)
-        order = np.arange(count)
+        order = np.arange(len(self.windows))
+        random = np.random.default_rng([self.seed, number or 0])
         if number is not None:
-            order = np.random.default_rng([self.seed, number]).permutation(count)
-        for start in range(0, count, self.batch_size):
-            yield self.batch(order[start : start + self.batch_size])
+            order = random.permutation(order)
+        batches = []
+        for group in np.unique(self.groups):
+            own = order[self.groups[order] == group]
+            batches += [own[start : start + self.batch_size] for start in range(0, len(own), self.batch_size)]
+        if number is not None and len(batches) > 1 and self.groups.any():
+            batches = [batches[i] for i in random.permutation(len(batches))]
+        for index in batches:
+            yield self.batch(index)
 
     def batch(self, index: np.ndarray) -> Batch:
         """Return the windows at some places."""

@@ -27,6 +27,7 @@ from otolith.training.loader import Loader
 from otolith.training.pretrained import PART, PretrainedEncoder
 from otolith.training.processes import Processes
 from otolith.training.runtime import Runtime, commit, versions
+from otolith.training.schedule import falls, turns
 from otolith.windows import Windows
 
 
@@ -42,6 +43,11 @@ class PretrainConfig:
     """Adam's step."""
     patience: int = 10
     """Epochs without a better validation loss after which it stops; 0 goes through all epochs."""
+    plateau: int = 0
+    """Epochs without a better validation loss after which the learning rate falls to a tenth; 0: it never does."""
+    in_turn: bool = False
+    """Of several studies: one after the other, each until it stops and on with the weights that it leaves; otherwise
+    all together. Each then holds back people of its own, and the best epoch is one of the last study."""
     validation_people: int = 0
     """Training people held back to choose the best epoch; 0: one, or two from ten people up."""
     seed: int = 0
@@ -95,7 +101,7 @@ def pretrain(
                 if partial and processes.first:
                     run.keep(partial)
                 if progress and processes.first:
-                    progress(len(run.history), config.epochs, run.history[-1])
+                    progress(len(run.history), config.epochs * len(run.training), run.history[-1])
             result = run.best()
     if folder and processes.first:
         result.save(folder)
@@ -103,6 +109,10 @@ def pretrain(
         if partial:
             shutil.rmtree(partial, ignore_errors=True)
     return result
+
+
+_STATE = ("history", "best_epoch", "best_loss", "stage", "before")
+_VALIDATION_BATCH = 1024
 
 
 class _Run:
@@ -114,8 +124,8 @@ class _Run:
         goal: Objective,
         config: PretrainConfig,
         runtime: Runtime,
-        training: Loader,
-        validation: Loader,
+        training: list[Loader],
+        validation: list[Loader],
         key: str,
         processes: Processes,
     ) -> None:
@@ -127,6 +137,8 @@ class _Run:
         groups = [*model.encoder.parameter_groups(), {"params": list(goal.parameters())}]
         self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
+        self.stage, self.before = 0, 0
+        """Which of the studies is learnt from, of those that take turns, and the epochs before it."""
         self.best_loss = float("inf")
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -142,7 +154,11 @@ class _Run:
         runtime: Runtime,
         processes: Processes,
     ) -> _Run:
-        held_back = validation_people(windows.subjects, config.validation_people, config.seed)
+        held_back = [
+            person
+            for turn in turns(windows, config.in_turn)
+            for person in validation_people(turn.subjects, config.validation_people, config.seed)
+        ]
         training, validation = windows.without(held_back), windows.of(held_back)
         model = PretrainedEncoder.fresh(training, encoder, config.seed, **encoder_settings)
         if not model.encoder.learns:
@@ -173,37 +189,45 @@ class _Run:
             "commit": commit(),
         }  # fmt: skip
         runtime = processes.runtime(runtime)
-        device = runtime.device
-        return cls(
-            model,
-            goal,
-            config,
-            runtime,
-            Loader(training, goal.targets(training), batch_size=config.batch_size, seed=config.seed, device=device),
-            Loader(validation, goal.targets(validation), batch_size=1024, device=device),
-            key,
-            processes,
+        learnt, watched = (
+            [_loader(part, goal, size, config.seed, runtime.device) for part in turns(side, config.in_turn)]
+            for side, size in ((training, config.batch_size), (validation, _VALIDATION_BATCH))
         )
+        return cls(model, goal, config, runtime, learnt, watched, key, processes)
+
+    @property
+    def turn_over(self) -> bool:
+        """Whether the study whose turn it is has been learnt from for long enough."""
+        done, waited = len(self.history) - self.before, len(self.history) - max(self.best_epoch, self.before)
+        return done >= self.config.epochs or bool(self.config.patience and waited >= self.config.patience)
 
     @property
     def finished(self) -> bool:
-        done = len(self.history)
-        waited = done - self.best_epoch
-        return done >= self.config.epochs or bool(self.config.patience and waited >= self.config.patience)
+        return self.turn_over and self.stage == len(self.training) - 1
 
     def one_epoch(self) -> None:
         """Train on every window once, then measure the validation people."""
         number = len(self.history)
+        if self.turn_over:
+            self.stage, self.before, self.best_loss = self.stage + 1, number, float("inf")
+        training = self.training[self.stage]
+        rate = self.config.learning_rate
+        if self.config.plateau:
+            rate *= 0.1 ** falls([row["validation"] for row in self.history[self.before :]], self.config.plateau)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
         self.model.encoder.train()
         self.goal.train()
         row: dict[str, float] = {"epoch": number + 1}
+        if len(self.training) > 1:
+            row["study"] = self.stage + 1
         sums: dict[str, Tensor] = {}
-        for batch in self.training.epoch(number):
+        for batch in training.epoch(number):
             losses = self.step(batch)
             for name, loss in losses.items():
                 # Summed as tensors: reading a number would make a GPU wait in every step.
                 sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach() * len(batch)
-        row |= {f"train_{name}": float(total) / len(self.training.windows) for name, total in sums.items()}
+        row |= {f"train_{name}": float(total) / len(training.windows) for name, total in sums.items()}
         row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
         row |= self.goal.measured()
         row |= self.validate()
@@ -244,13 +268,14 @@ class _Run:
         self.model.encoder.eval()
         self.goal.eval()
         sums: dict[str, float] = {}
-        for batch in self.validation.epoch():
+        validation = self.validation[self.stage]
+        for batch in validation.epoch():
             with self.runtime.autocast():
                 batch.values = self.model.standardise(batch.values)
                 losses = self.goal(self.encoder, batch)
             for name, loss in losses.items():
                 sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(loss) * len(batch)
-        means = {name: total / len(self.validation.windows) for name, total in sums.items()}
+        means = {name: total / len(validation.windows) for name, total in sums.items()}
         return means | {"validation": sum(means.values())}
 
     def best(self) -> PretrainedEncoder:
@@ -283,7 +308,7 @@ class _Run:
             checkpoint.save_tensors(temporary / checkpoint.WEIGHTS, tensors)
             write_json(
                 temporary / checkpoint.CONFIG,
-                {"key": self.key, "history": self.history, "best_epoch": self.best_epoch, "best_loss": self.best_loss},
+                {"key": self.key} | {name: getattr(self, name) for name in _STATE},
             )
 
     def resume(self, folder: Path) -> None:
@@ -307,7 +332,13 @@ class _Run:
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])
-        self.history, self.best_epoch, self.best_loss = facts["history"], facts["best_epoch"], facts["best_loss"]
+        for name in _STATE:
+            setattr(self, name, facts[name])
+
+
+def _loader(windows: Windows, goal: Objective, size: int, seed: int, device: str) -> Loader:
+    groups = None if goal.mixes_studies else windows.part
+    return Loader(windows, goal.targets(windows), batch_size=size, seed=seed, device=device, groups=groups)
 
 
 def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
