@@ -42,6 +42,18 @@ class Method:
 BUILT_IN = ("none", "labels")
 """What stands for an objective and is none."""
 
+
+def _multi3net(name: str, experts: int = 1, mode: str = "staged", **objective: Any) -> Method:
+    """A row of Multi3Net's tables, pretrained for as long and as fast as published."""
+    schedule = {"epochs": 300, "batch_size": 32, "patience": 30, "plateau": 15}
+    head = {"experts": experts}
+    return Method(name, "multi3net", "channel_attention", "mixture_of_experts", mode, objective, head_settings=head,
+                  pretrain=schedule)  # fmt: skip
+
+
+_BEFORE = {"text_encoder": "text_mlp", "pose_encoder": "pose_attention"}
+"""The encoders of words and poses that Multi3Net had before it became Multi3Net+."""
+
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
@@ -61,6 +73,16 @@ METHODS: dict[str, Method] = {
         Method("primus-ss-mm", "primus", objective_settings={"nn": 0.0}),
         Method("primus-ss-nn", "primus", objective_settings={"mm": 0.0, "text": "", "pose": ""}),
         Method("primus-mm-nn", "primus", objective_settings={"ss": 0.0}),
+        _multi3net("multi3net", **_BEFORE),
+        _multi3net("multi3net-frozen", mode="frozen", **_BEFORE),
+        _multi3net("multi3net-contrast", pose_to_imu=0.0, imu_to_imu=0.0, **_BEFORE),
+        _multi3net("multi3net-reconstruction", contrast=0.0, pose_to_imu=0.0),
+        _multi3net("multi3net-plus", experts=16),
+        _multi3net("multi3net-plus-frozen", experts=16, mode="frozen"),
+        _multi3net("multi3net-plus-4", experts=4),
+        _multi3net("multi3net-plus-1"),
+        Method("multi3net-base", encoder="channel_attention", head="mixture_of_experts", head_settings={"experts": 1}),
+        Method("deep-conv-lstm", encoder="deep_conv_lstm", head="linear"),
         Method("scratch"),
         Method("supervised", "labels", mode="frozen"),
         Method("forest", encoder="features", head="forest"),
