@@ -51,7 +51,7 @@ def _multi3net(name: str, experts: int = 1, mode: str = "staged", **objective: A
                   pretrain=schedule)  # fmt: skip
 
 
-_BEFORE = {"text_encoder": "text_mlp", "pose_encoder": "pose_attention"}
+_BEFORE: dict[str, Any] = {"text_encoder": "text_mlp", "pose_encoder": "pose_attention"}
 """The encoders of words and poses that Multi3Net had before it became Multi3Net+."""
 
 METHODS: dict[str, Method] = {
