@@ -42,12 +42,13 @@ from otolith.encoders.tpn import TPN  # noqa: E402
 from otolith.errors import OtolithWarning  # noqa: E402
 from otolith.heads.mlp import MLP  # noqa: E402
 from otolith.objectives.pim import PIM  # noqa: E402
+from otolith.store import Store  # noqa: E402
 from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
 from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
 from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
 from otolith.training.processes import Processes  # noqa: E402
 from otolith.training.runtime import Runtime  # noqa: E402
-from otolith.windows import Store, Windows  # noqa: E402
+from otolith.windows import Windows  # noqa: E402
 
 PLACES = ("left_wrist", "right_wrist", "left_ankle")
 PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128

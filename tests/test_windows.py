@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from otolith.channels import Channel, triad
 from otolith.errors import ChannelError, ConfigError, DataError
-from otolith.windows import Store, Windows
+from otolith.store import Store
+from otolith.windows import Windows
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = [channel.name for channel in triad("head", "acc")]

@@ -7,90 +7,24 @@ a place in it. A study of thousands of hours is so read window by window without
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt16
+from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from otolith.channels import Channel, channel_names, explain_mismatch
 from otolith.errors import ChannelError, ConfigError, DataError
 from otolith.files import digest
+from otolith.store import Rows, Store
 
 UNLABELLED = -1
 _RELEASE_BYTES = 256 * 2**20
 """Pages of the store that are kept in memory before they are handed back to the system."""
-
-
-@dataclass(frozen=True)
-class Store:
-    """Resampled, gap-free stretches of recordings, one after the other, on disk or in memory.
-
-    values: (R, C) float32, NaN where a recording lacks a channel. lost: (R,) uint16, with a bit set for each
-    stream that lost the sample, whose value is then interpolated. pieces: (P, 2) int64, the first and the end row of
-    each stretch.
-    """
-
-    values: Float[np.ndarray, "R C"]
-    lost: UInt16[np.ndarray, " R"]
-    pieces: Int[np.ndarray, "P 2"]
-    key: str
-
-    @classmethod
-    def open(cls, folder: Path, rows: int, channels: int, pieces: Int[np.ndarray, "P 2"], key: str) -> Store:
-        """Map a store that was written to `folder`."""
-        if not rows:
-            return cls(np.empty((0, channels), np.float32), np.empty(0, np.uint16), pieces, key)
-        values = np.memmap(folder / "values.f32", dtype=np.float32, mode="r", shape=(rows, channels))
-        lost = np.memmap(folder / "lost.u16", dtype=np.uint16, mode="r", shape=(rows,))
-        return cls(values, lost, pieces, key)
-
-    def release(self) -> None:
-        """Hand the pages read so far back to the system; they are read again when they are needed."""
-        for rows in (self.values, self.lost):
-            for array in rows.parts if isinstance(rows, _Rows) else [rows]:
-                mapped = getattr(array, "_mmap", None)
-                if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                    mapped.madvise(mmap.MADV_DONTNEED)
-
-    @classmethod
-    def chain(cls, stores: Sequence[Store]) -> Store:
-        """Put stores one after the other, without copying them."""
-        start = np.concatenate(([0], np.cumsum([len(store.lost) for store in stores])))
-        pieces = np.concatenate([store.pieces + first for store, first in zip(stores, start, strict=False)])
-        values, lost = _Rows([store.values for store in stores]), _Rows([store.lost for store in stores])
-        return cls(cast(Any, values), cast(Any, lost), pieces, digest([store.key for store in stores]))
-
-
-class _Rows:
-    """The rows of several stores, one after the other, read without copying them together."""
-
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self.parts = list(parts)
-        self.bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts])))
-        self.shape = (int(self.bounds[-1]), *parts[0].shape[1:])
-        self.dtype = parts[0].dtype
-
-    def __len__(self) -> int:
-        return int(self.bounds[-1])
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        """Return some rows, or a slice, which lies within one store, as stretches do."""
-        if isinstance(rows, slice):
-            part = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
-            found: np.ndarray = self.parts[part][rows.start - self.bounds[part] : rows.stop - self.bounds[part]]
-            return found
-        rows = np.asarray(rows)
-        of = np.searchsorted(self.bounds, rows, side="right") - 1
-        out = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for part in np.unique(of):
-            out[of == part] = self.parts[part][rows[of == part] - self.bounds[part]]
-        return out
 
 
 @dataclass(frozen=True)
@@ -146,7 +80,7 @@ class Windows:
     def part(self) -> Int[np.ndarray, " N"]:
         """Which of the studies that were put together each window is of, by number; all 0 where there is one."""
         rows = self.store.values
-        if not isinstance(rows, _Rows):
+        if not isinstance(rows, Rows):
             return np.zeros(len(self), dtype=np.int64)
         found: np.ndarray = np.searchsorted(rows.bounds, self.store.pieces[self.piece, 0], side="right") - 1
         return found
@@ -249,7 +183,7 @@ class Windows:
 
     def _gather(self, rows: Any, chosen: Any) -> np.ndarray:
         first, edges = self.first_row[chosen], self._edges[chosen]
-        if not isinstance(rows, _Rows):
+        if not isinstance(rows, Rows):
             # Slices of a memmap cost eight times those of an array over the same memory.
             return _cut_out(np.asarray(rows), first, edges, self.length)
         out = np.empty((len(first), self.length, *rows.shape[1:]), dtype=rows.dtype)

@@ -17,8 +17,9 @@ from otolith.recording import Recording, Stream
 from otolith.signals.resample import Stretch
 from otolith.signals.segment import MOST_BRIDGED, too_bridged
 from otolith.signals.store import BRIDGE_S, Missing, lost_bits, on_grid
+from otolith.store import Store
 from otolith.study import Evaluation
-from otolith.windows import UNLABELLED, Store, Windows
+from otolith.windows import UNLABELLED, Windows
 
 LEAST_RECORDED = 0.5
 """A stretch shorter than this share of a window is not padded up to one: most of it would be made up."""

@@ -10,8 +10,9 @@ import numpy as np
 from otolith.errors import ConfigError, StudyError
 from otolith.recording import Segment, group_of_entry
 from otolith.signals.store import Missing, Place, resampled_store, wanted_channels
+from otolith.store import Store
 from otolith.study import Evaluation, Study
-from otolith.windows import UNLABELLED, Store, Windows
+from otolith.windows import UNLABELLED, Windows
 
 MOST_BRIDGED = 0.2
 """A window with a larger share of interpolated samples says more of the interpolation than of the person."""

@@ -15,8 +15,8 @@ from otolith.errors import StudyError
 from otolith.files import atomic_folder, digest, read_json, write_json
 from otolith.recording import Recording
 from otolith.signals.resample import Stretch, join, to_grid
+from otolith.store import Store
 from otolith.study import Evaluation, Study
-from otolith.windows import Store
 
 Missing = Literal["error", "mask", "drop"]
 STORE_FORMAT = 2
