@@ -9,6 +9,7 @@ import numpy as np
 
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
 from otolith.channels import Channel, triad
+from otolith.partners.texts import TextModel
 
 RATE_HZ = 50.0
 CLASSES = ("resting", "shaking", "walking")
@@ -84,3 +85,17 @@ def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 
                 )
     write_texts(folder, texts)
     pq.write_table(pa.Table.from_pylist(rows), folder / "partners" / "video.parquet")
+
+
+class BagOfWords(TextModel):
+    """A model of words that needs no weights: each word adds a direction of its own, drawn from its letters."""
+
+    dimension = 24
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return one unit vector for each text."""
+        out = np.zeros((len(texts), self.dimension))
+        for row, text in enumerate(texts):
+            for word in text.replace(":", " ").split():
+                out[row] += np.random.default_rng([*word.encode()]).normal(size=self.dimension)
+        return (out / np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)

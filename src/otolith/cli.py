@@ -18,6 +18,7 @@ from otolith.commands.matching import match
 from otolith.commands.measuring import benchmark, demo
 from otolith.commands.options import RUN
 from otolith.commands.recognising import recognise
+from otolith.commands.retrieving import retrieve
 from otolith.commands.searching import search_augmentations
 from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
@@ -147,6 +148,15 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         """
         otolith recognise recognisers/mine visit_07.csv --mapping mapping.toml
         otolith recognise recognisers/mine studies/new/recordings/*.parquet
+        otolith recognise encoders/primus visit_07.csv --labels walking,drinking --unknown 0.1
+        """,
+    ),
+    (
+        "How good is it",
+        "retrieve",
+        retrieve,
+        """
+        otolith retrieve encoders/primus studies/new
         """,
     ),
     (

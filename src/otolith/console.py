@@ -37,6 +37,7 @@ TABLES = {
     "search-augmentations": ("objective", "encoder", "windows"),
     "pretrain": ("objective", "encoder", "pretrain", "windows"),
     "adapt": ("head", "adapt", "windows"),
+    "recognise": ("prompts",),
 }
 """What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
 _LOG_EVERY_S = 30.0

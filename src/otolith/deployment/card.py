@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from otolith.heads.text import UNKNOWN
 from otolith.study import natural_key
 
 
@@ -36,9 +37,11 @@ def card(config: Mapping[str, Any]) -> str:
         "|---|---|",
         *(f"| {_cell(name)} | {labels[name]} |" for name in labels),
         "",
+        *_words(after),
         "## What was trained",
         f"- encoder '{config['encoder']['name']}': {_encoder_words(before, after)}",
-        f"- head '{config['head']['name']}': trained on the labelled windows above",
+        f"- head '{config['head']['name']}': "
+        + ("the words above" if after.get("words") else "trained on the labelled windows above"),
         f"- normalisation: mean and deviation per channel over {_people(before)}",
         f"- encoder learnt from: {_people(before)}",
         f"- labels came from: {_people(after)}",
@@ -50,11 +53,22 @@ def card(config: Mapping[str, Any]) -> str:
         "## Limits",
         "- Any figure obtained on the people above says nothing of new people: "
         + (f"do not test on {', '.join(people)}." if people else "who they were is not known here."),
-        "- It always chooses among the activities above; anything else will be called one of them.",
+        "- It always chooses among the activities above; anything else will be called one of them."
+        if UNKNOWN not in config["classes"] or not after.get("words")
+        else "- What lies near none of the descriptions is called 'unknown'; how near that is was set by hand.",
         "- Other placements, other devices and other ways to do these activities were not tested.",
         "- It is not a medical device.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _words(after: Mapping[str, Any]) -> list[str]:
+    """What was said of each activity, where they were given in words."""
+    prompts = after.get("words", {})
+    if not prompts:
+        return []
+    said = [f"- {_cell(name)}: {'; '.join(map(_cell, texts))}" for name, texts in prompts.items()]
+    return ["## What was said of them", *said, ""]
 
 
 def _encoder_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

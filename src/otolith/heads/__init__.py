@@ -10,5 +10,6 @@ FAMILY = Family(
         "mixture_of_experts": "otolith.heads.mixture_of_experts:MixtureOfExperts",
         "logistic": "otolith.heads.logistic:Logistic",
         "forest": "otolith.heads.forest:Forest",
+        "text": "otolith.heads.text:TextHead",
     },
 )

@@ -95,6 +95,15 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
     return config, load_tensors(path)
 
 
+def kind_of(folder: str | Path) -> str | None:
+    """Return what a checkpoint folder holds, "encoder" or "recogniser"; None where it is none."""
+    try:
+        held = read_json(Path(folder) / CONFIG)
+    except (ReadError, OSError):
+        return None
+    return held.get("kind") if isinstance(held, dict) and "otolith_checkpoint" in held else None
+
+
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, where: str) -> None:
     """Load every weight under a prefix into a module.
 

@@ -1,0 +1,84 @@
+"""Retrieving: how well motion finds what belongs to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from otolith.commands.options import (
+    Device,
+    DeviceOption,
+    Missing,
+    MissingOption,
+    Precision,
+    PrecisionOption,
+    Quiet,
+    Recipe,
+    Seed,
+    Threads,
+    runtime_of,
+    some_people,
+)
+from otolith.errors import SplitError
+
+
+def retrieve(
+    encoder: Annotated[Path, typer.Argument(help="Encoder folder, pretrained together with texts, video or poses.")],
+    study: Annotated[Path, typer.Argument(help="Study folder with such partners.")],
+    people: Annotated[
+        str | None, typer.Option(help="These people only, with commas between; else all whom the encoder never saw.")
+    ] = None,
+    missing: MissingOption = Missing.error,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    seed: Seed = 0,
+    device: DeviceOption = Device.auto,
+    threads: Threads = None,
+    precision: PrecisionOption = Precision.auto,
+    quiet: Quiet = False,
+    recipe: Recipe = None,
+) -> None:
+    """Measure how often motion finds its text, video or pose among all others of a study, and they find their motion.
+
+    Shares of queries with a right answer among the first 1, 5 and 10, and the mean of 1/place.
+    """
+    from otolith.evaluation import retrieval
+    from otolith.study import Study
+    from otolith.training.pretrained import PretrainedEncoder
+
+    loaded = PretrainedEncoder.load(encoder)
+    loaded.require_alignment()
+    windows = Study.load(study).windows(**loaded.cutting(), missing=missing.value)
+    seen = _seen(loaded, windows)
+    if people:
+        chosen = some_people(people, windows.subjects)
+        if met := [person for person in chosen if person in seen]:
+            typer.echo(f"note: the encoder was pretrained on {', '.join(met)}; the figures are too good", err=True)
+    else:
+        chosen = [person for person in windows.subjects if person not in seen]
+        if not chosen:
+            raise SplitError(
+                f"The encoder was pretrained on everybody in {study}. Pretrain with --leave-out for whom you test, "
+                "or name people with --people, whose figures are then too good."
+            )
+    rows = retrieval.retrieve(loaded, windows.of(chosen), runtime_of(device, precision, threads))
+    if as_json:
+        typer.echo(json.dumps({"people": chosen, "rows": rows}))
+        return
+    if not quiet:
+        typer.echo(f"{len(chosen)} people whom the encoder never saw" if not people else f"{len(chosen)} people")
+    typer.echo("| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 |\n|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        figures = " | ".join(f"{row[name]:.3f}" for name in ("r1", "r5", "r10", "mrr", "chance_r1"))
+        typer.echo(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")
+
+
+def _seen(encoder: Any, windows: Any) -> set[str]:
+    """People of these windows whom the encoder was pretrained on; people of other studies may have the same names."""
+    known = encoder.record.get("subjects", [])
+    studies = encoder.record.get("studies", {})
+    if windows.study in studies:
+        return set(known)
+    return {name.removeprefix(f"{windows.study}/") for name in known if name.startswith(f"{windows.study}/")}
