@@ -99,6 +99,8 @@ class Motion:
     """Under which terms it may be used."""
     group: str | None = None
     """Where the performer is unknown: clips of one group may be of one person, and stay on one side of a split."""
+    split: str | None = None
+    """Which part of its collection the clip belongs to by the authors' own split, such as train, val or test."""
     unreliable_twist: frozenset[str] = frozenset()
     """Joints whose turn about their own bone was not observed, as in positions of joints: the gyroscope's axis along
     that bone cannot be trusted."""

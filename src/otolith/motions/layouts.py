@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import ConfigError, ReadError, nearest
+from otolith.motions import grab, how2sign
 
 CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
 _CMU_LABELS = {"walk": "walking", "run/jog": "running", "run": "running", "jog": "running"}
@@ -45,6 +46,8 @@ class About:
     """Where it comes from."""
     terms: str | None = None
     """Under which terms it may be used."""
+    split: str | None = None
+    """Which part of its collection it belongs to by the authors' own split: train, val or test."""
     check_up: bool | None = None
     """Whether the body must stand upright for most of the clip."""
     body_model: str | None = None
@@ -86,6 +89,9 @@ def known_layout(path: Path) -> About:
             source="CMU Graphics Lab Motion Capture Database",
             terms=CMU_TERMS,
         )
+    told: dict[str, Any] = {**grab.known(path), **how2sign.known(path)}
+    if told:
+        return About(**told)
     if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
         # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third axis up, 30 per second.
         return About(

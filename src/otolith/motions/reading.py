@@ -144,6 +144,7 @@ def _described(motion: Motion, path: Path, about: About) -> Motion:
         group=about.group or motion.group,
         source=about.source or motion.source or path.suffix.lower().lstrip("."),
         terms=about.terms or motion.terms,
+        split=about.split or motion.split,
     )
 
 
@@ -157,8 +158,10 @@ def find(folder: Path | str) -> list[Path]:
         return [folder]
     found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds_motion(path)]
     if not found:
+        pickled = next((path for path in folder.rglob("*") if path.suffix.lower() in _PICKLED), None)
         raise ReadError(
             f"{folder} holds no motion capture: {', '.join(_BY_SUFFIX)} were looked for in all its folders."
+            + (f" Pickles such as {pickled.name} are never opened; docs/simulation.md says more." if pickled else "")
         )
     return found
 

@@ -38,6 +38,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
 }
 _PATH = ("trans", "transl", "cam_trans", "smplx_transl")
 _RATES = ("mocap_framerate", "mocap_frame_rate", "frame_rate", "framerate", "fps")
+_PICKLED = {"body", "obj_name"}
 _WIDTH = {"root": (3,), "body": (63, 69), "left hand": (45,), "right hand": (45,)}
 # Knuckles as fractions of stature from the wrist, arms spread, palms down: thumb side, outward, up. Hand length 0.108
 # of stature (Drillis and Contini 1966); the fingers' shares after Buryanov and Kotiuk (2010).
@@ -104,7 +105,8 @@ def holds_poses(path: Path) -> bool:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
     except (zipfile.BadZipFile, OSError):
         return False
-    return bool(names & set(_WHOLE)) or all(names & set(_PARTS[part]) for part in ("root", "body"))
+    # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say so.
+    return bool(names & set(_WHOLE)) or names >= _PICKLED or all(names & set(_PARTS[p]) for p in ("root", "body"))
 
 
 def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
@@ -117,6 +119,12 @@ def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
         # Opened here, as numpy leaves a file open that turns out to be no archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             keys = set(archive.files)
+            if keys >= _PICKLED and not keys & set(_WHOLE):
+                raise ReadError(
+                    f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these could run "
+                    "anything and are never opened. Take GRAB from AMASS, or save the poses anew where you trust "
+                    "them: docs/simulation.md, 'GRAB and How2Sign'."
+                )
             out = {key: _array(path, archive, key) for key in sorted(wanted & keys)}
     except (OSError, zipfile.BadZipFile, EOFError, AttributeError) as error:
         raise ReadError(f"{path} is no .npz file, or damaged: {error}. Get it again.") from error

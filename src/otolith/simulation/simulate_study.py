@@ -269,6 +269,7 @@ def _told(recording: Recording, motion: Motion) -> Recording:
             reports.append(RowReport("unreliable axis", 0, detail))
         streams.append(dataclasses.replace(stream, reports=(*stream.reports, *reports)))
     facts = {**recording.facts, "frame_rate_hz": round(motion.rate_hz, 4)}
+    facts |= {"split": motion.split} if motion.split else {}
     return dataclasses.replace(recording, streams=tuple(streams), clip_group=motion.group, facts=facts)
 
 
