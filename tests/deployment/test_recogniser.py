@@ -172,7 +172,7 @@ def test__recogniser__bad_parameter__is_told_at_fit(toy_windows: Windows, encode
         Recogniser(encoder_folder.parent / "elsewhere", **QUICK).fit(few)
     with pytest.raises(CheckpointError, match="is no saved encoder"):
         Recogniser(str(encoder_folder.parent / "elsewhere"), **QUICK).fit(few)
-    with pytest.raises(ConfigError, match="'finetune' or 'frozen'"):
+    with pytest.raises(ConfigError, match="'finetune', 'frozen' or 'staged'"):
         Recogniser(mode="half", **QUICK).fit(few)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="built by name, not to a saved one"):
         Recogniser(encoder_folder, encoder_settings={"dropout": 0.0}, **QUICK).fit(few)

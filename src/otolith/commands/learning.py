@@ -170,6 +170,9 @@ def adapt(
     people: Annotated[
         str | None, typer.Option(help="Use the labels of these people only, with commas between.")
     ] = None,
+    add: Annotated[
+        str | None, typer.Option(help="Studies whose labels count too, such as simulated ones, with commas between.")
+    ] = None,
     missing: MissingOption = Missing.error,
     labels: Annotated[
         str | None, typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT)
@@ -185,8 +188,9 @@ def adapt(
     """Teach a pretrained encoder your classes with a few labelled windows; the result is a recogniser."""
     from otolith import encoders
     from otolith.deployment.recogniser import Recogniser
+    from otolith.evaluation.few_shot import added_windows
     from otolith.files import refuse_existing
-    from otolith.study import Study
+    from otolith.study import Evaluation, Study
     from otolith.training.pretrained import PretrainedEncoder
 
     refuse_existing(out, "recogniser", overwrite)
@@ -196,7 +200,10 @@ def adapt(
     start = encoder if named else PretrainedEncoder.load(encoder)
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
     cutting |= {"labels": words(labels)} if labels else {}
-    windows = Study.load(study).windows(**cutting | tables.get("windows", {}), missing=missing.value).labelled
+    opened = Study.load(study)
+    asked = Evaluation.from_json(opened.evaluation.to_json() | cutting | tables.get("windows", {}))
+    windows = opened.windows(**asked.to_json(), missing=missing.value).labelled
+    added = [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)] if add else []
     recogniser = Recogniser(
         start, head, mode=cast(Any, mode.value), seed=seed, device=device.value,
         precision=precision.value, threads=threads, head_settings=tables.get("head"), **tables.get("adapt", {}),
@@ -205,10 +212,11 @@ def adapt(
         windows = windows.of(some_people(people, windows.subjects))
     few = windows.few(wanted, seed)
     with bar(quiet, "steps") as show:
-        recogniser.fit(few, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
+        recogniser.fit(few, add=added, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
     recogniser.save(out, overwrite=overwrite)
     keep_recipe(context, out)
     for name, count in windows.short_classes(wanted).items():
         typer.echo(f"note: class '{name}' has {count} labelled windows, fewer than {shots}; all are used", err=True)
     if not quiet:
-        typer.echo(f"{out}: {len(few)} windows of {len(few.classes)} classes. Next: otolith recognise {out} FILE")
+        more = "".join(f" and {n} of {name}" for name, n in recogniser.record_["adaptation"]["added"].items())
+        typer.echo(f"{out}: {len(few)} windows{more}, {len(few.classes)} classes. Next: otolith recognise {out} FILE")

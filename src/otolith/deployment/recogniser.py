@@ -25,6 +25,7 @@ from otolith.heads.head import Head
 from otolith.metrics.accuracy import accuracy
 from otolith.recording import Recording
 from otolith.training.adapt import AdaptConfig, Adapted, adapt
+from otolith.training.adding import with_added
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.windows import Windows
@@ -110,9 +111,17 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.non_deterministic = False
         return tags
 
-    def fit(self, X: Any, y: Any = None, *, progress: Callable[[int, int, float], None] | None = None) -> Recogniser:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        add: Sequence[Windows] = (),
+        progress: Callable[[int, int, float], None] | None = None,
+    ) -> Recogniser:
         """Learn from labelled windows; unlabelled ones are left out. `progress(step, steps, loss)` is called often.
 
+        `add`: windows of other studies, such as simulated ones; those that have one of the classes are learnt from too.
         Raises DataError without two classes, ChannelError where windows and encoder do not fit, ConfigError where an
         array comes without `y`, `rate_hz` or `channels`.
         """
@@ -124,9 +133,10 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             windows, classes = self._labelled_array(X, y)
         start = self._starting_encoder(windows)
         runtime = self._runtime()
+        learnt = with_added(windows, add) if add else windows
         self.adapted_ = adapt(
             start,
-            windows,
+            learnt,
             self.head,
             runtime=runtime,
             head_settings=self.head_settings,
@@ -156,6 +166,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "origin": windows.origin,
                 "windows": len(windows),
                 "labels": dict(zip(windows.classes, count, strict=True)),
+                "added": {o.study: int(n) for o, n in zip(add, np.bincount(learnt.part)[1:], strict=True)},
                 "encoder_moved": moved,
                 "settings": asdict(self.adapted_.config),
             },

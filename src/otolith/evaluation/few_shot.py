@@ -25,6 +25,7 @@ from otolith.metrics.macro_f1 import macro_f1
 from otolith.simulation.matching import people_matched_to
 from otolith.study import Evaluation, Study
 from otolith.training.adapt import Adapted, adapt
+from otolith.training.adding import with_added
 from otolith.training.pretrain import pretrain
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
@@ -79,6 +80,12 @@ def other_windows(study: Study, evaluation: Evaluation, missing: str = "error") 
     return study.windows(**cut, missing=missing)
 
 
+def added_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+    """Return the labelled windows of another study, cut like those that it is learnt from beside."""
+    cut = evaluation.to_json() | {"labels": (), "overlap": study.evaluation.overlap}
+    return study.windows(**cut, missing=missing).labelled
+
+
 class FoldRun:
     """The cells of one fold of one method; what is finished is kept under a content hash and not made again."""
 
@@ -93,15 +100,17 @@ class FoldRun:
         folders = self.method.pretrain_on if self.method.objective not in BUILT_IN else ()
         others = [Study.load(folder) for folder in folders if folder != "people"]
         self.others = [other_windows(other, evaluation, fold.missing) for other in others]
+        adding = [Study.load(folder) for folder in self.method.add]
+        self.added = [added_windows(other, evaluation, fold.missing) for other in adding]
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
             raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
-        for other in self.others:
+        for other in [*self.others, *self.added]:
             if other.study_hash == labelled.study_hash:
                 raise SplitError(
-                    f"Study '{other.study}' cannot be pretrained on whole where its own people are tested; write "
+                    f"Study '{other.study}' cannot be learnt from whole where its own people are tested; write "
                     "people for the training people alone."
                 )
-        for matched in others:
+        for matched in [*others, *adding]:
             if known := people_matched_to(matched, labelled.study) & set(fold.test):
                 raise SplitError(
                     f"Study '{matched.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
@@ -141,6 +150,7 @@ class FoldRun:
         """Return where a finished cell is kept."""
         method = self.method.to_json() | {"name": ""}
         what = [self.encoder_key, self.train.hash, self.test.hash, method, shots, draw]
+        what += [other.hash for other in self.added]
         return Path(self.fold.out) / "cells" / f"{digest(what)}.json"
 
     def encoder(self) -> PretrainedEncoder:
@@ -190,7 +200,7 @@ class FoldRun:
         encoder = self.encoder()
         started = time.perf_counter()
         few = self.few(shots, draw)
-        if issubclass(heads.FAMILY.resolve(self.method.head), Logistic):
+        if issubclass(heads.FAMILY.resolve(self.method.head), Logistic) and not self.added:
             draws, seconds = self._probes(encoder, shots)
             row = self._row(shots, draw, few, draws[draw], seconds)
         else:
@@ -207,14 +217,18 @@ class FoldRun:
         m = self.method
         settings: dict[str, Any] = {"mode": m.mode, "seed": seed} | m.adapt
         runtime = self.fold.runtime
+        learnt = with_added(few, self.added) if self.added else few
         if not heads.FAMILY.resolve(m.head).closed:
-            model = adapt(encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, **settings)
+            model = adapt(encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, **settings)
             code: np.ndarray = model.probabilities(self.test, runtime).argmax(axis=1)
             return code
         train, test = self._embedded(encoder)
         few_vectors = train[self._places(few)]
+        if self.added:
+            more = encoder.embed(learnt[len(few) :], runtime, space=m.adapt.get("space", "encoder"))
+            few_vectors = np.concatenate([few_vectors, more])
         model = adapt(
-            encoder, few, m.head, runtime=runtime, head_settings=m.head_settings, vectors=few_vectors, **settings
+            encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, vectors=few_vectors, **settings
         )
         return _classify(model, test)
 

@@ -27,6 +27,8 @@ class Method:
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
     studies."""
+    add: tuple[str, ...] = ()
+    """Folders of other studies, such as simulated ones, whose labelled windows are learnt from beside the few."""
     encoder_settings: dict[str, Any] = field(default_factory=dict)
     head_settings: dict[str, Any] = field(default_factory=dict)
     pretrain: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +38,7 @@ class Method:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides what this method does."""
-        return asdict(self) | {"pretrain_on": list(self.pretrain_on)}
+        return asdict(self) | {"pretrain_on": list(self.pretrain_on), "add": list(self.add)}
 
 
 BUILT_IN = ("none", "labels")
