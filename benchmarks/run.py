@@ -28,6 +28,8 @@ RESULTS = HERE / "results.json"
 ONLY_BY_NAME = {
     "recognition": "takes over an hour and keeps its own tables",
     "transfer": "takes half an hour and keeps its own table",
+    "primus": "takes an hour and keeps its own tables",
+    "multi3net": "takes an hour and keeps its own tables",
 }
 MEASURES = (("ratio", "at_least", "×"), ("seconds", "at_most", "s"), ("gigabytes", "at_most", "GB"))
 

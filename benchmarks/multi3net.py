@@ -1,0 +1,168 @@
+"""Multi3Net+ on real people, and on clips held out: every term, the experts, bodies, frozen or not, beside controls.
+
+    OTOLITH_DATA=… python benchmarks/multi3net.py --work FOLDER [--docs docs] [--only PART …]
+
+Simulates wrists of the motion capture, pretrains on them (motion, pose and words), and runs one `otolith benchmark`
+for each part: `people`, UTD-MHAD's wrist actions with people held out, and `clips`, both simulated wrists with whole
+groups of content and style held out. About an hour on one core; a stopped run goes on. Tables: docs/results/multi3net.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from transfer import CLASSES, MOCAP, otolith, simulate
+
+EPOCHS = 12
+"""Passes over what one body's sensors read; with four bodies a quarter as many, so that all train alike long."""
+SMALL = {"spatial_depth": 1, "temporal_depth": 1}
+"""PoseFormer with one block each instead of the published four: those take an hour an encoder on one core."""
+TERMS: dict[str, dict[str, Any]] = {
+    "reconstruction": {"contrast": 0.0, "pose_to_imu": 0.0},
+    "contrast": {"pose_to_imu": 0.0, "imu_to_imu": 0.0},
+    "multi3net": {},
+}
+CONTENTS = ["walk", "run", "walk-back", "walk-left", "walk-right", "walk-turn-left", "walk-turn-right", "bye", "byebye"]
+CONTENTS += [
+    "bow",
+    "guide",
+    "dash",
+    *(f"{do}-{side}" for do in ("wave", "raise-up") for side in ("left-hand", "both-hands")),
+]
+"""What Bandai-Namco's clips show in seven styles and more."""
+
+
+def learnt(term: str, epochs: int, head: str = "mlp", **more: Any) -> dict[str, Any]:
+    """One objective on simulated motion, then a head: first alone, then the encoder with it."""
+    return {
+        "objective": "multi3net",
+        "encoder": "channel_attention",
+        "head": head,
+        "mode": "staged",
+        "objective_settings": TERMS[term] | {"pose_encoder_settings": SMALL, "hands": False},
+        "pretrain": {"epochs": epochs, "batch_size": 64, "patience": 0},
+    } | more
+
+
+def experts(count: int) -> dict[str, Any]:
+    """The head of Multi3Net+."""
+    return {"head": "mixture_of_experts", "head_settings": {"experts": count}}
+
+
+CONTROLS: dict[str, dict[str, Any]] = {
+    "scratch": {"encoder": "channel_attention"},
+    "scratch+16": {"encoder": "channel_attention", **experts(16)},
+    "deep-conv-lstm": {"encoder": "deep_conv_lstm", "head": "linear"},
+    "forest": {"encoder": "features", "head": "forest"},
+    "logistic": {"encoder": "features", "head": "logistic"},
+}
+
+
+def parts(work: Path) -> dict[str, dict[str, Any]]:
+    """What is measured: study and recipe by part."""
+    one, four = ([str(work / "transfer" / f"{name}-{bodies}") for name in MOCAP] for bodies in (1, 4))
+    people = {name: learnt(name, EPOCHS, pretrain_on=one) for name in TERMS}
+    people |= {f"multi3net+{n}": learnt("multi3net", EPOCHS, pretrain_on=one, **experts(n)) for n in (1, 4, 16)}
+    people["multi3net-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one) | {"mode": "frozen"}
+    people["multi3net+16-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one, **experts(16)) | {"mode": "frozen"}
+    for name in TERMS:
+        people[f"{name}-4-bodies"] = learnt(name, EPOCHS // 4, pretrain_on=four)
+    people["multi3net+16-4-bodies"] = learnt("multi3net", EPOCHS // 4, pretrain_on=four, **experts(16))
+    clips = {name: learnt(name, EPOCHS // 2) for name in TERMS}
+    clips |= {f"multi3net+{n}": learnt("multi3net", EPOCHS // 2, **experts(n)) for n in (1, 16)}
+    return {
+        "people": {
+            "study": "utd_mhad",
+            "shots": [4, "all"],
+            "folds": 5,
+            "draws": 3,
+            "placements": ["right_wrist"],
+            "labels": CLASSES,
+            "missing": "drop",
+            "windows": {"seconds": 4.0, "slot": ""},
+            "method": CONTROLS | people,
+        },
+        "clips": {
+            "study": "sim_bandai_b1",
+            "shots": [4, "all"],
+            "folds": 5,
+            "draws": 3,
+            "labels": CONTENTS,
+            "windows": {"seconds": 2.0},
+            "method": CONTROLS | clips,
+        },
+    }
+
+
+def recipe(part: dict[str, Any], path: Path) -> str:
+    """Write a part as a recipe."""
+    from otolith.recipes import write_recipe
+
+    content = {key: value for key, value in part.items() if key not in ("study", "method", "windows")}
+    tables = {"windows": part["windows"], "method": part["method"]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_recipe(path, content | {"methods": list(part["method"])} | tables, "One part of benchmarks/multi3net.py.")
+    return str(path)
+
+
+def measure(data: Path, work: Path, name: str) -> None:
+    """Make what a part needs, and run it."""
+    part = parts(work)[name]
+    study, out = work / "studies" / part["study"], work / "results" / f"multi3net_{name}"
+    if name == "people":
+        simulate(data, work / "transfer")
+        if not (study / "study.json").exists():
+            otolith("import", str(data / "data" / "utd_mhad"), "--dataset", "utd_mhad", "--out", str(study), "--quiet")
+    elif not (study / "study.json").exists():
+        clips = str(data / "mocap" / "bandai_namco")
+        otolith("simulate", clips, "--rate", "50", "--out", str(study), "--skip-damaged", "--quiet")
+    otolith("benchmark", str(study), "--recipe", recipe(part, out.with_suffix(".toml")), "--out", str(out), "--quiet")
+
+
+def write(work: Path, docs: Path, names: list[str]) -> None:
+    """Write the tables of what was measured."""
+    from otolith import Report
+
+    text = []
+    for name in names:
+        report = Report.load(work / "results" / f"multi3net_{name}")
+        machine = report.machine
+        text += [
+            f"**{name}**: made {report.created[:10]} by otolith {report.version} (commit {report.commit}) on "
+            f"{machine['processor']}, {machine['precision']}, seed {report.seed}, by benchmarks/multi3net.py:",
+            "",
+            "```text",
+            report.table(),
+            "```",
+            "",
+        ]
+    (docs / "results").mkdir(parents=True, exist_ok=True)
+    (docs / "results" / "multi3net.md").write_text("\n".join(text), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser.add_argument("--docs", type=Path, help="write the tables into this folder")
+    parser.add_argument("--only", nargs="+", default=["people", "clips"], choices=["people", "clips"], help="parts")
+    parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
+    chosen = parser.parse_args()
+    data = os.environ.get("OTOLITH_DATA")
+    if not data:
+        sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/utd_mhad and mocap.")
+    for name in chosen.only:
+        if not chosen.only_write:
+            measure(Path(data), chosen.work, name)
+    if chosen.docs:
+        write(chosen.work, chosen.docs, chosen.only)
+    done = {name: (chosen.work / "results" / f"multi3net_{name}" / "results.json").exists() for name in chosen.only}
+    print(json.dumps({"benchmark": "multi3net", "finished": done}))
+
+
+if __name__ == "__main__":
+    main()
