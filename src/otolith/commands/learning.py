@@ -189,7 +189,9 @@ def adapt(
     from otolith import encoders
     from otolith.deployment.recogniser import Recogniser
     from otolith.evaluation.few_shot import added_windows
+    from otolith.evaluation.gates import gate_use, write_gates
     from otolith.files import refuse_existing
+    from otolith.heads.mixture_of_experts import MixtureOfExperts
     from otolith.study import Evaluation, Study
     from otolith.training.pretrained import PretrainedEncoder
 
@@ -214,6 +216,9 @@ def adapt(
     with bar(quiet, "steps") as show:
         recogniser.fit(few, add=added, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
     recogniser.save(out, overwrite=overwrite)
+    if isinstance(recogniser.adapted_.head, MixtureOfExperts):
+        use = gate_use(recogniser.adapted_, few, runtime_of(device, precision, threads))
+        write_gates(use, recogniser.adapted_.classes, out)
     keep_recipe(context, out)
     for name, count in windows.short_classes(wanted).items():
         typer.echo(f"note: class '{name}' has {count} labelled windows, fewer than {shots}; all are used", err=True)
