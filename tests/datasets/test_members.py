@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from otolith.datasets import hapt, ipol_gait, mex, openpack, utd_mhad
+from otolith.datasets import als_har, hapt, ipol_gait, mex, openpack, utd_mhad
 from otolith.errors import ConfigError, ReadError
 from otolith.units import STANDARD_GRAVITY
 
@@ -219,3 +219,33 @@ def test__openpack__split_of__is_that_of_the_challenge() -> None:
 def test__openpack__unknown_sensors__are_refused() -> None:
     with pytest.raises(ConfigError, match="atr, e4, or all; found 'bands'"):
         openpack.OpenPack(sensors="bands")  # type: ignore[arg-type]
+
+
+def test__als_har__third_scenario__is_what_is_read_unless_told(tmp_path: Path) -> None:
+    als_har.write_sample(tmp_path)
+    first = next(als_har.AlsHar().read(tmp_path))
+    assert (first.id, first.facts["light"]) == ("s3_P1_take1", "outdoors")
+    assert [(s.label, round(s.start_s, 2), round(s.end_s, 2)) for s in first.segments] == [
+        ("stirring", 0.0, 10.0),
+        ("bicep_curl", 11.0, 20.0),
+    ]
+    assert [r.id for r in als_har.AlsHar(scenarios=(1,)).read(tmp_path)] == ["s1_P1_take1"]
+    with pytest.raises(ReadError, match="no scenario2/<person>"):
+        list(als_har.AlsHar(scenarios=(2,)).read(tmp_path))
+    with pytest.raises(ConfigError, match="scenarios 1, 2 and 3"):
+        als_har.AlsHar(scenarios=(4,))
+
+
+def test__als_har__another_layout__says_what_was_expected_and_found(tmp_path: Path) -> None:
+    als_har.write_sample(tmp_path)
+    path = tmp_path / "ALS-HAR" / "scenario3" / "P1" / "take1.csv"
+    text = path.read_text()
+    path.write_text(text.replace("acc_x,acc_y,acc_z", "ax,ay,az", 1))
+    with pytest.raises(
+        ReadError, match=r"lacks the columns acc_x, acc_y, acc_z; it has time_ms, ax.*--guess --mapping"
+    ):
+        list(als_har.AlsHar().read(tmp_path))
+    head, *rows = text.splitlines()
+    path.write_text("\n".join([head, *(f"{float(r.split(',', 1)[0]) / 1000},{r.split(',', 1)[1]}" for r in rows)]))
+    with pytest.raises(ReadError, match=r"3e\+04 samples a second; expected about 30"):
+        list(als_har.AlsHar().read(tmp_path))

@@ -25,6 +25,7 @@ FAMILY = Family(
         "openpack": "otolith.datasets.openpack:OpenPack",
         "realworld2016": "otolith.datasets.realworld2016:RealWorld2016",
         "mm_fit": "otolith.datasets.mm_fit:MmFit",
+        "als_har": "otolith.datasets.als_har:AlsHar",
         "ego_exo4d": "otolith.datasets.ego_exo4d:EgoExo4D",
         "ego4d": "otolith.datasets.ego4d:Ego4D",
     },
