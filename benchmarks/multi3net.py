@@ -4,7 +4,8 @@
 
 Simulates wrists of the motion capture, pretrains on them (motion, pose and words), and runs one `otolith benchmark`
 for each part: `people`, UTD-MHAD's wrist actions with people held out, and `clips`, both simulated wrists with whole
-groups of content and style held out. About an hour on one core; a stopped run goes on. Tables: docs/results/multi3net.md.
+groups of content and style held out. About an hour on one core; a stopped run goes on. The tables go into
+docs/results/multi3net.md.
 """
 
 from __future__ import annotations
