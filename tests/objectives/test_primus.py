@@ -313,3 +313,23 @@ def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(partnered_wi
     assert model.history[-1]["mean_cosine"] > 0.99
     assert "collapsed in epoch" in model.record["fitted"]["notes"][-1]
     assert collapse_notes(model.history[:0]) == []
+
+
+def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
+    partnered_windows: Windows, tmp_path: Any
+) -> None:
+    values = np.random.default_rng(0).normal(size=(len(partnered_windows), 6)).astype(np.float32)
+    np.save(tmp_path / "clips.npy", values)
+    given = {"video": {"file": str(tmp_path / "clips.npy")}}
+    companions = Companions({"video": "vectors"}, given, 1.0)
+    companions.prepare(partnered_windows)
+    some = partnered_windows.of(["p2", "p4"])
+    companions.fit(some)
+    np.testing.assert_array_equal(
+        companions.targets(some)["video"], values[np.isin(partnered_windows.subject, ["p2", "p4"])]
+    )
+    model = pretrain(
+        partnered_windows, "imu2clip", runtime=CPU, epochs=1,
+        objective_settings={"text": "", "video": "vectors", "partner_settings": given},
+    )  # fmt: skip
+    assert model.record["fitted"]["windows_with"] == {"video": 165}

@@ -41,7 +41,7 @@ with Processes.here(runtime) as here:
     run = _Run.start(windows, goal, "stacked_rnn", {"hidden": 16, "padded": True}, config, runtime, here)
     seen = {}
     for epoch in range(2):
-        for number, batch in enumerate(run.training.epoch(epoch)):
+        for number, batch in enumerate(run.training[0].epoch(epoch)):
             for name, loss in run.step(batch).items():
                 seen[f"{epoch}.{number}.loss.{name}"] = loss.detach().clone()
             for part, module in (("encoder", run.model.encoder), ("goal", run.goal)):

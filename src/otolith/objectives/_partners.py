@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,11 +39,24 @@ class Companions:
         self.fraction = fraction
         self.asked = {name: Role(named[name], dict(settings.get(name, {}))) for name in ROLES if named.get(name)}
         self._partners: dict[str, Partner] = {name: role.ask() for name, role in self.asked.items()}
-        self._seen: tuple[str, dict[str, PartnerVectors]] = ("", {})
+        self._store: object = None
+        self._place: dict[tuple[int, int], int] = {}
+        self._known: dict[str, PartnerVectors] = {}
         self.roles: dict[str, Role] = {}
         """The roles that are there, known after `fit`."""
         self.counted: dict[str, int] = {}
         """How many of the training people's windows have each."""
+
+    def prepare(self, windows: Windows) -> None:
+        """Ask for the partners of everybody's windows at once: some are only known by their order."""
+        self._known = self._asked(windows)
+        self._store = windows.store
+        self._place = {place: row for row, place in enumerate(_places(windows))}
+
+    def _asked(self, windows: Windows) -> dict[str, PartnerVectors]:
+        keep = kept(windows, self.fraction)
+        found = {name: partner.vectors(windows) for name, partner in self._partners.items()}
+        return {name: PartnerVectors(v.values, v.present & keep) for name, v in found.items()}
 
     def fit(self, windows: Windows) -> None:
         """See which partners the training people's windows have."""
@@ -57,12 +70,10 @@ class Companions:
 
     def vectors(self, windows: Windows) -> dict[str, PartnerVectors]:
         """Return the partners of some windows by role."""
-        key = windows.hash
-        if self._seen[0] != key:  # fit and targets ask for the same ones
-            keep = kept(windows, self.fraction)
-            found = {name: partner.vectors(windows) for name, partner in self._partners.items()}
-            self._seen = key, {n: PartnerVectors(v.values, v.present & keep) for n, v in found.items()}
-        return self._seen[1]
+        rows = [self._place.get(place, -1) for place in _places(windows)] if windows.store is self._store else [-1]
+        if -1 in rows:
+            return self._asked(windows)
+        return {name: PartnerVectors(v.values[rows], v.present[rows]) for name, v in self._known.items()}
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return vectors (N, E) float32 by role, and under "text_present" and the like which windows have one."""
@@ -75,7 +86,6 @@ class Companions:
                     f"{role.dimension} for the training people's."
                 )
             out |= {name: found[name].values, f"{name}_present": found[name].present}
-        self._seen = ("", {})
         return out
 
     def report(self) -> dict[str, Any]:
@@ -86,6 +96,10 @@ class Companions:
             if name not in self.roles
         ]
         return {"windows_with": {name: self.counted[name] for name in self.roles}, "notes": notes}
+
+
+def _places(windows: Windows) -> Iterator[tuple[int, int]]:
+    return zip(windows.piece.tolist(), windows.first_row.tolist(), strict=True)
 
 
 def kept(windows: Windows, fraction: float) -> np.ndarray:

@@ -70,6 +70,10 @@ class IMU2CLIP(Objective):
         self.space: Alignment | None = None
         self.spread = Spread()
 
+    def prepare(self, windows: Windows) -> None:
+        """Ask for the partners of everybody's windows at once."""
+        self.companions.prepare(windows)
+
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """See which partners there are, and build the layers into the shared space."""
         self.companions.fit(windows)

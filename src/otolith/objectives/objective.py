@@ -30,6 +30,9 @@ class Objective(nn.Module, Configured, ABC):
         super().__init__()
         self.configure(settings)
 
+    def prepare(self, windows: Windows) -> None:
+        """Meet all windows before people are held back, for what is frozen alone: nothing may be learnt from them."""
+
     @abstractmethod
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Learn whatever must come from the training people alone, and build the heads. No labels are seen."""

@@ -104,6 +104,10 @@ class PRIMUS(Objective):
         self.temperature_mm: Temperature | None = None
         self.spread = Spread()
 
+    def prepare(self, windows: Windows) -> None:
+        """Ask for the partners of everybody's windows at once."""
+        self.companions.prepare(windows)
+
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """See which partners there are, and build the heads, the shared space and the queue."""
         c = self.config

@@ -165,6 +165,7 @@ class _Run:
             raise ConfigError(
                 f"Encoder '{model.name}' has no weights to pretrain; choose another: otolith list encoders."
             )
+        goal.prepare(windows)
         torch.manual_seed(config.seed)
         goal.fit(training, model.encoder)
         name = objectives.FAMILY.name_of(goal)
