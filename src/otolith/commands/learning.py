@@ -35,7 +35,7 @@ from otolith.commands.options import (
     words,
 )
 from otolith.console import bar, keep_recipe, some, tables_of
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, nearest
 
 LENGTH = "How long it learns"
 
@@ -154,6 +154,16 @@ def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
     return plain_windows(study, Evaluation.from_json(study.evaluation.to_json() | chosen), missing)
 
 
+def _narrowed(start: Any, placements: list[str]) -> Any:
+    if isinstance(start, str):
+        raise ConfigError(f"Encoder '{start}' starts from random weights: say placements in a recipe's [windows].")
+    there = list(dict.fromkeys(channel.placement for channel in start.channels))
+    for placement in placements:
+        if placement not in there:
+            raise ConfigError(f"This encoder knows {', '.join(there)}, not '{placement}'.{nearest(placement, there)}")
+    return start.narrowed([channel for channel in start.channels if channel.placement in placements])
+
+
 def adapt(
     context: typer.Context,
     encoder: Annotated[str, typer.Argument(help="Encoder folder, or the name of one for random weights.")],
@@ -169,6 +179,12 @@ def adapt(
     ] = Mode.finetune,
     people: Annotated[
         str | None, typer.Option(help="Use the labels of these people only, with commas between.")
+    ] = None,
+    placements: Annotated[
+        str | None,
+        typer.Option(
+            help="Sensors to use of those that the encoder knows, where it keeps them apart.", rich_help_panel=CUT
+        ),
     ] = None,
     add: Annotated[
         str | None, typer.Option(help="Studies whose labels count too, such as simulated ones, with commas between.")
@@ -200,6 +216,8 @@ def adapt(
     tables = tables_of(context)
     named = encoder in encoders.FAMILY or ":" in encoder
     start = encoder if named else PretrainedEncoder.load(encoder)
+    if placements:
+        start = _narrowed(start, words(placements))
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
     cutting |= {"labels": words(labels)} if labels else {}
     opened = Study.load(study)

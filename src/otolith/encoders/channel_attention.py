@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith.batch import Batch
-from otolith.channels import Channel, sensors
+from otolith.channels import Channel, channel_names, sensors
 from otolith.embeddings import Embeddings
 from otolith.encoders._attention import Positions, PostNorm
 from otolith.encoders.encoder import Encoder
@@ -82,6 +82,20 @@ class ChannelAttention(Encoder):
         each, count = torch.stack(vectors, dim=1), torch.stack(there, dim=1).sum(dim=1, keepdim=True)
         pooled = each.sum(dim=1) / count.clamp(min=1)
         return Embeddings(tokens if self.back is None else tokens[:, self.back], pooled, each)
+
+    def narrowed(self, channels: Sequence[Channel]) -> ChannelAttention:
+        """Return the encoder of some of the sensors, with their weights.
+
+        Raises ConfigError for a sensor, or channels of one, that this encoder does not have in the same order.
+        """
+        fewer = ChannelAttention(channels, self.rate_hz, self.length, **self.settings())
+        for name, places in zip(fewer.sensors, fewer.places, strict=True):
+            own = [channel for channel in self.channels if channel.sensor == name]
+            if own != [fewer.channels[place] for place in places]:
+                there = ", ".join(channel_names(self.channels))
+                raise ConfigError(f"This encoder has no sensor '{name}' with these channels; it has {there}.")
+            fewer.sensors[name].load_state_dict(self.sensors[name].state_dict())
+        return fewer
 
 
 class _Sensor(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from otolith.batch import Batch
-from otolith.channels import Channel
+from otolith.channels import Channel, sensors
 from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError
 from otolith.settings import Configured
@@ -53,6 +53,16 @@ class Encoder(nn.Module, Configured, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
+
+    def narrowed(self, channels: Sequence[Channel]) -> Encoder:
+        """Return an encoder with the same weights for some of the sensors.
+
+        Raises ConfigError where sensors are not kept apart, so that none can be left out, or one is not known.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} mixes its sensors, and none of them can be left out; channel_attention keeps them "
+            f"apart. It was made for {', '.join(sensors(self.channels))}."
+        )
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Return the parameters as an optimiser takes them, with the weight decay that belongs to each group."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from otolith import heads
 from otolith.embeddings import Embeddings
-from otolith.errors import SplitError, StudyError
+from otolith.errors import ConfigError, SplitError, StudyError
 from otolith.evaluation.methods import BUILT_IN, Method
 from otolith.evaluation.probes import Problem, solve
 from otolith.files import digest, read_json, write_json
@@ -99,7 +99,13 @@ class FoldRun:
         self.plain = plain.without(fold.test)
         folders = self.method.pretrain_on if self.method.objective not in BUILT_IN else ()
         others = [Study.load(folder) for folder in folders if folder != "people"]
-        self.others = [other_windows(other, evaluation, fold.missing) for other in others]
+        seen = self.method.pretrain_placements or evaluation.placements
+        if self.method.pretrain_placements and ("people" in folders or not others):
+            raise ConfigError(
+                f"Method '{self.method.name}': pretrain_placements are sensors of other studies; name these in "
+                "pretrain_on, without people."
+            )
+        self.others = [other_windows(other, replace(evaluation, placements=seen), fold.missing) for other in others]
         adding = [Study.load(folder) for folder in self.method.add]
         self.added = [added_windows(other, evaluation, fold.missing) for other in adding]
         if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
@@ -180,6 +186,8 @@ class FoldRun:
                             encoder_settings=m.encoder_settings,
                             **{"seed": self.pretraining_seed} | m.pretrain,
                         )
+            if m.pretrain_placements:
+                self._encoder = self._encoder.narrowed(self.train.channels)
         return self._encoder
 
     def _supervised(self) -> PretrainedEncoder:

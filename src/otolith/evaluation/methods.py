@@ -27,6 +27,8 @@ class Method:
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
     studies."""
+    pretrain_placements: tuple[str, ...] = ()
+    """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for the tested ones."""
     add: tuple[str, ...] = ()
     """Folders of other studies, such as simulated ones, whose labelled windows are learnt from beside the few."""
     encoder_settings: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +40,8 @@ class Method:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides what this method does."""
-        return asdict(self) | {"pretrain_on": list(self.pretrain_on), "add": list(self.add)}
+        several = ("pretrain_on", "pretrain_placements", "add")
+        return asdict(self) | {name: list(getattr(self, name)) for name in several}
 
 
 BUILT_IN = ("none", "labels")

@@ -70,6 +70,18 @@ class PretrainedEncoder:
         embeddings: Embeddings = self.encoder(replace(batch, values=self.standardise(batch.values)))
         return embeddings
 
+    def narrowed(self, channels: Sequence[Channel]) -> PretrainedEncoder:
+        """Return the part that takes some of the channels, such as one wrist of two, with its weights and statistics.
+
+        Raises ConfigError where the encoder does not keep its sensors apart, or has no such channels.
+        """
+        part = self.encoder.narrowed(channels)
+        place = [self.channels.index(channel) for channel in part.channels]
+        standardise = Standardise(len(place))
+        standardise.mean.copy_(self.standardise.mean[place])
+        standardise.std.copy_(self.standardise.std[place])
+        return replace(self, encoder=part, standardise=standardise)
+
     def to(self, device: str) -> PretrainedEncoder:
         """Move the weights to a device."""
         self.encoder.to(device)
