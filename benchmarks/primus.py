@@ -1,0 +1,146 @@
+"""PRIMUS on real people: its terms and its rivals in three settings, and the comparison that PIM's paper makes.
+
+    OTOLITH_DATA=… python benchmarks/primus.py --work FOLDER [--only PART …]
+
+Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes on). Every encoder has the same shape and every objective the
+same number of passes over the same windows; linear probes on the frozen encoder unless a method says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from transfer import CLASSES, MOCAP, otolith, simulate
+
+PROBE = {"head": "logistic", "mode": "frozen"}
+RIVALS = {name: {"objective": name} for name in ("pim", "transformations", "masked", "simclr")}
+SS, MM, NN = ({"mm": 0.0, "nn": 0.0}, {"ss": 0.0, "nn": 0.0}, {"ss": 0.0, "mm": 0.0})
+TERMS: dict[str, dict[str, Any]] = {
+    "ss": SS,
+    "mm": MM,
+    "nn": NN,
+    "ss+mm": {"nn": 0.0},
+    "ss+nn": {"mm": 0.0},
+    "mm+nn": {"ss": 0.0},
+    "all": {},
+}
+CONTROLS: dict[str, dict[str, Any]] = {
+    "scratch-frozen": dict(PROBE),
+    "scratch": {},
+    "forest": {"encoder": "features", "head": "forest"},
+    "logistic": {"encoder": "features", "head": "logistic"},
+}
+ONE_SENSOR = {"seconds": 4.0, "slot": ""}
+
+
+def pretrained(name: str, epochs: int, batch: int, **more: Any) -> dict[str, Any]:
+    """One objective, frozen, with a linear probe."""
+    schedule = {"pretrain": {"epochs": epochs, "batch_size": batch, "patience": 0}}
+    return PROBE | {"objective": name} | schedule | more
+
+
+def terms(partners: dict[str, Any], epochs: int, without: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """Every row of the ablation, and IMU2CLIP with the same partners."""
+    named = {"text": "minilm", "pose": "pose_vector"} | partners
+    rows = {"imu2clip": pretrained("imu2clip", epochs, 64, objective_settings=dict(named))}
+    for name, weights in TERMS.items():
+        if name not in without:
+            rows[name] = pretrained("primus", epochs, 64, objective_settings=named | weights)
+    return rows
+
+
+def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
+    """What is measured: study and recipe by part."""
+    rivals = {name: pretrained(name, epochs, 64) for name in RIVALS}
+    alone = {"text": "", "pose": "", "mm": 0.0}
+    lonely = {"ss+nn-alone": pretrained("primus", epochs, 64, objective_settings=alone)}
+    supervised = {"supervised": PROBE | {"objective": "labels"}}
+    few = {"shots": [2, 8, "all"], "folds": 4, "draws": 3}
+    others = [str(work / "transfer" / f"{name}-1") for name in MOCAP]
+    simulated = {"pretrain_on": others}
+    strangers = {name: method | simulated for name, method in (rivals | terms({}, epochs)).items()}
+    paper = {name: {"objective": name} for name in ("pim", "masked", "transformations")}
+    schedule = {"pretrain": {"epochs": max(1, epochs // 2), "batch_size": 256, "patience": 0}}
+    pim_paper = {
+        "shots": [2, 4, 8, 16, 32, "all"],
+        "folds": 3,
+        "draws": 2,
+        "method": {"scratch": {}} | {name: method | schedule for name, method in paper.items()},
+    }
+    return {
+        "poses": {
+            "study": "utd_mhad",
+            **few,
+            "method": CONTROLS | rivals | terms({"text": ""}, epochs) | lonely,
+        },
+        "labels": {"study": "utd_mhad", **few, "method": supervised | terms({}, epochs, ("ss",))},
+        "motion": {
+            "study": "utd_mhad",
+            **few,
+            "placements": ["right_wrist"],
+            "labels": CLASSES,
+            "missing": "drop",
+            "windows": ONE_SENSOR,
+            "method": CONTROLS | strangers,
+        },
+        "hapt": {"study": "hapt", **pim_paper},
+        "ipol_gait": {"study": "ipol_gait", **pim_paper},
+    }
+
+
+def recipe(part: dict[str, Any]) -> str:
+    """Write a part as a recipe."""
+    from otolith.recipes import write_recipe
+
+    path = Path(part["at"])
+    content = {key: value for key, value in part.items() if key not in ("study", "method", "at", "labels", "windows")}
+    if "labels" in part:
+        content["labels"] = part["labels"]
+    content["methods"] = list(part["method"])
+    tables = {"windows": part["windows"]} if "windows" in part else {}
+    write_recipe(path, content | tables | {"method": part["method"]}, "One part of benchmarks/primus.py.")
+    return str(path)
+
+
+def measure(data: Path, work: Path, name: str, part: dict[str, Any]) -> None:
+    """Run one part."""
+    study, out = work / "studies" / part["study"], work / "results" / "primus" / name
+    if not (study / "study.json").exists():
+        otolith(
+            "import", str(data / "data" / part["study"]), "--dataset", part["study"], "--out", str(study), "--quiet"
+        )
+    if name == "motion":
+        simulate(data, work / "transfer")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = recipe(part | {"at": str(out.with_suffix(".toml"))})
+    one_core = ["--workers", "1", "--threads", "1"]
+    otolith("benchmark", str(study), "--recipe", written, "--out", str(out), *one_core)
+
+
+def main() -> None:
+    """Measure what is named, or everything, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser.add_argument("--only", nargs="*", help="parts: poses, labels, motion, hapt, ipol_gait")
+    parser.add_argument("--epochs", type=int, default=15, help="passes over the windows, the same for every objective")
+    chosen = parser.parse_args()
+    data = os.environ.get("OTOLITH_DATA")
+    if not data:
+        sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/utd_mhad and mocap.")
+    all_parts = parts(chosen.work, chosen.epochs)
+    wanted = chosen.only or list(all_parts)
+    if unknown := [name for name in wanted if name not in all_parts]:
+        sys.exit(f"There is no part '{unknown[0]}'; there are {', '.join(all_parts)}.")
+    for name in wanted:
+        measure(Path(data), chosen.work, name, all_parts[name])
+    done = {name: (chosen.work / "results" / "primus" / name / "results.json").exists() for name in all_parts}
+    print(json.dumps({"benchmark": "primus", "finished": done}))
+
+
+if __name__ == "__main__":
+    main()
