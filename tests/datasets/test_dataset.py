@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from otolith.channels import QUANTITIES
+from otolith.cli import main
+from otolith.commands.studies import listing
 from otolith.datasets import FAMILY, DataSet, import_dataset
 from otolith.errors import ConfigError, DataError, ReadError, UnknownNameError
+from otolith.study import Study
 from otolith.units import factor
 
 NAMES = list(FAMILY)
@@ -138,8 +141,40 @@ def test__import_dataset__unknown_name__names_the_nearest(tmp_path: Path) -> Non
 
 
 def test__import_dataset__unknown_option__says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such option"):
+    with pytest.raises(ConfigError, match="no such option as 'annotation'; it takes none"):
         import_dataset(tmp_path, "hapt", tmp_path / "out", annotation="actions")
+    with pytest.raises(ConfigError, match=r"it takes annotation, sensors\. Did you mean 'annotation'"):
+        import_dataset(tmp_path, "openpack", tmp_path / "out", anotation="actions")
+
+
+@pytest.mark.parametrize("value", ["head, shin", ["head", "shin"], ("head", "shin")])
+def test__import_dataset__several_values__come_in_any_form(value: object, tmp_path: Path) -> None:
+    folder = sample("realworld2016", tmp_path / "authors")
+    study = import_dataset(folder, "realworld2016", tmp_path / "out", positions=value)
+    assert study.placements == ["head", "shank"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test__command__import__works_from_end_to_end(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sample(name, tmp_path / "authors")
+    said = ["--set", "annotation=actions", "--set", "sensors=all"] if name == "openpack" else []
+    words = ["otolith", "import", str(folder), "--dataset", name, "--out", str(tmp_path / "study"), *said]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "rows read = " in capsys.readouterr().out
+    study = Study.load(tmp_path / "study")
+    assert len(study) > 1 and study.citation
+    windows = study.windows(labels=tuple(study.label_seconds), missing="mask")
+    assert len(windows) and set(windows.subject) <= set(study.subjects)
+
+
+def test__command__list_datasets__shows_each_with_a_sentence() -> None:
+    rows = dict(listing("datasets"))
+    assert list(rows) == NAMES and all(rows.values())
 
 
 def test__import_dataset__out_is_taken__refuses_unless_told(tmp_path: Path) -> None:

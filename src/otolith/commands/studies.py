@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otolith.commands.options import Overwrite, Quiet, Recipe
+from otolith.commands.options import Overwrite, Quiet, Recipe, settings_of
 from otolith.console import counter, some
 from otolith.errors import ConfigError, nearest
 
@@ -20,6 +20,14 @@ def import_(
     ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="TOML that names columns, units and places; see docs/recordings.md.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="With --dataset: an option of the data set, such as annotation=actions; may be repeated.",
+        ),
     ] = None,
     guess: Annotated[bool, typer.Option("--guess", help="Only write the mapping, as far as it can be known.")] = False,
     skip_damaged: Annotated[
@@ -41,11 +49,14 @@ def import_(
         )
     if skip_damaged and dataset is not None:
         raise ConfigError("--skip-damaged goes with --mapping; a published data set is read whole or not at all.")
+    if settings and dataset is None:
+        raise ConfigError("--set goes with --dataset; a mapping says everything itself.")
     with counter(quiet, "recordings") as tick:
         if dataset is not None:
             from otolith.datasets import import_dataset
 
-            study = import_dataset(source, dataset, out, overwrite=overwrite, progress=tick)
+            given = settings_of(settings or [])
+            study = import_dataset(source, dataset, out, overwrite=overwrite, progress=tick, **given)
         else:
             from otolith.readers import import_tables
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from otolith.catalog import Family
-from otolith.errors import ConfigError, ReadError
+from otolith.errors import ConfigError, ReadError, nearest
 from otolith.partners.files import FOLDER, TEXTS
 from otolith.recording import Recording
 from otolith.study import Evaluation, Study, refuse_taken, write_study
@@ -105,10 +105,7 @@ def import_dataset(
     out = Path(out)
     refuse_taken(out, overwrite)
     cls = FAMILY.resolve(name)
-    try:
-        dataset: DataSet = cls(**options) if isinstance(cls, type) else cls
-    except TypeError as error:
-        raise ConfigError(f"Data set '{name}' takes no such option: {error}.") from error
+    dataset: DataSet = cls(**_options(cls, options)) if isinstance(cls, type) else cls
     shutil.rmtree(out / FOLDER / "pose", ignore_errors=True)  # of an older study that is written over
     (out / TEXTS).unlink(missing_ok=True)
     return write_study(
@@ -121,6 +118,21 @@ def import_dataset(
         evaluation=dataset.evaluation,
         progress=progress,
     )
+
+
+def _options(cls: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Hold options against a data set's own; several values may also stand in one text, with commas between."""
+    known = {f.name: f.default for f in fields(cls)} if is_dataclass(cls) else options
+    out = {}
+    for key, value in options.items():
+        if key not in known:
+            listed = f"it takes {', '.join(known)}.{nearest(key, known)}" if known else "it takes none."
+            raise ConfigError(f"Data set '{cls.name}' takes no such option as '{key}'; {listed}")
+        if isinstance(known[key], tuple) and not isinstance(value, tuple):
+            several = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+            value = tuple(part.strip() if isinstance(part, str) else part for part in several)
+        out[key] = value
+    return out
 
 
 def _with_partners(dataset: DataSet, source: Path, out: Path) -> Iterator[Recording]:
