@@ -2,8 +2,9 @@
 
     OTOLITH_DATA=… python benchmarks/primus.py --work FOLDER [--only PART …]
 
-Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes on). Every encoder has the same shape and every objective the
-same number of passes over the same windows; linear probes on the frozen encoder unless a method says otherwise.
+Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes on). Every encoder has
+the same shape and every objective the same number of passes over the same windows; linear probes on the frozen encoder
+unless a method says otherwise.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 ONLY_BY_NAME = {
     "recognition": "takes over an hour and keeps its own tables",
-    "primus": "takes an hour and keeps its own tables",
     "words": "takes some minutes, after primus",
     "transfer": "takes half an hour and keeps its own table",
     "primus": "takes an hour and keeps its own tables",
