@@ -9,6 +9,7 @@ import pytest
 
 from otolith.datasets import import_dataset, mm_fit
 from otolith.errors import ConfigError, ReadError, UnitError
+from otolith.motions.joint_positions import HUMAN36M
 from otolith.partners.files import read_partner, read_texts
 from otolith.partners.poses import poses_of
 
@@ -49,13 +50,19 @@ def test__read__sets__are_in_frames_and_the_rest_is_non_activity(source: Path) -
     ]
 
 
-def test__read__people__are_two_groups_until_a_table_names_them(source: Path) -> None:
-    assert [(r.subject, r.facts["split"]) for r in mm_fit.MmFit().read(source)] == [
-        ("unseen", "unseen"),
-        ("seen", "train"),
-    ]
-    (source / "mm-fit" / "people.csv").write_text("workout,person\nw00,P3\nw01,P7\n")
-    assert [r.subject for r in mm_fit.MmFit().read(source)] == ["P3", "P7"]
+def test__read__people__are_the_authors_participants(source: Path) -> None:
+    assert [(r.subject, r.facts["split"]) for r in mm_fit.MmFit().read(source)] == [("p2", "unseen"), ("p0", "train")]
+    (source / "mm-fit" / "w01").rename(source / "mm-fit" / "w21")
+    for path in (source / "mm-fit" / "w21").iterdir():
+        path.rename(path.with_name(path.name.replace("w01", "w21")))
+    with pytest.raises(ReadError, match="nobody knows who did w21"):
+        list(mm_fit.MmFit().read(source))
+
+
+def test__splits__nobody_of_the_unseen_workouts__is_in_another() -> None:
+    who = {name: {mm_fit.PARTICIPANTS[int(n)] for n in numbers} for name, numbers in mm_fit.SPLITS.items()}
+    assert not who["unseen"] & (who["train"] | who["val"] | who["test"])
+    assert set(range(10)) == set(mm_fit.PARTICIPANTS)
 
 
 def test__splits__are_the_authors_twenty_one_workouts() -> None:
@@ -118,7 +125,7 @@ def test__import__poses_and_texts__go_with_windows(source: Path, tmp_path: Path)
     pose = read_partner(study.folder, "pose", "w00")
     assert (pose["head.z"][0], pose["left_wrist.y"][0]) == pytest.approx((1.6, 0.2))
     image = read_partner(study.folder, "pose_2d", "w00")
-    assert len(image) == 1 + 2 * 17 and image["joint16.y"][0] == pytest.approx(-200.0)
+    assert len(image) == 1 + 2 * 18 and image["time_s"][-1] == pytest.approx(599 / 30, abs=0.03)
     said = [(t.text, t.source) for t in read_texts(study.folder)["w01"]]
     assert said[:2] == [("a person rests between two sets", "label"), ("a person does squats", "label")]
     windows = study.windows(labels=("squats", "pushups", "non_activity"))
@@ -135,3 +142,29 @@ def test__import__poses_in_metres__are_refused(source: Path, tmp_path: Path) -> 
     with pytest.raises(ReadError, match=r"head and feet are 0\.00152 m apart; expected millimetres"):
         import_dataset(source, "mm_fit", tmp_path / "out")
     assert not (tmp_path / "out" / "study.json").exists()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test__import__whichever_side_the_list_calls_left__knees_tell(source: Path, tmp_path: Path, mirrored: bool) -> None:
+    path = source / "mm-fit" / "w00" / "w00_pose_3d.npy"
+    poses = np.load(path)
+    if mirrored:  # the same body, its joints in Human3.6M's order
+        poses[:, :, 1:] = poses[:, :, [1 + mm_fit.MM_FIT.index(name) for name in HUMAN36M]]
+    np.save(path, poses)
+    study = import_dataset(source, "mm_fit", tmp_path / "out")
+    pose = read_partner(study.folder, "pose", "w00")
+    assert (pose["left_wrist.y"][0], pose["right_knee.y"][0]) == pytest.approx((0.2, -0.2))
+
+
+def test__import__thirty_two_joints_as_described__are_read_too(source: Path, tmp_path: Path) -> None:
+    path = source / "mm-fit" / "w00" / "w00_pose_3d.npy"
+    poses = np.load(path)
+    whole = np.zeros((3, poses.shape[1], 33))
+    whole[:, :, 0] = poses[:, :, 0]
+    whole[:, :, [1 + n for n in mm_fit._OF_32]] = poses[:, :, 1:]
+    np.save(path, whole)
+    study = import_dataset(source, "mm_fit", tmp_path / "out")
+    assert read_partner(study.folder, "pose", "w00")["head.z"][0] == pytest.approx(1.6)
+    np.save(path, whole[:, :, :20])
+    with pytest.raises(ReadError, match="has 19 joints; expected the 17"):
+        import_dataset(source, "mm_fit", tmp_path / "other")

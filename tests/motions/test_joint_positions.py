@@ -11,7 +11,7 @@ import pytest
 from otolith import rotations
 from otolith.errors import DataError, ReadError
 from otolith.motion import JOINTS, Motion
-from otolith.motions.joint_positions import HUMAN36M, KINECT, TWISTING, from_positions, read_npy
+from otolith.motions.joint_positions import HUMAN36M, KINECT, MM_FIT, TWISTING, from_positions, read_npy, sided
 from otolith.motions.procedural import make
 from otolith.motions.reading import read
 from otolith.motions.skeleton import stature_m
@@ -108,3 +108,19 @@ def test__read__humanml3d_sample__stands_and_is_of_human_size() -> None:
     assert 1.5 < stature_m(motion) < 1.9
     apart = np.linalg.norm(motion.forward(JOINTS[:22])[0][..., TO_Y_UP] - array, axis=-1)
     assert np.quantile(apart, 0.95) < 0.03
+
+
+@pytest.mark.parametrize("name", ["walking", "squat", "lying", "sit to stand"])
+def test__sided__left_for_right__is_told_by_the_knees(name: str) -> None:
+    known = [joint for joint in HUMAN36M if joint]
+    places = make(name, seconds=5.0, rate_hz=30.0).forward(known)[0]
+    exchanged = [joint for joint in MM_FIT if joint]
+    assert sided(known, places) == tuple(known)
+    assert sided(exchanged, places) == tuple(known)
+
+
+def test__sided__straight_legs__leave_the_names() -> None:
+    known = [joint for joint in HUMAN36M if joint]
+    places = make("standing", seconds=5.0, rate_hz=30.0).forward(known)[0]
+    exchanged = tuple(joint for joint in MM_FIT if joint)
+    assert sided(exchanged, places) == exchanged

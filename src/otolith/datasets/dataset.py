@@ -106,7 +106,8 @@ def import_dataset(
     refuse_taken(out, overwrite)
     cls = FAMILY.resolve(name)
     dataset: DataSet = cls(**_options(cls, options)) if isinstance(cls, type) else cls
-    shutil.rmtree(out / FOLDER / "pose", ignore_errors=True)  # of an older study that is written over
+    for older in ("pose", "pose_2d"):  # of a study that is written over
+        shutil.rmtree(out / FOLDER / older, ignore_errors=True)
     (out / TEXTS).unlink(missing_ok=True)
     return write_study(
         out,

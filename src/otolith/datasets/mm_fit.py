@@ -14,7 +14,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, UnitError
-from otolith.motions.joint_positions import HUMAN36M
+from otolith.motions.joint_positions import MM_FIT, sided
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.readers.columns import CsvFormat, read_columns
 from otolith.recording import Recording, RowReport, Segment, Stream
@@ -49,9 +49,17 @@ SPLITS = {
     "unseen": ("00", "05", "12", "13", "20"),
 }
 """The authors' workouts; people of `unseen` are in no other, those of `test` are."""
+PARTICIPANTS = (2, 0, 1, 0, 1, 2, 0, 1, 0, 1, 0, 1, 3, 4, 0, 1, 5, 6, 7, 8, 9)
+"""Who did workouts w00 to w20, by the authors' list."""
+IMAGE_JOINTS = (
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
+    *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
+    *("right_eye", "left_eye", "right_ear", "left_ear"),
+)
 _SENSORS = {"acc": "acc", "gyr": "gyro", "mag": "mag"}
 _FILE = re.compile(r"(w\d+)_(s[wp]_[lr]|eb_l)_(acc|gyr|mag)\.npy")
-_PEOPLE = "people.csv"
+# Human3.6M's own 32 joints, of which the authors' description speaks; their files hold the usual 17.
+_OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 _FPS = 30.0
 _MM = 1e-3
 
@@ -60,12 +68,11 @@ _MM = 1e-3
 class MmFit(DataSet):
     """MM-Fit: full-body workouts of ten exercises, five devices, 2-D and 3-D poses of the same video frames.
 
-    One recording per workout. Rows carry the number of the video frame that they belong to: by it the devices, each
-    with a clock of its own, are laid on one line of time, and the sets, which are given in frames, as well. Who did
-    which workout is not in the files, only that the people of the authors' five `unseen` workouts are in no other:
-    those are one subject and all the rest another, until a table people.csv (workout, person) lies beside the
-    workouts. Phones were not worn in every workout. Units are those of Android; what the earbud counts in is told
-    nowhere and seen from its numbers, and each stream says so. Heart rates are not read.
+    One recording per workout. Rows carry the number of the video frame that they belong to: by it the devices are laid
+    on one line of time, and the sets, which are given in frames, as well. Phones were not worn in every workout.
+    Watches count 100 times a second, the earbud 90, the phones 210 or 500. Units are those of Android; what the earbud
+    counts in is told nowhere and seen from its numbers, and each stream says so. The authors' list of 3-D joints has
+    left and right exchanged against Human3.6M's: which it is, the knees tell. Heart rates are not read.
     """
 
     earbud: tuple[str, ...] = ()
@@ -74,7 +81,7 @@ class MmFit(DataSet):
     name: ClassVar[str] = "mm_fit"
     title: ClassVar[str] = "MM-Fit"
     url: ClassVar[str] = "https://mmfit.github.io"
-    terms: ClassVar[str] = "research use; cite the paper"
+    terms: ClassVar[str] = "see https://mmfit.github.io; cite the paper"
     citation: ClassVar[str] = (
         "D. Strömbäck, S. Huang, V. Radu: MM-Fit: Multimodal Deep Learning for Automatic Exercise Logging across "
         "Sensing Devices. IMWUT 4(4), 2020. https://doi.org/10.1145/3432701"
@@ -102,7 +109,6 @@ class MmFit(DataSet):
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per workout."""
         root = self.verify(folder)
-        people = _people(root / _PEOPLE)
         for labels in sorted(root.glob(self.layout)):
             workout = labels.parent.name
             tables = {
@@ -118,11 +124,13 @@ class MmFit(DataSet):
             streams = [self._stream(key, rows, times[key] - zero_s) for key, rows in tables.items()]
             end_s = max(float(stream.time_s[-1]) for stream in streams)
             split = next((name for name, numbers in SPLITS.items() if workout[1:] in numbers), "")
-            person = people.get(workout) or ("unseen" if split == "unseen" else "seen")
+            number = int(workout[1:])
+            if number >= len(PARTICIPANTS):
+                raise ReadError(f"{labels.parent}: MM-Fit has the workouts w00 to w20; nobody knows who did {workout}.")
             facts: dict[str, str | int | float] = {"frames_per_second": round(fps, 5), "zero_s": zero_s}
             facts |= {"split": split} if split else {}
             segments = tuple(_sets(labels, fps, zero_s, end_s))
-            yield Recording(workout, person, tuple(streams), segments, session=workout, facts=facts)
+            yield Recording(workout, f"p{PARTICIPANTS[number]}", tuple(streams), segments, session=workout, facts=facts)
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write where joints were in space and in the image, and each set's exercise in words, marked as a label."""
@@ -140,7 +148,7 @@ class MmFit(DataSet):
                 if path.exists():
                     frames, places = _poses(path, size)
                     columns = {"time_s": frames / fps - zero_s} | (
-                        _space(path, places) if size == 3 else _image(places)
+                        _space(path, places) if size == 3 else _image(path, places)
                     )
                     write_partner(out, "pose" if size == 3 else name, recording.id, columns)
         write_texts(out, texts)
@@ -157,13 +165,6 @@ class MmFit(DataSet):
         nominal = self.rate_hz if device.startswith("sw") else None
         values = rows[:, 2:] * factor(quantity, unit)
         return Stream.from_rows(f"{place}.{quantity}", triad(place, quantity), time_s, values, nominal, reports)
-
-
-def _people(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    table = read_columns(path, {"workout": "text", "person": "text"})
-    return dict(zip(table.texts["workout"].to_pylist(), table.texts["person"].to_pylist(), strict=True))
 
 
 def _array(path: Path) -> np.ndarray:
@@ -242,9 +243,11 @@ def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.nda
 
 def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarray]:
     """Our joints, in metres, z up as the authors' skeletons stand."""
-    if places.shape[1] != len(HUMAN36M):
-        raise ReadError(f"{path} has {places.shape[1]} joints; expected the {len(HUMAN36M)} of Human3.6M.")
-    named = {name: places[:, index] * _MM for index, name in enumerate(HUMAN36M) if name}
+    if places.shape[1] == 32:
+        places = places[:, _OF_32]
+    if places.shape[1] != len(MM_FIT):
+        raise ReadError(f"{path} has {places.shape[1]} joints; expected the {len(MM_FIT)} of Human3.6M.")
+    named = {name: places[:, i] * _MM for i, name in enumerate(sided(MM_FIT, places)) if name}
     upright = np.nanmedian(named["head"] - 0.5 * (named["left_ankle"] + named["right_ankle"]), axis=0)
     if not 0.3 < np.linalg.norm(upright) < 2.5:
         raise ReadError(
@@ -253,9 +256,11 @@ def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarr
     return {f"{name}.{axis}": place[:, i] for name, place in named.items() for i, axis in enumerate("xyz")}
 
 
-def _image(places: Float[np.ndarray, "F J 2"]) -> dict[str, np.ndarray]:
-    """Joints by their number, in pixels."""
-    return {f"joint{j:02}.{axis}": places[:, j, i] for j in range(places.shape[1]) for i, axis in enumerate("xy")}
+def _image(path: Path, places: Float[np.ndarray, "F J 2"]) -> dict[str, np.ndarray]:
+    """COCO's joints with the neck, in pixels."""
+    if places.shape[1] != len(IMAGE_JOINTS):
+        raise ReadError(f"{path} has {places.shape[1]} joints; expected {len(IMAGE_JOINTS)}, COCO's and the neck.")
+    return {f"{name}.{axis}": places[:, j, i] for j, name in enumerate(IMAGE_JOINTS) for i, axis in enumerate("xy")}
 
 
 def _seen_unit(quantity: str, rows: np.ndarray, time_s: np.ndarray) -> str:
@@ -294,11 +299,12 @@ def write_sample(folder: Path) -> None:
                 rows = np.column_stack([np.floor(30 * time_s), np.round(stamps), values])
                 np.save(here / f"{workout}_{device}_{sensor}.npy", rows)
         np.save(here / f"{workout}_pose_3d.npy", _standing(600))
-        np.save(here / f"{workout}_pose_2d.npy", _standing(600)[:2])
+        np.save(here / f"{workout}_pose_2d.npy", np.arange(2 * 600 * 19.0).reshape(2, 600, 19) // 19 % 600)
         (here / f"{workout}_labels.csv").write_text("180,359,10,squats\n420,499,8,pushups\n", encoding="utf-8")
 
 
 def _standing(frames: int) -> np.ndarray:
+    """A body that faces x and bends its knees, left to y, in the authors' order of joints."""
     heights = {
         "pelvis": 950,
         "hip": 940,
@@ -310,10 +316,11 @@ def _standing(frames: int) -> np.ndarray:
         "": 1500,
     }
     heights |= {"shoulder": 1380, "elbow": 1150, "wrist": 900}
-    out = np.zeros((3, frames, 1 + len(HUMAN36M)))
+    out = np.zeros((3, frames, 1 + len(MM_FIT)))
     out[:, :, 0] = np.arange(frames)
-    for index, joint in enumerate(HUMAN36M):
+    for index, joint in enumerate(MM_FIT):
         part = joint.split("_")[-1]
+        out[0, :, 1 + index] = 150.0 * (part == "knee")
         out[1, :, 1 + index] = 200.0 * (("left" in joint) - ("right" in joint))
         out[2, :, 1 + index] = heights[part]
     return out

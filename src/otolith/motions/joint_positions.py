@@ -30,7 +30,17 @@ HUMAN36M = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
     *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
 )
-"""The 17 joints of Human3.6M as video-to-pose estimators and MM-Fit order them; "" is the nose."""
+"""The 17 joints of Human3.6M as video-to-pose estimators order them; "" is the nose."""
+
+
+def _exchanged(joint: str) -> str:
+    side, _, part = joint.partition("_")
+    return f"{_SIDES[side]}_{part}" if side in _SIDES else joint
+
+
+_SIDES = {"left": "right", "right": "left"}
+MM_FIT = tuple(_exchanged(joint) for joint in HUMAN36M)
+"""MM-Fit's joints as its authors list them, left and right exchanged; `sided` holds that against the knees."""
 TWISTING = frozenset(JOINTS) - {"pelvis", "spine3"}
 """Joints whose turn about their own bone positions do not show; hips and shoulders show that of pelvis and chest."""
 
@@ -52,7 +62,7 @@ LAYOUTS = {
     22: Layout(JOINTS[:22], 20.0, "y", 1.0),
     20: Layout(KINECT, 30.0, "y", 1.0),
     17: Layout(HUMAN36M, None, None, None),
-    18: Layout(HUMAN36M, 30.0, None, None),
+    18: Layout(MM_FIT, 30.0, None, None),
 }
 
 
@@ -110,11 +120,35 @@ def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float
     }
     if missing := [name for name, value in found.items() if value is None]:
         raise ReadError(f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=...")
+    names = layout.joints
     if joints == 18:
         array = np.moveaxis(array[:, :, 1:], 0, -1)
+        names = sided(names, array.astype(np.float64))
     rate, axis, size = found["frame_rate"], found["up"], found["unit"]
     assert isinstance(rate, float | int) and isinstance(axis, str) and isinstance(size, float | int)
-    return from_positions(array.astype(np.float64) * size, layout.joints, float(rate), axis)
+    return from_positions(array.astype(np.float64) * size, names, float(rate), axis)
+
+
+def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple[str, ...]:
+    """Return the joints' names with left and right exchanged where, by the given ones, knees would bend backwards.
+
+    A body faces where its left hip's side and its trunk say; a bent knee stands out to there. Legs that stay straight
+    (the knee less than 3 % of the leg off the line from hip to ankle) tell nothing, and the names stay. Right-handed
+    axes are taken for granted, up or not.
+    """
+    place = {name: positions[:, index] for index, name in enumerate(joints)}
+    forward = np.cross(place["left_hip"] - place["right_hip"], place["neck"] - place["pelvis"])
+    forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
+    bends = []
+    for side in ("left", "right"):
+        hip, knee, ankle = (place[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        leg = np.maximum(np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1), 1e-9)
+        bends.append(np.einsum("fi,fi->f", knee - (hip + ankle) / 2, forward) / leg)
+    bend = np.concatenate(bends)
+    bend = bend[np.abs(bend) > 0.03]
+    if not len(bend) or np.median(bend) >= 0.0:
+        return tuple(joints)
+    return tuple(_exchanged(joint) for joint in joints)
 
 
 def holds_positions(path: Path) -> bool:
