@@ -11,22 +11,30 @@ import pytest
 
 from otolith import augmentations
 from otolith.encoders.stacked_rnn import StackedRNNConfig
+from otolith.heads.text import TextHeadConfig
+from otolith.objectives.imu2clip import IMU2CLIPConfig
 from otolith.objectives.masked import MaskedConfig
+from otolith.objectives.primus import PRIMUSConfig
 from otolith.objectives.simclr import SimCLRConfig
 from otolith.objectives.transformations import TransformationsConfig
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "primus.md").read_text(encoding="utf-8")
+
+KINDS = [
+    *(StackedRNNConfig, TransformationsConfig, MaskedConfig, SimCLRConfig),
+    *(PRIMUSConfig, IMU2CLIPConfig, TextHeadConfig),
+]
 
 
 def default_of(field: Any) -> Any:
     return field.default if field.default is not dataclasses.MISSING else field.default_factory()
 
 
-@pytest.mark.parametrize("kind", [StackedRNNConfig, TransformationsConfig, MaskedConfig, SimCLRConfig])
+@pytest.mark.parametrize("kind", KINDS)
 def test__page__names_every_setting_with_its_default(kind: type) -> None:
     for field in dataclasses.fields(kind):
         default = default_of(field)
-        shown = {str(default), ", ".join(map(str, default)) if isinstance(default, tuple) else ""}
+        shown = {str(default) or "none", ", ".join(map(str, default)) if isinstance(default, tuple) else ""}
         rows = re.findall(rf"^\| `{field.name}` \| ([^|]*) \|", PAGE, re.M)
         assert shown & set(rows), f"docs/primus.md: the default of {kind.__name__}.{field.name} is {default}"
 

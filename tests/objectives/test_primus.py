@@ -312,7 +312,16 @@ def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(partnered_wi
     assert len(told) == 1  # once, not in every epoch
     assert model.history[-1]["mean_cosine"] > 0.99
     assert "collapsed in epoch" in model.record["fitted"]["notes"][-1]
-    assert collapse_notes(model.history[:0]) == []
+
+
+def test__collapse__is_told_from_a_high_start_that_falls() -> None:
+    def epochs(*cosines: float, variance: float = 0.5) -> list[dict[str, float]]:
+        return [{"epoch": i + 1, "mean_cosine": c, "embedding_variance": variance} for i, c in enumerate(cosines)]
+
+    assert collapse_notes([]) == collapse_notes(epochs(0.995)) == collapse_notes(epochs(0.97, 0.96, 0.6)) == []
+    assert "in epoch 3" in collapse_notes(epochs(0.1, 0.3, 0.96, 0.96))[0]
+    assert "in epoch 2" in collapse_notes(epochs(0.97, 0.992))[0]
+    assert "in epoch 2" in collapse_notes(epochs(0.1, 0.1, variance=0.001))[0]
 
 
 def test__vectors_in_the_order_of_all_windows__reach_the_right_people(

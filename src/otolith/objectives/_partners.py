@@ -153,13 +153,16 @@ class Spread:
 
 _ALIKE, _STILL = 0.99, 0.01
 """A mean cosine above the one, or a variance below the other, is collapse: the losses then say nothing any more."""
+_RISEN, _BY = 0.95, 0.05
+"""So is one above this that is that much higher than in the first epoch; some encoders start high, and fall."""
 
 
 def collapse_notes(history: Sequence[Mapping[str, float]]) -> list[str]:
     """Return one sentence where the vectors of different windows became nearly the same, else nothing."""
     for row in history[1:]:  # the first epoch still shows the random start
         cosine, variance = row.get("mean_cosine", 0.0), row.get("embedding_variance", 1.0)
-        if cosine > _ALIKE or variance < _STILL:
+        risen = cosine > max(_RISEN, history[0].get("mean_cosine", 0.0) + _BY)
+        if cosine > _ALIKE or variance < _STILL or risen:
             return [
                 f"the vectors collapsed in epoch {row['epoch']:g}: those of different windows are nearly the same "
                 f"(mean cosine {cosine:.2f}, variance {variance:.3f} of the mean square). Lower the learning rate, or "
