@@ -28,7 +28,7 @@ def compare(count: int, sensors: int, batch_size: int, repeats: int) -> dict[str
         runtime = Runtime("cpu", precision, THREADS)
         run = start(windows, batch_size, runtime)
         runs[precision] = within(runtime, run.one_epoch)
-    trained = len(run.training.windows)
+    trained = len(run.training[0].windows)
     seconds = take_turns(runs, repeats)
     what = f"bf16 against fp32, {6 * sensors} channels, batches of {batch_size}"
     return {"what": what, **compared(seconds, "bf16", "fp32", trained), "at_least": AT_LEAST}

@@ -120,7 +120,7 @@ def bare(
     """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at the end."""
     data, held_back = (
         {"values": side._values.clone(), "present": side.present, "received": side._received} | side.partners
-        for side in (run.training, run.validation)
+        for side in (run.training[0], run.validation[0])
     )
     optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
     mean, std, size = run.model.standardise.mean[:, None], run.model.standardise.std[:, None], run.config.batch_size
@@ -236,7 +236,7 @@ def within(runtime: Runtime, call: Callable[[], Any]) -> Callable[[], Any]:
 
 def flops_of(run: _Run) -> float:
     """Return the floating point operations of a training step per window: convolutions and products, both ways."""
-    batch = next(iter(run.training.epoch()))
+    batch = next(iter(run.training[0].epoch()))
     with FlopCounterMode(display=False) as counter:
         run.step(batch)
     return counter.get_total_flops() / len(batch)
@@ -262,7 +262,7 @@ def pretraining(
     runtime = Runtime("cpu", precision, THREADS)
     run = start(made_windows(count, sensors), batch_size, runtime, objective, encoder)
     named = "" if (objective, encoder) == ("pim", "tpn") else f" by {objective} on {encoder}"
-    flops, trained = flops_of(copy.deepcopy(run)), len(run.training.windows)
+    flops, trained = flops_of(copy.deepcopy(run)), len(run.training[0].windows)
     calls = {"ours": within(runtime, run.one_epoch)} | rivals(run)
     seconds = take_turns(calls, repeats)
     rows = []
