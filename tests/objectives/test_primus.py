@@ -14,7 +14,7 @@ from otolith.batch import Batch
 from otolith.channels import triad
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder
-from otolith.errors import ConfigError, OtolithWarning
+from otolith.errors import CheckpointError, ConfigError, OtolithWarning
 from otolith.objectives._partners import Companions, Spread, Temperature, collapse_notes, kept
 from otolith.objectives.imu2clip import IMU2CLIP
 from otolith.objectives.primus import PRIMUS
@@ -342,3 +342,20 @@ def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
         objective_settings={"text": "", "video": "vectors", "partner_settings": given},
     )  # fmt: skip
     assert model.record["fitted"]["windows_with"] == {"video": 165}
+
+
+def test__primus__interrupted_and_the_partners_changed__is_refused(partnered_windows: Windows, tmp_path: Any) -> None:
+    values = np.random.default_rng(0).normal(size=(len(partnered_windows), 6)).astype(np.float32)
+    np.save(tmp_path / "clips.npy", values)
+    given = {"text": "", "pose": "", "video": "vectors"}
+    asked: dict[str, Any] = {"runtime": CPU, "epochs": 2, "out": tmp_path / "encoder"}
+    asked["objective_settings"] = given | {"partner_settings": {"video": {"file": str(tmp_path / "clips.npy")}}}
+
+    def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(partnered_windows, "primus", progress=stop, **asked)
+    np.save(tmp_path / "clips.npy", values + 1)
+    with pytest.raises(CheckpointError, match="holds the beginnings of another run"):
+        pretrain(partnered_windows, "primus", **asked)

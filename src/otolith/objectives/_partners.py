@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,6 +47,8 @@ class Companions:
         """The roles that are there, known after `fit`."""
         self.counted: dict[str, int] = {}
         """How many of the training people's windows have each."""
+        self.hashes: dict[str, str] = {}
+        """Hash of the vectors of each."""
 
     def prepare(self, windows: Windows) -> None:
         """Ask for the partners of everybody's windows at once: some are only known by their order."""
@@ -62,6 +65,7 @@ class Companions:
         """See which partners the training people's windows have."""
         found = self.vectors(windows)
         self.counted = {name: int(vectors.present.sum()) for name, vectors in found.items()}
+        self.hashes = {name: _hash(vectors) for name, vectors in found.items()}
         self.roles = {
             name: replace(role, dimension=found[name].dimension)
             for name, role in self.asked.items()
@@ -95,7 +99,15 @@ class Companions:
             for name, role in self.asked.items()
             if name not in self.roles
         ]
-        return {"windows_with": {name: self.counted[name] for name in self.roles}, "notes": notes}
+        return {
+            "windows_with": {name: self.counted[name] for name in self.roles},
+            "partner_hashes": {name: self.hashes[name] for name in self.roles},
+            "notes": notes,
+        }
+
+
+def _hash(vectors: PartnerVectors) -> str:
+    return hashlib.sha256(vectors.values.tobytes() + vectors.present.tobytes()).hexdigest()[:16]
 
 
 def _places(windows: Windows) -> Iterator[tuple[int, int]]:

@@ -172,7 +172,7 @@ class _Run:
         key = digest(
             [
                 *(windows.hash, name, goal.settings(), model.name, model.encoder.settings(), asdict(config)),
-                *(asdict(runtime), processes.count),
+                *(goal.report(), asdict(runtime), processes.count),
             ]
         )
         model.record = {
