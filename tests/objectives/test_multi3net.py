@@ -119,7 +119,7 @@ def test__multi3net__every_term__is_its_formula_in_float64(windows: Windows) -> 
         assert each is not None
         vectors = {"left_wrist": each[:, 0], "right_wrist": each[:, 1]}
         vectors["text"] = goal.encoders["text"](batch.partners["text"])
-        vectors["pose"] = goal.encoders["pose"](batch.partners["pose"], batch.partners["pose_joints"])
+        vectors["pose"] = goal.encoders["pose"](*goal._pose(batch.partners))
         there = {name: list(range(8)) for name in vectors} | {
             "right_wrist": list(range(1, 8)),
             "text": [i for i in range(8) if i not in (2, 3)],
@@ -252,6 +252,16 @@ def test__multi3net__joints__that_no_pose_has_are_left_out_and_the_rest_masked(w
     notes = goal.report()["notes"]
     assert any("no text in recordings p1-1: " in note for note in notes)
     assert any("no pose in recordings p2-1: " in note for note in notes)
+
+
+def test__multi3net__poses__are_standardised_over_the_training_people_joint_by_joint(windows: Windows) -> None:
+    goal, _, batch = built(windows)
+    poses, known = goal._pose(batch.partners)
+    assert not poses[~known[:, None].expand(poses.shape[:3])].any()
+    for joint in range(len(goal.joints)):
+        own = poses[known[:, joint], :, joint].flatten(0, 1).double()
+        torch.testing.assert_close(own.mean(dim=0), torch.zeros(3).double(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(own.std(dim=0, correction=0), torch.ones(3).double(), atol=1e-4, rtol=0)
 
 
 def test__multi3net__share_of_partners__is_a_part_of_those_there(windows: Windows) -> None:

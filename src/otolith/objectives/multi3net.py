@@ -86,15 +86,17 @@ class Multi3Net(Objective):
         L = Σ over pairs (a, b) of InfoNCE(a, b; τ) + ‖x − P(p)‖² + ‖x − R(s_1 … s_S)‖²
 
     over the pairs text-pose, text-sensor, pose-sensor and sensor-sensor: six for two wrists. Squares are summed over
-    channels and averaged over samples. Poses are joint positions, centred and turned to face x; the paper has SMPL
-    angles. An encoder that keeps no sensors apart sees each sensor by itself, the others absent. A window without
-    text, pose or a sensor trains what it can. Batches of several studies are not mixed.
+    channels and averaged over samples. Poses are joint positions, centred and turned to face x, and standardised over
+    the training people; the paper has SMPL angles. An encoder that mixes sensors sees each by itself, the others
+    absent. A window without text, pose or a sensor trains what it can. Batches of several studies are not mixed.
 
     Raises ConfigError for settings out of range, and where no window has the text or the pose that is asked for.
     """
 
     Config: ClassVar[type[Any]] = Multi3NetConfig
     config: Multi3NetConfig
+    pose_mean: Tensor
+    pose_spread: Tensor
     mixes_studies: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
@@ -117,6 +119,8 @@ class Multi3Net(Objective):
         self.joints: tuple[str, ...] = ()
         """The joints that any pose has."""
         self.facts: dict[str, Any] = {}
+        self.register_buffer("pose_mean", torch.zeros(0, 3))
+        self.register_buffer("pose_spread", torch.ones(0, 3))
         self.encoders = nn.ModuleDict()
         self.decoders = nn.ModuleDict()
         self.join: nn.Module = nn.Identity()
@@ -161,9 +165,7 @@ class Multi3Net(Objective):
             there[TEXT] = self.companions.vectors(windows)[TEXT].present
         if self.with_pose:
             asked = (*POSE_JOINTS, *(FINGERS if self.config.hands else ()))
-            known: np.ndarray = np.concatenate([found for _, found in _poses(windows, self.config.frames, asked)])
-            self.joints = tuple(joint for joint, column in zip(asked, known.T, strict=True) if column.any())
-            there[POSE] = np.asarray(known.any(axis=1))
+            there[POSE] = self._meet_poses(windows, asked)
         for name, has in there.items():
             self.facts["windows_with"][name] = int(has.sum())
             lack = sorted({*windows.recording.tolist()} - {*windows.recording[has].tolist()})
@@ -176,6 +178,23 @@ class Multi3Net(Objective):
         for name, places in self.places.items():
             if not present[:, places].any():
                 self.facts["notes"].append(f"no window has {name}, whose weights learn nothing")
+
+    def _meet_poses(self, windows: Windows, asked: Sequence[str]) -> Bool[np.ndarray, " N"]:
+        """See which joints there are, where and how far apart; return which windows have a pose."""
+        found, count, total, square = [], np.zeros(len(asked)), np.zeros((len(asked), 3)), np.zeros((len(asked), 3))
+        for poses, known in _poses(windows, self.config.frames, asked):
+            found.append(known.any(axis=1))
+            count += known.sum(axis=0) * self.config.frames  # what is not known is 0 in the sums
+            total += poses.sum(axis=(0, 1), dtype=np.float64)
+            square += np.square(poses, dtype=np.float64).sum(axis=(0, 1))
+        there = count > 0
+        self.joints = tuple(joint for joint, any_ in zip(asked, there.tolist(), strict=True) if any_)
+        mean = total[there] / count[there, None]
+        spread = np.sqrt(np.maximum(square[there] / count[there, None] - mean**2, 0))
+        # A joint that is always at the origin, as the pelvis nearly is, must not be blown up.
+        self.pose_mean = torch.from_numpy(mean.astype(np.float32))
+        self.pose_spread = torch.from_numpy(np.maximum(spread, 0.01).astype(np.float32))
+        return np.concatenate(found)
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the vectors of words, the poses (N, F, J, 3) and their joints (N, J), and which windows have them."""
@@ -200,7 +219,7 @@ class Multi3Net(Objective):
         present = dict(zip(self.places, there.unbind(1), strict=True))
         for name, module in self.encoders.items():
             present[name] = batch.partners[f"{name}_present"]
-            given = [batch.partners[key] for key in (name, f"{name}_joints") if key in batch.partners]
+            given = [batch.partners[TEXT]] if name == TEXT else self._pose(batch.partners)
             vectors[name] = _of_the_present(module, given, present[name], each.shape[2:], each)
         if self.training and c.contrast:
             self.spread.add(each.mean(dim=1))
@@ -219,6 +238,10 @@ class Multi3Net(Objective):
                 term = squared_error(drawn, true, asked & rows[:, None, None], c.unit_targets)
                 losses[f"{name}_to_imu"] = weight * term
         return losses
+
+    def _pose(self, of: Mapping[str, Tensor]) -> list[Tensor]:
+        known = of[f"{POSE}_joints"]
+        return [(of[POSE] - self.pose_mean) / self.pose_spread * known[:, None, :, None], known]
 
     def each_sensor(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return a vector for each sensor (B, S, D), and which windows have it (B, S)."""
@@ -263,8 +286,8 @@ class Multi3Net(Objective):
         device = next(self.parameters()).device
         drawn, present = [], []
         for poses, known in _poses(windows, self.config.frames, self.joints):
-            shown = self.encoders[POSE](torch.from_numpy(poses).to(device), torch.from_numpy(known).to(device))
-            drawn.append(self.decoders[POSE](shown).float().cpu().numpy())
+            of = {POSE: torch.from_numpy(poses).to(device), f"{POSE}_joints": torch.from_numpy(known).to(device)}
+            drawn.append(self.decoders[POSE](self.encoders[POSE](*self._pose(of))).float().cpu().numpy())
             present.append(known.any(axis=1))
         return np.concatenate(drawn), np.concatenate(present)
 
