@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +261,34 @@ def test__disk_full__at_a_cell__leaves_no_half_cell_and_the_same_call_goes_on(
     assert len(list((tmp_path / "cells").iterdir())) == 4
     benchmark([study], **choices, out=tmp_path)
     assert rows_of(tmp_path) == [row for row in rows_of(finished) if row["method"] == "logistic"]
+
+
+def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_tested(tmp_path: Path) -> None:
+    made = []
+    for number, part in enumerate(("train", "train", "test", "")):
+        recording = toy_recording(f"p{number % 2}", seconds_each=4.0, id=f"take{number}")
+        made.append(replace(recording, facts={"split": part} if part else {}))
+    study = write_study(tmp_path / "listed", made, name="listed", evaluation=Evaluation(2.0, 50.0))
+    choices = CHOICES | {"methods": ["logistic"], "shots": [2], "draws": 1}
+    report = benchmark([study], **choices, split="official", out=tmp_path / "out")
+    row = report.rows[0]
+    assert len(report.rows) == 1 and report.folds == {"listed": [["p0"]]}
+    assert (row["train_subjects"], row["test_subjects"]) == (["p1"], ["p0"])
+    assert any("1 people stand on both sides of the authors' lists" in note for note in report.notes)
+    assert "listed: one fold, by its authors' lists of recordings (official)" in report.notes
+
+
+def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        "otolith.evaluation.benchmark.run_all", lambda work, tasks, *_: seen.extend(task.method for task in tasks) or []
+    )
+    own = {"told": {"objective": "primus", "objective_settings": {"partner_fraction": 0.5}}}
+    choices = CHOICES | {"methods": ["primus", "told", "pim", "scratch"], "own_methods": own}
+    benchmark([study], **choices, partner_fraction=0.1, out=tmp_path)
+    shares = {method.name: method.objective_settings.get("partner_fraction") for method in seen}
+    assert shares == {"primus": 0.1, "told": 0.5, "pim": None, "scratch": None}
+    with pytest.raises(ConfigError, match="share from 0 to 1"):
+        benchmark([study], **choices, partner_fraction=1.5, out=tmp_path)

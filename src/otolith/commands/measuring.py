@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,15 @@ from otolith.commands.options import (
 from otolith.console import bar, counter, keep_recipe, tables_of, typed
 from otolith.errors import ConfigError, InterruptedRunError
 
+
+class Split(StrEnum):
+    """What holds people apart."""
+
+    people = "people"
+    official = "official"
+    takes = "takes"
+
+
 NOTES = 6
 """Notes of a run that are printed; all of them stand in its report."""
 
@@ -51,6 +61,13 @@ def benchmark(
         str,
         typer.Option(help="Study folders, with commas between; `people` among them: also the training people."),
     ] = "people",
+    partner_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of the windows whose text, video or pose pretraining sees.", min=0, max=1),
+    ] = None,
+    split: Annotated[
+        Split, typer.Option(help="Folds of people; or the authors' lists; or whole takes of what these hold back.")
+    ] = Split.people,
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
     seconds: Seconds = None,
@@ -87,7 +104,7 @@ def benchmark(
     try:
         report = _benchmark(
             opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-            missing.value, tables.get("method"), quiet, words(pretrain_on),
+            missing.value, tables.get("method"), quiet, words(pretrain_on), split.value, partner_fraction,
         )  # fmt: skip
     except InterruptedRunError:
         keep_recipe(context, out)
@@ -173,6 +190,7 @@ def _benchmark(
     studies: list[Any], methods: list[Any], shots: list[str], folds: int, draws: int, out: Path, seed: int,
     device: Device, threads: int | None, precision: Precision, workers: int | None, chosen: dict[str, Any],
     missing: str, own: dict[str, Any] | None, quiet: bool, pretrain_on: list[str] | None = None,
+    split: str = "people", partner_fraction: float | None = None,
 ) -> Any:  # fmt: skip
     from otolith.evaluation import benchmark as measure
 
@@ -185,5 +203,6 @@ def _benchmark(
         return measure.benchmark(
             studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, runtime=runtime, workers=workers,
             windows=chosen, missing=missing, own_methods=own,
-            pretrain_on=pretrain_on or (), command=typed(), progress=show,
+            pretrain_on=pretrain_on or (), split=split, partner_fraction=partner_fraction, command=typed(),
+            progress=show,
         )  # fmt: skip

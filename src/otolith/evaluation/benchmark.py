@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from otolith import objectives
 from otolith.channels import channel_names
 from otolith.errors import ConfigError, InterruptedRunError
-from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_windows, plain_windows
+from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import write_page
-from otolith.evaluation.splits import people_folds
+from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import read_json, write_json
 from otolith.report import Report
 from otolith.scale.executor import run_all
@@ -40,6 +42,8 @@ def benchmark(
     missing: str = "error",
     own_methods: Mapping[str, Mapping[str, Any]] | None = None,
     pretrain_on: Sequence[str] = (),
+    split: str = "people",
+    partner_fraction: float | None = None,
     command: str = "",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
@@ -50,20 +54,25 @@ def benchmark(
     on the held-out people. Cells are kept in `out` under a content hash, so the same call goes on where it was
     stopped. Writes results.json, results.csv and report.html. `windows` overrides parts of each study's own
     evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
-    `Method.pretrain_on`); `progress(done, cells, what)` is called after each cell.
+    `Method.pretrain_on`), `partner_fraction` to those with partners: the share of windows that keep theirs. `split`
+    `official` or `takes` goes by the lists that a data set's authors made (see `official_parts`), with one fold;
+    `progress(done, cells, what)` is called after each cell.
 
     Raises SplitError where no fold is possible, ConfigError for shots or draws below 1 or a name that stands twice,
     InterruptedRunError after Ctrl-C, when what is finished has been written.
     """
     out = Path(out)
     chosen = [_told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods]
+    if partner_fraction is not None:
+        chosen = [_told_share(method, partner_fraction) for method in chosen]
     wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
     _refuse_twice("method", [method.name for method in chosen])
     _refuse_twice("study", [study.name for study in studies])
     if draws < 1:
         raise ConfigError(f"{draws} draws measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
-    facts, tasks, notes = _plan(studies, chosen, wanted, folds, draws, out, seed, runtime, windows or {}, missing)
+    plan = _Plan(wanted, folds, draws, seed, split, missing, windows or {}, runtime, out)
+    facts, tasks, notes = plan.make(studies, chosen)
     cells = len(tasks) and sum(len(wanted) * draws - (draws - 1) * ("all" in wanted) for _ in tasks)
     done = 0
     interrupted = False
@@ -102,67 +111,92 @@ def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
     return dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
 
 
+def _told_share(method: Method, fraction: float) -> Method:
+    kind = None if method.objective in BUILT_IN else objectives.FAMILY.resolve(method.objective)
+    if kind is None:
+        return method
+    known = "partner_fraction" in {f.name for f in dataclasses.fields(kind.Config)}
+    if not known or "partner_fraction" in method.objective_settings:
+        return method
+    told = method.objective_settings | {"partner_fraction": fraction}
+    kind(**told)
+    return dataclasses.replace(method, objective_settings=told)
+
+
 def _refuse_twice(what: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one.")
 
 
-def _plan(
-    studies: Sequence[Study],
-    methods: Sequence[Method],
-    shots: tuple[Shots, ...],
-    folds: int,
-    draws: int,
-    out: Path,
-    seed: int,
-    runtime: Runtime,
-    overrides: Mapping[str, Any],
-    missing: str,
-) -> tuple[dict[str, Any], list[Fold], list[str]]:
-    facts, notes = [], []
-    tasks: list[Fold] = []
-    parted: dict[str, list[list[str]]] = {}
-    for study in studies:
-        evaluation = Evaluation.from_json(study.evaluation.to_json() | dict(overrides))
-        labelled, plain = labelled_windows(study, evaluation, missing), plain_windows(study, evaluation, missing)
-        if len(labelled.classes) < 2:
-            found = ", ".join(labelled.classes) or "none"
-            raise ConfigError(f"Study '{study.name}' has one class or none ({found}); there is nothing to tell apart.")
-        parts = people_folds(labelled.subjects, folds, seed)
-        if len(parts) < folds:
-            notes.append(f"{study.name}: {len(parts)} folds, one a person, instead of {folds}")
-        parted[study.name] = parts
-        facts.append(_facts(study, labelled, plain))
-        tasks += [
-            Fold(
-                str(study.folder),
-                evaluation.to_json(),
-                missing,
-                method,
-                number,
-                tuple(test),
-                shots,
-                draws,
-                seed,
-                runtime,
-                str(out),
-            )
-            for method in methods
-            for number, test in enumerate(parts)
-        ]
-    report = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "version": versions()["otolith"],
-        "commit": commit(),
-        "machine": runtime.record(),
-        "versions": versions(),
-        "studies": facts,
-        "folds": parted,
-        "planned": {"methods": [method.name for method in methods], "shots": list(shots), "draws": [draws]},
-    }
-    return report, tasks, notes
+@dataclass(frozen=True)
+class _Plan:
+    """Who is tested when, and with what."""
+
+    shots: tuple[Shots, ...]
+    folds: int
+    draws: int
+    seed: int
+    split: str
+    missing: str
+    overrides: Mapping[str, Any]
+    runtime: Runtime
+    out: Path
+
+    def make(self, studies: Sequence[Study], methods: Sequence[Method]) -> tuple[dict[str, Any], list[Fold], list[str]]:
+        """Return the facts of a report, the tasks of its workers, and notes."""
+        facts, notes = [], []
+        tasks: list[Fold] = []
+        parted: dict[str, list[list[str]]] = {}
+        for study in studies:
+            evaluation = Evaluation.from_json(study.evaluation.to_json() | dict(self.overrides))
+            labelled = labelled_windows(study, evaluation, self.missing)
+            if len(labelled.classes) < 2:
+                found = ", ".join(labelled.classes) or "none"
+                raise ConfigError(
+                    f"Study '{study.name}' has one class or none ({found}); there is nothing to tell apart."
+                )
+            lists = None
+            if self.split == "people":
+                parts = people_folds(labelled.subjects, self.folds, self.seed)
+                if len(parts) < self.folds:
+                    notes.append(f"{study.name}: {len(parts)} folds, one a person, instead of {self.folds}")
+            else:
+                lists = official_parts(study, self.split, self.seed)
+                parts = [of_recordings(labelled, lists.test).subjects]
+                notes.append(f"{study.name}: one fold, by its authors' lists of recordings ({self.split})")
+                both = of_recordings(labelled, [*lists.pretrain, *lists.train]).of(parts[0])
+                if len(both):
+                    notes.append(
+                        f"{study.name}: {len(both.subjects)} people stand on both sides of the authors' lists; they "
+                        f"are tested, and {len(set(both.recording))} recordings of theirs are not learnt from"
+                    )
+            parted[study.name] = parts
+            facts.append(_facts(study, labelled, plain_windows(study, evaluation, self.missing)))
+            tasks += [
+                Fold(
+                    str(study.folder), evaluation.to_json(), self.missing, method, number, tuple(test),
+                    self.shots, self.draws, self.seed, self.runtime, str(self.out), lists,
+                )
+                for method in methods
+                for number, test in enumerate(parts)
+            ]  # fmt: skip
+        report = {
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seed": self.seed,
+            "version": versions()["otolith"],
+            "commit": commit(),
+            "machine": self.runtime.record(),
+            "versions": versions(),
+            "studies": facts,
+            "folds": parted,
+            "planned": {
+                "methods": [method.name for method in methods],
+                "shots": list(self.shots),
+                "draws": [self.draws],
+            },
+        }
+        return report, tasks, notes
 
 
 def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, SplitError, StudyError
 from otolith.evaluation.methods import BUILT_IN, Method
 from otolith.evaluation.probes import Problem, solve
+from otolith.evaluation.splits import Parts
 from otolith.files import digest, read_json, write_json
 from otolith.heads.logistic import Logistic
 from otolith.metrics.accuracy import accuracy
@@ -53,6 +54,8 @@ class Fold:
     runtime: Runtime
     out: str
     """Folder of the whole benchmark: finished cells and encoders go there."""
+    parts: Parts | None = None
+    """The authors' own lists of recordings, where they decide instead of people."""
 
 
 def labelled_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
@@ -95,8 +98,14 @@ class FoldRun:
         evaluation = Evaluation.from_json(fold.evaluation)
         labelled = labelled_windows(study, evaluation, fold.missing)
         plain = plain_windows(study, evaluation, fold.missing)
-        self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
-        self.plain = plain.without(fold.test)
+        if fold.parts:
+            self.train, self.test = (of_recordings(labelled, ids) for ids in (fold.parts.train, fold.parts.test))
+            # Their lists may have a person on both sides, who is then tested and not learnt from.
+            self.train = self.train.without(self.test.subjects)
+            self.plain = of_recordings(plain, fold.parts.pretrain).without(self.test.subjects)
+        else:
+            self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
+            self.plain = plain.without(fold.test)
         folders = self.method.pretrain_on if self.method.objective not in BUILT_IN else ()
         others = [Study.load(folder) for folder in folders if folder != "people"]
         seen = self.method.pretrain_placements or evaluation.placements
@@ -108,7 +117,8 @@ class FoldRun:
         self.others = [other_windows(other, replace(evaluation, placements=seen), fold.missing) for other in others]
         adding = [Study.load(folder) for folder in self.method.add]
         self.added = [added_windows(other, evaluation, fold.missing) for other in adding]
-        if set(self.train.subjects) & set(self.test.subjects) or set(self.plain.subjects) & set(fold.test):
+        mixed = any(set(side.subjects) & set(self.test.subjects) for side in (self.train, self.plain))
+        if mixed:
             raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
         for other in [*self.others, *self.added]:
             if other.study_hash == labelled.study_hash:
@@ -122,6 +132,10 @@ class FoldRun:
                     f"Study '{matched.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
                     "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
                 )
+        if fold.parts and not (len(self.train) and len(self.plain)):
+            raise StudyError(
+                "The authors' training list has no windows here of people who are not tested; use --split people."
+            )
         if not len(self.test):
             raise StudyError(f"The held-out people {', '.join(fold.test)} have no labelled window.")
         self.seed = fold.seed * 1009 + fold.number
@@ -345,6 +359,11 @@ class FoldRun:
             "label": windows.labels.tolist(),
             "subject": windows.subject.tolist(),
         }
+
+
+def of_recordings(windows: Windows, ids: Sequence[str]) -> Windows:
+    """Return the windows of some recordings, as a data set's authors list them."""
+    return windows[np.isin(windows.recording.astype(str), list(ids))]
 
 
 def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:
