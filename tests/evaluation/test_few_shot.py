@@ -15,6 +15,7 @@ from otolith.errors import SplitError, StudyError
 from otolith.evaluation.few_shot import Fold, FoldRun, labelled_windows, plain_windows, scores
 from otolith.evaluation.methods import parse_method
 from otolith.evaluation.splits import people_folds
+from otolith.partners.files import Text, write_texts
 from otolith.training.runtime import Runtime
 
 ONE_THREAD = Runtime("cpu", "fp32", 1)
@@ -211,3 +212,12 @@ def test__fold__supervised__saw_all_labels_of_the_training_people_whatever_the_s
     assert run.encoder().record["subjects"] == ["p1", "p2", "p4", "p5"]
     assert (row["objective"], row["train_windows"], row["pretrained_on"]) == ("labels", 3, ["toy"])
     assert not run.losses() and not run.notes()
+
+
+def test__encoder_key__other_words_beside_the_same_recordings__another_encoder(tmp_path: Path) -> None:
+    study = write_toy_study(tmp_path / "study")
+    fold = fold_of(study, tmp_path / "out", ("p0",), "imu2clip")
+    before = FoldRun(fold).encoder_key
+    assert FoldRun(fold).encoder_key == before
+    write_texts(study.folder, [Text(study.entries[0]["id"], 0.0, 4.0, "a person walks")])
+    assert FoldRun(fold).encoder_key != before

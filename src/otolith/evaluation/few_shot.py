@@ -23,6 +23,8 @@ from otolith.heads.logistic import Logistic
 from otolith.metrics.accuracy import accuracy
 from otolith.metrics.balanced_accuracy import balanced_accuracy
 from otolith.metrics.macro_f1 import macro_f1
+from otolith.partners.files import FOLDER as PARTNERS
+from otolith.partners.files import model_stamp
 from otolith.simulation.matching import people_matched_to
 from otolith.study import Evaluation, Study
 from otolith.training.adapt import Adapted, adapt
@@ -153,6 +155,8 @@ class FoldRun:
         m, f = self.method, self.fold
         what: list[Any] = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
         what += [self.train.hash] if m.objective == "labels" else []
+        folders = self.pretraining.folders
+        what += [model_stamp(str(folders[name] / PARTNERS)) for name in sorted(folders)]
         return digest([CELL_FORMAT, self.pretraining.hash, what, self.pretraining_seed, f.runtime])
 
     @cached_property
