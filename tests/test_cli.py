@@ -116,7 +116,7 @@ def encoder(place: Path) -> Path:
 def recogniser(place: Path, encoder: Path) -> Path:
     (place / "short.toml").write_text("[adapt]\nsteps = 5\nepochs = 1\n")
     words = ("--shots", 3, "--out", "recogniser", "--recipe", "short.toml", "--threads", 1, "--precision", "fp32")
-    assert "9 windows of 3 classes" in say(place, "adapt", "encoder", "study", *words)
+    assert "9 windows, 3 classes" in say(place, "adapt", "encoder", "study", *words)
     return place / "recogniser"
 
 
