@@ -108,6 +108,18 @@ def test__shared_space__finetune__moves_the_layer_into_it(aligned: PretrainedEnc
     assert {name for name in before if not torch.equal(before[name], after[name])} == {"imu.weight", "imu.bias"}
 
 
+@pytest.mark.parametrize("mode", ["finetune", "frozen"])
+def test__mixture_of_experts__in_bf16__says_what_it_says_in_fp32(toy_windows: Windows, mode: str) -> None:
+    start = PretrainedEncoder.fresh(toy_windows, "channel_attention", width=16, heads=2)
+    said = []
+    for precision in ("fp32", "bf16"):
+        runtime = Runtime("cpu", precision, 1)
+        settings = {"steps": 3, "epochs": 1, "head_settings": SMALL, "mode": mode}
+        model = adapt(start, toy_windows.few(4), "mixture_of_experts", runtime=runtime, **settings)
+        said.append(model.probabilities(toy_windows.few(4), runtime))
+    np.testing.assert_allclose(*said, atol=0.05)
+
+
 def test__recogniser__in_stages_and_shared_space__is_saved_and_loaded(
     aligned: PretrainedEncoder, toy_windows: Windows, tmp_path: Any
 ) -> None:
