@@ -16,6 +16,7 @@ NAMES = list(heads.FAMILY)
 SMALL = {
     "mlp": {"width": 16},
     "forest": {"trees": 20},
+    "probe": {"learning_rate": 0.05},
     "mixture_of_experts": {"experts": 3, "tokens": 1, "channels": 8, "heads": 1, "feed_forward": 16, "hidden": 16},
 }
 

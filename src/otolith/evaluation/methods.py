@@ -46,6 +46,11 @@ class Method:
 
 BUILT_IN = ("none", "labels")
 """What stands for an objective and is none."""
+PROBED: dict[str, Any] = {
+    "learning_rate": 1e-4, "head_learning_rate": 1e-4, "weight_decay": 1e-4, "warmup": 10, "batch_size": 256,
+    "steps": 1, "epochs": 50, "balanced": False,
+}  # fmt: skip
+"""How PRIMUS trains its linear probe, for methods that move the encoder with it."""
 
 
 def _multi3net(name: str, experts: int = 1, mode: str = "staged", **objective: Any) -> Method:
@@ -88,6 +93,15 @@ METHODS: dict[str, Method] = {
         _multi3net("multi3net-plus-1"),
         Method("multi3net-base", encoder="channel_attention", head="mixture_of_experts", head_settings={"experts": 1}),
         Method("deep-conv-lstm", encoder="deep_conv_lstm", head="linear"),
+        Method(
+            "primus-probe",
+            "primus",
+            head="probe",
+            mode="frozen",
+            head_settings={"initial": "text"},
+            adapt={"space": "shared"},
+        ),
+        Method("standard", head="linear", adapt=PROBED),
         Method("scratch"),
         Method("supervised", "labels", mode="frozen"),
         Method("forest", encoder="features", head="forest"),

@@ -8,6 +8,7 @@ FAMILY = Family(
         "linear": "otolith.heads.linear:LinearHead",
         "mlp": "otolith.heads.mlp:MLP",
         "mixture_of_experts": "otolith.heads.mixture_of_experts:MixtureOfExperts",
+        "probe": "otolith.heads.probe:LinearProbe",
         "logistic": "otolith.heads.logistic:Logistic",
         "forest": "otolith.heads.forest:Forest",
         "text": "otolith.heads.text:TextHead",

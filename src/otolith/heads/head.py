@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from otolith.embeddings import Embeddings
 from otolith.settings import Configured
+
+if TYPE_CHECKING:
+    from otolith.partners.alignment import Alignment
 
 
 class Head(nn.Module, Configured, ABC):
@@ -32,6 +36,9 @@ class Head(nn.Module, Configured, ABC):
     @abstractmethod
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
+
+    def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
+        """Get ready for these classes, before anything is learnt; `alignment` is what the encoder shares with words."""
 
 
 class ClosedHead(Head):

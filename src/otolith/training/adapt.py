@@ -17,6 +17,7 @@ from otolith.batch import Batch
 from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, DataError
 from otolith.heads.head import ClosedHead, Head
+from otolith.heads.probe import warm_cosine
 from otolith.settings import configure
 from otolith.training.loader import IN_MEMORY_BYTES, Loader
 from otolith.training.pretrained import PretrainedEncoder
@@ -50,6 +51,10 @@ class AdaptConfig:
     many steps as are left to it."""
     staged_learning_rate: float = 1e-4
     """Staged: Adam's step for the encoder once it moves."""
+    weight_decay: float = 0.0
+    """AdamW's decay of all weights, in place of what the encoder asks for; 0: Adam, and what the encoder asks for."""
+    warmup: int = 0
+    """Steps at least over which the rate rises, or a hundredth of all where that is more; 0: it begins high."""
     space: Literal["encoder", "shared"] = "encoder"
     """What the head sees: the encoder's own vectors, or unit vectors in the space that it shares with texts, video or
     poses."""
@@ -136,6 +141,7 @@ def adapt(
     if getattr(kind, "counts_tokens", False):
         given.setdefault("tokens", _tokens(encoder, windows, runtime))
     built: Head = kind(dimension, len(windows.classes), **given)
+    built.begin(encoder.alignment, windows.classes)
     model = Adapted(encoder, built, windows.classes, config)
     if isinstance(built, ClosedHead):
         seen = encoder.embed(windows, runtime, space=config.space) if vectors is None else vectors
@@ -191,12 +197,13 @@ class _Learning:
             groups += [group | {"lr": rate} for group in body.parameter_groups()]
             if config.space == "shared":
                 groups += [{"params": list(model.encoder.require_alignment().imu.parameters()), "lr": rate}]
-        optimiser = torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+        groups = [group for group in groups if group["params"]]
+        optimiser = _optimiser(groups, config.weight_decay)
         seen = {} if moves else _seen(model, self.windows, self.runtime)
         device = self.runtime.device
         loader = Loader(self.windows, seen, batch_size=config.batch_size, seed=config.seed, device=device)
         # How long the stage lasts that waits is not known beforehand: its rate stays.
-        schedule = None if patience else torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
+        schedule = None if patience else _schedule(optimiser, self.steps, config.warmup)
         weight = class_weights(self.windows).to(device) if config.balanced else None
         last = self.done + self.steps
         total = last + self.steps * bool(patience)
@@ -227,6 +234,18 @@ class _Learning:
             if patience:
                 mean = float(torch.stack(losses).sum())
                 lowest, waited = (mean, 0) if mean < lowest * (1 - LEAST_FALL) else (lowest, waited + 1)
+
+
+def _optimiser(groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:
+    if not weight_decay:
+        return torch.optim.Adam(groups, fused=True)
+    return torch.optim.AdamW([group | {"weight_decay": weight_decay} for group in groups], fused=True)
+
+
+def _schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: int) -> torch.optim.lr_scheduler.LRScheduler:
+    if not warmup:
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, warm_cosine(steps, warmup))
 
 
 def _encode(model: Adapted, batch: Batch, frozen: bool) -> Embeddings:
