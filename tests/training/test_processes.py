@@ -17,6 +17,7 @@ from otolith import Study
 from otolith.batch import Batch
 from otolith.channels import triad
 from otolith.embeddings import Embeddings
+from otolith.encoders.channel_attention import ChannelAttention
 from otolith.encoders.encoder import Encoder
 from otolith.training import processes
 from otolith.training.processes import Divided, Processes
@@ -115,6 +116,23 @@ def test__divided__each_takes_a_share__and_together_they_are_whole(
         assert divided(batch).pooled.ndim == 2
     assert len(set(whole.rows)) == 1 and whole.rows[0] == -(-rows // count)
     assert torch.equal(torch.cat(shares)[:rows], 2 * values[:, 0])
+
+
+def test__divided__vectors_of_sensors__come_from_all_and_none_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    channels = (*triad("head", "acc"), *triad("chest", "acc"))
+    there = torch.ones(5, 6, dtype=torch.bool), torch.ones(5, 8, dtype=torch.bool)
+    batch = Batch(torch.randn(5, 6, 8), *there, channels, 50.0)
+    whole = ChannelAttention(channels, 50.0, 8, width=8, heads=2).eval()
+    shares: list[torch.Tensor] = []
+    monkeypatch.setattr(processes._Gather, "apply", lambda own, _: shares.append(own) or own)
+    for rank in range(2):
+        divided = Divided(whole, Processes(rank, 2))
+        assert divided.keeps_sensors_apart and divided(batch).sensors is not None
+    torch.testing.assert_close(torch.cat(shares)[:5], whole(batch).sensors)
+    single = Batch(batch.values[:, :3], batch.present[:, :3], batch.received, channels[:3], 50.0)
+    assert Divided(Twice(), Processes(0, 2))(single).sensors is None
 
 
 def test__launch__one_that_fails__stops_the_others_and_says_why(capfd: pytest.CaptureFixture[str]) -> None:
