@@ -65,7 +65,7 @@ def test__gate_figure__shade__is_the_share_of_the_largest() -> None:
     drawn = gate_figure(np.array([[0.5, 0.25], [np.nan, np.nan]]), ["a", "b"])
     axes = drawn.axes[0]
     assert [patch.get_alpha() for patch in axes.patches] == [1.0, 0.5]
-    assert "darkest 50 %, equal shares 50 %" in axes.get_title(loc="left")
+    assert "darkest: 50 % of the answer; equal shares: 50 %" in axes.get_xlabel()
 
 
 def test__otolith_adapt__mixture_of_experts__leaves_its_gates(toy_study: Any, tmp_path: Path) -> None:

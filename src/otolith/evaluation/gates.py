@@ -64,7 +64,7 @@ def write_gates(use: Float[np.ndarray, "K N"], classes: Sequence[str], folder: P
 def gate_figure(use: Float[np.ndarray, "K N"], classes: Sequence[str]) -> Figure:
     """Draw which expert (column) counts how much for which class (row): the darker, the more.
 
-    Light says a share of 0 and full colour the largest share there is, which the title tells.
+    Light says a share of 0 and full colour the largest share there is, which the axis tells.
     """
     from matplotlib.patches import Rectangle
 
@@ -79,8 +79,11 @@ def gate_figure(use: Float[np.ndarray, "K N"], classes: Sequence[str]) -> Figure
     names = [name if len(name) < 40 else f"{name[:38]}…" for name in classes]
     axes.set_yticks([row + 0.5 for row in range(count)], names, fontsize=10.5 if count <= 16 else 8.0)
     axes.set_xticks([column + 0.5 for column in range(experts)], [str(column + 1) for column in range(experts)])
-    axes.set(xlim=(0, experts), ylim=(count, 0), xlabel="expert")
-    axes.set_title(f"share in the answer, darkest {100 * most:.0f} %, equal shares {100 / experts:.0f} %", loc="left")
+    axes.set(
+        xlim=(0, experts),
+        ylim=(count, 0),
+        xlabel=f"expert\ndarkest: {100 * most:.0f} % of the answer; equal shares: {100 / experts:.0f} %",
+    )
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
