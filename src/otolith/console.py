@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -41,7 +41,7 @@ TABLES = {
 }
 """What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
 _LOG_EVERY_S = 30.0
-NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "as_json", "version")
+NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "quick", "as_json", "version")
 """Options that are no part of what is done."""
 
 
@@ -56,8 +56,12 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     made_with = recipe.pop("command", command)
     if made_with != command:
         raise ConfigError(f"{value} is a recipe for 'otolith {made_with}', not for 'otolith {command}'.")
-    tables = {key: recipe.pop(key) for key in list(recipe) if isinstance(recipe[key], dict)}
     parameters = {p.name: p for p in context.command.params if p.name and p.name not in NOT_IN_RECIPES}
+    if any(parameter.name == "quick" for parameter in context.command.params):
+        small = recipe.pop("quick", {})
+        if context.params.get("quick"):
+            recipe = quickened(recipe, small, value)
+    tables = {key: recipe.pop(key) for key in list(recipe) if isinstance(recipe[key], dict)}
     entries: dict[str, Any] = {}
     for key, entry in recipe.items():
         name = key.replace("-", "_")
@@ -74,6 +78,41 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     context.default_map = {**(context.default_map or {}), **entries}
     context.obj = tables
     return value
+
+
+def take_quick(context: typer.Context, _: typer.CallbackParam, value: bool) -> bool:
+    """Take the recipe in its small form, whichever of the two options was typed first."""
+    path = context.params.get("recipe")
+    if value and path is not None:
+        context.params["quick"] = True
+        context.default_map = {}
+        take_recipe(context, _, path)
+    return value
+
+
+def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return a recipe as its table [quick] changes it.
+
+    Options and tables of [quick] replace those of the same name, key by key; under [quick.method], "*" stands for every
+    method of the recipe. Raises ConfigError where there is no such table.
+    """
+    if not quick:
+        raise ConfigError(f"{path} has no table [quick] that says how it is tried in small.")
+    out = {key: dict(entry) if isinstance(entry, dict) else entry for key, entry in recipe.items()}
+    for key, entry in quick.items():
+        if key == "method":
+            methods = out.setdefault("method", {})
+            for name in {*methods, *entry, "*"}:
+                for change in (entry.get("*", {}), entry.get(name, {})):
+                    methods[name] = _merged(methods.get(name, {}), change)
+        else:
+            out[key] = out.get(key, {}) | entry if isinstance(entry, dict) else entry
+    return out
+
+
+def _merged(table: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: table[key] | value for key, value in change.items() if isinstance(table.get(key), dict)}
+    return {**table, **change, **both}
 
 
 def _entry(value: Any, several: bool, joined: bool) -> Any:

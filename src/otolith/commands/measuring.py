@@ -21,6 +21,7 @@ from otolith.commands.options import (
     Precision,
     PrecisionOption,
     Quantities,
+    Quick,
     Quiet,
     Rate,
     Recipe,
@@ -31,6 +32,7 @@ from otolith.commands.options import (
     runtime_of,
     words,
 )
+from otolith.commands.quick import all_at_hand, methods_at_hand
 from otolith.console import bar, counter, keep_recipe, tables_of, typed
 from otolith.errors import ConfigError, InterruptedRunError
 
@@ -88,6 +90,7 @@ def benchmark(
     precision: PrecisionOption = Precision.auto,
     quiet: Quiet = False,
     recipe: Recipe = None,
+    quick: Quick = False,
 ) -> None:
     """Measure honestly how well methods recognise people they have never seen.
 
@@ -100,11 +103,15 @@ def benchmark(
     chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
     if labels:
         chosen["labels"] = words(labels)
-    opened = [Study.load(folder) for folder in studies]
+    if quick and recipe is None:
+        raise ConfigError("--quick is the small form of a recipe; say which: --recipe recipes/NAME.toml")
+    own = methods_at_hand(tables.get("method", {}), out / "studies", quiet)
+    pretrained_on = all_at_hand(words(pretrain_on), out / "studies", quiet)
+    opened = [Study.load(folder) for folder in all_at_hand([str(s) for s in studies], out / "studies", quiet)]
     try:
         report = _benchmark(
             opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-            missing.value, tables.get("method"), quiet, words(pretrain_on), split.value, partner_fraction,
+            missing.value, own, quiet, pretrained_on, split.value, partner_fraction,
         )  # fmt: skip
     except InterruptedRunError:
         keep_recipe(context, out)

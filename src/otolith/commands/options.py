@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otolith.console import take_recipe
+from otolith.console import take_quick, take_recipe
 from otolith.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -59,6 +59,16 @@ Recipe = Annotated[
         callback=take_recipe,
         is_eager=True,
         metavar="FILE",
+        rich_help_panel=RUN,
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        help="The recipe in small, on what OTOLITH_DATA holds: its table [quick] says how.",
+        callback=take_quick,
+        is_eager=True,
         rich_help_panel=RUN,
     ),
 ]

@@ -163,7 +163,11 @@ class FoldRun:
     def pretraining(self) -> Windows:
         """The windows that the encoder is pretrained on."""
         own = [self.plain] if "people" in self.method.pretrain_on else []
-        return Windows.concatenate([*own, *self.others]) if own or self.others else self.plain
+        whole = Windows.concatenate([*own, *self.others]) if own or self.others else self.plain
+        if self.method.pretrain_share >= 1.0:
+            return whole
+        drawn = {id: int(digest(id)[:8], 16) / 16**8 for id in set(whole.recording.tolist())}
+        return whole[np.array([drawn[id] < self.method.pretrain_share for id in whole.recording])]
 
     @property
     def pretraining_seed(self) -> int:

@@ -27,6 +27,8 @@ class Method:
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
     studies."""
+    pretrain_share: float = 1.0
+    """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller one."""
     pretrain_placements: tuple[str, ...] = ()
     """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for the tested ones."""
     add: tuple[str, ...] = ()
@@ -113,14 +115,16 @@ METHODS: dict[str, Method] = {
 def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
     """Return a method by its name, as "objective:encoder:head", or from a recipe's own table.
 
-    Raises UnknownNameError or ConfigError that names what is unknown.
+    A table under a known name says what is different of that method; the table "*" says it of every method, before
+    its own. Raises UnknownNameError or ConfigError that names what is unknown.
     """
     if isinstance(text, Method):
         return text
-    if own and text in own:
-        method = configure(Method, {"name": text, **own[text]}, f"method '{text}'")
-    elif text in METHODS:
+    tables = [own[name] for name in ("*", text) if name in own] if own else []
+    if text in METHODS:
         method = METHODS[text]
+    elif own and text in own:
+        method = Method(text)
     elif text.count(":") == 2:
         objective, encoder, head = text.split(":")
         method = Method(text, objective, encoder, head)
@@ -129,6 +133,8 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
             f"There is no method '{text}'; known are {', '.join(METHODS)}, or write objective:encoder:head, such as "
             f"none:tpn:linear.{nearest(text, METHODS)}"
         )
+    for table in tables:
+        method = _changed(method, table)
     encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
     if method.objective not in BUILT_IN:
         objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
@@ -138,6 +144,15 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
         raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
     if not method.pretrain_on or "" in method.pretrain_on:
         raise ConfigError(f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both.")
+    if not 0.0 < method.pretrain_share <= 1.0:
+        raise ConfigError(f"Method '{text}': pretrain_share is above 0 and up to 1, not {method.pretrain_share}.")
     if method.mode not in ("finetune", "frozen", "staged"):
         raise ConfigError(f"Method '{text}': mode is finetune, frozen or staged, not '{method.mode}'.")
     return method
+
+
+def _changed(method: Method, table: Mapping[str, Any]) -> Method:
+    """A method with some things different: settings setting by setting, all else as a whole."""
+    was = method.to_json()
+    now = {key: was[key] | value if isinstance(was.get(key), dict) else value for key, value in table.items()}
+    return configure(Method, was | now, f"method '{method.name}'")
