@@ -12,7 +12,7 @@ from torch import Tensor
 
 from otolith.errors import ConfigError, DataError
 
-_MEMORY = 12
+_MEMORY = 6
 """Steps that the solver remembers."""
 _BATCH_NUMBERS = 1 << 24
 """Most numbers of padded vectors in a batch: 64 MB as float32."""
@@ -51,7 +51,7 @@ def solve(
     classes: int,
     *,
     strength: float = 1.0,
-    tolerance: float = 1e-2,
+    tolerance: float = 0.025,
     iterations: int = 300,
     dtype: torch.dtype = torch.float32,
 ) -> list[Probe]:
@@ -64,7 +64,8 @@ def solve(
     which is what scikit-learn's LogisticRegression minimises with C = strength (with two classes: its binary form).
     The vectors are turned into their principal axes and scaled so that no curvature exceeds 1 (Böhning, "Multinomial
     logistic regression algorithm", 1992, https://doi.org/10.1007/BF00048682, gives the bound); then L-BFGS walks on
-    all problems at once until the gradient's norm falls below tolerance · √N. Classes: K; codes are below it.
+    all problems at once until the gradient's norm falls below tolerance · √loss: a step along it would then change
+    little of the loss. Classes: K; codes are below it.
 
     Raises DataError for a problem that is empty or not finite, ConfigError for a strength of 0 or below.
     """
@@ -121,9 +122,7 @@ class _Batch:
         self.std = torch.where(std < 1e-8, 1.0, std)
         vectors /= self.std[:, None]
         self._turn(vectors)
-        self.here = here
-        self.truth = torch.zeros(len(problems), rows, classes, dtype=dtype)
-        self.truth.scatter_(2, code[..., None], self.real[..., None])
+        self.here, self.code = here, code[:, None]
 
     def _turn(self, vectors: Tensor) -> None:
         """Write vectors (B N D) as coordinates on their principal axes, and keep how to come back."""
@@ -143,18 +142,18 @@ class _Batch:
             inside = vectors @ self.back
         constant = self.real * (2 / self.count[:, None]).sqrt()
         self.inside = torch.cat([inside, constant[..., None]], dim=2)
-        self.decay = torch.cat([penalty * scale.square(), torch.zeros_like(penalty)], dim=1)[..., None]
+        self.decay = torch.cat([penalty * scale.square(), torch.zeros_like(penalty)], dim=1)[:, None]
 
     def solve(self, tolerance: float, iterations: int) -> list[Probe]:
         """Return the probe of each problem, in the units that its vectors came in."""
-        shape = (len(self.count), self.inside.shape[2], self.truth.shape[2])
+        shape = (len(self.count), self.here.shape[1], self.inside.shape[2])
         found = torch.zeros(shape, dtype=self.inside.dtype)
         if self.inside.numel():
             bias = torch.where(self.here, 0.0, float("-inf")).to(self.inside.dtype)
-            terms = [self.inside, self.truth, self.decay, bias, tolerance * self.count.sqrt()]
-            _descend(terms, found, iterations)
-        constant = found[:, -1] * (2 / self.count[:, None]).sqrt()
-        weight = (self.back @ found[:, :-1]).mT / self.std[:, None]
+            terms = [self.inside, self.code, self.real[:, None], self.decay, bias]
+            _descend(terms, found, tolerance, iterations)
+        constant = found[..., -1] * (2 / self.count[:, None]).sqrt()
+        weight = found[..., :-1] @ self.back.mT / self.std[:, None]
         bias = constant - (weight @ self.mean[..., None])[..., 0]
         weight = torch.where(self.here[..., None], weight, 0.0)
         bias = torch.where(self.here, bias, _NEVER)
@@ -166,19 +165,23 @@ class _Batch:
 
 
 def _value(terms: list[Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
-    """Return loss (B,) and gradient (B R K) of each problem."""
-    inside, truth, decay, bias, _ = terms
-    logits = torch.baddbmm(bias[:, None], inside, at)
-    # Rows of padding have no truth, and their residual is taken out by it.
-    real = truth.sum(2)
-    normal = logits.logsumexp(2)
-    own = torch.where(truth > 0, logits, 0.0).sum(2)
-    loss = ((normal - own) * real).sum(1) + (decay * at.square()).sum((1, 2)) / 2
-    residual = (logits - normal[..., None]).exp_() * real[..., None] - truth
-    return loss, torch.baddbmm(decay * at, inside.mT, residual)
+    """Return loss (B,) and gradient (B K R) of each problem.
+
+    Classes come before rows in memory: with a handful of them, both products and the softmax are three times as fast
+    as the other way round.
+    """
+    inside, code, real, decay, bias = terms
+    logits = torch.baddbmm(bias[..., None], at, inside.mT)
+    highest = logits.amax(1, keepdim=True)
+    own = logits.gather(1, code)
+    share = (logits - highest).exp_()
+    total = share.sum(1, keepdim=True)
+    loss = ((total.log() + highest - own) * real).sum((1, 2)) + (decay * at.square()).sum((1, 2)) / 2
+    residual = share.mul_(real / total).scatter_add_(1, code, -real)
+    return loss, torch.baddbmm(decay * at, residual, inside)
 
 
-def _descend(terms: list[Tensor], found: Tensor, iterations: int) -> None:
+def _descend(terms: list[Tensor], found: Tensor, tolerance: float, iterations: int) -> None:
     """L-BFGS on every problem, each with its own step; what is done leaves the batch."""
     alive = torch.arange(len(found))
     at = found.clone()
@@ -187,7 +190,7 @@ def _descend(terms: list[Tensor], found: Tensor, iterations: int) -> None:
     changes: list[Tensor] = []
     for number in range(iterations):
         # Looked at in fixed iterations, so that how far a problem gets does not depend on those it is solved beside.
-        if number % _LOOK == 0 and (done := gradient.flatten(1).norm(dim=1) <= terms[4]).any():
+        if number % _LOOK == 0 and (done := gradient.flatten(1).norm(dim=1) <= tolerance * loss.sqrt()).any():
             found[alive] = at
             keep = ~done
             if not keep.any():
