@@ -1,10 +1,10 @@
 """PRIMUS on real people: its terms and its rivals in three settings, and the comparison that PIM's paper makes.
 
-    OTOLITH_DATA=… python benchmarks/primus.py --work FOLDER [--only PART …]
+    OTOLITH_DATA=… python benchmarks/primus.py --work FOLDER [--docs docs] [--only PART …]
 
 Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes on). Every encoder has
 the same shape and every objective the same number of passes over the same windows; linear probes on the frozen encoder
-unless a method says otherwise.
+unless a method says otherwise. `--docs` writes docs/results/primus.md and docs/figures/primus_ablation.svg.
 """
 
 from __future__ import annotations
@@ -123,10 +123,77 @@ def measure(data: Path, work: Path, name: str, part: dict[str, Any]) -> None:
     otolith("benchmark", str(study), "--recipe", written, "--out", str(out), *one_core)
 
 
+SETTINGS = {
+    "poses": "utd_mhad, poses of the training people",
+    "labels": "utd_mhad, and their actions' names",
+    "motion": "utd_mhad's 21 wrist actions, simulated motion",
+    "hapt": "hapt, PIM beside its rivals",
+    "ipol_gait": "ipol_gait, PIM beside its rivals",
+}
+SHOWN = ("scratch", "supervised", "ss", "ss+nn", "ss+mm", "all", "nn", "mm+nn", "mm", "masked", "pim", "simclr",
+         "transformations", "forest", "logistic")  # fmt: skip
+
+
+def write(results: Path, docs: Path) -> None:
+    """Write the tables of every part that is finished, and the ablation as one figure."""
+    from otolith import Report
+
+    reports = {name: Report.load(results / name) for name in SETTINGS if (results / name / "results.json").exists()}
+    first = next(iter(reports.values()))
+    text = [
+        f"Made {first.created[:10]} by otolith {first.version} (commit {first.commit}) on "
+        f"{first.machine['processor']}, one core, {first.machine['precision']}, seed {first.seed}, by "
+        "benchmarks/primus.py and benchmarks/words.py:",
+        "",
+    ]
+    for name, report in reports.items():
+        text += [f"## {SETTINGS[name]}", "", "```text", report.table(), "```", ""]
+    if (results / "words.json").exists():
+        text += words_table(json.loads((results / "words.json").read_text(encoding="utf-8")))
+    (docs / "results").mkdir(parents=True, exist_ok=True)
+    (docs / "results" / "primus.md").write_text("\n".join(text), encoding="utf-8")
+    draw({name: report for name, report in reports.items() if name in ("poses", "labels", "motion")}, docs)
+
+
+def words_table(found: dict[str, Any]) -> list[str]:
+    """Return the lines of the table of actions that are known by words alone."""
+    names = {"unseen": "actions and people held out", "motion": "simulated motion and its texts"}
+    methods = list(found["unseen"]["rows"])
+    heads = [f"{names[key]}, {part['classes']} classes" for key, part in found.items()]
+    lines = ["## By words alone", "", "Top-1 in %, mean ± standard error over people:", ""]
+    lines += ["| method | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    lines.append("| chance | " + " | ".join(f"{100 * part['chance']:.1f}" for part in found.values()) + " |")
+    for method in methods:
+        cells = [part["rows"].get(method) for part in found.values()]
+        shown = [f"{100 * cell['top1']:.1f} ± {100 * cell['se']:.1f}" if cell else "" for cell in cells]
+        lines.append(f"| {method} | " + " | ".join(shown) + " |")
+    return [*lines, ""]
+
+
+def draw(reports: dict[str, Any], docs: Path) -> None:
+    """Draw macro-F1 at 8 labels a class in the three settings."""
+    from otolith.evaluation.ablation import ablation_figure
+    from otolith.evaluation.drawing import save_figure
+
+    def at_eight(name: str) -> dict[str, tuple[float, float]]:
+        lines = [line for line in reports[name].summary if line["shots"] == 8]
+        return {line["method"]: (line["macro_f1_mean"], line["macro_f1_se"]) for line in lines}
+
+    panels = {title: at_eight(name) for name, title in SETTINGS.items() if name in reports}
+    same = at_eight("poses")
+    for title in list(panels)[1:2]:  # neither words nor poses change these
+        panels[title] = {name: same[name] for name in (*CONTROLS, *RIVALS, "ss") if name in same} | panels[title]
+    figure = ablation_figure(panels, SHOWN, controls=("scratch", "forest", "logistic"))
+    about = "Macro-F1 at 8 labelled windows a class for the terms of PRIMUS and its rivals, in three settings."
+    save_figure(figure, docs / "figures" / "primus_ablation.svg", "What each term of PRIMUS is worth", about)
+
+
 def main() -> None:
     """Measure what is named, or everything, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser.add_argument("--docs", type=Path, help="write tables and the figure into this folder")
+    parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
     parser.add_argument("--only", nargs="*", help="parts: poses, labels, motion, hapt, ipol_gait")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the windows, the same for every objective")
     chosen = parser.parse_args()
@@ -137,8 +204,10 @@ def main() -> None:
     wanted = chosen.only or list(all_parts)
     if unknown := [name for name in wanted if name not in all_parts]:
         sys.exit(f"There is no part '{unknown[0]}'; there are {', '.join(all_parts)}.")
-    for name in wanted:
+    for name in () if chosen.only_write else wanted:
         measure(Path(data), chosen.work, name, all_parts[name])
+    if chosen.docs:
+        write(chosen.work / "results" / "primus", chosen.docs)
     done = {name: (chosen.work / "results" / "primus" / name / "results.json").exists() for name in all_parts}
     print(json.dumps({"benchmark": "primus", "finished": done}))
 
