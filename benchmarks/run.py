@@ -31,6 +31,7 @@ ONLY_BY_NAME = {
     "transfer": "takes half an hour and keeps its own table",
     "primus": "takes an hour and keeps its own tables",
     "multi3net": "takes an hour and keeps its own tables",
+    "pose_to_imu": "takes ten minutes and draws a figure",
 }
 MEASURES = (("ratio", "at_least", "×"), ("seconds", "at_most", "s"), ("gigabytes", "at_most", "GB"))
 
