@@ -63,7 +63,9 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
     supervised = {"supervised": PROBE | {"objective": "labels"}}
     few = {"shots": [2, 8, "all"], "folds": 4, "draws": 3}
     others = [str(work / "transfer" / f"{name}-1") for name in MOCAP]
-    simulated = {"pretrain_on": others}
+    # A "person" of simulated motion may be one clip's style: two of them hold two texts, and choose no epoch.
+    longer = {"epochs": epochs, "batch_size": 64, "patience": 0, "validation_people": 24}
+    simulated = {"pretrain_on": others, "pretrain": longer}
     strangers = {name: method | simulated for name, method in (rivals | terms({}, epochs)).items()}
     paper = {name: {"objective": name} for name in ("pim", "masked", "transformations")}
     schedule = {"pretrain": {"epochs": max(1, epochs // 2), "batch_size": 256, "patience": 0}}

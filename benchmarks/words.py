@@ -134,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".data"), help="where benchmarks/primus.py kept its studies")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the windows")
+    parser.add_argument("--only", nargs="*", choices=("motion", "unseen"), help="one of the two settings")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     from otolith.study import Study
@@ -152,11 +153,14 @@ def main() -> None:
 
     out = chosen.work / "results" / "primus"
     others = [Study.load(chosen.work / "transfer" / name) for name in ("bandai-1", "cmu-1")]
-    found = {
-        "motion": from_motion(study, others, out / "motion" / "encoders", runtime),
-        "unseen": unseen(study, pretrained, runtime),
-    }
-    (out / "words.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    kept = out / "words.json"
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for name in chosen.only or ("motion", "unseen"):
+        if name == "motion":
+            found[name] = from_motion(study, others, out / "motion" / "encoders", runtime)
+        else:
+            found[name] = unseen(study, pretrained, runtime)
+        kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({"benchmark": "words"} | found))
 
 
