@@ -196,7 +196,11 @@ def _tag(found: re.Match[str]) -> str:
 
 
 def _own_ids(body: str, key: str) -> str:
-    """Drop the ids that nothing refers to and put the figure's key before the rest."""
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
-    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m.group(1)}"' if m.group(1) in used else "", body)
-    return re.sub(r'(url\(#|href="#)', rf"\g<1>{key}-", body)
+    """Drop the ids that nothing refers to, and number the rest behind the figure's key.
+
+    matplotlib's own are hashes in which a clip's place in memory may have a part: they would differ from run to run.
+    """
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+    number = {name: f"{key}-{place}" for place, name in enumerate(used)}
+    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{number[m.group(1)]}"' if m.group(1) in number else "", body)
+    return re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: m.group(1) + number[m.group(2)], body)
