@@ -115,7 +115,7 @@ def main() -> None:
 def on_hapt(draws: int, threads: int) -> list[dict[str, Any]]:
     """Measure on the real study."""
     from otolith.datasets.dataset import import_dataset
-    from otolith.evaluation.few_shot import labelled_windows
+    from otolith.evaluation.sides import labelled_windows
     from otolith.training.pretrained import PretrainedEncoder
     from otolith.training.runtime import Runtime
 

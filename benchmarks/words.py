@@ -84,7 +84,7 @@ class Scores:
 
 def unseen(study: Any, pretrained: Callable[[Any, str], Any], runtime: Any) -> dict[str, Any]:
     """Hold out people and actions at once."""
-    from otolith.evaluation.few_shot import labelled_windows
+    from otolith.evaluation.sides import labelled_windows
     from otolith.evaluation.splits import people_folds
 
     windows = labelled_windows(study, study.evaluation)
@@ -108,7 +108,7 @@ def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any)
     """Ask encoders that saw simulated motion alone."""
     import dataclasses
 
-    from otolith.evaluation.few_shot import labelled_windows, other_windows
+    from otolith.evaluation.sides import labelled_windows, other_windows
     from otolith.training.pretrained import PretrainedEncoder
     from otolith.windows import Windows
 

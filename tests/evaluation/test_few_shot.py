@@ -12,8 +12,9 @@ from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
 from otolith.errors import SplitError, StudyError
-from otolith.evaluation.few_shot import Fold, FoldRun, labelled_windows, plain_windows, scores
+from otolith.evaluation.few_shot import Fold, FoldRun, scores
 from otolith.evaluation.methods import parse_method
+from otolith.evaluation.sides import labelled_windows, plain_windows
 from otolith.evaluation.splits import people_folds
 from otolith.partners.files import Text, write_texts
 from otolith.training.runtime import Runtime

@@ -13,8 +13,8 @@ from otolith import Evaluation, Recogniser, Study, write_study
 from otolith.cli import app
 from otolith.errors import ChannelError, DataError, SplitError
 from otolith.evaluation.benchmark import benchmark
-from otolith.evaluation.few_shot import added_windows
 from otolith.evaluation.methods import Method
+from otolith.evaluation.sides import added_windows
 from otolith.training.adding import with_added
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows

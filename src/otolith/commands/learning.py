@@ -147,7 +147,7 @@ def _pairs(text: str) -> list[tuple[str, ...]]:
 
 
 def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
-    from otolith.evaluation.few_shot import plain_windows
+    from otolith.evaluation.sides import plain_windows
     from otolith.study import Evaluation, Study
 
     study = Study.load(folder)
@@ -204,8 +204,8 @@ def adapt(
     """Teach a pretrained encoder your classes with a few labelled windows; the result is a recogniser."""
     from otolith import encoders
     from otolith.deployment.recogniser import Recogniser
-    from otolith.evaluation.few_shot import added_windows
     from otolith.evaluation.gates import gate_use, write_gates
+    from otolith.evaluation.sides import added_windows
     from otolith.files import refuse_existing
     from otolith.heads.mixture_of_experts import MixtureOfExperts
     from otolith.study import Evaluation, Study

@@ -12,9 +12,10 @@ from typing import Any
 from otolith import objectives
 from otolith.channels import channel_names
 from otolith.errors import ConfigError, InterruptedRunError
-from otolith.evaluation.few_shot import Fold, FoldRun, Shots, labelled_windows, of_recordings, plain_windows
+from otolith.evaluation.few_shot import Fold, FoldRun, Shots
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import write_page
+from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import read_json, write_json
 from otolith.report import Report

@@ -17,6 +17,7 @@ from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, SplitError, StudyError
 from otolith.evaluation.methods import BUILT_IN, Method
 from otolith.evaluation.probes import Problem, solve
+from otolith.evaluation.sides import added_windows, labelled_windows, of_recordings, other_windows, plain_windows
 from otolith.evaluation.splits import Parts
 from otolith.files import digest, read_json, write_json
 from otolith.heads.logistic import Logistic
@@ -58,37 +59,6 @@ class Fold:
     """Folder of the whole benchmark: finished cells and encoders go there."""
     parts: Parts | None = None
     """The authors' own lists of recordings, where they decide instead of people."""
-
-
-def labelled_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
-    """Return the labelled windows that count."""
-    return study.windows(**evaluation.to_json(), missing=missing).labelled
-
-
-def plain_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
-    """Return the windows for pretraining, their labels unseen.
-
-    Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of trials with one
-    window each, those are taken.
-    """
-    if evaluation.label_rule == "centred":
-        return labelled_windows(study, evaluation, missing).hide_labels()
-    return study.windows(**evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
-
-
-def other_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
-    """Return the windows of another study for pretraining, as long and as fast as those of the study it is for.
-
-    They lie on a plain grid with the overlap that the other study's own evaluation has.
-    """
-    cut = evaluation.to_json() | {"label_rule": "unlabelled", "labels": (), "overlap": study.evaluation.overlap}
-    return study.windows(**cut, missing=missing)
-
-
-def added_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
-    """Return the labelled windows of another study, cut like those that it is learnt from beside."""
-    cut = evaluation.to_json() | {"labels": (), "overlap": study.evaluation.overlap}
-    return study.windows(**cut, missing=missing).labelled
 
 
 class FoldRun:
@@ -367,11 +337,6 @@ class FoldRun:
             "label": windows.labels.tolist(),
             "subject": windows.subject.tolist(),
         }
-
-
-def of_recordings(windows: Windows, ids: Sequence[str]) -> Windows:
-    """Return the windows of some recordings, as a data set's authors list them."""
-    return windows[np.isin(windows.recording.astype(str), list(ids))]
 
 
 def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:
