@@ -59,6 +59,11 @@ CONTROLS: dict[str, dict[str, Any]] = {
     "scratch": {"encoder": "channel_attention"},
     "scratch+16": {"encoder": "channel_attention", **experts(16)},
     "deep-conv-lstm": {"encoder": "deep_conv_lstm", "head": "linear"},
+    "deep-conv-lstm-60": {
+        "encoder": "deep_conv_lstm",
+        "head": "linear",
+        "adapt": {"epochs": 60, "learning_rate": 1e-3},
+    },
     "forest": {"encoder": "features", "head": "forest"},
     "logistic": {"encoder": "features", "head": "logistic"},
 }
@@ -69,6 +74,8 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
     one, four = ([str(work / "transfer" / f"{name}-{bodies}") for name in MOCAP] for bodies in (1, 4))
     people = {name: learnt(name, EPOCHS, pretrain_on=one) for name in TERMS}
     people |= {f"multi3net+{n}": learnt("multi3net", EPOCHS, pretrain_on=one, **experts(n)) for n in (1, 4, 16)}
+    for name in TERMS:
+        people[f"{name}-at-once"] = learnt(name, EPOCHS, pretrain_on=one) | {"mode": "finetune"}
     people["multi3net-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one) | {"mode": "frozen"}
     people["multi3net+16-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one, **experts(16)) | {"mode": "frozen"}
     for name in TERMS:
@@ -79,7 +86,7 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
     return {
         "people": {
             "study": "utd_mhad",
-            "shots": [4, "all"],
+            "shots": ["all"],
             "folds": 5,
             "draws": 3,
             "placements": ["right_wrist"],
@@ -90,7 +97,7 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
         },
         "clips": {
             "study": "sim_bandai_b1",
-            "shots": [4, "all"],
+            "shots": ["all"],
             "folds": 5,
             "draws": 3,
             "labels": CONTENTS,
