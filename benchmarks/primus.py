@@ -132,6 +132,7 @@ SETTINGS = {
     "hapt": "hapt, PIM beside its rivals",
     "ipol_gait": "ipol_gait, PIM beside its rivals",
 }
+THREE = ("poses", "labels", "motion")
 SHOWN = ("scratch", "supervised", "ss", "ss+nn", "ss+mm", "all", "nn", "mm+nn", "mm", "masked", "pim", "simclr",
          "transformations", "forest", "logistic")  # fmt: skip
 
@@ -148,13 +149,29 @@ def write(results: Path, docs: Path) -> None:
         "benchmarks/primus.py and benchmarks/words.py:",
         "",
     ]
+    text += overview({name: report for name, report in reports.items() if name in THREE})
     for name, report in reports.items():
         text += [f"## {SETTINGS[name]}", "", "```text", report.table(), "```", ""]
     if (results / "words.json").exists():
         text += words_table(json.loads((results / "words.json").read_text(encoding="utf-8")))
     (docs / "results").mkdir(parents=True, exist_ok=True)
     (docs / "results" / "primus.md").write_text("\n".join(text), encoding="utf-8")
-    draw({name: report for name, report in reports.items() if name in ("poses", "labels", "motion")}, docs)
+    draw({name: report for name, report in reports.items() if name in THREE}, docs)
+
+
+def overview(reports: dict[str, Any]) -> list[str]:
+    """Return the lines of one table over the settings on the same study: macro-F1 at 2, 8 and all labels."""
+    lines = ["| method | " + " | ".join(f"{SETTINGS[name]}: 2 | 8 | all" for name in reports) + " |"]
+    lines.append("|---" * (1 + 3 * len(reports)) + "|")
+    found = {
+        (name, line["method"], line["shots"]): f"{100 * line['macro_f1_mean']:.1f} ± {100 * line['macro_f1_se']:.1f}"
+        for name, report in reports.items()
+        for line in report.summary
+    }
+    for method in dict.fromkeys(method for _, method, _ in found):
+        cells = [found.get((name, method, shots), "") for name in reports for shots in (2, 8, "all")]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def words_table(found: dict[str, Any]) -> list[str]:
@@ -181,7 +198,8 @@ def draw(reports: dict[str, Any], docs: Path) -> None:
         lines = [line for line in reports[name].summary if line["shots"] == 8]
         return {line["method"]: (line["macro_f1_mean"], line["macro_f1_se"]) for line in lines}
 
-    panels = {title: at_eight(name) for name, title in SETTINGS.items() if name in reports}
+    titles = {"poses": "poses", "labels": "poses and actions' names", "motion": "simulated motion (21 actions)"}
+    panels = {title: at_eight(name) for name, title in titles.items() if name in reports}
     same = at_eight("poses")
     for title in list(panels)[1:2]:  # neither words nor poses change these
         panels[title] = {name: same[name] for name in (*CONTROLS, *RIVALS, "ss") if name in same} | panels[title]
