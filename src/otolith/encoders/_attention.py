@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import scaled_dot_product_attention as attend
 
 from otolith.encoders._dropout import Dropout
 from otolith.errors import ConfigError
@@ -25,7 +25,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         if heads < 1 or width % heads:
             raise ConfigError(f"Attention over vectors of {width} numbers cannot have {heads} heads: no whole share.")
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout = heads, Dropout(dropout)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         nn.init.xavier_uniform_(self.qkv.weight)
         nn.init.zeros_(self.qkv.bias)
@@ -39,9 +39,16 @@ class SelfAttention(nn.Module):
         rows, length, width = tokens.shape
         q, k, v = self.qkv(tokens).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mask = None if seen is None else (seen | ~seen.any(dim=1, keepdim=True))[:, None, None, :]
-        share = self.dropout if self.training else 0.0
-        looked = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=share)
+        looked = self._with_dropout(q, k, v, mask) if self.training and self.dropout.p else attend(q, k, v, mask)
         mixed: Tensor = self.out(looked.transpose(1, 2).reshape(rows, length, width))
+        return mixed
+
+    def _with_dropout(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        # torch's own falls back to a path without its fused kernel here, and draws a number for every weight.
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        mixed: Tensor = self.dropout(scores.softmax(dim=-1)).to(v.dtype) @ v
         return mixed
 
 
