@@ -120,6 +120,18 @@ def test__attention__equals_torchs_own_in_float64(hidden: bool) -> None:
         seen[0, 2:] = False
     expected = theirs(tokens, tokens, tokens, key_padding_mask=~seen)[0]
     torch.testing.assert_close(ours(tokens, seen), expected, atol=1e-12, rtol=0)
+    ours.dropout.p = 1e-9  # goes the way of training, and drops nothing
+    torch.testing.assert_close(ours.train()(tokens, seen), expected, atol=1e-8, rtol=0)
+
+
+def test__attention__dropout__leaves_weights_out_while_training_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    layer = SelfAttention(32, 4, dropout=0.5)
+    tokens = torch.randn(1, 7, 32)
+    whole = layer.eval()(tokens)
+    drawn = layer.train()(tokens.expand(4000, -1, -1))
+    assert not torch.allclose(drawn[0], drawn[1])
+    torch.testing.assert_close(drawn.mean(dim=0), whole[0], atol=0.03, rtol=0)
 
 
 def test__sinusoids__are_those_of_the_paper() -> None:

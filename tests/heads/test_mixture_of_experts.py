@@ -75,8 +75,6 @@ def test__mixture__a_row__is_untouched_by_its_neighbours() -> None:
 def test__mixture__attention_alone__does_not_cross_windows_while_training() -> None:
     head, whole = built(4).train(), windows()
     head.convolution.eval()  # batch normalisation is what may mix windows, and only while training
-    for stage in head.stages:
-        stage.attention.attention.dropout = 0.0
     tokens = whole.tokens.clone().requires_grad_(True)
     head.attended(tokens)[0].sum().backward()
     assert tokens.grad is not None and tokens.grad[0].abs().sum() > 0 and not tokens.grad[1:].any()
