@@ -3,9 +3,9 @@
     OTOLITH_DATA=… python benchmarks/multi3net.py --work FOLDER [--docs docs] [--only PART …]
 
 Simulates wrists of the motion capture, pretrains on them (motion, pose and words), and runs one `otolith benchmark`
-for each part: `people`, UTD-MHAD's wrist actions with people held out, and `clips`, both simulated wrists with whole
-groups of content and style held out. About an hour on one core; a stopped run goes on. The tables go into
-docs/results/multi3net.md.
+for each part: `people`, UTD-MHAD's wrist actions with people held out; `seeds`, the same for some rows with five seeds;
+and `clips`, both simulated wrists with whole groups of content and style held out. Hours on one core; a stopped run
+goes on. The tables go into docs/results/multi3net.md.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from transfer import CLASSES, MOCAP, otolith, simulate
+from transfer import CLASSES, MOCAP, MOUNTED, otolith, simulate
 
 EPOCHS = 12
 """Passes over what one body's sensors read; with four bodies a quarter as many, so that all train alike long."""
@@ -36,6 +37,9 @@ CONTENTS += [
     *(f"{do}-{side}" for do in ("wave", "raise-up") for side in ("left-hand", "both-hands")),
 ]
 """What Bandai-Namco's clips show in seven styles and more."""
+PARTS = ("people", "seeds", "clips")
+CUT_HZ = 5.0
+"""The Kinect's positions jitter: nothing faster is kept of them."""
 VIRTUAL = "utd-virtual"
 """Study of the sensors that UTD-MHAD's own skeletons would have worn, with its people and labels."""
 
@@ -64,8 +68,8 @@ CONTROLS: dict[str, dict[str, Any]] = {
     "forest": {"encoder": "features", "head": "forest"},
     "logistic": {"encoder": "features", "head": "logistic"},
 }
-ONCE = ("scratch+16", "deep-conv-lstm", "multi3net+1", "multi3net+4", "multi3net+16-frozen", "multi3net+16-4-bodies")
-"""Rows that cost minutes a fold: one seed. The others get several."""
+SEVERAL = ("scratch", *TERMS, "multi3net+16", "multi3net-frozen", "scratch-and-virtual", "forest", "logistic")
+"""Rows of `people` that are repeated with five seeds."""
 
 
 def people_methods(work: Path) -> dict[str, dict[str, Any]]:
@@ -90,20 +94,23 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
     clips = {name: learnt(name, EPOCHS // 2) for name in TERMS}
     clips |= {f"multi3net+{n}": learnt("multi3net", EPOCHS // 2, **experts(n)) for n in (1, 4, 16)}
     clips["multi3net-frozen"] = learnt("multi3net", EPOCHS // 2) | {"mode": "frozen"}
-    people = people_methods(work)
+    people = {name: longer(method, 30) for name, method in people_methods(work).items()}
+    on_people = {
+        "study": "utd_mhad",
+        "out": "people",
+        "shots": ["all"],
+        "folds": 5,
+        "placements": ["right_wrist"],
+        "labels": CLASSES,
+        "missing": "drop",
+        "windows": {"seconds": 4.0, "slot": ""},
+    }
     return {
-        "people": {
-            "study": "utd_mhad",
-            "shots": ["all"],
-            "folds": 5,
-            "placements": ["right_wrist"],
-            "labels": CLASSES,
-            "missing": "drop",
-            "windows": {"seconds": 4.0, "slot": ""},
-            "method": {name: longer(method, 30) for name, method in people.items()},
-        },
+        "seeds": on_people | {"seeds": 5, "method": {name: people[name] for name in SEVERAL}},
+        "people": on_people | {"method": people},
         "clips": {
             "study": "sim_bandai_b1",
+            "out": "clips",
             "shots": ["all"],
             "folds": 5,
             "labels": CONTENTS,
@@ -124,7 +131,7 @@ def recipe(part: dict[str, Any], path: Path) -> str:
     """Write a part as a recipe."""
     from otolith.recipes import write_recipe
 
-    content = {key: value for key, value in part.items() if key not in ("study", "method", "windows")}
+    content = {key: value for key, value in part.items() if key not in ("study", "out", "method", "windows")}
     tables = {"windows": part["windows"], "method": part["method"]}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_recipe(path, content | {"methods": list(part["method"])} | tables, "One part of benchmarks/multi3net.py.")
@@ -134,15 +141,34 @@ def recipe(part: dict[str, Any], path: Path) -> str:
 def measure(data: Path, work: Path, name: str) -> None:
     """Make what a part needs, and run it."""
     part = parts(work)[name]
-    study, out = work / "studies" / part["study"], work / "results" / f"multi3net_{name}"
-    if name == "people":
+    study, out = work / "studies" / part["study"], work / "results" / f"multi3net_{part['out']}"
+    if name != "clips":
         simulate(data, work / "transfer")
+        simulate_people(data, work / "transfer" / VIRTUAL)
         if not (study / "study.json").exists():
             otolith("import", str(data / "data" / "utd_mhad"), "--dataset", "utd_mhad", "--out", str(study), "--quiet")
     elif not (study / "study.json").exists():
         clips = str(data / "mocap" / "bandai_namco")
         otolith("simulate", clips, "--rate", "50", "--out", str(study), "--skip-damaged", "--quiet")
     otolith("benchmark", str(study), "--recipe", recipe(part, out.with_suffix(".toml")), "--out", str(out), "--quiet")
+    # Both parts on people keep their cells in one folder, and the encoders that they share.
+    shutil.copy(out / "results.json", result_of(work, name))
+
+
+def result_of(work: Path, name: str) -> Path:
+    """Where the results of a part lie."""
+    return work / "results" / f"multi3net-{name}.json"
+
+
+def simulate_people(data: Path, out: Path) -> None:
+    """What a sensor on the wrist of UTD-MHAD's own skeletons would have read: synthetic recordings with its labels."""
+    if (out / "study.json").exists():
+        return
+    turned = f"right_wrist = {{ rotation_deg = {list(MOUNTED)} }}"
+    told = out.with_suffix(".toml")
+    told.write_text(f'placements = "right_wrist"\nsmoothing = {CUT_HZ}\n[mountings]\n{turned}\n')
+    otolith("simulate", str(data / "data" / "utd_mhad" / "Skeleton"), "--recipe", str(told), "--out", str(out),
+            "--skip-damaged", "--quiet")  # fmt: skip
 
 
 def write(work: Path, docs: Path, names: list[str]) -> None:
@@ -151,7 +177,7 @@ def write(work: Path, docs: Path, names: list[str]) -> None:
 
     text = []
     for name in names:
-        report = Report.load(work / "results" / f"multi3net_{name}")
+        report = Report.load(result_of(work, name))
         machine = report.machine
         text += [
             f"**{name}**: made {report.created[:10]} by otolith {report.version} (commit {report.commit}) on "
@@ -170,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
     parser.add_argument("--docs", type=Path, help="write the tables into this folder")
-    parser.add_argument("--only", nargs="+", default=["people", "clips"], choices=["people", "clips"], help="parts")
+    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS, help="parts")
     parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
@@ -181,7 +207,7 @@ def main() -> None:
             measure(Path(data), chosen.work, name)
     if chosen.docs:
         write(chosen.work, chosen.docs, chosen.only)
-    done = {name: (chosen.work / "results" / f"multi3net_{name}" / "results.json").exists() for name in chosen.only}
+    done = {name: result_of(chosen.work, name).exists() for name in chosen.only}
     print(json.dumps({"benchmark": "multi3net", "finished": done}))
 
 

@@ -118,7 +118,8 @@ def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any)
     tested = labelled_windows(study, evaluation, "drop")
     training = Windows.concatenate([other_windows(other, evaluation, "drop") for other in others])
     scores = Scores()
-    for folder in sorted(path.parent for path in encoders.glob("*/config.json")):
+    finished = [path.parent for path in encoders.glob("*/config.json") if path.parent.suffix != ".partial"]
+    for folder in sorted(finished):
         encoder = PretrainedEncoder.load(folder)
         kind, settings = encoder.record["objective"], encoder.record["objective_settings"]
         for name, (objective, wanted) in METHODS.items():

@@ -63,6 +63,21 @@ def test__summarise__case_worked_by_hand__paired_interval_is_students_t_over_peo
     assert line(BY_HAND, "scratch")["versus"] is None
 
 
+def test__summarise__several_seeds__are_averaged_before_people_and_missed_where_they_lack() -> None:
+    first, second = ([{**r, "seed": seed} for r in BY_HAND] for seed in (0, 1))
+    for r in second:
+        people = r["per_subject"].items()
+        r["per_subject"] = {person: {**own, "macro_f1": own["macro_f1"] - 0.2} for person, own in people}
+    pim = line([*first, *second], "pim")
+    assert (pim["people"], pim["seeds"]) == (3, 2)
+    assert pim["macro_f1_mean"] == pytest.approx(0.6)
+    assert pim["macro_f1_se"] == pytest.approx(0.1 / math.sqrt(3))
+    facts = {"folds": {"s": [["a", "b"], ["c"]]}, "planned": {"methods": ["pim"], "shots": [4], "seeds": [2]}}
+    assert Report(rows=[*first, *second], **facts).missing() == []
+    said = Report(rows=first, **facts).missing()
+    assert said[0] == "s: pim at 4 per class lacks 4 of 8 cells (seed × fold × draw)."
+
+
 def test__summarise__more_draws_of_the_same__leaves_the_error_as_it_was() -> None:
     again = [*BY_HAND, *({**r, "draw": r["draw"] + 2} for r in BY_HAND)]
     assert line(again, "pim")["macro_f1_se"] == pytest.approx(line(BY_HAND, "pim")["macro_f1_se"])

@@ -1,7 +1,8 @@
 """Report: what a benchmark found, how it was made, and the only statistics that this toolkit draws from it.
 
-People are the unit. A person's scores over several draws of labels are averaged first; means, standard errors and
-paired intervals are then taken over people, because draws and folds of the same people are not independent evidence.
+People are the unit. A person's scores over several draws of labels and seeds are averaged first; means, standard
+errors and paired intervals are then taken over people, because draws and folds of the same people are no independent
+evidence.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Row = dict[str, Any]
 Shots = int | str
 Key = tuple[str, str, Shots]
 """(study, method, shots): what one line of the summary speaks about."""
+Cell = tuple[Any, Any, Any]
+"""(seed, fold, draw): one of several tries at it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class Report:
     planned: dict[str, list[Any]] = field(default_factory=dict)
     """What was asked for (methods, shots), so that an unfinished report can name what it lacks."""
     rows: list[Row] = field(default_factory=list)
-    """One entry per study, method, shots, fold and draw; scores from 0 to 1."""
+    """One entry per study, method, shots, seed, fold and draw; scores from 0 to 1."""
     losses: list[Row] = field(default_factory=list)
     embedding: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -146,7 +149,7 @@ def study_facts(report: Report, study: str) -> Row:
 
 
 def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
-    """Give one score per person (0 to 1) for each study, method and shots: the average over that person's draws.
+    """Give one score per person (0 to 1) for each study, method and shots: the average over draws and seeds.
 
     A person's macro-F1 counts the classes that occur in that person's windows or in what was predicted for them.
     Cells without a finite score are left out.
@@ -191,6 +194,7 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
         line["people"] = len(cells.get(key, {}))
         line["folds"] = len({row.get("fold") for row in groups[key]})
         line["draws"] = len({row.get("draw") for row in groups[key]})
+        line["seeds"] = len({row.get("seed") for row in groups[key]})
         against = control if control in methods[study] else methods[study][0]
         other = cells.get((study, against, shots), {})
         line["versus"] = None if method == against else _paired(against, cells.get(key, {}), other)
@@ -208,17 +212,18 @@ def missing(report: Report) -> list[str]:
         every_shots = {*report.planned.get("shots", []), *(row["shots"] for row in rows)}
         folds = range(len(report.folds[study])) if report.folds.get(study) else sorted({row["fold"] for row in rows})
         draws = {shots: {row["draw"] for row in rows if row["shots"] == shots} for shots in every_shots}
-        done = {(row["method"], row["shots"], row["fold"], row["draw"]) for row in rows}
+        done = {(row["method"], row["shots"], _cell(row)) for row in rows}
+        planned = range(report.seed, report.seed + sum(report.planned.get("seeds", [])))
+        seeds = sorted({*planned, *(row.get("seed") for row in rows)}, key=str) or [report.seed]
         for method in methods:
             for shots in sorted(every_shots, key=shots_order):
                 # Draws beyond the first are known only from a method that has them; an unseen cell counts as one.
-                wanted = [(fold, draw) for fold in folds for draw in draws[shots] or {0}]
-                absent = sum((method, shots, fold, draw) not in done for fold, draw in wanted)
+                wanted = [(seed, fold, draw) for seed in seeds for fold in folds for draw in draws[shots] or {0}]
+                absent = sum((method, shots, cell) not in done for cell in wanted)
                 if absent:
                     what = "all labels" if shots == "all" else f"{shots} per class"
-                    sentences.append(
-                        f"{study}: {method} at {what} lacks {absent} of {len(wanted)} cells (fold × draw)."
-                    )
+                    of = f"{len(wanted)} cells ({'seed × ' * (len(seeds) > 1)}fold × draw)"
+                    sentences.append(f"{study}: {method} at {what} lacks {absent} of {of}.")
     return sentences
 
 
@@ -285,6 +290,10 @@ def _key(row: Row) -> Key:
     return (row["study"], row["method"], row["shots"])
 
 
+def _cell(row: Row) -> Cell:
+    return (row.get("seed"), row.get("fold"), row.get("draw"))
+
+
 def _finite(value: Any) -> bool:
     return value is not None and math.isfinite(value)
 
@@ -305,13 +314,13 @@ def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
     return mean, math.sqrt(variance / len(values))
 
 
-def _cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[tuple[Any, Any], float]]]:
-    """Score of each person in each (fold, draw); a cell that stands there twice keeps the later one."""
-    cells: dict[Key, dict[str, dict[tuple[Any, Any], float]]] = defaultdict(lambda: defaultdict(dict))
+def _cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
+    """Score of each person in each cell; one that stands there twice keeps the later one."""
+    cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         for person, scores in (row.get("per_subject") or {}).items():
             if _finite(scores.get(score)):
-                cells[_key(row)][str(person)][(row.get("fold"), row.get("draw"))] = float(scores[score])
+                cells[_key(row)][str(person)][_cell(row)] = float(scores[score])
     return cells
 
 

@@ -137,6 +137,23 @@ def test__another_seed__is_another_split_or_draw(finished: Path, study: Study, t
     assert rows_of(tmp_path) != [row for row in rows_of(finished) if row["method"] == "logistic"]
 
 
+def test__seeds__repeat_everything_on_the_same_folds(finished: Path, study: Study, tmp_path: Path) -> None:
+    choices = CHOICES | {"shots": [2], "draws": 1}
+    report = benchmark([study], **choices, out=tmp_path, seeds=2)
+    first, second = ([r for r in rows_of(tmp_path) if r["seed"] == seed] for seed in (0, 1))
+    wanted = [r for r in rows_of(finished) if (r["shots"], r["draw"]) == (2, 0)]
+    assert first == wanted and len(second) == len(first)
+    assert [r["test_subjects"] for r in second] == [r["test_subjects"] for r in first]
+    assert [r["macro_f1"] for r in second] != [r["macro_f1"] for r in first]
+    assert report.missing() == [] and report.planned["seeds"] == [2]
+    assert {line["seeds"] for line in report.summary} == {2} and {line["people"] for line in report.summary} == {4}
+    assert {(row["seed"], row["fold"]) for row in report.losses} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert "fold 1, seed 1" in (tmp_path / "report.html").read_text()
+    assert len(report.embedding) == 1
+    with pytest.raises(ConfigError, match="0 seeds measure nothing"):
+        benchmark([study], **choices, out=tmp_path, seeds=0)
+
+
 def test__interrupted__what_is_finished_is_reported_and_the_same_call_goes_on(
     finished: Path, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test__read__kinect_in_a_matlab_file__is_the_motion(walk: Motion, tmp_path: P
     savemat(tmp_path / "a22_s3_t1_skeleton.mat", {"d_skel": kinect(walk)})
     motion = read(tmp_path / "a22_s3_t1_skeleton.mat")
     assert (motion.performer, motion.clip, motion.rate_hz) == ("s3", "a22_s3_t1", 19.0)
+    assert (motion.label, motion.text) == ("jog", "a person jogs")
     for joint in ("left_knee", "right_wrist"):
         np.testing.assert_allclose(motion.forward([joint])[0], walk.forward([joint])[0], atol=0.01)
     assert "right_elbow" in motion.unreliable_twist

@@ -13,6 +13,7 @@ from otolith import Evaluation, Recogniser, Study, write_study
 from otolith.cli import app
 from otolith.errors import ChannelError, DataError, SplitError
 from otolith.evaluation.benchmark import benchmark
+from otolith.evaluation.few_shot import Fold, FoldRun
 from otolith.evaluation.methods import Method
 from otolith.evaluation.sides import added_windows
 from otolith.training.adding import with_added
@@ -76,6 +77,30 @@ def test__benchmark__method_that_adds__is_measured(other: Study, toy_study: Stud
     assert {row["method"] for row in report.rows} == {"alone", "more"}
     again = benchmark([toy_study], both, [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
     assert [row["macro_f1"] for row in again.rows] == [row["macro_f1"] for row in report.rows]
+
+
+def test__benchmark__virtual_sensors_of_a_tested_person__are_left_out_and_told(
+    toy_study: Study, tmp_path: Path
+) -> None:
+    virtual = write_study(
+        tmp_path / "virtual",
+        [toy_recording(f"p{i}", 8.0, id=f"virtual-{i}") for i in range(6)],
+        name="virtual",
+        evaluation=toy_study.evaluation,
+    )
+    adds = Method("more", head="logistic", encoder="features", add=(str(virtual.folder),))
+    sees = Method("sees", "simclr", pretrain_on=(str(virtual.folder),))
+    for method in (adds, sees):
+        fold = Fold(
+            str(toy_study.folder), toy_study.evaluation.to_json(), "error", method, 0, ("p1", "p4"), (1,), 1, 0, CPU,
+            str(tmp_path / "out"),
+        )  # fmt: skip
+        run = FoldRun(fold)
+        (windows,) = run.added or run.others
+        assert windows.subjects == ["p0", "p2", "p3", "p5"]
+        assert run.left_out == [f"toy, {method.name}: p1, p4, tested here, also stands in 'virtual': left out there"]
+    report = benchmark([toy_study], [adds], [1], folds=3, draws=1, out=tmp_path / "out", runtime=CPU)
+    assert sum("also stands in 'virtual'" in note for note in report.notes) == 3
 
 
 def test__benchmark__added_study_of_the_tested_people__is_refused(toy_study: Study, tmp_path: Path) -> None:

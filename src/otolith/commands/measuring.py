@@ -72,6 +72,9 @@ def benchmark(
     ] = Split.people,
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
+    seeds: Annotated[
+        int, typer.Option(help="Repeat everything with as many seeds, from --seed up, on the same folds.", min=1)
+    ] = 1,
     seconds: Seconds = None,
     rate: Rate = None,
     placements: Placements = None,
@@ -111,7 +114,7 @@ def benchmark(
     try:
         report = _benchmark(
             opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-            missing.value, own, quiet, pretrained_on, split.value, partner_fraction,
+            missing.value, own, quiet, pretrained_on, split.value, partner_fraction, seeds,
         )  # fmt: skip
     except InterruptedRunError:
         keep_recipe(context, out)
@@ -197,7 +200,7 @@ def _benchmark(
     studies: list[Any], methods: list[Any], shots: list[str], folds: int, draws: int, out: Path, seed: int,
     device: Device, threads: int | None, precision: Precision, workers: int | None, chosen: dict[str, Any],
     missing: str, own: dict[str, Any] | None, quiet: bool, pretrain_on: list[str] | None = None,
-    split: str = "people", partner_fraction: float | None = None,
+    split: str = "people", partner_fraction: float | None = None, seeds: int = 1,
 ) -> Any:  # fmt: skip
     from otolith.evaluation import benchmark as measure
 
@@ -208,8 +211,8 @@ def _benchmark(
         workers = 1
     with bar(quiet, "cells", "windows are cut, the first folds are on their way") as show:
         return measure.benchmark(
-            studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, runtime=runtime, workers=workers,
-            windows=chosen, missing=missing, own_methods=own,
+            studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, seeds=seeds,
+            runtime=runtime, workers=workers, windows=chosen, missing=missing, own_methods=own,
             pretrain_on=pretrain_on or (), split=split, partner_fraction=partner_fraction, command=typed(),
             progress=show,
         )  # fmt: skip

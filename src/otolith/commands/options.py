@@ -66,7 +66,7 @@ Quick = Annotated[
     bool,
     typer.Option(
         "--quick",
-        help="The recipe in small, on what OTOLITH_DATA holds: its table [quick] says how.",
+        help="The recipe in small, on what OTOLITH_DATA holds: its table \\[quick] says how.",
         callback=take_quick,
         is_eager=True,
         rich_help_panel=RUN,

@@ -57,7 +57,10 @@ def simulate(
         str | None, typer.Option(help="The file's upward axis: x, y, z, -x, -y or -z.", rich_help_panel=READ)
     ] = None,
     smoothing: Annotated[
-        str, typer.Option(help="auto takes the noise out of captured paths; none.", rich_help_panel=READ)
+        str,
+        typer.Option(
+            help="auto takes the noise out of captured paths; none; or a cut-off in Hz.", rich_help_panel=READ
+        ),
     ] = "auto",
     skip_damaged: Annotated[
         bool,
@@ -71,8 +74,8 @@ def simulate(
     """Simulate what sensors worn by many bodies would have measured of captured movements, and write a study.
 
     Each recording also gets the pose of the body, the text of its clip, and what each sensor truly did. A stopped run
-    goes on where it was when the same command is typed again. A recipe may also say how bodies vary ([ranges]) and
-    how a sensor sits (right_wrist = {rotation_deg = [180, 0, 0]} under [mountings]).
+    goes on where it was when the same command is typed again. A recipe may also say how bodies vary (\\[ranges]) and
+    how a sensor sits (right_wrist = {rotation_deg = [180, 0, 0]} under \\[mountings]).
     """
     from otolith.settings import configure
     from otolith.simulation.sensor import Mounting
@@ -83,7 +86,7 @@ def simulate(
     given = {
         "heading": heading,
         "mounting": mounting,
-        "smoothing": smoothing,
+        "smoothing": _smoothing(smoothing),
         "body_model": body_model,
         "ranges": configure(BodyRanges, tables.get("ranges", {}), "ranges"),
         "mountings": {
@@ -245,3 +248,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and value != value else value
+
+
+def _smoothing(text: str) -> str | float:
+    """A cut-off where it is a number; what else there is SimulationConfig knows."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

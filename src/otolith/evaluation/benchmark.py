@@ -37,6 +37,7 @@ def benchmark(
     draws: int = 5,
     out: str | Path,
     seed: int = 0,
+    seeds: int = 1,
     runtime: Runtime | None = None,
     workers: int = 1,
     windows: Mapping[str, Any] | None = None,
@@ -57,10 +58,11 @@ def benchmark(
     evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
     `Method.pretrain_on`), `partner_fraction` to those with partners: the share of windows that keep theirs. `split`
     `official` or `takes` goes by the lists that a data set's authors made (see `official_parts`), with one fold;
-    `progress(done, cells, what)` is called after each cell.
+    `progress(done, cells, what)` is called after each cell. `seeds` repeats everything with seeds from `seed` up,
+    on the same folds: other draws, other weights to begin with, other orders.
 
-    Raises SplitError where no fold is possible, ConfigError for shots or draws below 1 or a name that stands twice,
-    InterruptedRunError after Ctrl-C, when what is finished has been written.
+    Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a name that stands
+    twice, InterruptedRunError after Ctrl-C, when what is finished has been written.
     """
     out = Path(out)
     chosen = [_told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods]
@@ -69,10 +71,11 @@ def benchmark(
     wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
     _refuse_twice("method", [method.name for method in chosen])
     _refuse_twice("study", [study.name for study in studies])
-    if draws < 1:
-        raise ConfigError(f"{draws} draws measure nothing; ask for 1 or more.")
+    for what, count in (("draws", draws), ("seeds", seeds)):
+        if count < 1:
+            raise ConfigError(f"{count} {what} measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
-    plan = _Plan(wanted, folds, draws, seed, split, missing, windows or {}, runtime, out)
+    plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out)
     facts, tasks, notes = plan.make(studies, chosen)
     cells = len(tasks) and sum(len(wanted) * draws - (draws - 1) * ("all" in wanted) for _ in tasks)
     done = 0
@@ -138,6 +141,7 @@ class _Plan:
     folds: int
     draws: int
     seed: int
+    seeds: int
     split: str
     missing: str
     overrides: Mapping[str, Any]
@@ -177,9 +181,11 @@ class _Plan:
             tasks += [
                 Fold(
                     str(study.folder), evaluation.to_json(), self.missing, method, number, tuple(test),
-                    self.shots, self.draws, self.seed, self.runtime, str(self.out), lists,
+                    self.shots, self.draws, seed, self.runtime, str(self.out), lists,
+                    pictured=number == 0 and seed == self.seed,
                 )
                 for method in methods
+                for seed in range(self.seed, self.seed + self.seeds)
                 for number, test in enumerate(parts)
             ]  # fmt: skip
         report = {
@@ -195,6 +201,7 @@ class _Plan:
                 "methods": [method.name for method in methods],
                 "shots": list(self.shots),
                 "draws": [self.draws],
+                "seeds": [self.seeds],
             },
         }
         return report, tasks, notes
@@ -227,7 +234,7 @@ def _work(fold: Fold) -> dict[str, Any]:
     run = FoldRun(fold)
     rows = [run.run(shots, draw) for shots, draw in run.cells()]
     picture = None
-    if fold.number == 0 and fold.method.objective != "none":
+    if fold.pictured and fold.method.objective != "none":
         path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{fold.method.name}.json"
         if not path.exists():
             write_json(path, run.picture())
@@ -244,8 +251,8 @@ def _finished(fold: Fold) -> dict[str, Any] | None:
     return {"key": _key(fold), "rows": rows, **told} if rows else None
 
 
-def _key(fold: Fold) -> tuple[str, str, int]:
-    return fold.study, fold.method.name, fold.number
+def _key(fold: Fold) -> tuple[str, str, int, int]:
+    return fold.study, fold.method.name, fold.seed, fold.number
 
 
 def _name(fold: Fold) -> str:

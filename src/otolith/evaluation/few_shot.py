@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from filelock import FileLock
 
 from otolith import heads
 from otolith.embeddings import Embeddings
-from otolith.errors import ConfigError, SplitError, StudyError
-from otolith.evaluation.methods import BUILT_IN, Method
+from otolith.evaluation.methods import Method
 from otolith.evaluation.probes import Problem, solve
-from otolith.evaluation.sides import added_windows, labelled_windows, of_recordings, other_windows, plain_windows
+from otolith.evaluation.sides import sides_of
 from otolith.evaluation.splits import Parts
 from otolith.files import digest, read_json, write_json
 from otolith.heads.logistic import Logistic
@@ -26,7 +25,6 @@ from otolith.metrics.balanced_accuracy import balanced_accuracy
 from otolith.metrics.macro_f1 import macro_f1
 from otolith.partners.files import FOLDER as PARTNERS
 from otolith.partners.files import model_stamp
-from otolith.simulation.matching import people_matched_to
 from otolith.study import Evaluation, Study
 from otolith.training.adapt import Adapted, adapt
 from otolith.training.adding import with_added
@@ -59,6 +57,8 @@ class Fold:
     """Folder of the whole benchmark: finished cells and encoders go there."""
     parts: Parts | None = None
     """The authors' own lists of recordings, where they decide instead of people."""
+    pictured: bool = False
+    """Whether the report shows how this fold's encoder sees windows."""
 
 
 class FoldRun:
@@ -66,50 +66,10 @@ class FoldRun:
 
     def __init__(self, fold: Fold) -> None:
         self.fold, self.method = fold, fold.method
-        study = Study.load(fold.study)
         evaluation = Evaluation.from_json(fold.evaluation)
-        labelled = labelled_windows(study, evaluation, fold.missing)
-        plain = plain_windows(study, evaluation, fold.missing)
-        if fold.parts:
-            self.train, self.test = (of_recordings(labelled, ids) for ids in (fold.parts.train, fold.parts.test))
-            # Their lists may have a person on both sides, who is then tested and not learnt from.
-            self.train = self.train.without(self.test.subjects)
-            self.plain = of_recordings(plain, fold.parts.pretrain).without(self.test.subjects)
-        else:
-            self.train, self.test = labelled.without(fold.test), labelled.of(fold.test)
-            self.plain = plain.without(fold.test)
-        folders = self.method.pretrain_on if self.method.objective not in BUILT_IN else ()
-        others = [Study.load(folder) for folder in folders if folder != "people"]
-        seen = self.method.pretrain_placements or evaluation.placements
-        if self.method.pretrain_placements and ("people" in folders or not others):
-            raise ConfigError(
-                f"Method '{self.method.name}': pretrain_placements are sensors of other studies; name these in "
-                "pretrain_on, without people."
-            )
-        self.others = [other_windows(other, replace(evaluation, placements=seen), fold.missing) for other in others]
-        adding = [Study.load(folder) for folder in self.method.add]
-        self.added = [added_windows(other, evaluation, fold.missing) for other in adding]
-        mixed = any(set(side.subjects) & set(self.test.subjects) for side in (self.train, self.plain))
-        if mixed:
-            raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
-        for other in [*self.others, *self.added]:
-            if other.study_hash == labelled.study_hash:
-                raise SplitError(
-                    f"Study '{other.study}' cannot be learnt from whole where its own people are tested; write "
-                    "people for the training people alone."
-                )
-        for matched in [*others, *adding]:
-            if known := people_matched_to(matched, labelled.study) & set(fold.test):
-                raise SplitError(
-                    f"Study '{matched.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
-                    "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
-                )
-        if fold.parts and not (len(self.train) and len(self.plain)):
-            raise StudyError(
-                "The authors' training list has no windows here of people who are not tested; use --split people."
-            )
-        if not len(self.test):
-            raise StudyError(f"The held-out people {', '.join(fold.test)} have no labelled window.")
+        sides = sides_of(Study.load(fold.study), evaluation, fold.missing, fold.method, fold.test, fold.parts)
+        self.train, self.test, self.plain = sides.train, sides.test, sides.plain
+        self.others, self.added, self.left_out = sides.others, sides.added, sides.left_out
         self.seed = fold.seed * 1009 + fold.number
         self._encoder: PretrainedEncoder | None = None
         self._vectors: tuple[np.ndarray, np.ndarray] | None = None
@@ -304,6 +264,7 @@ class FoldRun:
         if self.method.objective == "none":
             return []
         where = {"study": self.train.study, "method": self.method.name, "fold": self.fold.number}
+        where |= {"seed": self.fold.seed}
         return [
             where | {"epoch": int(row["epoch"]), "train": row["train"], "validation": row["validation"]}
             for row in self.encoder().history
@@ -312,9 +273,10 @@ class FoldRun:
     def notes(self) -> list[str]:
         """Return what the objective could not measure or make use of."""
         if self.method.objective == "none":
-            return []
+            return self.left_out
         fitted = self.encoder().record.get("fitted", {})
-        return [f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])]
+        told = [f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])]
+        return self.left_out + told
 
     def picture(self, most: int = 1200) -> dict[str, Any]:
         """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them, unadapted."""

@@ -266,10 +266,12 @@ def _embeddings(report: Report) -> Iterator[str]:
 
 def _losses(report: Report) -> Iterator[str]:
     groups: dict[tuple[str, str], dict[str, list[tuple[float, float, float]]]] = {}
+    several = len({row.get("seed") for row in report.losses}) > 1
     for row in report.losses:
         curves = groups.setdefault((str(row.get("study")), str(row.get("method"))), {})
         train, validation = (float("nan") if row.get(k) is None else float(row[k]) for k in ("train", "validation"))
-        curves.setdefault(f"fold {row.get('fold', 0)}", []).append((float(row["epoch"]), train, validation))
+        name = f"fold {row.get('fold', 0)}" + f", seed {row.get('seed')}" * several
+        curves.setdefault(name, []).append((float(row["epoch"]), train, validation))
     for n, ((study, method), curves) in enumerate(groups.items()):
         rows = []
         for name, points in curves.items():

@@ -1,11 +1,16 @@
-"""Which windows of a study are learnt from, and which are tested on."""
+"""Which windows are learnt from, and which are tested on: whole people, of one study or with others beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from otolith.errors import ConfigError, SplitError, StudyError
+from otolith.evaluation.methods import BUILT_IN, Method
+from otolith.evaluation.splits import Parts
+from otolith.simulation.matching import people_matched_to
 from otolith.study import Evaluation, Study
 from otolith.windows import Windows
 
@@ -44,3 +49,87 @@ def added_windows(study: Study, evaluation: Evaluation, missing: str = "error") 
 def of_recordings(windows: Windows, ids: Sequence[str]) -> Windows:
     """Return the windows of some recordings, as a data set's authors list them."""
     return windows[np.isin(windows.recording.astype(str), list(ids))]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The windows of one fold of one method."""
+
+    train: Windows
+    """Labelled windows that few are drawn from."""
+    test: Windows
+    """Labelled windows of the people held out."""
+    plain: Windows
+    """Windows of the training people for pretraining, their labels unseen."""
+    others: list[Windows]
+    """Windows of other studies for pretraining."""
+    added: list[Windows]
+    """Labelled windows of other studies, to be learnt from beside the few."""
+    left_out: list[str]
+    """Who is in another study too and was therefore left out of it, in words."""
+
+
+def sides_of(
+    study: Study, evaluation: Evaluation, missing: str, method: Method, people: Sequence[str], parts: Parts | None
+) -> Sides:
+    """Return who is learnt from and who is tested where `people` are held out, or where `parts` decide.
+
+    A tested person whom another study has by the same name, as sensors simulated of that person's skeleton have, is
+    left out of that study too.
+
+    Raises SplitError where another study is the tested one or was matched to the tested people, ConfigError where
+    the method's sensors belong to no other study, StudyError where a side is empty.
+    """
+    labelled, plain = labelled_windows(study, evaluation, missing), plain_windows(study, evaluation, missing)
+    if parts:
+        train, test = (of_recordings(labelled, ids) for ids in (parts.train, parts.test))
+        # Their lists may have a person on both sides, who is then tested and not learnt from.
+        train = train.without(test.subjects)
+        plain = of_recordings(plain, parts.pretrain).without(test.subjects)
+    else:
+        train, test, plain = labelled.without(people), labelled.of(people), plain.without(people)
+    if any(set(side.subjects) & set(test.subjects) for side in (train, plain)):
+        raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
+    if parts and not (len(train) and len(plain)):
+        raise StudyError(
+            "The authors' training list has no windows here of people who are not tested; use --split people."
+        )
+    if not len(test):
+        raise StudyError(f"The held-out people {', '.join(people)} have no labelled window.")
+    folders = method.pretrain_on if method.objective not in BUILT_IN else ()
+    others = [Study.load(folder) for folder in folders if folder != "people"]
+    adding = [Study.load(folder) for folder in method.add]
+    if method.pretrain_placements and ("people" in folders or not others):
+        raise ConfigError(
+            f"Method '{method.name}': pretrain_placements are sensors of other studies; name these in "
+            "pretrain_on, without people."
+        )
+    for other in [*others, *adding]:
+        if other.hash == study.hash:
+            raise SplitError(
+                f"Study '{other.name}' cannot be learnt from whole where its own people are tested; write "
+                "people for the training people alone."
+            )
+        if known := people_matched_to(other, study.name) & set(people):
+            raise SplitError(
+                f"Study '{other.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
+                "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
+            )
+    seen = replace(evaluation, placements=method.pretrain_placements or evaluation.placements)
+    left_out: list[str] = []
+
+    def strangers(windows: Windows) -> Windows:
+        also = sorted(set(windows.subjects) & set(test.subjects))
+        if also:
+            who = f"{', '.join(also)}, tested here, also stands in '{windows.study}': left out there"
+            left_out.append(f"{study.name}, {method.name}: {who}")
+        return windows.without(also) if also else windows
+
+    return Sides(
+        train,
+        test,
+        plain,
+        [strangers(other_windows(other, seen, missing)) for other in others],
+        [strangers(added_windows(other, evaluation, missing)) for other in adding],
+        left_out,
+    )

@@ -97,11 +97,26 @@ def known_layout(path: Path) -> About:
         return About(
             unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
         )
-    if found := re.fullmatch(r"(a\d+_(s\d+)_t\d+)_skeleton", path.stem):
+    return _utd_mhad(path)
+
+
+def _utd_mhad(path: Path) -> About:
+    from otolith.datasets.utd_mhad import ACTIONS, SENTENCES
+
+    found = re.fullmatch(r"(a(\d+)_(s\d+)_t\d+)_skeleton", path.stem)
+    if not found or not 1 <= int(found[2]) <= len(ACTIONS):
+        return About()
+    action = int(found[2]) - 1
+    return About(
         # The authors name 30 frames per second; laid beside the sensor of the same trials (861) they come 19 a second.
-        terms = "research use"
-        return About(frame_rate=19.0, performer=found[2], clip=found[1], source="UTD-MHAD (Kinect)", terms=terms)
-    return About()
+        frame_rate=19.0,
+        label=ACTIONS[action],
+        text=SENTENCES[action],
+        performer=found[3],
+        clip=found[1],
+        source="UTD-MHAD (Kinect)",
+        terms="research use",
+    )
 
 
 def _cmu_text(path: Path) -> str | None:

@@ -57,8 +57,9 @@ class SimulationConfig:
     each body."""
     mountings: Mapping[str, Mounting] = field(default_factory=dict)
     """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is drawn."""
-    smoothing: Literal["auto", "none"] = "auto"
-    """"auto" takes the noise out of captured paths, by their own spectrum; procedural ones have none."""
+    smoothing: str | float = "auto"
+    """"auto" takes the noise out of captured paths, by their own spectrum; "none" leaves it; a number is a cut-off
+    in Hz. Procedural paths have no noise and are left alone."""
     pose_hz: float = 30.0
     """Poses per second."""
     seed: int = 0
@@ -82,10 +83,12 @@ class SimulationConfig:
         for name, known in (
             ("heading", ("keep", "remove")),
             ("mounting", ("exact", "by_hand", "any")),
-            ("smoothing", ("auto", "none")),
         ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {' or '.join(known)}; found '{getattr(self, name)}'.")
+        cut = self.smoothing if isinstance(self.smoothing, int | float) else None
+        if self.smoothing not in ("auto", "none") if cut is None else not 0.0 < cut < float("inf"):
+            raise ConfigError(f"smoothing is auto, none or a cut-off in Hz above 0; found '{self.smoothing}'.")
         if strange := set(self.mountings) - set(self.placements):
             raise ConfigError(
                 f"A mounting is given for {', '.join(sorted(strange))}, where no sensor sits; placements are "
