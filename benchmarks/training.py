@@ -3,11 +3,12 @@
 Two rivals. "The same modules": this toolkit's encoder and objective with nothing around them. "Plain torch": what one
 writes without it, a `Sequential`, a list of heads, their losses one after the other, Adam as it comes. Windows are
 made, of 2.56 s at 50 Hz from one sensor or three. Other objectives and the stacked recurrent network are measured
-against the same modules alone, on a quarter of the windows of one sensor. All loops train on all windows once and then
+against the same modules alone, on a quarter of the windows of one sensor; objectives with poses and texts on UTD-MHAD,
+where --study names it. All loops train on all windows once and then
 measure two people held back; they take turns in one process; medians of paired ratios. The toolkit's own epoch also
 keeps the best weights and the losses, and runs in repeatable mode; the rivals do without.
 
-Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--quick]
+Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--study FOLDER] [--quick]
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 early = argparse.ArgumentParser(add_help=False)
@@ -43,6 +45,7 @@ from otolith.errors import OtolithWarning  # noqa: E402
 from otolith.heads.mlp import MLP  # noqa: E402
 from otolith.objectives.pim import PIM  # noqa: E402
 from otolith.store import Store  # noqa: E402
+from otolith.study import Study  # noqa: E402
 from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
 from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
 from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
@@ -54,6 +57,12 @@ PLACES = ("left_wrist", "right_wrist", "left_ankle")
 PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128
 OTHERS = (("transformations", "tpn"), ("masked", "tpn"), ("simclr", "tpn"), ("simclr", "stacked_rnn"))
 """Objectives and encoders that are measured beside PIM on TPN."""
+WITH_PARTNERS = (
+    *(("primus", encoder) for encoder in ("tpn", "stacked_rnn")),
+    ("imu2clip", "stacked_rnn"),
+    ("multi3net", "channel_attention"),
+)
+"""Those that need poses and texts, which are cached before the clock starts: they are made once for all epochs."""
 AT_LEAST = 1 / 1.05
 """Of the speed of a bare loop of the same modules: the loop may cost 5 %."""
 
@@ -249,9 +258,14 @@ def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> flo
     return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
 
 
+def partnered(folder: Path) -> Windows:
+    """Return windows of UTD-MHAD's right wrist, whose recordings have poses and texts."""
+    cut = {"placements": ("right_wrist",), "missing": "drop", "seconds": 2.56, "slot": "", "overlap": 0.75}
+    return Study.load(folder).windows(**cut, label_rule="inside")
+
+
 def pretraining(
-    count: int,
-    sensors: int,
+    windows: Windows,
     batch_size: int,
     precision: str,
     repeats: int,
@@ -260,7 +274,7 @@ def pretraining(
 ) -> list[dict[str, Any]]:
     """Measure an epoch against the rivals that there are."""
     runtime = Runtime("cpu", precision, THREADS)
-    run = start(made_windows(count, sensors), batch_size, runtime, objective, encoder)
+    run = start(windows, batch_size, runtime, objective, encoder)
     named = "" if (objective, encoder) == ("pim", "tpn") else f" by {objective} on {encoder}"
     flops, trained = flops_of(copy.deepcopy(run)), len(run.training[0].windows)
     calls = {"ours": within(runtime, run.one_epoch)} | rivals(run)
@@ -268,7 +282,7 @@ def pretraining(
     rows = []
     for name in calls:
         if name != "ours":
-            row = {"what": f"pretraining{named}, {6 * sensors} channels, {precision}, against {name}"}
+            row = {"what": f"pretraining{named}, {len(windows.channels)} channels, {precision}, against {name}"}
             row |= compared(seconds, "ours", name, trained)
             row["gflops"] = row["ours_windows_per_s"] * flops / 1e9
             rows.append(row | ({"at_least": AT_LEAST} if name == "the same modules" else {}))
@@ -313,6 +327,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--windows", type=int, default=2560)
+    parser.add_argument("--study", type=Path, help="UTD-MHAD, imported: also objectives with poses and texts")
+    parser.add_argument("--only-partners", action="store_true", help="nothing but these")
     parser.add_argument("--quick", action="store_true", help="a few windows, to see that it runs")
     options = parser.parse_args()
     if options.quick:
@@ -320,12 +336,15 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     rows: list[dict[str, Any]] = []
     for precision in ("fp32", "bf16"):
-        for sensors in (1, 3):
-            rows += pretraining(options.windows, sensors, options.batch, precision, options.repeats)
-        for objective, encoder in OTHERS:
-            quarter = options.windows // 4
-            rows += pretraining(quarter, 1, options.batch, precision, options.repeats, objective, encoder)
-    for shots in (2, 8):
+        for sensors in () if options.only_partners else (1, 3):
+            rows += pretraining(made_windows(options.windows, sensors), options.batch, precision, options.repeats)
+        for objective, encoder in () if options.only_partners else OTHERS:
+            quarter = made_windows(options.windows // 4, 1)
+            rows += pretraining(quarter, options.batch, precision, options.repeats, objective, encoder)
+        for objective, encoder in WITH_PARTNERS if options.study else ():
+            windows = partnered(options.study)
+            rows += pretraining(windows, options.batch, precision, options.repeats, objective, encoder)
+    for shots in () if options.only_partners else (2, 8):
         rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
     products = {name: product_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
     print(table(rows, "ours", "rival"))
