@@ -27,7 +27,7 @@ SMALL = {"spatial_depth": 1, "temporal_depth": 1}
 TERMS: dict[str, dict[str, Any]] = {
     "reconstruction": {"contrast": 0.0, "pose_to_imu": 0.0},
     "contrast": {"pose_to_imu": 0.0, "imu_to_imu": 0.0},
-    "multi3net": {},
+    "all-terms": {},
 }
 CONTENTS = ["walk", "run", "walk-back", "walk-left", "walk-right", "walk-turn-left", "walk-turn-right", "bye", "byebye"]
 CONTENTS += [
@@ -68,7 +68,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
     "forest": {"encoder": "features", "head": "forest"},
     "logistic": {"encoder": "features", "head": "logistic"},
 }
-SEVERAL = ("scratch", *TERMS, "multi3net+16", "multi3net-frozen", "scratch-and-virtual", "forest", "logistic")
+SEVERAL = ("scratch", *TERMS, "multi3net+16", "all-terms-frozen", "scratch-and-virtual", "forest", "logistic")
 """Rows of `people` that are repeated with five seeds."""
 
 
@@ -77,23 +77,23 @@ def people_methods(work: Path) -> dict[str, dict[str, Any]]:
     one, four = ([str(work / "transfer" / f"{name}-{bodies}") for name in MOCAP] for bodies in (1, 4))
     virtual = [str(work / "transfer" / VIRTUAL)]
     methods = {name: learnt(name, EPOCHS, pretrain_on=one) for name in TERMS}
-    methods |= {f"multi3net+{n}": learnt("multi3net", EPOCHS, pretrain_on=one, **experts(n)) for n in (1, 4, 16)}
-    methods["multi3net-at-once"] = learnt("multi3net", EPOCHS, pretrain_on=one) | {"mode": "finetune"}
-    methods["multi3net-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one) | {"mode": "frozen"}
-    methods["multi3net+16-frozen"] = learnt("multi3net", EPOCHS, pretrain_on=one, **experts(16)) | {"mode": "frozen"}
+    methods |= {f"multi3net+{n}": learnt("all-terms", EPOCHS, pretrain_on=one, **experts(n)) for n in (1, 4, 16)}
+    methods["all-terms-at-once"] = learnt("all-terms", EPOCHS, pretrain_on=one) | {"mode": "finetune"}
+    methods["all-terms-frozen"] = learnt("all-terms", EPOCHS, pretrain_on=one) | {"mode": "frozen"}
+    methods["multi3net+16-frozen"] = learnt("all-terms", EPOCHS, pretrain_on=one, **experts(16)) | {"mode": "frozen"}
     for name in TERMS:
         methods[f"{name}-4-bodies"] = learnt(name, EPOCHS // 4, pretrain_on=four)
-    methods["multi3net+16-4-bodies"] = learnt("multi3net", EPOCHS // 4, pretrain_on=four, **experts(16))
+    methods["multi3net+16-4-bodies"] = learnt("all-terms", EPOCHS // 4, pretrain_on=four, **experts(16))
     methods |= {f"{name}-and-virtual": CONTROLS[name] | {"add": virtual} for name in ("scratch", "logistic")}
-    methods["multi3net-and-virtual"] = methods["multi3net"] | {"add": virtual}
+    methods["all-terms-and-virtual"] = methods["all-terms"] | {"add": virtual}
     return CONTROLS | methods
 
 
 def parts(work: Path) -> dict[str, dict[str, Any]]:
     """What is measured: study and recipe by part. About 330 steps for every head, and as many for the encoder."""
     clips = {name: learnt(name, EPOCHS // 2) for name in TERMS}
-    clips |= {f"multi3net+{n}": learnt("multi3net", EPOCHS // 2, **experts(n)) for n in (1, 4, 16)}
-    clips["multi3net-frozen"] = learnt("multi3net", EPOCHS // 2) | {"mode": "frozen"}
+    clips |= {f"multi3net+{n}": learnt("all-terms", EPOCHS // 2, **experts(n)) for n in (1, 4, 16)}
+    clips["all-terms-frozen"] = learnt("all-terms", EPOCHS // 2) | {"mode": "frozen"}
     people = {name: longer(method, 30) for name, method in people_methods(work).items()}
     on_people = {
         "study": "utd_mhad",

@@ -318,6 +318,8 @@ def test__multi3net__settings_out_of_range__are_refused() -> None:
         ({"target": "frame"}, "middle or window, not 'frame'"),
         ({"sensors": "all"}, "each or together, not 'all'"),
         ({"frames": 0}, "1 frame or more"),
+        ({"pose_encoder_settings": {"spatial_dept": 1}}, "pose_former has no setting 'spatial_dept'"),
+        ({"text_encoder": "text_mlp", "text_encoder_settings": {"blocks": 2}}, "text_mlp has no setting"),
     ):
         with pytest.raises(ConfigError, match=said):
             Multi3Net(**settings)

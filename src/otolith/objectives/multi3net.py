@@ -24,6 +24,7 @@ from otolith.objectives._decoders import Decoder, squared_error
 from otolith.objectives._partners import Companions, Spread, collapse_notes, kept
 from otolith.objectives.objective import Objective
 from otolith.partners.poses import POSE_JOINTS, poses_of
+from otolith.settings import configure
 from otolith.windows import Windows
 
 TEXT, POSE, IMU = "text", "pose", "imu"
@@ -109,8 +110,10 @@ class Multi3Net(Objective):
                 raise ConfigError(f"{name} is {' or '.join(known)}, not '{getattr(c, name)}'.")
         if c.frames < 1 or c.temperature <= 0:
             raise ConfigError("Multi3Net needs 1 frame or more and a temperature above 0.")
-        for name in filter(None, (c.text_encoder, c.pose_encoder)):
-            encoders.PARTNER_ENCODERS.resolve(name)
+        for name, given in ((c.text_encoder, c.text_encoder_settings), (c.pose_encoder, c.pose_encoder_settings)):
+            kind = encoders.PARTNER_ENCODERS.resolve(name) if name else None
+            if kind:
+                configure(kind.Config, given, name)
         self.with_text = bool(c.text and c.contrast_text and c.contrast)
         self.with_pose = bool(c.pose_encoder and (c.contrast or c.pose_to_imu))
         self.companions = Companions({TEXT: c.text if self.with_text else ""}, c.partner_settings, c.partner_fraction)
