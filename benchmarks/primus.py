@@ -142,16 +142,12 @@ def write(results: Path, docs: Path) -> None:
     from otolith import Report
 
     reports = {name: Report.load(results / name) for name in SETTINGS if (results / name / "results.json").exists()}
-    first = next(iter(reports.values()))
-    text = [
-        f"Made {first.created[:10]} by otolith {first.version} (commit {first.commit}) on "
-        f"{first.machine['processor']}, one core, {first.machine['precision']}, seed {first.seed}, by "
-        "benchmarks/primus.py and benchmarks/words.py:",
-        "",
-    ]
+    text = ["Made by benchmarks/primus.py and benchmarks/words.py.", ""]
     text += overview({name: report for name, report in reports.items() if name in THREE})
     for name, report in reports.items():
-        text += [f"## {SETTINGS[name]}", "", "```text", report.table(), "```", ""]
+        made = f"{report.created[:10]} by otolith {report.version} (commit {report.commit})"
+        ran = f"{report.machine['processor']}, one core, {report.machine['precision']}, seed {report.seed}"
+        text += [f"## {SETTINGS[name]}", "", f"Made {made} on {ran}.", "", "```text", report.table(), "```", ""]
     if (results / "words.json").exists():
         text += words_table(json.loads((results / "words.json").read_text(encoding="utf-8")))
     (docs / "results").mkdir(parents=True, exist_ok=True)
