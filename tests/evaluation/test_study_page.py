@@ -74,7 +74,7 @@ def test__text__of_the_toy__says_what_was_written(toy_study: Study) -> None:
     text = printed(toy_study)
     assert "toy  measured, 6 people, 6 recordings, 0.06 hours" in text
     assert "placements: left_wrist, right_wrist" in text
-    assert re.search(r"left_wrist: acc, gyro +6 +50\.00 +50 +10,800 +10,800 +0 +0 +9\.8\d m/s²", text)
+    assert re.search(r"left_wrist: acc, gyro +6 +50\.00 +50 +10,800 +0 +0 +9\.8\d m/s²", text)
     assert re.search(r"walking +72 +6 +█{28}", text)
     assert "Windows of 2 s at 50 Hz, overlapping by 50 %, each inside one labelled stretch" in text
     assert "worth a look" not in text and "reported while reading" not in text

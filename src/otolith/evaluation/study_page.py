@@ -147,10 +147,15 @@ def _plain_table(*columns: str) -> Table:
 
 
 def _sensor_table(study: Study, held: StudySummary) -> Table:
-    table = _plain_table("sensor", "recordings", "Hz measured", "stated", "rows read", "kept", "reported", "lost",
-                         "at rest")  # fmt: skip
+    """Fits 80 columns: rows read are those kept and those reported, and what a sensor measures may take a line more."""
+    table = _plain_table("sensor", "files", "Hz", "stated", "rows kept", "reported", "lost", "at rest")
+    table.columns[0].min_width = max((len(word) for sensor in held.sensors for word in sensor.name.split()), default=0)
+    table.columns[0].overflow = "ellipsis"
     for sensor in held.sensors:
-        table.add_row(Text(sensor.name), *_sensor_cells(sensor), Text(_gravity_in_short(study, sensor)))
+        files, measured, stated, _, *rest = _sensor_cells(sensor)
+        table.add_row(
+            Text(sensor.name), files, measured, stated, *rest, Text(_gravity_in_short(study, sensor)),
+        )  # fmt: skip
     return table
 
 
