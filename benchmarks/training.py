@@ -342,7 +342,7 @@ def main() -> None:
             quarter = made_windows(options.windows // 4, 1)
             rows += pretraining(quarter, options.batch, precision, options.repeats, objective, encoder)
         for objective, encoder in WITH_PARTNERS if options.study else ():
-            windows = partnered(options.study)
+            windows = partnered(options.study)[: options.windows]
             rows += pretraining(windows, options.batch, precision, options.repeats, objective, encoder)
     for shots in () if options.only_partners else (2, 8):
         rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
