@@ -86,7 +86,7 @@ def people_methods(work: Path) -> dict[str, dict[str, Any]]:
     methods["multi3net+16-4-bodies"] = learnt("all-terms", EPOCHS // 4, pretrain_on=four, **experts(16))
     methods |= {f"{name}-and-virtual": CONTROLS[name] | {"add": virtual} for name in ("scratch", "logistic")}
     methods["all-terms-and-virtual"] = methods["all-terms"] | {"add": virtual}
-    # The published encoder sees a channel's whole window at once; TPN's convolutions do not care when something happens.
+    # The published encoder sees a channel's whole window at once; to TPN it is no matter when something happens.
     methods["scratch-tpn"] = {"encoder": "tpn"}
     methods["all-terms-tpn"] = learnt("all-terms", EPOCHS, pretrain_on=one) | {"encoder": "tpn"}
     return CONTROLS | methods
