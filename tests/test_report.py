@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith.errors import DataError, ReadError, SplitError
-from otolith.report import Report, interval, percent, person_scores, summarise
+from otolith.report import Report, interval, percent
+from otolith.summary import person_scores, summarise
 
 
 def row(

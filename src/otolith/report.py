@@ -1,9 +1,4 @@
-"""Report: what a benchmark found, how it was made, and the only statistics that this toolkit draws from it.
-
-People are the unit. A person's scores over several draws of labels and seeds are averaged first; means, standard
-errors and paired intervals are then taken over people, because draws and folds of the same people are no independent
-evidence.
-"""
+"""Report: what a benchmark found, how it was made, and its tables (`otolith.summary` has the statistics)."""
 
 from __future__ import annotations
 
@@ -11,25 +6,16 @@ import csv
 import io
 import math
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import DataError, ReadError, SplitError
+from otolith.errors import DataError, ReadError
 from otolith.files import read_json, write_json, write_text
+from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, person_scores, shots_order, summarise
 
 FORMAT = 1
-FEW_PEOPLE = 6
-SCORES = ("macro_f1", "accuracy", "balanced_accuracy")
-
-Row = dict[str, Any]
-Shots = int | str
-Key = tuple[str, str, Shots]
-"""(study, method, shots): what one line of the summary speaks about."""
-Cell = tuple[Any, Any, Any]
-"""(seed, fold, draw): one of several tries at it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,69 +124,9 @@ class Report:
         return target
 
 
-def shots_order(shots: Shots) -> float:
-    """Sort key that puts "all" behind every number of labelled windows."""
-    return math.inf if shots == "all" else float(shots)
-
-
 def study_facts(report: Report, study: str) -> Row:
     """Give what a report holds of one study: classes, people, windows; nothing where it holds nothing."""
     return next((facts for facts in report.studies if facts.get("name") == study), {})
-
-
-def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
-    """Give one score per person (0 to 1) for each study, method and shots: the average over draws and seeds.
-
-    A person's macro-F1 counts the classes that occur in that person's windows or in what was predicted for them.
-    Cells without a finite score are left out.
-    """
-    return {
-        key: {person: _mean(cells.values()) for person, cells in people.items()}
-        for key, people in _cells_of_people(rows, score).items()
-    }
-
-
-def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
-    """Turn the scores of all cells into means with standard errors over people, and differences paired by person.
-
-    `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people), ddof 1).
-    `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows pooled, as published tables
-    often do. `versus` is the mean over people of method minus control, with a 95 % interval by Student's t; the control
-    is `control` where it was run and the first method otherwise. Raises SplitError when a person stands on both sides.
-
-    The interval regards people as independent. Those of one fold share a trained model, which it does not know about.
-    """
-    _check_people(rows)
-    cells = _cells_of_people(rows, "macro_f1")
-    people = {score: person_scores(rows, score) for score in SCORES}
-    methods: dict[str, list[str]] = defaultdict(list)
-    groups: dict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[_key(row)].append(row)
-        if row["method"] not in methods[row["study"]]:
-            methods[row["study"]].append(row["method"])
-    studies = list(methods)
-    summary = []
-    for key in sorted(groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))):
-        study, method, shots = key
-        line: Row = {"method": method, "study": study, "shots": shots}
-        for score in SCORES:
-            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(list(people[score].get(key, {}).values()))
-        by_fold: dict[Any, list[float]] = defaultdict(list)
-        for row in groups[key]:
-            if _finite(row.get("macro_f1")):
-                by_fold[row.get("fold")].append(float(row["macro_f1"]))
-        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se([_mean(v) for v in by_fold.values()])
-        line["people"] = len(cells.get(key, {}))
-        line["folds"] = len({row.get("fold") for row in groups[key]})
-        line["draws"] = len({row.get("draw") for row in groups[key]})
-        line["seeds"] = len({row.get("seed") for row in groups[key]})
-        against = control if control in methods[study] else methods[study][0]
-        other = cells.get((study, against, shots), {})
-        line["versus"] = None if method == against else _paired(against, cells.get(key, {}), other)
-        line["notes"] = ["few people"] if line["people"] < FEW_PEOPLE else []
-        summary.append(line)
-    return summary
 
 
 def missing(report: Report) -> list[str]:
@@ -212,7 +138,7 @@ def missing(report: Report) -> list[str]:
         every_shots = {*report.planned.get("shots", []), *(row["shots"] for row in rows)}
         folds = range(len(report.folds[study])) if report.folds.get(study) else sorted({row["fold"] for row in rows})
         draws = {shots: {row["draw"] for row in rows if row["shots"] == shots} for shots in every_shots}
-        done = {(row["method"], row["shots"], _cell(row)) for row in rows}
+        done = {(row["method"], row["shots"], cell_of(row)) for row in rows}
         planned = range(report.seed, report.seed + sum(report.planned.get("seeds", [])))
         seeds = sorted({*planned, *(row.get("seed") for row in rows)}, key=str) or [report.seed]
         for method in methods:
@@ -286,75 +212,6 @@ def _table_of(report: Report, study: str) -> Iterable[str]:
     yield ""
 
 
-def _key(row: Row) -> Key:
-    return (row["study"], row["method"], row["shots"])
-
-
-def _cell(row: Row) -> Cell:
-    return (row.get("seed"), row.get("fold"), row.get("draw"))
-
-
-def _finite(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _mean(values: Iterable[float]) -> float:
-    held = list(values)
-    return math.fsum(held) / len(held)
-
-
-def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Mean and sd / sqrt(n); None stands for what so few values cannot say."""
-    if not values:
-        return None, None
-    mean = _mean(values)
-    if len(values) < 2:
-        return mean, None
-    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, math.sqrt(variance / len(values))
-
-
-def _cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
-    """Score of each person in each cell; one that stands there twice keeps the later one."""
-    cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in rows:
-        for person, scores in (row.get("per_subject") or {}).items():
-            if _finite(scores.get(score)):
-                cells[_key(row)][str(person)][_cell(row)] = float(scores[score])
-    return cells
-
-
-def _paired(
-    against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
-) -> Row | None:
-    """Mean difference over people with its 95 % interval; only cells that both methods have are compared."""
-    differences = []
-    for person in sorted(ours.keys() & theirs.keys()):
-        both = ours[person].keys() & theirs[person].keys()
-        if both:
-            differences.append(_mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str)))
-    mean, se = _mean_se(differences)
-    if mean is None:
-        return None
-    low = high = None
-    if se is not None:
-        from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
-
-        half = float(stdtrit(len(differences) - 1, 0.975)) * se
-        low, high = mean - half, mean + half
-    return {"method": against, "difference": mean, "low": low, "high": high, "people": len(differences)}
-
-
-def _check_people(rows: Iterable[Row]) -> None:
-    for row in rows:
-        both = set(row.get("train_subjects") or ()) & set(row.get("test_subjects") or ())
-        if both:
-            raise SplitError(
-                f"{row['study']}, {row['method']}, fold {row.get('fold')}: {', '.join(sorted(both))} stood on both "
-                "sides, so this score says nothing about people never seen. Remove that cell and run it again."
-            )
-
-
 def _flat(row: Row) -> Row:
     flat = {key: value for key, value in row.items() if key not in ("per_subject", "confusion")}
     for key in ("train_subjects", "test_subjects", "notes"):
@@ -366,7 +223,7 @@ def _flat(row: Row) -> Row:
 def _people(rows: Sequence[Row]) -> Iterable[Row]:
     """The table under every mean: a spreadsheet's AVERAGE and STDEV / SQRT(n) over it give the published figures."""
     scores = {score: person_scores(rows, score) for score in SCORES}
-    cells = _cells_of_people(rows, "macro_f1")
+    cells = cells_of_people(rows, "macro_f1")
     for key, people in cells.items():
         for person, draws in people.items():
             line: Row = {"study": key[0], "method": key[1], "shots": key[2], "subject": person, "draws": len(draws)}

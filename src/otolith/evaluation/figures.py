@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from otolith.errors import ConfigError
 from otolith.evaluation.drawing import LIGHT, WIDTH, colour_of, inked, panel, save_figure
-from otolith.report import Row, Shots, shots_order
+from otolith.summary import Row, Shots, shots_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

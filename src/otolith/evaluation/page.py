@@ -17,7 +17,8 @@ from otolith.evaluation.drawing import DARK, LIGHT, css_variables, inline_svg, m
 from otolith.evaluation.provenance import notes_of_cells, what_was_run
 from otolith.evaluation.verdict import best_of, control_of, lines_of, nearest_shots, verdict
 from otolith.files import write_text
-from otolith.report import Report, Row, Shots, interval, percent, person_scores, shots_order, study_facts
+from otolith.report import Report, interval, percent, study_facts
+from otolith.summary import Row, Shots, person_scores, shots_order
 
 VERDICT_SHOTS = 4
 """The opening sentences speak of so many labelled windows per class, or the nearest there is."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otolith.evaluation import markup as m
-from otolith.report import Report, Row, study_facts
+from otolith.report import Report, study_facts
+from otolith.summary import Row
 
 
 def what_was_run(report: Report) -> Iterator[str]:

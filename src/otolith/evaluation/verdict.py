@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from otolith.report import FEW_PEOPLE, Report, Row, Shots, summarise
+from otolith.report import Report
+from otolith.summary import FEW_PEOPLE, Row, Shots, summarise
 
 
 def lines_of(report: Report, study: str) -> list[Row]:
