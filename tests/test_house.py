@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "errors files settings recipes units channels rotations catalog",
-        "recording study study_files motion store windows batch embeddings report",
+        "recording study study_files motion store windows batch embeddings report summary",
         "signals physics augmentations metrics",
         "readers motions encoders partners",
         "datasets simulation",

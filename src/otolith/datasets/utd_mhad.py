@@ -14,40 +14,12 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ReadError
+from otolith.motions.utd_mhad import ACTIONS, SENTENCES
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation
 from otolith.units import factor
 
-ACTIONS = (
-    "swipe left",
-    "swipe right",
-    "wave",
-    "clap",
-    "throw",
-    "cross arms",
-    "basketball shoot",
-    "draw X",
-    "draw circle clockwise",
-    "draw circle counter-clockwise",
-    "draw triangle",
-    "bowling",
-    "boxing",
-    "baseball swing",
-    "tennis swing",
-    "arm curl",
-    "tennis serve",
-    "push",
-    "knock",
-    "catch",
-    "pick up and throw",
-    "jog",
-    "walk",
-    "sit to stand",
-    "stand to sit",
-    "lunge",
-    "squat",
-)
 WRIST_ACTIONS = ACTIONS[:21]
 """The second view: only what was recorded at the wrist. `study.windows(labels=utd_mhad.WRIST_ACTIONS)`."""
 JOINTS = (
@@ -69,36 +41,6 @@ OURS = {
     },
 }
 """Our joints -> those of the skeleton; the rest of ours the Kinect did not see."""
-SENTENCES = (
-    "a person swipes the right arm to the left",
-    "a person swipes the right arm to the right",
-    "a person waves with the right hand",
-    "a person claps with both hands",
-    "a person throws something with the right arm",
-    "a person crosses both arms in front of the chest",
-    "a person shoots a basketball",
-    "a person draws an X with the right hand",
-    "a person draws a circle clockwise with the right hand",
-    "a person draws a circle counter-clockwise with the right hand",
-    "a person draws a triangle with the right hand",
-    "a person bowls with the right hand",
-    "a person boxes",
-    "a person swings a baseball bat",
-    "a person swings a tennis racket",
-    "a person curls both arms",
-    "a person serves in tennis",
-    "a person pushes something away with both hands",
-    "a person knocks with the right hand",
-    "a person catches something with the right hand",
-    "a person picks something up and throws it",
-    "a person jogs",
-    "a person walks",
-    "a person stands up from sitting",
-    "a person sits down from standing",
-    "a person does a lunge",
-    "a person does a squat",
-)
-"""What is done in each action, in words that say no more than its name and which arm the skeletons show moving."""
 _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 

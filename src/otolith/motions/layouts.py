@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import ConfigError, ReadError, nearest
-from otolith.motions import grab, how2sign
+from otolith.motions import grab, how2sign, utd_mhad
 
 CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
 _CMU_LABELS = {"walk": "walking", "run/jog": "running", "run": "running", "jog": "running"}
@@ -89,7 +89,7 @@ def known_layout(path: Path) -> About:
             source="CMU Graphics Lab Motion Capture Database",
             terms=CMU_TERMS,
         )
-    told: dict[str, Any] = {**grab.known(path), **how2sign.known(path)}
+    told: dict[str, Any] = {**grab.known(path), **how2sign.known(path), **utd_mhad.known(path)}
     if told:
         return About(**told)
     if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
@@ -97,26 +97,7 @@ def known_layout(path: Path) -> About:
         return About(
             unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
         )
-    return _utd_mhad(path)
-
-
-def _utd_mhad(path: Path) -> About:
-    from otolith.datasets.utd_mhad import ACTIONS, SENTENCES
-
-    found = re.fullmatch(r"(a(\d+)_(s\d+)_t\d+)_skeleton", path.stem)
-    if not found or not 1 <= int(found[2]) <= len(ACTIONS):
-        return About()
-    action = int(found[2]) - 1
-    return About(
-        # The authors name 30 frames per second; laid beside the sensor of the same trials (861) they come 19 a second.
-        frame_rate=19.0,
-        label=ACTIONS[action],
-        text=SENTENCES[action],
-        performer=found[3],
-        clip=found[1],
-        source="UTD-MHAD (Kinect)",
-        terms="research use",
-    )
+    return About()
 
 
 def _cmu_text(path: Path) -> str | None:
