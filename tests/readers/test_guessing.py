@@ -104,6 +104,34 @@ def test__guess__no_time_column__asks_for_the_rate(tmp_path: Path) -> None:
     assert any("rate_hz" in sentence for sentence in unknown)
 
 
+def test__guess__no_header__drafts_what_stands_in_the_columns(tmp_path: Path) -> None:
+    lines = [f"{i / 50:.2f},{0.01 * (i % 3)},0.2,9.8,{'walking' if i < 150 else 'sitting'}" for i in range(300)]
+    write(tmp_path / "P1.csv", lines[0], lines[1:])
+    text, unknown = guess(tmp_path / "P1.csv")
+    drafted = tomllib.loads(text)
+    assert drafted["time"] == {"column": "1", "format": "seconds"}
+    assert drafted["label"]["column"] == "5" and drafted["csv"]["header"] is False
+    assert "2 (0 …), 3 (0.2 …), 4 (9.8 …)" in text
+    assert any("first line holds numbers" in sentence for sentence in unknown)
+    for asked, answer in (
+        ('columns = ["?", "?", "?"], unit = "?"', 'columns = ["2", "3", "4"], unit = "m/s2"'),
+        ('placement = "?"', 'placement = "waist"'),
+        ('value = "?"', 'value = "P1"'),
+    ):
+        text = text.replace(asked, answer, 1)
+    (recording,) = read_table_study(tmp_path / "P1.csv", parse_mapping(text))
+    assert [segment.label for segment in recording.segments] == ["walking", "sitting"]
+    assert recording.streams[0].values.shape == (300, 3)
+
+
+def test__guess__names_that_tell_no_axes__lists_the_columns(tmp_path: Path) -> None:
+    write(tmp_path / "P1.csv", "time [s],front,side,up,activity", [f"{i / 50},0,0,9.8,lying" for i in range(50)])
+    text, unknown = guess(tmp_path)
+    assert tomllib.loads(text)["sensor"][0]["acc"]["columns"] == ["?", "?", "?"]
+    assert "front (0 …), side (0 …), up (9.8 …)" in text and 'column = "activity"' in text
+    assert any("x, y and z" in sentence for sentence in unknown)
+
+
 def test__guess__nothing_to_see__says_so(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="holds no table"):
         guess(tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,23 +58,64 @@ def guess(source: str | Path) -> tuple[str, list[str]]:
     csv = _format(path)
     names = header_of(path, csv)
     unknown: list[str] = []
+    if not path.suffix.lower().startswith(".p") and 2 * sum(_is_number(name, csv) for name in names) >= len(names):
+        csv = replace(csv, header=False)
+        names = header_of(path, csv)
+        unknown.append("What the columns are: the first line holds numbers already, so they are called 1, 2, 3 …")
     triads = _triads(names)
-    if not triads:
-        raise ReadError(
-            f"{path} has no three columns whose names differ only in x, y and z; its columns are "
-            f"{', '.join(names[:20])}. Write the mapping by hand: docs/recordings.md shows one."
-        )
     time = _time_column(path, names, csv)
+    if not triads:
+        return _open_draft(source, path, pattern, names, time, csv, unknown)
     signal = [name for columns in triads.values() for name in columns]
     numbers = read_columns(path, dict.fromkeys(dict.fromkeys(signal), "number"), csv)
+    lines = _first_lines(source, path, pattern, names, time, csv, unknown)
+    lines += _sensor_lines(triads, numbers, _rate(path, time, csv), unknown)
+    label = next((name for name in names if _LABEL.search(name) and name not in signal), None)
+    return "\n".join(lines + _last_lines(path, label, csv, unknown)) + "\n", unknown
+
+
+def _open_draft(
+    source: Path, path: Path, pattern: str, names: list[str], time: str | None, csv: CsvFormat, unknown: list[str]
+) -> tuple[str, list[str]]:
+    """Draft what can be known where no names tell which columns are x, y and z: by what stands in them."""
+    named = [name for name in dict.fromkeys(names) if name and names.count(name) == 1]
+    numbers = read_columns(path, dict.fromkeys(named, "number"), csv).numbers
+    filled = [name for name in named if np.isfinite(numbers[name]).any()]
+    time = time or (next((name for name in filled if _counts_up(numbers[name])), None) if not csv.header else None)
+    open_to_sensors = [name for name in filled if name != time]
+    if len(open_to_sensors) < 3:
+        raise ReadError(
+            f"{path} has no three columns of numbers for a sensor; its columns are {', '.join(names[:20])}. "
+            "Give the file that holds the signals."
+        )
+    lines = _first_lines(source, path, pattern, names, time, csv, unknown)
+    seen = ", ".join(f"{name} ({numbers[name][np.isfinite(numbers[name])][0]:.4g} …)" for name in open_to_sensors[:12])
+    lines += [
+        "[[sensor]]",
+        'placement = "?"   # see: otolith list placements',
+        f"# the columns, each with its first value: {seen}",
+    ]
+    for quantity, lead in (("acc", ""), ("gyro", "# ")):
+        units = ", ".join(UNITS[quantity])
+        lines.append(f'{lead}{quantity} = {{columns = ["?", "?", "?"], unit = "?"}}   # x, y and z; one of {units}')
+    unknown.append("Which columns are x, y and z of what: no three names differ only in these letters.")
+    words = [name for name in named if name not in filled]
+    label = next((name for name in words if _LABEL.search(name)), words[0] if words and not csv.header else None)
+    return "\n".join(lines + _last_lines(path, label, csv, unknown)) + "\n", unknown
+
+
+def _first_lines(
+    source: Path, path: Path, pattern: str, names: Sequence[str], time: str | None, csv: CsvFormat, unknown: list[str]
+) -> list[str]:
     lines = [f"# Drafted from {path.name}. Every ? needs an answer before import.", "", "[study]"]
     lines += [f"name = {_quoted(source.stem or 'study')}", 'terms = ""   # who may use these recordings']
     lines += ['gravity = "included"   # "removed" where the app gives linear or user acceleration', "", "[files]"]
     lines += [f"pattern = {_quoted(pattern)}", *_who(source, path, names, unknown), ""]
-    lines += _time_lines(path, time, csv, unknown)
-    rate_hz = _rate(path, time, csv)
-    lines += _sensor_lines(triads, numbers, rate_hz, unknown)
-    label = next((name for name in names if _LABEL.search(name) and name not in signal), None)
+    return lines + _time_lines(path, time, csv, unknown)
+
+
+def _last_lines(path: Path, label: str | None, csv: CsvFormat, unknown: list[str]) -> list[str]:
+    lines: list[str] = []
     if label:
         lines += ["", "[label]", f"column = {_quoted(label)}", 'ignore = [""]   # add the names that mean nothing']
     else:
@@ -81,7 +123,17 @@ def guess(source: str | Path) -> tuple[str, list[str]]:
     if csv != CsvFormat() and not path.suffix.lower().startswith(".p"):
         lines += ["", "[csv]", f"delimiter = {_quoted('tab' if csv.delimiter == chr(9) else csv.delimiter)}"]
         lines += [f'decimal = "{csv.decimal}"', f'encoding = "{csv.encoding}"']
-    return "\n".join(lines) + "\n", unknown
+        lines += [] if csv.header else ["header = false"]
+    return lines
+
+
+def _is_number(cell: str, csv: CsvFormat) -> bool:
+    return bool(re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", cell.replace(csv.decimal, ".").lower()))
+
+
+def _counts_up(values: np.ndarray) -> bool:
+    steps = np.diff(values[np.isfinite(values)])
+    return bool(len(steps) and (steps >= 0).all() and steps.any())
 
 
 def _first_table(source: Path) -> tuple[Path, str]:
