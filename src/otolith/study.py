@@ -45,7 +45,8 @@ class Evaluation:
     placements: tuple[str, ...] = ()
     """Which places on the body the model sees; empty for all."""
     slot: str = ""
-    """If set, whatever single sensor a recording has is shown under this name, so that its place stays hidden."""
+    """If set, whatever single sensor a recording has (of `placements`, where some are named) is shown under this name,
+    so that its place stays hidden."""
     centre_short: bool = False
     """With `inside`: a segment shorter than a window gets one window centred on it, instead of none."""
     pad: bool = False
@@ -54,6 +55,14 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return this as what JSON writes."""
         return dataclasses.asdict(self)
+
+    def changed(self, given: Mapping[str, Any]) -> Evaluation:
+        """Return this with some choices different; whoever names placements sees them under their own names.
+
+        Raises StudyError where a key is unknown.
+        """
+        shown = {"slot": ""} if given.get("placements") else {}
+        return self.from_json(self.to_json() | shown | dict(given))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
@@ -238,8 +247,8 @@ class Study:
 
         missing = choices.pop("missing", "error")
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
-        evaluation = self.evaluation.to_json() | {key: value for key, value in given.items() if value is not None}
-        return cut(self, Evaluation.from_json(evaluation), missing=missing)
+        evaluation = self.evaluation.changed({key: value for key, value in given.items() if value is not None})
+        return cut(self, evaluation, missing=missing)
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:

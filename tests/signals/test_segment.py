@@ -195,6 +195,30 @@ def test__slot__one_sensor_anywhere__is_shown_without_its_place(tmp_path: Path) 
     np.testing.assert_array_equal(windows.values()[:9], windows.values()[9:])
 
 
+def test__slot__placements_beside_it__say_which_sensor_fills_it(tmp_path: Path) -> None:
+    both = [
+        recording([(0, 5, "a")], id="r1", places=("chest", "head")),
+        recording([(0, 5, "a")], id="r2", places=("left_wrist",)),
+    ]
+    windows = cut(tmp_path, *both, slot="imu", placements=("head",), missing="drop")
+    assert {channel.placement for channel in windows.channels} == {"imu"}
+    assert set(windows.recording) == {"r1"}
+    with pytest.raises(StudyError, match=r"Recording 'r2' has no imu\.acc\.x"):
+        cut(tmp_path, *both, slot="imu", placements=("head",))
+    for missing in ("error", "mask", "drop"):
+        with pytest.raises(StudyError, match="no sensor at right_wrist; it has left_wrist"):
+            cut(tmp_path, *both, placements=("left_wrist", "right_wrist"), missing=missing)
+
+
+def test__slot__of_the_study_and_placements_asked__are_shown_under_their_names(tmp_path: Path) -> None:
+    parts = [recording([(0, 5, "a")], id=place, places=(place,)) for place in ("chest", "head")]
+    hidden = Evaluation(seconds=2.0, rate_hz=10.0, quantities=("acc",), slot="imu")
+    study = write_study(tmp_path / "study", parts, name="hidden", evaluation=hidden)
+    assert {channel.placement for channel in study.windows().channels} == {"imu"}
+    shown = study.windows(placements=("head",), missing="drop")
+    assert {channel.placement for channel in shown.channels} == {"head"} and set(shown.recording) == {"head"}
+
+
 def test__slot__two_sensors__is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="two sensors for the slot 'imu'; a slot holds one"):
         cut(tmp_path, recording([(0, 5, "a")], places=("chest", "head")), slot="imu")
@@ -225,7 +249,7 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
         ({"label_rule": "most"}, ConfigError, "inside, majority, centred or unlabelled, not 'most'"),
         ({"labels": ("z",)}, StudyError, "has no label 'z'; it has a"),
         ({"quantities": ("gyro",)}, StudyError, r"has none of gyro at chest; it has chest\.acc\.x"),
-        ({"placements": ("head",)}, StudyError, "has none of acc at head"),
+        ({"placements": ("head",)}, StudyError, "has no sensor at head; it has chest"),
         ({"placements": ("haed",)}, UnknownNameError, "Did you mean 'head'"),
         ({"seconds": 60.0}, StudyError, "gives no window of 60 s.*Ask for shorter windows"),
     ],

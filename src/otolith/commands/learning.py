@@ -151,7 +151,7 @@ def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
     from otolith.study import Evaluation, Study
 
     study = Study.load(folder)
-    return plain_windows(study, Evaluation.from_json(study.evaluation.to_json() | chosen), missing)
+    return plain_windows(study, study.evaluation.changed(chosen), missing)
 
 
 def _narrowed(start: Any, placements: list[str]) -> Any:
@@ -221,7 +221,7 @@ def adapt(
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
     cutting |= {"labels": words(labels)} if labels else {}
     opened = Study.load(study)
-    asked = Evaluation.from_json(opened.evaluation.to_json() | cutting | tables.get("windows", {}))
+    asked = opened.evaluation.changed(cutting | tables.get("windows", {}))
     windows = opened.windows(**asked.to_json(), missing=missing.value).labelled
     added = [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)] if add else []
     recogniser = Recogniser(

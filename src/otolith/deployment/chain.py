@@ -56,8 +56,9 @@ class SignalChain:
             places = tuple(dict.fromkeys(channel.placement for channel in windows.channels))
             quantities = tuple(dict.fromkeys(channel.quantity for channel in windows.channels))
             hidden = HIDDEN if places == (HIDDEN,) else ""
+            shown = () if hidden else places
             evaluation = Evaluation(
-                windows.seconds, windows.rate_hz, 0.0, "unlabelled", (), quantities, places, slot=hidden
+                windows.seconds, windows.rate_hz, 0.0, "unlabelled", (), quantities, shown, slot=hidden
             )
         return cls(windows.channels, windows.rate_hz, windows.length, windows.gravity, evaluation, missing)
 

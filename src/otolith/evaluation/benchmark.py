@@ -154,7 +154,7 @@ class _Plan:
         tasks: list[Fold] = []
         parted: dict[str, list[list[str]]] = {}
         for study in studies:
-            evaluation = Evaluation.from_json(study.evaluation.to_json() | dict(self.overrides))
+            evaluation = study.evaluation.changed(self.overrides)
             labelled = labelled_windows(study, evaluation, self.missing)
             if len(labelled.classes) < 2:
                 found = ", ".join(labelled.classes) or "none"

@@ -35,12 +35,17 @@ class Place:
 def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]:
     """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
     found = {Channel.parse(n) for e in study.entries for stream in e["streams"] for n in stream["channels"]}
-    if evaluation.slot:
-        placement(evaluation.slot)
-        found = {Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) for c in found}
-    places = (evaluation.slot,) if evaluation.slot else (evaluation.placements or tuple(study.placements))
-    for name in places:
+    there = {c.placement for c in found}
+    places = evaluation.placements or tuple(study.placements)
+    for name in (*places, *filter(None, [evaluation.slot])):
         placement(name)
+    if nobody := [name for name in evaluation.placements if name not in there]:
+        raise StudyError(
+            f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has {', '.join(study.placements)}."
+        )
+    if evaluation.slot:
+        found = {Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) for c in found if c.placement in places}
+        places = (evaluation.slot,)
     out = []
     for place in places:
         for device in sorted({c.device for c in found if c.placement == place}):
@@ -59,9 +64,9 @@ def resampled_store(
     study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
 ) -> tuple[Store, list[Place], list[str]]:
     """Return the study's stretches on one grid, from the cache where they were made before, and what was left out."""
-    key = digest(
-        [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
-    )
+    what = [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
+    # Without a slot the channels' names say their places.
+    key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
     folder = cache_folder(study) / f"store-{key}"
     if not (folder / "store.json").exists():
         with atomic_folder(folder) as temporary:
@@ -120,8 +125,9 @@ def on_grid(
     sensors: list[list[Stretch]] = []
     order: list[Channel] = []
     for stream in recording.streams:
+        chosen = [c for c in stream.channels if not evaluation.placements or c.placement in evaluation.placements]
         named = [
-            Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) if evaluation.slot else c
+            Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) if evaluation.slot and c in chosen else c
             for c in stream.channels
         ]
         columns = [i for i, c in enumerate(named) if c in channels]
