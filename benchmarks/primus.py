@@ -75,11 +75,18 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
         "draws": 2,
         "method": {"scratch": {}} | {name: method | schedule for name, method in paper.items()},
     }
+    with_poses = terms({"text": ""}, epochs)
+    published = {"scratch-frozen": dict(PROBE)} | {name: with_poses[name] for name in ("ss", "mm", "nn", "all")}
     return {
         "poses": {
             "study": "utd_mhad",
             **few,
-            "method": CONTROLS | rivals | terms({"text": ""}, epochs) | lonely,
+            "method": CONTROLS | rivals | with_poses | lonely,
+        },
+        "published": {
+            "study": "utd_mhad",
+            **few,
+            "method": {name: method | {"encoder": "stacked_rnn"} for name, method in published.items()},
         },
         "labels": {"study": "utd_mhad", **few, "method": supervised | terms({}, epochs, ("ss",))},
         "motion": {
@@ -127,6 +134,7 @@ def measure(data: Path, work: Path, name: str, part: dict[str, Any]) -> None:
 
 SETTINGS = {
     "poses": "utd_mhad, poses of the training people",
+    "published": "utd_mhad, poses of the training people, PRIMUS' own encoder (stacked_rnn)",
     "labels": "utd_mhad, and their actions' names",
     "motion": "utd_mhad's 21 wrist actions, simulated motion",
     "hapt": "hapt, PIM beside its rivals",
@@ -210,7 +218,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
     parser.add_argument("--docs", type=Path, help="write tables and the figure into this folder")
     parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
-    parser.add_argument("--only", nargs="*", help="parts: poses, labels, motion, hapt, ipol_gait")
+    parser.add_argument("--only", nargs="*", help="parts: poses, published, labels, motion, hapt, ipol_gait")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the windows, the same for every objective")
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
