@@ -47,3 +47,15 @@ def test__deep_conv_lstm__convolutions__see_each_channel_alone_with_the_same_wei
 
 def test__deep_conv_lstm__smaller_kernels__take_shorter_windows() -> None:
     assert DeepConvLSTM(CHANNELS, RATE_HZ, 9, kernel=3).shortest == 9
+
+
+def test__deep_conv_lstm__begins__orthogonal_and_with_open_forget_gates() -> None:
+    encoder = built()
+    first, second = encoder.recurrent
+    for gate in first.weight_hh_l0.detach().chunk(4):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(len(gate)), atol=1e-5, rtol=0)
+    for layer in (first, second):
+        biases = (layer.bias_ih_l0 + layer.bias_hh_l0).detach().chunk(4)
+        assert [float(bias.unique()) for bias in biases] == [0.0, 1.0, 0.0, 0.0]
+    kernels = encoder.convolutions[2].weight.detach().flatten(1)
+    torch.testing.assert_close(kernels @ kernels.T, 2 * torch.eye(len(kernels)), atol=1e-4, rtol=0)

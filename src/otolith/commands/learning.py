@@ -148,7 +148,7 @@ def _pairs(text: str) -> list[tuple[str, ...]]:
 
 def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
     from otolith.evaluation.sides import plain_windows
-    from otolith.study import Evaluation, Study
+    from otolith.study import Study
 
     study = Study.load(folder)
     return plain_windows(study, study.evaluation.changed(chosen), missing)
@@ -208,7 +208,7 @@ def adapt(
     from otolith.evaluation.sides import added_windows
     from otolith.files import refuse_existing
     from otolith.heads.mixture_of_experts import MixtureOfExperts
-    from otolith.study import Evaluation, Study
+    from otolith.study import Study
     from otolith.training.pretrained import PretrainedEncoder
 
     refuse_existing(out, "recogniser", overwrite)

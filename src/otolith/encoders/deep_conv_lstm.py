@@ -40,7 +40,10 @@ class DeepConvLSTM(Encoder):
 
     Source: Ordóñez, Roggen, "Deep Convolutional and LSTM Recurrent Neural Networks for Multimodal Wearable Activity
     Recognition" (2016), https://doi.org/10.3390/s16010115. All channels share the convolutions' weights. Tokens are
-    the last layer's states (B, L, D), one a time step, and the vector is the last of them.
+    the last layer's states (B, L, D), one a time step, and the vector is the last of them. Weights start orthogonal,
+    as published. In windows of several seconds that alone forgets the beginning, so that forget gates start open
+    (Gers, Schmidhuber, Cummins, "Learning to Forget", 2000, https://doi.org/10.1162/089976600300015015) and
+    convolutions with ReLU's gain.
 
     Raises ConfigError for sizes below 1 or windows that are too short.
     """
@@ -62,6 +65,21 @@ class DeepConvLSTM(Encoder):
         self.recurrent = nn.ModuleList(nn.LSTM(size, c.hidden, batch_first=True) for size in sizes)
         self.drop = Dropout(c.dropout)
         self.dimension = c.hidden
+        self._begin()
+
+    def _begin(self) -> None:
+        for module in self.modules():
+            own = dict(module.named_parameters(recurse=False))
+            if isinstance(module, nn.Conv2d):
+                nn.init.orthogonal_(own["weight"], nn.init.calculate_gain("relu"))
+                nn.init.zeros_(own["bias"])
+            elif isinstance(module, nn.LSTM):
+                for name, values in own.items():
+                    gates = values.detach().chunk(4)  # in, forget, cell, out
+                    for gate in gates:
+                        nn.init.orthogonal_(gate) if name.startswith("weight") else nn.init.zeros_(gate)
+                    if name == "bias_ih_l0":
+                        nn.init.ones_(gates[1])
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Take keywords as settings; they decide how short a window may be."""

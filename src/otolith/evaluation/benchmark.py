@@ -20,7 +20,7 @@ from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import read_json, write_json
 from otolith.report import Report
 from otolith.scale.executor import run_all
-from otolith.study import Evaluation, Study
+from otolith.study import Study
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.windows import Windows
 
