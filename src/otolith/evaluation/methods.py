@@ -94,7 +94,7 @@ METHODS: dict[str, Method] = {
         _multi3net("multi3net-plus-4", experts=4),
         _multi3net("multi3net-plus-1"),
         Method("multi3net-base", encoder="channel_attention", head="mixture_of_experts", head_settings={"experts": 1}),
-        Method("deep-conv-lstm", encoder="deep_conv_lstm", head="linear"),
+        Method("deep-conv-lstm", encoder="deep_conv_lstm", head="linear", adapt={"learning_rate": 1e-3}),
         Method(
             "primus-probe",
             "primus",
