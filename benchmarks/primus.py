@@ -86,7 +86,12 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
         "published": {
             "study": "utd_mhad",
             **few,
-            "method": {name: method | {"encoder": "stacked_rnn"} for name, method in published.items()},
+            "method": {
+                name + over: method | {"encoder": "stacked_rnn", "encoder_settings": {"time_major": bool(over)}}
+                for over in ("", "-over-time")
+                for name, method in published.items()
+                if not over or name in ("scratch-frozen", "mm", "all")
+            },
         },
         "labels": {"study": "utd_mhad", **few, "method": supervised | terms({}, epochs, ("ss",))},
         "motion": {
