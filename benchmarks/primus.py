@@ -87,10 +87,10 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
             "study": "utd_mhad",
             **few,
             "method": {
-                name + over: method | {"encoder": "stacked_rnn", "encoder_settings": {"time_major": bool(over)}}
-                for over in ("", "-over-time")
+                name + walk: method | {"encoder": "stacked_rnn"} | settings
+                for walk, settings in (("", {}), ("-over-time", {"encoder_settings": {"time_major": True}}))
                 for name, method in published.items()
-                if not over or name in ("scratch-frozen", "mm", "all")
+                if not walk or name in ("scratch-frozen", "mm", "all")
             },
         },
         "labels": {"study": "utd_mhad", **few, "method": supervised | terms({}, epochs, ("ss",))},
