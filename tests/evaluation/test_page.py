@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -245,6 +247,18 @@ def test__page__one_method_one_person__claims_no_comparison() -> None:
     assert "pim was the only method" in words
     assert "1 person it had never seen" in words
     assert "points above" not in words.lower()
+
+
+def test__page__many_methods_at_all_labels__a_line_each_and_room_for_their_names() -> None:
+    few = made_up_report(people=6, folds=2, shots=("all",))
+    named = [f"a method with a long name {n}" for n in range(6)]
+    rows = [row | {"method": f"{name}{row['method']}"} for row in few.rows for name in ("", *named)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns where a figure has no room left
+        shown = page(replace(few, rows=rows, losses=[], embedding=[]))
+    assert "more methods stand in the table." in shown
+    drawn = shown.partition("curves-0")[2].partition("</svg>")[0]
+    assert "all labels" in drawn and drawn.count("a method with a long") >= 24
 
 
 def test__page__notes_of_cells__are_said_once_with_their_count() -> None:

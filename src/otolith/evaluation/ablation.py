@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from otolith.errors import ConfigError
 from otolith.evaluation.drawing import LIGHT, WIDTH, inked
+from otolith.evaluation.figures import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,9 @@ def ablation_figure(panels: Mapping[str, Scores], rows: Sequence[str], controls:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(len(panels) * WIDTH * 0.62 / 72, (70 + 21 * len(rows)) / 72), layout="constrained")
+    figure = Figure(
+        figsize=(max(WIDTH, len(panels) * WIDTH * 0.62) / 72, (70 + 21 * len(rows)) / 72), layout="constrained"
+    )
     places = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, scores) in zip(places, panels.items(), strict=True):
         known = [name for name in rows if name in scores]
@@ -41,7 +44,7 @@ def ablation_figure(panels: Mapping[str, Scores], rows: Sequence[str], controls:
         if controls and controls[0] in scores:
             axes.axvline(100 * scores[controls[0]][0], color=LIGHT["control"], linewidth=1.0, linestyle=":")
         axes.set_title(title, loc="left", fontsize=11)
-        axes.set_yticks(range(len(rows)), rows)
+        axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.set_xlabel("macro-F1 per person, %")
     places[0].invert_yaxis()
     return figure

@@ -94,7 +94,7 @@ def people_figure(scores: Mapping[str, Mapping[str, float]], people: Sequence[st
     """Draw one line per person with a mark for each method's macro-F1; `people` says the order, from the top."""
     rows = len(people)
     step = 17.0 if rows <= 40 else 13.0
-    figure, axes = panel(80 + step * rows)
+    figure, axes = panel(80 + step * rows + 17 * (-(-len(style) // _columns(style)) - 1))
     for y, person in enumerate(people):
         values = [100 * own[person] for own in scores.values() if person in own]
         axes.plot([min(values), max(values)], [y, y], color=LIGHT["rule"], linewidth=1.6, zorder=1)
@@ -286,10 +286,11 @@ def short(name: Any, most: int = 22) -> str:
 
 def _legend(figure: Figure, names: Iterable[str], place: Any, markerscale: float = 1.0) -> None:
     """Put a legend into as many columns as its longest name leaves room for."""
-    columns = int(WIDTH / (30 + 6.3 * max((len(short(name)) for name in names), default=1)))
-    figure.legend(
-        loc=place, ncols=max(1, min(columns, 5)), handletextpad=0.1, columnspacing=1.0, markerscale=markerscale
-    )
+    figure.legend(loc=place, ncols=_columns(names), handletextpad=0.1, columnspacing=1.0, markerscale=markerscale)
+
+
+def _columns(names: Iterable[str]) -> int:
+    return max(1, min(5, int(WIDTH / (30 + 6.3 * max((len(short(name)) for name in names), default=1)))))
 
 
 def _loss_lines(axes: Axes, points: Curve, width: float) -> None:

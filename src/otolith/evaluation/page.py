@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from otolith.evaluation import figures
 from otolith.evaluation import markup as m
+from otolith.evaluation.ablation import ablation_figure
 from otolith.evaluation.drawing import DARK, LIGHT, css_variables, inline_svg, method_style
 from otolith.evaluation.provenance import notes_of_cells, what_was_run
 from otolith.evaluation.verdict import best_of, control_of, lines_of, nearest_shots, verdict
@@ -161,10 +162,15 @@ def _per_person(lines: Sequence[Row]) -> str:
 
 def _curves(report: Report, study: str, n: int) -> str:
     lines = lines_of(report, study)
-    svg = inline_svg(
-        figures.few_shot_figure(lines, _style(lines)), f"curves-{n}", f"Macro-F1 by number of labels, {study}",
-        " ".join(verdict(report, study, VERDICT_SHOTS)),
-    )  # fmt: skip
+    counts = list(dict.fromkeys(line["shots"] for line in lines))
+    held = [line for line in lines if line["macro_f1_mean"] is not None]
+    if len(counts) == 1 and held:  # curves of one point each would lie on one another
+        scores = {line["method"]: (line["macro_f1_mean"], line["macro_f1_se"] or 0.0) for line in held}
+        drawn = ablation_figure({_at(counts[0]): scores}, list(scores), [control_of(lines) or ""])
+    else:
+        drawn = figures.few_shot_figure(lines, _style(lines))
+    said = " ".join(verdict(report, study, VERDICT_SHOTS))
+    svg = inline_svg(drawn, f"curves-{n}", f"Macro-F1 by number of labels, {study}", said)
     people = max(line["people"] for line in lines)
     few = "; few people" if any("few people" in line["notes"] for line in lines) else ""
     return m.figure(study, svg, f"Mean over {people} people{few}.", _per_person(lines))

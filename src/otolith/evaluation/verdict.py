@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from otolith.report import Report
 from otolith.summary import FEW_PEOPLE, Row, Shots, summarise
 
+MOST = 8
+"""So many methods are told in a sentence each."""
+
 
 def lines_of(report: Report, study: str) -> list[Row]:
     """Those lines of the summary that speak of one study."""
@@ -51,7 +54,10 @@ def verdict(report: Report, study: str, wanted_shots: int = 4) -> list[str]:
     others = [line for line in lines if line["shots"] == shots and line["versus"]]
     if best["method"] == control and others:
         said.append(f"None of the other methods came above {_named(control)}.")
-    said += [_against(line) for line in sorted(others, key=lambda line: line["method"] != best["method"])]
+    others.sort(key=lambda line: line["method"] != best["method"])
+    said += [_against(line) for line in others[:MOST]]
+    if len(others) > MOST:
+        said.append(f"{len(others) - MOST} more methods stand in the table.")
     if best["people"] < FEW_PEOPLE:
         said.append(f"These are few people ({best['people']}): another group could well change the order.")
     return said
