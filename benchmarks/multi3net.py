@@ -4,7 +4,7 @@
 
 Simulates wrists of the motion capture, pretrains on them (motion, pose and words), and runs one `otolith benchmark`
 for each part: `people`, UTD-MHAD's wrist actions with people held out; `seeds`, the same for some rows with five seeds;
-and `clips`, both simulated wrists with whole groups of content and style held out. Hours on one core; a stopped run
+`share`, pretraining on a part of the clips; and `clips`, both simulated wrists with whole groups of content and style held out. Hours on one core; a stopped run
 goes on. The tables go into docs/results/multi3net.md.
 """
 
@@ -37,7 +37,8 @@ CONTENTS += [
     *(f"{do}-{side}" for do in ("wave", "raise-up") for side in ("left-hand", "both-hands")),
 ]
 """What Bandai-Namco's clips show in seven styles and more."""
-PARTS = ("people", "seeds", "clips")
+PARTS = ("people", "seeds", "share", "clips")
+SHARES = (0.1, 0.25, 0.5)
 CUT_HZ = 5.0
 """The Kinect's positions jitter: nothing faster is kept of them."""
 VIRTUAL = "utd-virtual"
@@ -98,6 +99,8 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
     clips |= {f"multi3net+{n}": learnt("all-terms", EPOCHS // 2, **experts(n)) for n in (1, 4, 16)}
     clips["all-terms-frozen"] = learnt("all-terms", EPOCHS // 2) | {"mode": "frozen"}
     people = {name: longer(method, 30) for name, method in people_methods(work).items()}
+    plus = people["multi3net+16"]
+    less = {f"multi3net+16 at {share:.0%}": plus | {"pretrain_share": share} for share in SHARES}
     on_people = {
         "study": "utd_mhad",
         "out": "people",
@@ -110,6 +113,7 @@ def parts(work: Path) -> dict[str, dict[str, Any]]:
     }
     return {
         "seeds": on_people | {"seeds": 5, "method": {name: people[name] for name in SEVERAL}},
+        "share": on_people | {"method": less},
         "people": on_people | {"method": people},
         "clips": {
             "study": "sim_bandai_b1",
