@@ -4,8 +4,8 @@
 
 Simulates wrists of the motion capture, pretrains on them (motion, pose and words), and runs one `otolith benchmark`
 for each part: `people`, UTD-MHAD's wrist actions with people held out; `seeds`, the same for some rows with five seeds;
-`share`, pretraining on a part of the clips; and `clips`, both simulated wrists with whole groups of content and style held out. Hours on one core; a stopped run
-goes on. The tables go into docs/results/multi3net.md.
+`share`, pretraining on a part of the clips; and `clips`, both simulated wrists with whole groups of content and style
+held out. Hours on one core; a stopped run goes on. The tables go into docs/results/multi3net.md.
 """
 
 from __future__ import annotations
