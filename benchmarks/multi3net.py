@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pose_to_imu import CUT_HZ
 from transfer import CLASSES, MOCAP, MOUNTED, otolith, simulate
 
 EPOCHS = 12
@@ -39,8 +40,6 @@ CONTENTS += [
 """What Bandai-Namco's clips show in seven styles and more."""
 PARTS = ("people", "seeds", "share", "clips")
 SHARES = (0.1, 0.25, 0.5)
-CUT_HZ = 5.0
-"""The Kinect's positions jitter: nothing faster is kept of them."""
 VIRTUAL = "utd-virtual"
 """Study of the sensors that UTD-MHAD's own skeletons would have worn, with its people and labels."""
 

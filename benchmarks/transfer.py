@@ -16,22 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from otolith.datasets.utd_mhad import WRIST_ACTIONS
+
 MOUNTED = (180.0, 0.0, 0.0)
 """UTD-MHAD's sensor lies upside down beside ours: fitted to the skeletons of the first trials, 168 degrees about x."""
 MOCAP = {"bandai": ("bandai_namco",), "cmu": ("cmu_asfamc", "cmu_bvh")}
-CLASSES = [
-    *("swipe left", "swipe right", "wave", "clap", "throw", "cross arms"),
-    *(
-        "basketball shoot",
-        "draw X",
-        "draw circle clockwise",
-        "draw circle counter-clockwise",
-        "draw triangle",
-        "bowling",
-    ),
-    *("boxing", "baseball swing", "tennis swing", "arm curl", "tennis serve", "push"),
-    *("knock", "catch", "pick up and throw"),
-]
+CLASSES = list(WRIST_ACTIONS)
 """UTD-MHAD's actions 1 to 21, whose sensor was on the right wrist."""
 PRETRAINED_ON = {
     "real": ["people"],

@@ -90,6 +90,7 @@ def _key(row: Row) -> Key:
 
 
 def cell_of(row: Row) -> Cell:
+    """Return which of several tries a row is."""
     return (row.get("seed"), row.get("fold"), row.get("draw"))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from otolith import objectives
 from otolith.channels import channel_names
 from otolith.errors import ConfigError, InterruptedRunError
-from otolith.evaluation.few_shot import Fold, FoldRun, Shots
+from otolith.evaluation.few_shot import Fold, FoldRun
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import write_page
 from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
@@ -21,6 +21,7 @@ from otolith.files import read_json, write_json
 from otolith.report import Report
 from otolith.scale.executor import run_all
 from otolith.study import Study
+from otolith.summary import Shots
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.windows import Windows
 

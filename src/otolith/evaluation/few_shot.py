@@ -26,6 +26,7 @@ from otolith.metrics.macro_f1 import macro_f1
 from otolith.partners.files import FOLDER as PARTNERS
 from otolith.partners.files import model_stamp
 from otolith.study import Evaluation, Study
+from otolith.summary import Shots
 from otolith.training.adapt import Adapted, adapt
 from otolith.training.adding import with_added
 from otolith.training.pretrain import pretrain
@@ -34,7 +35,6 @@ from otolith.training.runtime import Runtime
 from otolith.windows import Windows
 
 CELL_FORMAT = 2
-Shots = int | str
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
             f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has {', '.join(study.placements)}."
         )
     if evaluation.slot:
-        found = {Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) for c in found if c.placement in places}
+        found = {_shown(c, evaluation) for c in found}
         places = (evaluation.slot,)
     out = []
     for place in places:
@@ -58,6 +58,13 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
             f"it has {', '.join(sorted(channel_names(found)))}."
         )
     return tuple(out)
+
+
+def _shown(channel: Channel, evaluation: Evaluation) -> Channel:
+    """The channel as the model sees it: under the slot's name, where there is a slot and its place may fill it."""
+    if not evaluation.slot or (evaluation.placements and channel.placement not in evaluation.placements):
+        return channel
+    return Channel(evaluation.slot, channel.quantity, channel.axis, frame=channel.frame)
 
 
 def resampled_store(
@@ -125,11 +132,7 @@ def on_grid(
     sensors: list[list[Stretch]] = []
     order: list[Channel] = []
     for stream in recording.streams:
-        chosen = [c for c in stream.channels if not evaluation.placements or c.placement in evaluation.placements]
-        named = [
-            Channel(evaluation.slot, c.quantity, c.axis, frame=c.frame) if evaluation.slot and c in chosen else c
-            for c in stream.channels
-        ]
+        named = [_shown(c, evaluation) for c in stream.channels]
         columns = [i for i, c in enumerate(named) if c in channels]
         if not columns or stream.rows_kept < 2:
             continue

@@ -86,8 +86,8 @@ class SimulationConfig:
         ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {' or '.join(known)}; found '{getattr(self, name)}'.")
-        cut = self.smoothing if isinstance(self.smoothing, int | float) else None
-        if self.smoothing not in ("auto", "none") if cut is None else not 0.0 < cut < float("inf"):
+        cut = self.smoothing
+        if not (cut in ("auto", "none") if isinstance(cut, str) else 0.0 < cut < float("inf")):
             raise ConfigError(f"smoothing is auto, none or a cut-off in Hz above 0; found '{self.smoothing}'.")
         if strange := set(self.mountings) - set(self.placements):
             raise ConfigError(
