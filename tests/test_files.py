@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from otolith import files
 from otolith.errors import DataError, ReadError
-from otolith.files import atomic_folder, atomic_path, digest, file_digest, read_json, refuse_existing, write_json
+from otolith.files import (
+    SEAL,
+    atomic_folder,
+    atomic_path,
+    digest,
+    file_digest,
+    read_json,
+    refuse_existing,
+    seal_holds,
+    write_json,
+    write_sealed,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
@@ -127,3 +138,32 @@ def test__refuse_existing__only_what_holds_something(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="already exists"):
         refuse_existing(tmp_path / "a", "encoder", overwrite=False)
     refuse_existing(tmp_path, "study", overwrite=True)
+
+
+def test__sealed_json__any_value_changed__is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "sealed.json"
+    write_sealed(path, {"name": "toy", "rates": (50.0, 1e-3), "nested": {"1": [None, True, "ö"]}})
+    content = read_json(path)
+    assert seal_holds(content) is True
+    assert seal_holds({**content, "name": "other"}) is False
+    assert seal_holds({**content, "extra": 1}) is False
+    assert seal_holds({**content, "rates": [50.0, float("nan")]}) is False
+    assert seal_holds({key: value for key, value in content.items() if key != SEAL}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[" * 200_000, "too deeply"), ('{"a": 1, "a": 2}', "stands twice"), ('{"a": ', "cut off")],
+)
+def test__read_json__odd_file__says_what_is_odd(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    with pytest.raises(ReadError, match=words):
+        read_json(path)
+
+
+def test__read_json__larger_than_allowed__is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    path.write_text("[" + "1," * 500 + "1]")
+    with pytest.raises(ReadError, match="at most 100"):
+        read_json(path, max_bytes=100)

@@ -1,0 +1,25 @@
+"""Text that comes from files of others, made fit to be shown or written."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters move the cursor and run a terminal's commands; format characters turn the direction of writing,
+# which can make one name look like another. Line ends and tabs are not told apart from other space in a message.
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def printable(text: object, limit: int = 2_000) -> str:
+    """Return text without control, format or lone surrogate characters, each shown as \\xNN or \\uNNNN.
+
+    Line ends and tabs stay. Of longer text the first `limit` characters are kept, and the rest is counted.
+    """
+    whole = str(text)
+    shown = whole if len(whole) <= limit else f"{whole[:limit]}… ({len(whole) - limit:,} more characters)"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN else _escaped(c) for c in shown)
+
+
+def _escaped(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
