@@ -14,7 +14,6 @@ from typing import Any
 
 from otolith.errors import DataError, ReadError
 
-
 MAX_JSON_BYTES = 64 * 2**20
 """How large a JSON file of ours may be; a study of 20,000 recordings has about 40 MB."""
 

@@ -6,7 +6,7 @@ import unicodedata
 
 # Control characters move the cursor and run a terminal's commands; format characters turn the direction of writing,
 # which can make one name look like another. Line ends and tabs are not told apart from other space in a message.
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def printable(text: object, limit: int = 2_000) -> str:
@@ -22,4 +22,5 @@ def printable(text: object, limit: int = 2_000) -> str:
 
 
 def _escaped(character: str) -> str:
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
