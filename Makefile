@@ -3,12 +3,14 @@
 #   TORCH_INDEX  where to take torch from; without a GPU, https://download.pytorch.org/whl/cpu is the small one
 #   STUDY        make demo on your own study folder
 #   BENCH        the name of one benchmark
+#   RECORD       RECORD=1 keeps what the benchmarks measure in benchmarks/results.json and docs/, which git tracks
 #   WORKERS      how many processes run the tests
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 STUDY ?=
 BENCH ?=
+RECORD ?=
 WORKERS ?= 2
 
 BIN := .venv/bin
@@ -70,8 +72,8 @@ format: $(STAMP) ## put imports and layout in order
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	@touch $@
 
-bench: .venv/.rivals ## the benchmarks; BENCH=name runs one
-	@$(BIN)/python benchmarks/run.py $(BENCH)
+bench: .venv/.rivals ## the benchmarks into runs/bench; BENCH=name runs one, RECORD=1 keeps it in the repository
+	@$(BIN)/python benchmarks/run.py $(BENCH) $(if $(RECORD),--record)
 
 docs: $(STAMP) ## run the examples that the documentation shows, in order
 	@set -e; for example in examples/*.py; do echo "$$example"; $(BIN)/python "$$example"; done

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,3 +154,73 @@ def test__run__script_that_needs_recordings__is_skipped_and_a_broken_one_fails(
     assert runner.call(tmp_path / "broken.py", 1, False) == {"failed": "no such thing"}
     monkeypatch.setenv("OTOLITH_DATA", str(tmp_path))
     assert "failed" in runner.call(tmp_path / "needs.py", 1, False)
+
+
+FAKES = {
+    "good": {"rows": [{"what": "quick", "ratio": 3.0, "at_least": 2}, {"what": "told only", "seconds": 9.0}]},
+    "slow": {
+        "rows": [
+            {"what": "start", "seconds": 0.75, "at_most": 0.5},
+            {"what": "lost", "ratio": float("nan"), "at_least": 1},
+        ]
+    },
+    "long": {"finished": {"hapt": True, "mex": False}},
+}
+"""What small benchmarks print: one that reaches everything, one that falls short twice, one that did not finish."""
+
+
+def fake_benchmarks(folder: Path) -> Path:
+    """Lay the real runner beside small benchmarks, as in a checkout; return the runner."""
+    place = folder / "benchmarks"
+    place.mkdir(parents=True)
+    shutil.copy(FOLDER / "run.py", place)
+    for name, record in FAKES.items():
+        (place / f"{name}.py").write_text(
+            f'"""{name}."""\n# "--docs"\nimport json, sys\nprint(json.dumps({record!r}), file=sys.stdout)\n'.replace(
+                "nan", 'float("nan")'
+            )
+        )
+    (place / "results.json").write_text('{"older": {"rows": []}}')
+    return place / "run.py"
+
+
+def test__run__everything_reached__exits_0_and_writes_where_git_does_not_track(tmp_path: Path) -> None:
+    done = call(fake_benchmarks(tmp_path), "good")
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "runs" / "bench" / "results.json").read_text())
+    assert list(kept) == ["good"] and kept["good"]["rows"] == FAKES["good"]["rows"]
+    assert (tmp_path / "benchmarks" / "results.json").read_text() == '{"older": {"rows": []}}'
+    assert "/runs/" in (FOLDER.parent / ".gitignore").read_text().splitlines()
+
+
+def test__run__fell_short__exits_1_and_names_each(tmp_path: Path) -> None:
+    done = call(fake_benchmarks(tmp_path))
+    assert done.returncode == 1
+    assert "| slow | start | 0.75 s | at most 0.5 | no |" in done.stdout
+    assert done.stderr.strip().splitlines() == [
+        "Not reached:",
+        "- long, mex: broken off where finished was wanted",
+        "- slow, start: 0.75 s where at most 0.5 was wanted",
+        "- slow, lost: nan × where at least 1 was wanted",
+    ]
+    quick = call(fake_benchmarks(tmp_path / "quick"), "slow", "--quick")
+    assert quick.returncode == 0 and not (tmp_path / "quick" / "runs").exists()
+
+
+def test__run__record__writes_the_tracked_file_beside_what_stands_there(tmp_path: Path) -> None:
+    done = call(fake_benchmarks(tmp_path), "good", "--record")
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads((tmp_path / "benchmarks" / "results.json").read_text())) == ["good", "older"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test__make_bench__without_record__does_not_ask_for_it() -> None:
+    for given, told in (((), False), (("RECORD=1",), True)):
+        done = subprocess.run(
+            ["make", "-n", "bench", "BENCH=start", *given],
+            cwd=FOLDER.parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "run.py start" in done.stdout and ("--record" in done.stdout) is told

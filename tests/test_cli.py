@@ -298,14 +298,6 @@ def test__recipe__typed_option_wins(place: Path, tmp_path: Path, monkeypatch: py
     assert asked["encoder_settings"] == {"dropout": 0.0}
 
 
-def test__list__every_family__has_sentences() -> None:
-    for family in ("datasets", "readers", "objectives", "encoders", "heads", "metrics", "placements", "methods"):
-        result = CliRunner().invoke(app, ["list", family, "--json"])
-        rows = json.loads(result.output)
-        assert rows
-        assert all(row["name"] and row["what"] for row in rows)
-
-
 def test__progress__written_to_a_log__is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,9 +6,12 @@ name is taken, the object itself is taken too, or "my_lab.models:Mine".
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from otolith.errors import UnknownNameError, nearest
@@ -63,6 +66,18 @@ class Family(Mapping[str, str]):
         cls = member if isinstance(member, type) else type(member)
         path = f"{cls.__module__}:{cls.__qualname__}"
         return next((name for name, listed in self._members.items() if listed == path), path)
+
+    def sentence(self, name: str) -> str:
+        """Return the first line of what a member says of itself, read from its file: the member is not imported."""
+        module, _, attribute = self._members[name].partition(":")
+        found = importlib.util.find_spec(module)
+        if found is None or found.origin is None:
+            return ""
+        tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+                return (ast.get_docstring(node) or "").partition("\n")[0]
+        return ""
 
 
 @dataclass(frozen=True)

@@ -174,4 +174,4 @@ def listing(name: str) -> list[tuple[str, str]]:
     if name not in known:
         raise ConfigError(f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
     table = catalog.family(name)
-    return [(member, (table.resolve(member).__doc__ or "").strip().split("\n")[0]) for member in table]
+    return [(member, table.sentence(member)) for member in table]
