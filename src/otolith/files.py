@@ -7,15 +7,62 @@ import json
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from otolith.errors import DataError, ReadError
+from otolith.text import printable
 
 MAX_JSON_BYTES = 64 * 2**20
 """How large a JSON file of ours may be; a study of 20,000 recordings has about 40 MB."""
+
+
+LONGEST_NAME_BYTES = 200
+"""How long one part of a name may be: file systems take 255, and names that are being written need room for more."""
+_RESERVED = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))])
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """Return where a name that a file, a mapping or a person gave lies in a folder; `/` separates its parts.
+
+    Raises DataError where it would leave the folder (`..`, an absolute path, a drive, a link that leads out) or could
+    not be the same name on every system: control characters, backslashes, colons, a name that Windows keeps for
+    itself, a dot or space at an end, or a part too long to be a file's name.
+    """
+    if fault := _fault_of(relative):
+        raise DataError(
+            f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where it comes from."
+        )
+    path = folder / relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(
+            f"{path} is reached through a link that leads out of {folder}. Put the files themselves there, or name "
+            "the other folder."
+        )
+    return path
+
+
+def _fault_of(relative: object) -> str:
+    """Say why a text cannot name a file in a folder; nothing where it can."""
+    if not isinstance(relative, str) or not relative:
+        return "it is empty, or no text"
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in relative):
+        return "it holds control characters, or is no proper text"
+    if "\\" in relative or ":" in relative:
+        return "it holds a backslash or a colon, which separate folders and drives on some systems"
+    for part in relative.split("/"):
+        if part in ("", ".", ".."):
+            return f"a part of it is '{part}', which is no name inside of a folder"
+        if part != part.strip(" ") or part.endswith("."):
+            return f"'{printable(part, 80)}' begins or ends with a space, or ends with a dot, which Windows drops"
+        if part.partition(".")[0].rstrip(" ").upper() in _RESERVED:
+            return f"'{part}' is a device on Windows, not a file"
+        if len(part.encode()) > LONGEST_NAME_BYTES:
+            return f"'{part[:40]}…' is longer than {LONGEST_NAME_BYTES} bytes"
+    return ""
 
 
 @contextmanager
