@@ -160,3 +160,28 @@ def test__group_of__clips_that_may_be_of_one_person__stay_together() -> None:
     assert group_of("simulated", "subject", None, "clip", "group") == "group"
     assert group_of("simulated", "subject", "performer", "clip", "group") == "performer"
     assert group_of("measured", "subject", None, "clip", "group") == "subject"
+
+
+@pytest.mark.parametrize("start", ["2026-03-29T08:15:00+02:00", "2026-03-29T08:15:00.5Z", "2026-03-29 08:15+00:00"])
+def test__recording__start__is_a_moment_with_a_zone(start: str) -> None:
+    made = Recording("a", "p", (), start=start)
+    assert made.start == start
+    later = made.moment(90.0)
+    assert later is not None
+    assert (later.hour, later.minute) == (8, 16)
+    assert Recording("a", "p", ()).moment(1.0) is None
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-03-29T08:15:00", "2026-03-29", "yesterday", "", "2026-13-01T00:00:00Z", 1.7e9, ["x"] * 9]
+)
+def test__recording__start_without_zone_or_date__is_refused(start: Any) -> None:
+    with pytest.raises(DataError, match="ISO 8601 with a zone"):
+        Recording("a", "p", (), start=start)
+
+
+def test__moment__past_midnight__goes_on_and_never_leaves_the_calendar() -> None:
+    made = Recording("a", "p", (), start="2026-12-31T23:59:59.500-03:00")
+    assert str(made.moment(1.0)) == "2027-01-01 00:00:00.500000-03:00"
+    with pytest.raises(DataError, match="starts at"):
+        made.moment(1e15)

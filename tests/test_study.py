@@ -38,7 +38,7 @@ def test__round_trip__every_field_of_a_recording__comes_back(tmp_path: Path) -> 
     stream = Stream("head", triad("head", "gyro", "b"), time, values, 50.0, reports=report)
     made = Recording(
         "clip-1 ä", "body 1", (stream,), (Segment(0.0, 0.04, "läuft", "expert"),), "2", "anna", "clip", "small",
-        "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"},
+        "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"}, "2026-03-29T08:15:00.500+02:00",
     )  # fmt: skip
     evaluation = Evaluation(2.0, 25.0, 0.0, "majority", ("läuft",), ("gyro",), ("head",), pad=True)
     study = write_study(tmp_path, [made], name="n", source="s", terms="t", citation="c", evaluation=evaluation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -185,8 +186,13 @@ class Recording:
     gravity: Literal["included", "removed"] = "included"
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """What else is known and stays with the recording, such as age or height."""
+    start: str | None = None
+    """The moment of second 0 in ISO 8601 with its zone, such as 2026-03-29T08:15:00.500+02:00; None where no file
+    says it."""
 
     def __post_init__(self) -> None:
+        if self.start is not None:
+            clock_time(self.start, f"Recording '{self.id}'")
         if not self.id or any(c in self.id for c in '/\\:*?"<>|') or self.id.startswith("."):
             raise DataError(f"'{self.id}' cannot name a recording: it becomes a file name.")
         names = [channel for stream in self.streams for channel in stream.channels]
@@ -208,6 +214,10 @@ class Recording:
         """Seconds from the recording's start to its last sample."""
         return max((float(stream.time_s[-1]) for stream in self.streams if len(stream.time_s)), default=0.0)
 
+    def moment(self, seconds: float) -> datetime | None:
+        """Return the clock time of a second of the recording, in the zone of its start; None where that is unknown."""
+        return None if self.start is None else clock_time(self.start, f"Recording '{self.id}'", seconds)
+
     @property
     def group(self) -> str:
         """Whom a split must not tear apart: the subject, or who performed (else which clip) if it was simulated."""
@@ -227,6 +237,23 @@ class Recording:
                 if quantity == "acc" and len(stream.time_s) > 2:
                     out[sensor] = still_blocks(stream.values[:, list(columns)], stream.rate_hz)
         return out
+
+
+def clock_time(text: object, where: str, seconds: float = 0.0) -> datetime:
+    """Read a moment written in ISO 8601 with its zone, and go some seconds on from there.
+
+    Raises DataError where it is none, has no zone, or leaves the calendar.
+    """
+    try:
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+        if moment.tzinfo is None:
+            raise ValueError("without a zone")
+        return (moment.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moment.tzinfo)
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            f"{where} starts at {text!r:.80}; a start is ISO 8601 with a zone, such as 2026-03-29T08:15:00+02:00, "
+            "or left out."
+        ) from error
 
 
 def group_of(origin: str, subject: str, performer: str | None, clip: str | None, clip_group: str | None = None) -> str:

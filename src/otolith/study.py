@@ -145,6 +145,7 @@ class Study:
             **{key: entry[key] for key in _ENTRY_KEYS},
             clip_group=entry.get("clip_group"),
             facts=entry.get("facts", {}),
+            start=entry.get("start"),
         )
 
     @cached_property
@@ -372,6 +373,7 @@ def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
         "id": recording.id,
         **{key: getattr(recording, key) for key in _ENTRY_KEYS},
         **({} if recording.clip_group is None else {"clip_group": recording.clip_group}),
+        **({} if recording.start is None else {"start": recording.start}),
         "placements": recording.placements,
         "duration_s": round(recording.duration_s, 4),
         "facts": recording.facts,

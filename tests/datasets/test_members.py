@@ -149,6 +149,7 @@ def test__openpack__clock__starts_with_the_earliest_sensor(tmp_path: Path) -> No
     openpack.write_sample(tmp_path)
     first = next(openpack.OpenPack().read(tmp_path))
     assert [stream.time_s[0] for stream in first.streams] == pytest.approx([0.0, 0.06, 0.12, 0.18])
+    assert first.start == "2022-03-29T05:25:21+00:00"
     assert [(s.start_s, s.end_s, s.label) for s in first.segments] == [
         (pytest.approx(1.0), pytest.approx(6.0), "Picking"),
         (pytest.approx(6.0), pytest.approx(12.5), "Assemble Box"),

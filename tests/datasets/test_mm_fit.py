@@ -36,6 +36,7 @@ def test__read__clocks_seconds_apart__meet_on_the_frames(source: Path) -> None:
     order = [list(mm_fit.DEVICES.values()).index(place) for place in acc]
     assert np.abs(np.array(begins) - np.array(begins)[order.index(0)] - 0.01 * np.array(order)).max() < 0.02
     assert first.facts["frames_per_second"] == pytest.approx(30.0, abs=0.01)
+    assert (first.start or "").startswith("2019-04-11T16:26:")
 
 
 def test__read__sets__are_in_frames_and_the_rest_is_non_activity(source: Path) -> None:

@@ -51,6 +51,7 @@ def test__read__parts_within_an_archive__are_recordings_of_their_own(source: Pat
 
 def test__read__clocks__start_with_the_first_sensor(source: Path) -> None:
     streams = {s.name: s for s in next(realworld2016.RealWorld2016().read(source)).streams}
+    assert next(realworld2016.RealWorld2016().read(source)).start.startswith("2015-06-22T19:06:40")  # type: ignore[union-attr]
     assert (streams["chest.acc"].time_s[0], streams["head.gyro"].time_s[0]) == (0.0, pytest.approx(0.014))
     assert streams["head.mag"].channels[0].name == "head.mag.x" and streams["head.mag"].rate_hz == pytest.approx(50)
 

@@ -7,7 +7,14 @@ import pyarrow as pa
 import pytest
 
 from otolith.errors import ConfigError, ReadError
-from otolith.readers.clock import check_format, numbers_to_seconds, texts_to_seconds
+from otolith.readers.clock import (
+    check_format,
+    numbers_to_seconds,
+    start_of,
+    texts_to_seconds,
+    zone_of_numbers,
+    zone_of_texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,58 @@ def test__check_format__misspelt__names_the_nearest() -> None:
         check_format("miliseconds")
     with pytest.raises(ConfigError, match="no time zone"):
         check_format("iso", "Europe/Atlantis")
+
+
+_DAY = "strptime:%d.%m.%Y %H:%M:%S"
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "timezone", "start"),
+    [
+        ("iso", "2026-03-29T08:15:00+02:00", "", "2026-03-29T08:15:00+02:00"),
+        ("iso", "2026-03-29 06:15:00.5Z", "", "2026-03-29T06:15:00.500+00:00"),
+        ("iso", "2026-03-29 08:15:00", "Europe/Berlin", "2026-03-29T08:15:00+02:00"),
+        ("iso", "2026-03-29 08:15:00", "", None),
+        ("iso", "2026-03-29", "", None),
+        ("iso", "1970-01-01T00:00:05Z", "", None),
+        (_DAY, "29.03.2026 08:15:00", "", None),
+        (_DAY, "29.03.2026 08:15:00", "UTC", "2026-03-29T08:15:00+00:00"),
+        (f"{_DAY} %z", "29.03.2026 08:15:00 +0530", "", "2026-03-29T08:15:00+05:30"),
+        ("strptime:%H:%M:%S", "08:15:00", "Europe/Berlin", None),
+    ],
+)
+def test__start_of__written_stamps__is_told_only_where_a_zone_is_stated(
+    format: str, text: str, timezone: str, start: str | None
+) -> None:
+    column = pa.array([text])
+    seconds = float(texts_to_seconds(column, format, timezone, "a.csv")[0])
+    assert start_of(seconds, zone_of_texts(column, format, timezone)) == start
+
+
+def test__start_of__a_column_of_parquet_time__is_told_where_it_has_a_zone() -> None:
+    stamps = pa.array([1_774_764_900_000_000], pa.timestamp("us"))
+    told = {
+        zone: start_of(1_774_764_900.0, zone_of_texts(stamps.cast(pa.timestamp("us", zone)), "iso", ""))
+        for zone in ("Europe/Berlin", "+09:00", None)
+    }
+    assert told == {"Europe/Berlin": "2026-03-29T08:15:00+02:00", "+09:00": "2026-03-29T15:15:00+09:00", None: None}
+
+
+@pytest.mark.parametrize(
+    ("format", "number", "start"),
+    [
+        ("unix", 1_774_764_900.25, "2026-03-29T06:15:00.250+00:00"),
+        ("milliseconds", 1_774_764_900_250, "2026-03-29T06:15:00.250+00:00"),
+        ("nanoseconds", 1.7747649e18, "2026-03-29T06:15:00+00:00"),
+        ("nanoseconds", 8.6e13, None),  # a day since the device was switched on
+        ("seconds", 1_774_764_900.0, None),  # counted from anywhere
+        ("sample", 1_774_764_900.0, None),
+    ],
+)
+def test__start_of__numbers__is_told_where_they_count_from_1970(format: str, number: float, start: str | None) -> None:
+    seconds = float(numbers_to_seconds(np.array([number]), format, 1.0)[0])
+    assert start_of(seconds, zone_of_numbers(format, "")) == start
+
+
+def test__start_of__nan__is_no_moment() -> None:
+    assert start_of(float("nan"), zone_of_numbers("unix", "")) is None

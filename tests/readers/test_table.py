@@ -92,6 +92,20 @@ def test__read__unix_milliseconds__start_at_zero(tmp_path: Path) -> None:
     write(tmp_path, {"a.csv": table([1_648_531_521_000 + 20 * i for i in range(100)])})
     (recording,) = read(tmp_path, PLAIN.replace('"t"', '"t"\nformat = "milliseconds"'))
     np.testing.assert_allclose(recording.streams[0].time_s, np.arange(100) * 0.02, atol=1e-6)
+    assert recording.start == "2022-03-29T05:25:21+00:00"
+    (recording,) = read(tmp_path, PLAIN.replace('"t"', '"t"\nformat = "milliseconds"\ntimezone = "Asia/Tokyo"'))
+    assert recording.start == "2022-03-29T14:25:21+09:00"
+    write(tmp_path, {"a.csv": table([1.7e9 + t for t in SECONDS])})
+    (recording,) = read(tmp_path, PLAIN)  # seconds since nobody knows when
+    assert recording.start is None
+
+
+def test__import_tables__stamps_with_a_zone__start_stands_in_the_study(tmp_path: Path) -> None:
+    stamps = [f"2026-03-29T08:15:{0.02 * i:06.3f}+02:00" for i in range(200)]
+    source = write(tmp_path / "in", {"a.csv": table(stamps)})
+    (tmp_path / "m.toml").write_text(PLAIN.replace('"t"', '"t"\nformat = "iso"'))
+    study = import_tables(source, tmp_path / "m.toml", tmp_path / "out")
+    assert study.entries[0]["start"] == study.recording("a").start == "2026-03-29T08:15:00+02:00"
 
 
 def test__read__no_stamps__counts_rows(tmp_path: Path) -> None:
@@ -128,6 +142,9 @@ def test__read__clocks_that_never_meet__need_zero_first(tmp_path: Path) -> None:
         read(tmp_path, JOINED)
     (recording,) = read(tmp_path, JOINED.replace('column = "t"', 'column = "t"\nzero = "first"'))
     assert [stream.time_s[0] for stream in recording.streams] == [0.0, 0.0]
+    own = JOINED.replace('column = "t"', 'column = "t"\nformat = "unix"\nzero = "first"')
+    write(tmp_path, {f"P1/1_{s}.csv": table([1.7e9 + late + t for t in SECONDS]) for s, late in (("lw", 0), ("ra", 9))})
+    assert read(tmp_path, own)[0].start is None  # each file has a start of its own
 
 
 def test__read__sensor_that_no_block_matches__is_told(tmp_path: Path) -> None:

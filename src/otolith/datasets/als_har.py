@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +16,7 @@ from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError
 from otolith.partners.files import LABEL, Text, write_texts
+from otolith.readers.clock import start_of
 from otolith.readers.columns import header_of, read_columns
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation, natural_key
@@ -97,6 +99,7 @@ class AlsHar(DataSet):
                 segments,
                 session=f"scenario{named[1]}",
                 facts=facts,
+                start=start_of(float(stamps[np.isfinite(stamps)][0]) / 1000, UTC),
             )
             read += 1
         if not read:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, UnitError
 from otolith.motions.joint_positions import MM_FIT, sided
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
+from otolith.readers.clock import start_of
 from otolith.readers.columns import CsvFormat, read_columns
 from otolith.recording import Recording, RowReport, Segment, Stream
 from otolith.study import Evaluation
@@ -130,7 +132,17 @@ class MmFit(DataSet):
             facts: dict[str, str | int | float] = {"frames_per_second": round(fps, 5), "zero_s": zero_s}
             facts |= {"split": split} if split else {}
             segments = tuple(_sets(labels, fps, zero_s, end_s))
-            yield Recording(workout, f"p{PARTICIPANTS[number]}", tuple(streams), segments, session=workout, facts=facts)
+            # The clock of the device that began first.
+            first = min(times, key=lambda key: float(times[key][0]))
+            yield Recording(
+                workout,
+                f"p{PARTICIPANTS[number]}",
+                tuple(streams),
+                segments,
+                session=workout,
+                facts=facts,
+                start=start_of(float(tables[first][0, 1]) / 1000, UTC),
+            )
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write where joints were in space and in the image, and each set's exercise in words, marked as a label."""

@@ -14,7 +14,7 @@ from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError
 from otolith.partners.files import LABEL, Text, write_texts
-from otolith.readers.clock import texts_to_seconds
+from otolith.readers.clock import start_of, texts_to_seconds
 from otolith.readers.columns import Columns, read_columns
 from otolith.recording import Recording, RowReport, Segment, Stream
 from otolith.study import Evaluation
@@ -120,7 +120,10 @@ class OpenPack(DataSet):
             facts: dict[str, str | int | float] = {"user": user, "start_unix_ms": zero_ms}
             facts |= {"split": split} if split else {}
             person = SAME_PERSON.get(user, user)
-            yield Recording(f"{user}_{session}", person, streams, tuple(segments), session=session, facts=facts)
+            start = start_of(zero_ms / 1000, UTC)
+            yield Recording(
+                f"{user}_{session}", person, streams, tuple(segments), session=session, facts=facts, start=start
+            )
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each action with its operation as a text, marked as a label: it says more than one."""

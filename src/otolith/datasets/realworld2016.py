@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, nearest
+from otolith.readers.clock import start_of
 from otolith.readers.columns import read_columns
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation, natural_key
@@ -151,7 +153,12 @@ class RealWorld2016(DataSet):
         end = max(float(stream.time_s[-1]) for stream in streams) + 1 / self.rate_hz
         segment = Segment(0.0, end, ACTIVITIES[activity], "file name")
         return Recording(
-            f"{person}_{activity}_{part}", person, tuple(streams), (segment,), session=f"{activity}_{part}"
+            f"{person}_{activity}_{part}",
+            person,
+            tuple(streams),
+            (segment,),
+            session=f"{activity}_{part}",
+            start=start_of(float(starts.min()) / 1000, UTC),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from datetime import timezone as fixed_zone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -17,6 +18,10 @@ NUMERIC = {"seconds": 1.0, "unix": 1.0, "milliseconds": 1e-3, "microseconds": 1e
 # counts of lost samples that are made from steps between stamps.
 _LATEST_S = 4e9
 _DECIMALS = 9
+_SINCE_1970 = ("unix", "milliseconds", "microseconds", "nanoseconds")
+# A clock that nobody set counts from 1970, 1980 or 2000, or from when it was switched on.
+_FIRST_DATE_S = 946_771_200.0  # 2000-01-02
+_ZONED = r"\d:\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
 
 
 def check_format(format: str, timezone: str = "") -> None:
@@ -65,6 +70,47 @@ def texts_to_seconds(column: pa.Array, format: str, timezone: str, where: str) -
             'Describe it under [time], such as format = "strptime:%d.%m.%Y %H:%M:%S.%f" or "milliseconds".'
         )
     return out
+
+
+def zone_of_numbers(format: str, timezone: str) -> tzinfo | None:
+    """Return the zone in which a column of numbers can be told as clock time; None where it counts from anywhere."""
+    return _zone(timezone) if format in _SINCE_1970 else None
+
+
+def zone_of_texts(column: pa.Array, format: str, timezone: str) -> tzinfo | None:
+    """Return the zone in which a column of written stamps is told; None where neither they nor `timezone` say one."""
+    if timezone:
+        return _zone(timezone)
+    if pa.types.is_timestamp(column.type):
+        return _zone_of_column(column.type.tz) if column.type.tz else None
+    pattern = format.removeprefix("strptime:")
+    stamps = pc.utf8_trim_whitespace(column).drop_null()
+    zoned = "%z" in pattern if pattern != format else pc.all(pc.match_substring_regex(stamps, _ZONED)).as_py()
+    if not zoned or not len(stamps):
+        return None
+    for text in stamps[:100].to_pylist():
+        try:
+            stamp = datetime.fromisoformat(text) if pattern == format else datetime.strptime(text, pattern)
+        except ValueError:
+            continue
+        return fixed_zone(offset) if (offset := stamp.utcoffset()) is not None else None
+    return None
+
+
+def _zone_of_column(name: str) -> tzinfo:
+    # Parquet names a zone, or an offset such as +09:00; what it calls otherwise is the same moment in UTC.
+    try:
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC if name[0] in "+-" else _zone(name)
+    except (ValueError, ConfigError):
+        return UTC
+
+
+def start_of(seconds: float, zone: tzinfo | None) -> str | None:
+    """Return a moment in seconds since 1970 in ISO 8601 with its zone; None where it is no date that a clock had."""
+    if zone is None or not _FIRST_DATE_S <= seconds < _LATEST_S:
+        return None
+    moment = datetime.fromtimestamp(round(seconds, 3), zone)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
 
 
 _AT_CLOCK_CHANGE = {"ambiguous": "earliest", "nonexistent": "earliest"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,14 @@ import numpy as np
 from otolith.channels import Channel, triad
 from otolith.errors import ConfigError, DataError, ReadError
 from otolith.files import write_json
-from otolith.readers.clock import is_text, numbers_to_seconds, texts_to_seconds
+from otolith.readers.clock import (
+    is_text,
+    numbers_to_seconds,
+    start_of,
+    texts_to_seconds,
+    zone_of_numbers,
+    zone_of_texts,
+)
 from otolith.readers.columns import Columns, Kind, read_columns
 from otolith.readers.labels import LabelFiles, label_runs
 from otolith.readers.mapping import Mapping, Sensor, load_mapping
@@ -139,6 +147,8 @@ class _Part:
     rate_hz: float | None
     reports: tuple[RowReport, ...]
     labels: tuple[str | None, ...] | None
+    zone: tzinfo | None
+    """Of the file's clock, where it tells the time of day."""
 
     @property
     def first_s(self) -> float:
@@ -165,7 +175,7 @@ def _read_file(path: Path, sensors: tuple[Sensor, ...], mapping: Mapping) -> lis
             # Rows that belong to nobody are told with the first person of the file.
             clock = columns.remarks.get(sensor.time_column or mapping.time.column)
             told = (*(unplaced if number == 0 else ()), *((clock,) if clock else ()))
-            parts += _sensor_parts(columns, sensor, person, pick, time_s, named, told)
+            parts += _sensor_parts(columns, sensor, person, pick, time_s, named, told, _zone(columns, sensor, mapping))
     return parts
 
 
@@ -216,6 +226,14 @@ def _time(columns: Columns, sensor: Sensor, mapping: Mapping) -> np.ndarray:
     return numbers_to_seconds(columns.numbers[name], time.format, time.rate_hz)
 
 
+def _zone(columns: Columns, sensor: Sensor, mapping: Mapping) -> tzinfo | None:
+    time = mapping.time
+    name = sensor.time_column or time.column
+    if name in columns.texts:
+        return zone_of_texts(columns.texts[name], time.format, time.timezone)
+    return zone_of_numbers(time.format, time.timezone) if name else None
+
+
 def _sensor_parts(
     columns: Columns,
     sensor: Sensor,
@@ -224,6 +242,7 @@ def _sensor_parts(
     time_s: np.ndarray,
     labels: tuple[str | None, ...] | None,
     told: tuple[RowReport, ...],
+    zone: tzinfo | None,
 ) -> list[_Part]:
     # One stream for the sensor, or one per quantity where each has rows of its own.
     quantities = sensor.triads
@@ -266,6 +285,7 @@ def _sensor_parts(
                 sensor.rate_hz,
                 tuple(reports),
                 named,
+                zone,
             )
         )
     return parts
@@ -298,8 +318,10 @@ def _recording(
         if part.labels is not None and mapping.label and not segments:
             # Every table of a recording carries the same labels; the first one is believed.
             segments = dict.fromkeys(label_runs(time_s, part.labels, mapping.label))
+    gravity = mapping.study.gravity
+    facts: dict[str, str | int | float] = {"file": where}
     recording = Recording(
-        id, subject, tuple(streams), (), session, gravity=mapping.study.gravity, facts={"file": where}
+        id, subject, tuple(streams), (), session, gravity=gravity, facts=facts, start=_start(parts, zeros)
     )
     if labels:
         zero, end = min(zeros.values()), recording.duration_s
@@ -309,6 +331,12 @@ def _recording(
             if verdict.still_s >= _SURE_S:
                 refuse_wrong_unit(sensor, verdict, where)
     return dataclasses.replace(recording, segments=tuple(segments))
+
+
+def _start(parts: list[_Part], zeros: dict[Path, float]) -> str | None:
+    """The moment of the recording's zero; None where its files do not say, or do not agree."""
+    moments = {start_of(zeros[part.path], part.zone) for part in parts}
+    return moments.pop() if len(moments) == 1 else None
 
 
 def _zeros(parts: list[_Part], mapping: Mapping, where: str) -> dict[Path, float]:
