@@ -1,63 +1,169 @@
-"""Names stay in their folder, and what is written is whole or not there."""
+"""Nothing half-written stands under a final name, whatever goes wrong."""
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from otolith.errors import DataError
-from otolith.files import inside
+from otolith import files
+from otolith.errors import DataError, ReadError
+from otolith.files import (
+    SEAL,
+    atomic_folder,
+    atomic_path,
+    digest,
+    file_digest,
+    read_json,
+    refuse_existing,
+    seal_holds,
+    write_json,
+    write_sealed,
+)
 
-LEAVING = [
-    "..",
-    "../x",
-    "a/../../x",
-    "/etc/passwd",
-    "C:x",
-    "C:\\x",
-    "a\\..\\..\\x",
-    "\\\\host\\share",
-    "~/../x",
-    "a//b",
-    "",
-]
-ODD = ["a\nb", "a\x00b", "a\x1b[2J", "a\x7f", "a\u2028b", "a\udce9", "CON", "con.parquet", "nul .txt", "lpt1.csv", "a.",
-       "a ", " a", "dir./x", "a:stream", "x" * 201, "é" * 101, ".", "./x"]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [*LEAVING, *ODD])
-def test__inside__name_that_leaves_or_is_odd__is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="cannot name a file"):
-        inside(tmp_path, name)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | finite | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
 
 
-@pytest.mark.parametrize("name", [1, None, ["a"], b"a"])
-def test__inside__no_text__is_refused(tmp_path: Path, name: object) -> None:
-    with pytest.raises(DataError, match="no text"):
-        inside(tmp_path, name)  # type: ignore[arg-type]
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test__atomic_path__fails_half_way__old_file_stays_and_nothing_else(error: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises((RuntimeError, KeyboardInterrupt, OSError)), atomic_path(path) as temporary:
+        temporary.write_text("ne")
+        raise error
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test__atomic_path__disk_is_full_at_the_last_moment__nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_json(tmp_path / "new.json", {"a": 1})
+    assert names(tmp_path) == []
+
+
+def test__atomic_path__all_well__is_as_open_as_other_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "deep" / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "deep" / "a.txt").read_text() == "new"
+    assert (tmp_path / "deep" / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert names(tmp_path / "deep") == ["a.txt"]
+
+
+def test__atomic_folder__fails_half_way__old_folder_stays(tmp_path: Path) -> None:
+    old = tmp_path / "encoder"
+    old.mkdir()
+    (old / "weights").write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_folder(old) as temporary:
+        (temporary / "weights").write_text("new")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["encoder"]
+    assert (old / "weights").read_text() == "old"
+
+
+def test__atomic_folder__all_well__replaces_the_whole_folder(tmp_path: Path) -> None:
+    old = tmp_path / "encoder"
+    old.mkdir()
+    (old / "left over").touch()
+    with atomic_folder(old) as temporary:
+        (temporary / "weights").write_text("new")
+        assert names(old) == ["left over"]
+    assert names(tmp_path) == ["encoder"]
+    assert names(old) == ["weights"]
+
+
+def test__write_json__not_a_number__is_refused_and_nothing_stays(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert names(tmp_path) == []
+
+
+@given(json_values)
+def test__json__round_trip__is_the_same(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "round.json"
+    write_json(path, content)
+    assert read_json(path) == content
+    assert digest(read_json(path)) == digest(content)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe\x00", b"hello"])
+def test__read_json__damaged__says_which_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.json"
+    path.write_bytes(content)
+    with pytest.raises(ReadError, match=r"damaged\.json.*cut off"):
+        read_json(path)
+
+
+def test__read_json__absent__says_so(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="does not exist"):
+        read_json(tmp_path / "none.json")
+
+
+def test__digest__order_of_keys__does_not_matter_but_content_does() -> None:
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test__file_digest__is_that_of_sha256(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")  # the first example of FIPS 180-2
+    assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test__refuse_existing__only_what_holds_something(tmp_path: Path) -> None:
+    refuse_existing(tmp_path / "new", "study", overwrite=False)
+    refuse_existing(tmp_path, "study", overwrite=False)
+    (tmp_path / "a").touch()
+    with pytest.raises(DataError, match="choose another name for the study, or pass --overwrite"):
+        refuse_existing(tmp_path, "study", overwrite=False)
+    with pytest.raises(DataError, match="already exists"):
+        refuse_existing(tmp_path / "a", "encoder", overwrite=False)
+    refuse_existing(tmp_path, "study", overwrite=True)
+
+
+def test__sealed_json__any_value_changed__is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "sealed.json"
+    write_sealed(path, {"name": "toy", "rates": (50.0, 1e-3), "nested": {"1": [None, True, "ö"]}})
+    content = read_json(path)
+    assert seal_holds(content) is True
+    assert seal_holds({**content, "name": "other"}) is False
+    assert seal_holds({**content, "extra": 1}) is False
+    assert seal_holds({**content, "rates": [50.0, float("nan")]}) is False
+    assert seal_holds({key: value for key, value in content.items() if key != SEAL}) is None
 
 
 @pytest.mark.parametrize(
-    "name", ["recordings/S1.left_wrist@e4.parquet", "Müller 2", "..a", "日本/x", "console", "a+b~2"]
+    ("text", "words"),
+    [("[" * 200_000, "too deeply"), ('{"a": 1, "a": 2}', "stands twice"), ('{"a": ', "cut off")],
 )
-def test__inside__plain_name__is_a_path_in_the_folder(tmp_path: Path, name: str) -> None:
-    assert inside(tmp_path, name) == tmp_path / name
+def test__read_json__odd_file__says_what_is_odd(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    with pytest.raises(ReadError, match=words):
+        read_json(path)
 
 
-def test__inside__link_that_leads_out__is_refused(tmp_path: Path) -> None:
-    study, other = tmp_path / "study", tmp_path / "other"
-    study.mkdir(), other.mkdir()
-    (other / "x.parquet").write_text("mine")
-    (study / "recordings").symlink_to(other)
-    (study / "file").symlink_to(other / "x.parquet")
-    (study / "dangling").symlink_to(other / "nothing")
-    for name in ("recordings/x.parquet", "recordings/new", "file", "dangling"):
-        with pytest.raises(DataError, match="link that leads out"):
-            inside(study, name)
-
-
-def test__inside__folder_is_a_link__its_files_are_reached(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert inside(tmp_path / "link", "a/b") == tmp_path / "link" / "a" / "b"
+def test__read_json__larger_than_allowed__is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    path.write_text("[" + "1," * 500 + "1]")
+    with pytest.raises(ReadError, match="at most 100"):
+        read_json(path, max_bytes=100)
