@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +11,7 @@ from typing import Any
 
 from otolith.errors import DataError, ReadError
 from otolith.files import read_json, write_json, write_text
+from otolith.sheets import sheet_of
 from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, person_scores, shots_order, summarise
 
 FORMAT = 1
@@ -119,8 +118,8 @@ class Report:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         write_json(target / "results.json", _plain(self.to_dict()))
-        write_text(target / "results.csv", _csv(map(_flat, self.rows)))
-        write_text(target / "people.csv", _csv(_people(self.rows)))
+        write_text(target / "results.csv", sheet_of(map(_flat, self.rows)))
+        write_text(target / "people.csv", sheet_of(_people(self.rows)))
         return target
 
 
@@ -228,16 +227,6 @@ def _people(rows: Sequence[Row]) -> Iterable[Row]:
         for person, draws in people.items():
             line: Row = {"study": key[0], "method": key[1], "shots": key[2], "subject": person, "draws": len(draws)}
             yield line | {score: scores[score].get(key, {}).get(person) for score in SCORES}
-
-
-def _csv(rows: Iterable[Row]) -> str:
-    held = list(rows)
-    names = list(dict.fromkeys(name for row in held for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(held)
-    return text.getvalue()
 
 
 def _plain(value: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.errors import DataError
-from otolith.files import write_text
+from otolith.sheets import decimals, write_sheet
 
 UNKNOWN = ""
 """The label of a window of which too much was lost to say anything."""
@@ -50,13 +48,15 @@ class Timeline:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write start_s, end_s, label and one column per class; an unknown window has empty cells behind its times."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["start_s", "end_s", "label", *self.classes])
-        for start, end, label, row in zip(self.start_s, self.end_s, self.label, self.probability, strict=True):
-            shares = ["" if np.isnan(value) else f"{value:.4f}" for value in row]
-            writer.writerow([f"{start:.3f}", f"{end:.3f}", label, *shares])
-        write_text(Path(path), text.getvalue())
+        rows = zip(self.start_s, self.end_s, self.label, self.probability, strict=True)
+        write_sheet(
+            Path(path),
+            ["start_s", "end_s", "label", *self.classes],
+            (
+                [decimals(start, 3), decimals(end, 3), label, *(decimals(share, 4) for share in shares)]
+                for start, end, label, shares in rows
+            ),
+        )
         return Path(path)
 
     def plot(self, path: str | Path) -> Path:

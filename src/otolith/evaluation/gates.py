@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from otolith.errors import ConfigError
 from otolith.evaluation.drawing import LIGHT, WIDTH, inked, panel, save_figure
-from otolith.files import write_text
 from otolith.heads.mixture_of_experts import MixtureOfExperts
+from otolith.sheets import decimals, write_sheet
 from otolith.training.adapt import Adapted
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
@@ -52,10 +52,9 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
 
 def write_gates(use: Float[np.ndarray, "K N"], classes: Sequence[str], folder: Path) -> list[Path]:
     """Write gate use as gates.csv and gates.svg into a folder."""
-    header = ",".join(["class", *(f"expert_{number + 1}" for number in range(use.shape[1]))])
-    quoted = ['"' + name.replace('"', '""') + '"' for name in classes]
-    rows = [",".join([name, *(f"{share:.4f}" for share in row)]) for name, row in zip(quoted, use, strict=True)]
-    write_text(folder / "gates.csv", "\n".join([header, *rows]) + "\n")
+    head = ["class", *(f"expert_{number + 1}" for number in range(use.shape[1]))]
+    rows = ([name, *(decimals(share, 4) for share in shares)] for name, shares in zip(classes, use, strict=True))
+    write_sheet(folder / "gates.csv", head, rows)
     words = f"Share of each of {use.shape[1]} experts in the answers for {len(classes)} classes."
     return [folder / "gates.csv", save_figure(gate_figure(use, classes), folder / "gates.svg", "Gate use", words)]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import shutil
 import warnings
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from otolith.errors import CheckpointError, ConfigError, OtolithWarning, SplitEr
 from otolith.files import atomic_folder, digest, read_json, write_json, write_text
 from otolith.objectives.objective import Objective
 from otolith.settings import configure
+from otolith.sheets import sheet_of
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.pretrained import PART, PretrainedEncoder
@@ -359,9 +358,5 @@ def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
 
 def write_losses(folder: Path, history: list[dict[str, float]]) -> None:
     """Write the losses of every epoch as a table beside the checkpoint."""
-    text = io.StringIO()
-    names = dict.fromkeys(name for row in history for name in row)  # a term may start later than the others
-    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(folder / "losses.csv", text.getvalue())
+    # A term may start later than the others: the columns are those of all rows.
+    write_text(folder / "losses.csv", sheet_of(history))
