@@ -150,7 +150,7 @@ def test__report__saved_and_loaded__is_the_same(tmp_path: Path) -> None:
     loaded = Report.load(kept.save(tmp_path / "deep" / "out"))
     assert loaded == kept
     content = json.loads((tmp_path / "deep" / "out" / "results.json").read_text())
-    assert content["otolith_results"] == 1
+    assert content["otolith_results"] == 2
     assert content["summary"] == kept.summary
     assert sorted(p.name for p in (tmp_path / "deep" / "out").iterdir()) == [
         "people.csv",
@@ -183,7 +183,29 @@ def test__report__no_results__names_the_command(tmp_path: Path) -> None:
         Report.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"otolith_results": 2}', '{"otolith_results": 1, "rows": [{}]}'])
+def test__report__a_changed_score__is_refused(tmp_path: Path) -> None:
+    path = report().save(tmp_path) / "results.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["rows"][0]["per_subject"]["a"]["macro_f1"] = 0.99
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ReadError, match="is not as the benchmark wrote it"):
+        Report.load(tmp_path)
+    del content["content_sha256"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ReadError, match="type the benchmark's command again"):
+        Report.load(tmp_path)
+
+
+def test__report__of_the_form_before__is_read(tmp_path: Path) -> None:
+    content = report(seed=3).to_dict() | {"otolith_results": 1}
+    (tmp_path / "results.json").write_text(json.dumps(content), encoding="utf-8")
+    assert Report.load(tmp_path) == report(seed=3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"otolith_results": 2}', '{"otolith_results": 3}', '{"otolith_results": 1, "rows": [{}]}'],
+)
 def test__report__broken_results__are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(ReadError):

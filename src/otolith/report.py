@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import DataError, ReadError
-from otolith.files import read_json, write_json, write_text
+from otolith.files import read_json, seal_holds, write_sealed, write_text
 from otolith.sheets import sheet_of
 from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, person_scores, shots_order, summarise
 
-FORMAT = 1
+FORMAT = 2
+READ_FORMATS = (1, 2)
+"""Form 1 had no hash of its content, by which a changed file is known; all else is alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +81,9 @@ class Report:
 
         Raises ReadError when this is not a report, or one of a newer form.
         """
-        if content.get("otolith_results") != FORMAT:
+        if content.get("otolith_results") not in READ_FORMATS:
             raise ReadError(
-                f"These are not benchmark results of form {FORMAT}: 'otolith_results' is "
+                f"These are not benchmark results of form {FORMAT} or older: 'otolith_results' is "
                 f"{content.get('otolith_results')!r}. Pass the folder that `otolith benchmark --out` wrote, "
                 "or run the benchmark again with this version."
             )
@@ -95,7 +97,7 @@ class Report:
     def load(cls, folder: str | os.PathLike[str]) -> Report:
         """Read a report from the folder (or the results.json) that a benchmark wrote.
 
-        Raises ReadError when the file is absent, truncated, or not a report.
+        Raises ReadError when the file is absent, truncated, changed since it was written, or not a report.
         """
         path = Path(folder)
         path = path / "results.json" if path.is_dir() else path
@@ -108,6 +110,13 @@ class Report:
             raise ReadError(
                 f"{path} holds a {type(content).__name__}, not benchmark results. Pass a benchmark's folder."
             )
+        whole = seal_holds(content)
+        if whole is False or (whole is None and content.get("otolith_results") == FORMAT):
+            raise ReadError(
+                f"{path} is not as the benchmark wrote it: its content does not have the hash that it names. Copy it "
+                "again from where it was made, or type the benchmark's command again, which makes it from the "
+                "finished cells."
+            )
         return cls.from_dict(content)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
@@ -117,7 +126,7 @@ class Report:
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        write_json(target / "results.json", _plain(self.to_dict()))
+        write_sealed(target / "results.json", _plain(self.to_dict()))
         write_text(target / "results.csv", sheet_of(map(_flat, self.rows)))
         write_text(target / "people.csv", sheet_of(_people(self.rows)))
         return target

@@ -79,7 +79,7 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
         line["seeds"] = len({row.get("seed") for row in groups[key]})
         against = control if control in methods[study] else methods[study][0]
         other = cells.get((study, against, shots), {})
-        line["versus"] = None if method == against else _paired(against, cells.get(key, {}), other)
+        line["versus"] = None if method == against else paired(against, cells.get(key, {}), other)
         line["notes"] = ["few people"] if line["people"] < FEW_PEOPLE else []
         summary.append(line)
     return summary
@@ -124,7 +124,7 @@ def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict
     return cells
 
 
-def _paired(
+def paired(
     against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
 ) -> Row | None:
     """Mean difference over people with its 95 % interval; only cells that both methods have are compared."""

@@ -160,8 +160,11 @@ def demo(
 
 def _tell(report: Any, folder: Path) -> None:
     from otolith.evaluation.provenance import notes_of_cells
+    from otolith.evaluation.verdict import verdict
 
     typer.echo(report.table())
+    for study in report.study_names():
+        typer.echo("\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""]))
     notes = [*report.notes, *notes_of_cells(report)]
     for note in notes[:NOTES]:
         typer.echo(f"note: {note}")

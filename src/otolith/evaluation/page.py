@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -16,13 +16,12 @@ from otolith.evaluation import markup as m
 from otolith.evaluation.ablation import ablation_figure
 from otolith.evaluation.drawing import DARK, LIGHT, css_variables, inline_svg, method_style
 from otolith.evaluation.provenance import notes_of_cells, what_was_run
-from otolith.evaluation.verdict import best_of, control_of, lines_of, nearest_shots, verdict
+from otolith.evaluation.standing import Curves
+from otolith.evaluation.verdict import control_of, highest_of, lines_of, nearest_shots, verdict
 from otolith.files import write_text
 from otolith.report import Report, interval, percent, study_facts
 from otolith.summary import Row, Shots, person_scores, shots_order
 
-VERDICT_SHOTS = 4
-"""The opening sentences speak of so many labelled windows per class, or the nearest there is."""
 CLOSER_SHOTS = 8
 """People and confusions are shown at so many, where errors of single draws have settled."""
 
@@ -33,6 +32,9 @@ READING = (
     "over folds. The two differ most where people lack classes.",
     "People of one fold were tested by one trained model, so their scores hang together a little more than the "
     "intervals know. Intervals are not widened for the number of methods compared.",
+    "A method is called best only where a 95 % interval over people, paired by person, puts it above every other one "
+    "at that number of labels. Otherwise the highest is level with those that no interval puts below it: these stand "
+    "in bold together.",
 )
 
 
@@ -122,7 +124,7 @@ def _banner(report: Report) -> str:
 def _verdicts(report: Report) -> str:
     parts = []
     for study in report.study_names():
-        first, *rest = verdict(report, study, VERDICT_SHOTS)
+        first, *rest = verdict(report, study)
         facts = study_facts(report, study)
         name = f"{study} (simulated data)" if facts.get("origin") == "simulated" else study
         parts.append(f"<div><h2>{m.text(name)}</h2>{m.paragraph(first, 'lead')}{m.bullets(rest)}</div>")
@@ -135,7 +137,7 @@ def _style(lines: Sequence[Row]) -> dict[str, tuple[str, str]]:
     return method_style(dict.fromkeys(line["method"] for line in lines), control_of(lines))
 
 
-def _grid(lines: Sequence[Row], caption: str, mean: str, error: str) -> str:
+def _grid(lines: Sequence[Row], caption: str, mean: str, error: str, bold: Mapping[Shots, Collection[str]]) -> str:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     methods = list(dict.fromkeys(line["method"] for line in lines))
     at = {(line["method"], line["shots"]): line for line in lines}
@@ -147,17 +149,19 @@ def _grid(lines: Sequence[Row], caption: str, mean: str, error: str) -> str:
         few = [f" ({x['people']} people)" if x and x["people"] < most else "" for x in held]
         rows.append([method, *(cell + note for cell, note in zip(cells, few, strict=True))])
     for column, k in enumerate(shots, 1):
-        scores = [(x[mean], r) for r, method in enumerate(methods) if (x := at.get((method, k))) and x[mean] is not None
-                  and x["people"] == most]  # fmt: skip
-        if len(scores) > 1:
-            best.append((max(scores, key=lambda held: (held[0], -held[1]))[1], column))
+        best += [(r, column) for r, method in enumerate(methods) if method in bold.get(k, ())]
     return m.table(["labels per class", *shots], rows, caption, best=best)
 
 
-def _per_person(lines: Sequence[Row]) -> str:
+def _per_person(report: Report, study: str) -> str:
+    lines = lines_of(report, study)
     people = max(line["people"] for line in lines)
+    standings = Curves(report.rows, study).standings()
+    bold = {at.shots: {at.leader["method"], *at.level} for at in standings if at.behind}
     caption = f"Macro-F1 per person, %: mean ± standard error over {people} people"
-    return _grid(lines, caption, "macro_f1_mean", "macro_f1_se")
+    if bold:
+        caption += "; in bold the highest and those that no interval over people puts below it"
+    return _grid(lines, caption, "macro_f1_mean", "macro_f1_se", bold)
 
 
 def _curves(report: Report, study: str, n: int) -> str:
@@ -169,18 +173,18 @@ def _curves(report: Report, study: str, n: int) -> str:
         drawn = ablation_figure({_at(counts[0]): scores}, list(scores), [control_of(lines) or ""])
     else:
         drawn = figures.few_shot_figure(lines, _style(lines))
-    said = " ".join(verdict(report, study, VERDICT_SHOTS))
+    said = " ".join(verdict(report, study))
     svg = inline_svg(drawn, f"curves-{n}", f"Macro-F1 by number of labels, {study}", said)
     people = max(line["people"] for line in lines)
     few = "; few people" if any("few people" in line["notes"] for line in lines) else ""
-    return m.figure(study, svg, f"Mean over {people} people{few}.", _per_person(lines))
+    return m.figure(study, svg, f"Mean over {people} people{few}.", _per_person(report, study))
 
 
 def _tables(report: Report, study: str) -> str:
     lines = lines_of(report, study)
     folds, control = max(line["folds"] for line in lines), control_of(lines)
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
-    parts = [f"<h3>{m.text(study)}</h3>", _per_person(lines)]
+    parts = [f"<h3>{m.text(study)}</h3>", _per_person(report, study)]
     if control is not None:
         at = {(line["method"], line["shots"]): interval(line["versus"]).replace(" [", "\n[") for line in lines}
         methods = [x for x in dict.fromkeys(line["method"] for line in lines) if x != control]
@@ -188,14 +192,14 @@ def _tables(report: Report, study: str) -> str:
         caption = f"Points above {control}, paired by person, with 95 % interval"
         parts.append(m.table(["labels per class", *shots], rows, caption))
     caption = f"Macro-F1 with a fold's people pooled, %: mean ± standard error over {folds} folds"
-    parts.append(_grid(lines, caption, "macro_f1_pooled_mean", "macro_f1_pooled_se"))
+    parts.append(_grid(lines, caption, "macro_f1_pooled_mean", "macro_f1_pooled_se", {}))
     return "".join(parts)
 
 
 def _people(report: Report, study: str, n: int) -> Iterator[str]:
     lines = lines_of(report, study)
     shots = nearest_shots(lines, CLOSER_SHOTS)
-    best, style = best_of(lines, shots), _style(lines)
+    best, style = highest_of(lines, shots), _style(lines)
     if best is None:
         return
     every = person_scores(row for row in report.rows if row["study"] == study)
@@ -218,7 +222,7 @@ def _people(report: Report, study: str, n: int) -> Iterator[str]:
 def _confusions(report: Report, study: str, n: int) -> Iterator[str]:
     lines = lines_of(report, study)
     shots = nearest_shots(lines, CLOSER_SHOTS)
-    best, control = best_of(lines, shots), control_of(lines)
+    best, control = highest_of(lines, shots), control_of(lines)
     chosen = dict.fromkeys(name for name in (best and best["method"], control) if name)
     for k, method in enumerate(chosen):
         counts = confusion(report.rows, study, method, shots)
