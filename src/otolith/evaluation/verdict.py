@@ -150,7 +150,7 @@ def _against(curves: Curves, method: str, control: str) -> str:
         groups.setdefault(sign(line), []).append((shots, line))
     people = sorted({line["people"] for _, line in found})
     paired_over = f"{people[0]}{f' to {people[-1]}' if len(people) > 1 else ''} people paired, 95 % intervals"
-    parts = []
+    parts: list[str] = []
     for which, words in ((1, "above {}"), (0, "not to be told apart from {}"), (-1, "below {}")):
         if held := groups.get(which):
             name = control if not parts else "it"
