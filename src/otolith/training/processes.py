@@ -27,6 +27,9 @@ from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder
 from otolith.training.runtime import Runtime
 
+_MEETING = "OTOLITH_MEETING"
+"""Where the processes that `launch` starts are told of the file through which they meet."""
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -46,7 +49,7 @@ class Processes:
         elif int(os.environ.get("WORLD_SIZE", "1")) == 1:
             yield cls()
         else:
-            distributed.init_process_group("nccl" if runtime.device.startswith("cuda") else "gloo")
+            _join("nccl" if runtime.device.startswith("cuda") else "gloo")
             try:
                 yield cls(distributed.get_rank(), distributed.get_world_size())
             finally:
@@ -158,6 +161,30 @@ class _Gather(torch.autograd.Function):
         return gradients[0][ctx.rows], None
 
 
+def _join(backend: str) -> None:
+    """Meet the others: through a file where `launch` has started them, through torchrun's address where that has."""
+    from torch import distributed
+
+    for name, value in _stay_inside().items():
+        os.environ.setdefault(name, value)
+    meeting = os.environ.get(_MEETING)
+    if meeting is None:
+        distributed.init_process_group(backend)
+        return
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    distributed.init_process_group(backend, store=distributed.FileStore(meeting, count), rank=rank, world_size=count)
+
+
+def _stay_inside() -> dict[str, str]:
+    """Return what makes processes speak through the loopback interface alone.
+
+    gloo would listen at the address that this machine's name stands for, and torch's own meeting place at all of them.
+    """
+    there = [name for _, name in socket.if_nameindex()]
+    loopback = next((name for name in ("lo", "lo0") if name in there), "lo0" if sys.platform == "darwin" else "lo")
+    return {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
+
+
 def is_launched() -> bool:
     """Whether this process was started as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -171,16 +198,16 @@ def is_first() -> bool:
 def launch(count: int, arguments: Sequence[str]) -> int:
     """Start `python -m otolith` with some arguments in `count` processes that know of each other, as torchrun does.
 
-    The first one speaks. When one fails, the others are stopped. Returns the first exit code that is not 0.
+    They meet through a file in a private folder and speak through the loopback interface alone. The first one speaks.
+    When one fails, the others are stopped. Returns the first exit code that is not 0.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1"}
+    group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)} | _stay_inside()
     running: list[subprocess.Popen[bytes]] = []
-    with tempfile.TemporaryFile() as said:
+    # A folder that only its owner may enter: who can write there could join the group.
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="otolith-meeting-") as meeting:
+        group[_MEETING] = os.path.join(meeting, "store")
         for rank in range(count):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
             quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": said} if rank else {}
             command = [sys.executable, "-m", "otolith", *arguments]
             running.append(subprocess.Popen(command, env=os.environ | group | own, **quiet))
