@@ -13,6 +13,8 @@ from jaxtyping import Float, Int, UInt16
 
 from otolith.files import digest
 
+VALUES, LOST = "values.f32", "lost.u16"
+
 
 @dataclass(frozen=True)
 class Store:
@@ -33,8 +35,8 @@ class Store:
         """Map a store that was written to `folder`."""
         if not rows:
             return cls(np.empty((0, channels), np.float32), np.empty(0, np.uint16), pieces, key)
-        values = np.memmap(folder / "values.f32", dtype=np.float32, mode="r", shape=(rows, channels))
-        lost = np.memmap(folder / "lost.u16", dtype=np.uint16, mode="r", shape=(rows,))
+        values = np.memmap(folder / VALUES, dtype=np.float32, mode="r", shape=(rows, channels))
+        lost = np.memmap(folder / LOST, dtype=np.uint16, mode="r", shape=(rows,))
         return cls(values, lost, pieces, key)
 
     def release(self) -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from toy import toy_recording
 
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
+from otolith.caches import cache_folder
 from otolith.channels import triad
 from otolith.errors import ConfigError, StudyError, UnknownNameError
 from otolith.signals import store
 from otolith.signals.segment import too_bridged
-from otolith.signals.store import cache_folder
 
 RATE_HZ = 10.0
 """Windows of 1 s are 10 samples, with hops of 5: everything can be counted on paper."""
@@ -312,12 +312,12 @@ def test__cache__deleted__is_made_again(tmp_path: Path) -> None:
 def test__cache__study_folder_cannot_be_written__goes_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     study = write_study(tmp_path / "study", [recording([(0.0, 5.0, "a")])], name="locked")
     (tmp_path / "study" / ".cache").touch()  # a file of that name: no folder can be made
     windows = study.windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
-    assert cache_folder(study).parent == tmp_path / "temporary"
-    assert list(cache_folder(study).iterdir())
+    assert cache_folder(study.folder).parent == tmp_path / "home" / "otolith"
+    assert list(cache_folder(study.folder).iterdir())
     assert len(windows.values()) == 9
 
 

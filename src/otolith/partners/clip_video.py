@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from otolith.caches import cache_folder, read_arrays, write_arrays
 from otolith.errors import ConfigError, StudyError
-from otolith.files import atomic_path, digest
+from otolith.files import digest
 from otolith.partners._clip import MODEL, load
 from otolith.partners.files import FOLDER, durations, model_stamp, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
@@ -95,13 +96,11 @@ class ClipVideo(Partner):
         facts = path.stat()
         stamp = model_stamp(self.config.model)
         key = digest([self.settings(), stamp, str(path.resolve()), facts.st_size, facts.st_mtime_ns])
-        cache = folder / ".cache" / "partners" / f"video-{key}.npy"
-        if cache.exists():
-            both = np.load(cache, allow_pickle=False)
-            return both[:, 0], both[:, 1:]
+        cache = cache_folder(folder) / "partners" / f"video-{key}.cache"
+        if (kept := read_arrays(cache, key)) is not None:
+            return kept[1]["time_s"], kept[1]["seen"]
         time_s, seen = self.encode(path)
-        with atomic_path(cache) as temporary, temporary.open("wb") as out:
-            np.save(out, np.concatenate([time_s[:, None], seen], axis=1))
+        write_arrays(cache, key, None, {"time_s": time_s, "seen": seen})
         return time_s, seen
 
     def encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:

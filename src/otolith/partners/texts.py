@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from otolith.caches import cache_folder, read_arrays, write_arrays
 from otolith.errors import OtolithWarning
-from otolith.files import atomic_path, digest
-from otolith.partners.files import LABEL, model_stamp, places, read_table, read_texts
+from otolith.files import digest
+from otolith.partners.files import LABEL, model_stamp, places, read_texts
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.windows import Windows
 
@@ -82,23 +83,17 @@ class TextModel(Partner):
 
     def _kept(self, folder: Path, texts: list[str]) -> Float[np.ndarray, "N E"]:
         """Encode texts, the new ones only: others are in the study's cache."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         what = self.settings() | {"labels": None, "stamp": model_stamp(getattr(self.config, "model", ""))}
-        path = folder / ".cache" / "partners" / f"{digest([type(self).__name__, what])}.parquet"
+        made_of = digest([type(self).__name__, what])
+        path = cache_folder(folder) / "partners" / f"text-{made_of}.cache"
         known: dict[str, np.ndarray] = {}
-        if path.exists():
-            table = read_table(path, ("text", "vector"))
-            known = dict(zip(table["text"].to_pylist(), np.array(table["vector"].to_pylist()), strict=True))
+        if (kept := read_arrays(path, made_of)) is not None:
+            # Each text with its vector; the file is of ours and whole, or it would not have been read.
+            known = dict(zip(kept[0], kept[1]["vector"], strict=True))
         if new := sorted(set(texts) - known.keys()):
             known |= dict(zip(new, self.encode(new), strict=True))
-            columns = {
-                "text": pa.array(list(known), pa.string()),
-                "vector": pa.array([vector.astype(np.float32) for vector in known.values()], pa.list_(pa.float32())),
-            }
-            with atomic_path(path) as temporary:
-                pq.write_table(pa.table(columns), temporary)
+            vectors = np.stack(list(known.values())).astype(np.float32)
+            write_arrays(path, made_of, list(known), {"vector": vectors})
         return np.stack([known[text] for text in texts]).astype(np.float32)
 
 

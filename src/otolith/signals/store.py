@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from otolith.caches import HASHES, cache_folder, warn_made_again
 from otolith.catalog import placement
 from otolith.channels import AXES, Channel, channel_names
-from otolith.errors import StudyError
-from otolith.files import atomic_folder, digest, read_json, write_json
+from otolith.checksums import sha256_of
+from otolith.errors import ReadError, StudyError
+from otolith.files import atomic_folder, digest, read_json, seal_holds, write_sealed
 from otolith.recording import Recording
 from otolith.signals.resample import Stretch, join, to_grid
-from otolith.store import Store
+from otolith.store import LOST, VALUES, Store
 from otolith.study import Evaluation, Study
 
 Missing = Literal["error", "mask", "drop"]
-STORE_FORMAT = 2
+STORE_FORMAT = 3
+FACTS = "store.json"
 BRIDGE_S = 0.1
 
 
@@ -74,35 +77,67 @@ def resampled_store(
     what = [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
     # Without a slot the channels' names say their places.
     key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
-    folder = cache_folder(study) / f"store-{key}"
-    if not (folder / "store.json").exists():
+    folder = cache_folder(study.folder) / f"store-{key}"
+    made = _opened(folder, key, channels)
+    if made is None:
         with atomic_folder(folder) as temporary:
-            _write_store(temporary, study, evaluation, channels, missing)
-    facts = read_json(folder / "store.json")
-    pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
-    places = [Place(*place) for place in facts["places"]]
-    return Store.open(folder, facts["rows"], len(channels), pieces, key), places, facts["left_out"]
+            _write_store(temporary, key, study, evaluation, channels, missing)
+        made = _opened(folder, key, channels)
+    if made is None:
+        raise StudyError(f"{folder} does not read back as it was written: the disk may be failing. Try another one.")
+    return made
 
 
-def cache_folder(study: Study) -> Path:
-    """Return where derived files go: `.cache` in the study, or the temporary folder where that cannot be written."""
-    folder = study.folder / ".cache"
+def _opened(folder: Path, key: str, channels: tuple[Channel, ...]) -> tuple[Store, list[Place], list[str]] | None:
+    """Open a store; None where there is none, or one that is damaged or of something else, which is told."""
+    if not (folder / FACTS).exists():
+        return None
     try:
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"otolith-cache-{study.hash}"
+        facts = read_json(folder / FACTS)
+        if not isinstance(facts, dict) or not seal_holds(facts) or facts["made_of"] != key:
+            raise ValueError(f"{FACTS} is damaged, or of something else")
+        rows = facts["rows"]
+        pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
+        places = [Place(*place) for place in facts["places"]]
+        for name, row_bytes in ((VALUES, 4 * len(channels)), (LOST, 2)):
+            path = folder / name
+            if path.stat().st_size != rows * row_bytes or sha256_of(path, folder.parent / HASHES) != facts[name]:
+                raise ValueError(f"{name} is damaged")
+        ends = np.concatenate(([0], pieces[:, 1]))
+        # Stretches lie one behind the other and fill the file: nothing is ever read beside it.
+        if not (pieces[:, 0] == ends[:-1]).all() or ends[-1] != rows or len(places) != len(pieces):
+            raise ValueError("its stretches do not fill it")
+        if any(place.rows != end - start for place, (start, end) in zip(places, pieces, strict=True)):
+            raise ValueError("its stretches are of other lengths")
+        return Store.open(folder, rows, len(channels), pieces, key), places, list(facts["left_out"])
+    except (ReadError, OSError, ValueError, KeyError, TypeError) as error:
+        warn_made_again(folder, f"cannot be used ({error})")
+        return None
+
+
+class _Written:
+    """A file that is written from its beginning to its end, and knows its hash."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("wb")
+        self.total = hashlib.sha256()
+
+    def add(self, array: np.ndarray) -> None:
+        content = np.ascontiguousarray(array)
+        if content.size:
+            self.total.update(content.data.cast("B"))
+            content.tofile(self.file)
 
 
 def _write_store(
-    folder: Path, study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+    folder: Path, key: str, study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
 ) -> None:
     pieces: list[list[int]] = []
     places: list[list[Any]] = []
     left_out: list[str] = []
     rows = 0
-    with (folder / "values.f32").open("wb") as values, (folder / "lost.u16").open("wb") as lost:
+    values, lost = _Written(folder / VALUES), _Written(folder / LOST)
+    with values.file, lost.file:
         for entry in study.entries:
             # Nothing here holds on to a recording, so that one and not two of them fill the memory.
             made = _append(on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost)
@@ -112,16 +147,17 @@ def _write_store(
                 pieces.append([rows, rows + count])
                 places.append([entry["id"], start_s, count])
                 rows += count
-    write_json(folder / "store.json", {"rows": rows, "pieces": pieces, "places": places, "left_out": left_out})
+    content = {"made_of": key, "rows": rows, "pieces": pieces, "places": places, "left_out": left_out}
+    write_sealed(folder / FACTS, content | {VALUES: values.total.hexdigest(), LOST: lost.total.hexdigest()})
 
 
-def _append(stretches: list[Stretch] | None, values: BinaryIO, lost: BinaryIO) -> list[tuple[float, int]] | None:
+def _append(stretches: list[Stretch] | None, values: _Written, lost: _Written) -> list[tuple[float, int]] | None:
     """Write stretches to the end of the store's files; return where each starts and how many samples it has."""
     if stretches is None:
         return None
     for stretch in stretches:
-        np.ascontiguousarray(stretch.values, dtype=np.float32).tofile(values)
-        lost_bits(stretch.received).tofile(lost)
+        values.add(stretch.values.astype(np.float32, copy=False))
+        lost.add(lost_bits(stretch.received))
     return [(stretch.start_s, len(stretch.values)) for stretch in stretches]
 
 
