@@ -17,7 +17,7 @@ from otolith.heads.head import ClosedHead, Head
 from otolith.settings import configure
 from otolith.training import checkpoint
 from otolith.training.adapt import AdaptConfig, Adapted
-from otolith.training.pretrained import PART, PretrainedEncoder, load_alignment
+from otolith.training.pretrained import PART, PretrainedEncoder, load_alignment, load_standardise
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
@@ -87,7 +87,7 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
             "whole folder again from where it was made."
         ) from error
     checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
-    checkpoint.load_into(encoder.standardise, tensors, "standardise.", where)
+    load_standardise(encoder.standardise, tensors, where)
     checkpoint.load_into(head, tensors, "head.", where)
     load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()

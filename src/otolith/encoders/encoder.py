@@ -70,16 +70,30 @@ class Encoder(nn.Module, Configured, ABC):
 
 
 class Standardise(nn.Module):
-    """Bring every channel to mean 0 and standard deviation 1 over the training people; absent channels become 0."""
+    """Bring every channel to mean 0 and standard deviation 1 over the training people; absent channels become 0.
+
+    Before that, values beyond the range that the training people's plausibly lie in are clipped to it.
+    """
 
     mean: Tensor
     std: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("std", torch.ones(channels))
+        self.register_buffer("low", torch.full((channels,), -torch.inf))
+        self.register_buffer("high", torch.full((channels,), torch.inf))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Standardise (B, C, T)."""
-        return torch.nan_to_num((values - self.mean[:, None]) / self.std[:, None])
+        """Clip and standardise (B, C, T)."""
+        clipped = values.clamp(self.low[:, None], self.high[:, None])
+        return torch.nan_to_num((clipped - self.mean[:, None]) / self.std[:, None])
+
+    def part(self, place: Sequence[int]) -> Standardise:
+        """Return what standardises some of the channels."""
+        chosen = Standardise(len(place))
+        chosen.load_state_dict({name: tensor[list(place)] for name, tensor in self.state_dict().items()})
+        return chosen

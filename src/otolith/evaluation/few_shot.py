@@ -34,7 +34,7 @@ from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows
 
-CELL_FORMAT = 2
+CELL_FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from otolith.partners.alignment import Alignment
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
+from otolith.training.statistics import channel_statistics
 from otolith.windows import Windows
 
 
@@ -58,10 +59,10 @@ class PretrainedEncoder:
         torch.manual_seed(seed)
         built = encoders.FAMILY.resolve(encoder)(windows.channels, windows.rate_hz, windows.length, **settings)
         standardise = Standardise(len(windows.channels))
-        if built.learns:
-            mean, std = channel_statistics(windows)
-            standardise.mean.copy_(torch.from_numpy(mean))
-            standardise.std.copy_(torch.from_numpy(std))
+        found = channel_statistics(windows)
+        # Hand-made features are computed from SI units, of which only the range is kept in bounds.
+        for name in ("mean", "std", "low", "high") if built.learns else ("low", "high"):
+            getattr(standardise, name).copy_(torch.from_numpy(getattr(found, name)))
         record = {"objective": "none", "subjects": windows.subjects, "studies": {windows.study: windows.study_hash}}
         return cls(built, standardise, windows.gravity, record | {"seed": seed})
 
@@ -77,10 +78,7 @@ class PretrainedEncoder:
         """
         part = self.encoder.narrowed(channels)
         place = [self.channels.index(channel) for channel in part.channels]
-        standardise = Standardise(len(place))
-        standardise.mean.copy_(self.standardise.mean[place])
-        standardise.std.copy_(self.standardise.std[place])
-        return replace(self, encoder=part, standardise=standardise)
+        return replace(self, encoder=part, standardise=self.standardise.part(place))
 
     def to(self, device: str) -> PretrainedEncoder:
         """Move the weights to a device."""
@@ -191,7 +189,7 @@ class PretrainedEncoder:
                 "the whole folder again."
             ) from error
         checkpoint.load_into(loaded.encoder, tensors, "encoder.", str(folder))
-        checkpoint.load_into(loaded.standardise, tensors, "standardise.", str(folder))
+        load_standardise(loaded.standardise, tensors, str(folder))
         load_alignment(loaded.alignment, tensors, str(folder))
         return loaded
 
@@ -242,8 +240,18 @@ class PretrainedEncoder:
         return [f"- shares a space of {self.alignment.width} numbers with {names}"]
 
 
+SCALE = "standardise."
+"""What the statistics of the channels are saved under."""
 PART = "alignment."
 """What the weights of the shared space are saved under."""
+
+
+def load_standardise(standardise: Standardise, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Load the statistics; where they were saved without a range, as they first were, nothing is clipped."""
+    given = dict(tensors)
+    if not {f"{SCALE}low", f"{SCALE}high"} & given.keys():
+        given |= {f"{SCALE}{name}": getattr(standardise, name) for name in ("low", "high")}
+    checkpoint.load_into(standardise, given, SCALE, where)
 
 
 def load_alignment(alignment: Alignment | None, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -256,23 +264,3 @@ def load_alignment(alignment: Alignment | None, tensors: Mapping[str, Tensor], w
             f"{where} holds weights of an alignment ({strange[0]}, …) that {checkpoint.CONFIG} does not know of: it "
             "was edited. Copy the whole folder again."
         )
-
-
-def channel_statistics(windows: Windows, chosen: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each channel over some windows, absent channels left out.
-
-    A channel that never changes gets a standard deviation of 1, so that it stays finite.
-    """
-    total = np.zeros(len(windows.channels))
-    square = np.zeros_like(total)
-    count = np.zeros_like(total)
-    for _, values in windows.batches(1024):
-        there = np.isfinite(values[:, :, 0])
-        values = np.nan_to_num(values)
-        total += values.sum(axis=(0, 2), dtype=np.float64)
-        square += np.einsum("bct,bct->c", values, values, dtype=np.float64, optimize=True)
-        count += there.sum(axis=0) * windows.length
-    count = np.maximum(count, 1)
-    mean = total / count
-    std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    return mean.astype(np.float32), np.where(std < 1e-6, 1.0, std).astype(np.float32)
