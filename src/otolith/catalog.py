@@ -1,7 +1,8 @@
 """The lists of the house: families and their members, places on the body, and activities.
 
 A family is a folder whose `__init__` holds one `Family`; a member is one file and one line in its table. Wherever a
-name is taken, the object itself is taken too, or "my_lab.models:Mine".
+caller gives a name, the object itself is taken too, or "my_lab.models:Mine". What a file names is a member of the
+table and nothing else, unless the caller trusts the package that it comes from.
 """
 
 from __future__ import annotations
@@ -9,21 +10,49 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import UnknownNameError, nearest
+from otolith.errors import ConfigError, UnknownNameError, nearest
+from otolith.text import printable
+
+OWN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+"""How a member of one's own is named: package.module:Name."""
+
+
+def trusted(trust: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the packages and models that a caller trusts, as what he may give: one name, or several.
+
+    Raises ConfigError for Python's own modules, which hold no member of anything, and for what is no text.
+    """
+    names = (trust,) if isinstance(trust, str) else tuple(trust)
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(f"trust names packages such as my_lab; found {name!r}.")
+        if name.partition(".")[0] in {*sys.stdlib_module_names, "otolith"}:
+            raise ConfigError(
+                f"trust names packages of your own, such as my_lab; '{name}' comes with Python or Otolith."
+            )
+    return names
 
 
 class Family(Mapping[str, str]):
-    """A table from public names to where each member lives, imported only when it is asked for."""
+    """A table from public names to where each member lives, imported only when it is asked for.
 
-    def __init__(self, kind: str, members: Mapping[str, str], extras: Mapping[str, str] | None = None) -> None:
+    base: "module:Class" of what every member is a subclass of; empty where members are functions.
+    """
+
+    def __init__(
+        self, kind: str, members: Mapping[str, str], extras: Mapping[str, str] | None = None, base: str = ""
+    ) -> None:
         self.kind = kind
         self._members = dict(members)
         self._extras = dict(extras or {})
+        self._base = base
 
     def __getitem__(self, name: str) -> str:
         return self._members[name]
@@ -35,20 +64,62 @@ class Family(Mapping[str, str]):
         return len(self._members)
 
     def resolve(self, name: object) -> Any:
-        """Return the member called `name`; an object that is no text comes back as it is.
+        """Return the member that a caller means: by its name, as "package.module:Name", or as the object itself.
 
-        Raises UnknownNameError, naming the nearest member.
+        For what a file says there is `stored`. Raises UnknownNameError, naming the nearest member, or saying that what
+        was found is no such thing; nothing is called to find out.
         """
         if not isinstance(name, str):
+            return self._checked(name, printable(repr(name), 80)) if self._base else name
+        if name in self._members:
+            return self._imported(name, self._members[name])
+        if ":" not in name:
+            raise UnknownNameError(
+                f"There is no {self.kind} '{printable(name, 80)}'; known are {', '.join(self._members)}."
+                f"{nearest(name, self._members)} A member of your own is named 'package.module:Name'."
+            )
+        if not OWN_PATH.fullmatch(name):
+            raise UnknownNameError(
+                f"A {self.kind} of your own is named 'package.module:Name'; found '{printable(name, 80)}'."
+            )
+        return self._checked(self._imported(name, name), name)
+
+    def stored(self, name: object, trust: str | Iterable[str] = (), where: str = "") -> Any:
+        """Return the member that a file names: one of the table, or one of a package that the caller trusts.
+
+        Raises UnknownNameError for anything else, before anything is imported.
+        """
+        return self.resolve(self.admit(name, trust, where))
+
+    def admit(self, name: object, trust: str | Iterable[str] = (), where: str = "") -> str:
+        """Return the name that a file gives if `stored` may look it up; nothing is imported.
+
+        Raises UnknownNameError if it may not, and says how to trust its package.
+        """
+        if isinstance(name, str) and name in self._members:
             return name
-        path = self._members.get(name)
-        if path is None:
-            if ":" not in name:
-                raise UnknownNameError(
-                    f"There is no {self.kind} '{name}'; known are {', '.join(self._members)}."
-                    f"{nearest(name, self._members)} A member of your own is named 'package.module:Name'."
-                )
-            path = name
+        said = printable(name if isinstance(name, str) else repr(name), 80)
+        place = f"{where} names" if where else "The file names"
+        if not isinstance(name, str) or not OWN_PATH.fullmatch(name):
+            raise UnknownNameError(
+                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}."
+                f"{nearest(said, self._members)}"
+            )
+        module = name.partition(":")[0]
+        if any(module == package or module.startswith(f"{package}.") for package in trusted(trust)):
+            return name
+        package = module.partition(".")[0]
+        if package in {*sys.stdlib_module_names, "otolith"}:
+            raise UnknownNameError(
+                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}. Nothing was imported. "
+                "A file of ours never says this: somebody edited it."
+            )
+        raise UnknownNameError(
+            f"{place} the {self.kind} '{said}', which is code outside of Otolith. Nothing was imported. If you know "
+            f"and trust the package {package}, say so: --trust {package}, or trust=('{package}',)."
+        )
+
+    def _imported(self, name: str, path: str) -> Any:
         module, _, attribute = path.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
@@ -60,6 +131,21 @@ class Family(Mapping[str, str]):
             ) from error
         except AttributeError as error:
             raise UnknownNameError(f"{self.kind} '{name}': module {module} has no '{attribute}'.") from error
+
+    def _checked(self, found: Any, said: str) -> Any:
+        """Return a member that is none of the table, held against what members are, without calling it."""
+        if not self._base:
+            if not callable(found):
+                raise UnknownNameError(f"{said} is no {self.kind}: it cannot be called.")
+            return found
+        module, _, attribute = self._base.partition(":")
+        base = getattr(importlib.import_module(module), attribute)
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise UnknownNameError(
+                f"{said} is no {self.kind}: it is no subclass of {module}.{attribute}. Known are "
+                f"{', '.join(self._members)}."
+            )
+        return found
 
     def name_of(self, member: object) -> str:
         """Return the public name of a member's class, or its "module:Name" where it stands in no table."""

@@ -41,8 +41,8 @@ TABLES = {
 }
 """What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
 _LOG_EVERY_S = 30.0
-NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "quick", "as_json", "version")
-"""Options that are no part of what is done."""
+NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "quick", "as_json", "version", "trust")
+"""Options that are no part of what is done, and whom one trusts, which nobody else can say."""
 
 
 def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | None) -> Path | None:

@@ -84,6 +84,7 @@ def test__alignment__wrong_weights_or_facts__are_refused(aligned: PretrainedEnco
     import json
 
     from otolith.errors import CheckpointError
+    from otolith.files import write_sealed
 
     aligned.save(tmp_path / "encoder")
     path = tmp_path / "encoder" / "config.json"
@@ -95,7 +96,7 @@ def test__alignment__wrong_weights_or_facts__are_refused(aligned: PretrainedEnco
         ({"alignment": {"width": 3}}, "cannot be read"),
         ({"alignment": content["alignment"] | {"partners": {"smell": {}}}}, "cannot be read"),
     ):
-        path.write_text(json.dumps(content | change))
+        write_sealed(path, content | change)
         with pytest.raises(CheckpointError, match=words):
             PretrainedEncoder.load(tmp_path / "encoder")
     path.write_text(json.dumps(content))

@@ -15,4 +15,5 @@ FAMILY = Family(
         "channel_shuffle": "otolith.augmentations.channel_shuffle:ChannelShuffle",
         "channel_dropout": "otolith.augmentations.channel_dropout:ChannelDropout",
     },
+    base="otolith.augmentations.augmentation:Augmentation",
 )

@@ -27,6 +27,7 @@ from otolith.commands.options import (
     Seconds,
     Seed,
     Threads,
+    Trust,
     cut_choices,
     runtime_of,
     settings_of,
@@ -197,6 +198,7 @@ def adapt(
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     precision: PrecisionOption = Precision.auto,
+    trust: Trust = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
@@ -215,7 +217,7 @@ def adapt(
     wanted = shots_of(shots)
     tables = tables_of(context)
     named = encoder in encoders.FAMILY or ":" in encoder
-    start = encoder if named else PretrainedEncoder.load(encoder)
+    start = encoder if named else PretrainedEncoder.load(encoder, trust=trust or ())
     if placements:
         start = _narrowed(start, words(placements))
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}

@@ -85,6 +85,15 @@ PrecisionOption = Annotated[
     Precision,
     typer.Option("--precision", help="bf16 is quicker where the processor has it.", rich_help_panel=RUN),
 ]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="NAME",
+        help="A package of your own, or a model, that the folder may name and have loaded; may be repeated.",
+        rich_help_panel=RUN,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=RUN)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.", rich_help_panel=RUN)]
 Seconds = Annotated[

@@ -17,6 +17,7 @@ from otolith.commands.options import (
     Recipe,
     Seed,
     Threads,
+    Trust,
     runtime_of,
     shots_of,
     words,
@@ -73,6 +74,7 @@ def recognise(
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     precision: PrecisionOption = Precision.auto,
+    trust: Trust = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
@@ -95,8 +97,9 @@ def recognise(
     described = tables_of(context).get("prompts") or words(labels)
     if described:
         loaded = _of_words(
-            recogniser, described, template, unknown, shots_from, shots, seed, runtime_of(device, precision, threads)
-        )
+            recogniser, described, template, unknown, shots_from, shots, seed, runtime_of(device, precision, threads),
+            trust or [],
+        )  # fmt: skip
         if keep:
             loaded.save(keep, overwrite=overwrite)
     elif kind_of(recogniser) == "encoder":
@@ -107,7 +110,7 @@ def recognise(
     else:
         # As it was trained, unless something else is asked for.
         asked = {} if precision is Precision.auto else {"precision": precision.value}
-        loaded = Recogniser.load(recogniser, device=device.value, threads=threads, **asked)
+        loaded = Recogniser.load(recogniser, trust=trust or (), device=device.value, threads=threads, **asked)
     said = []
     with counter(quiet or len(files) == 1, "files") as tick:
         for path, target in zip(files, targets, strict=True):
@@ -133,13 +136,14 @@ def _of_words(
     shots: str,
     seed: int,
     runtime: Runtime,
+    trust: list[str],
 ) -> Recogniser:
     from otolith.deployment.words import few_examples, from_words
     from otolith.heads.text import TEMPLATES
     from otolith.study import Study
     from otolith.training.pretrained import PretrainedEncoder
 
-    encoder = PretrainedEncoder.load(folder)
+    encoder = PretrainedEncoder.load(folder, trust=trust)
     encoder.require_alignment()
     wanted = shots_of(shots)
     examples = few_examples(Study.load(shots_from), encoder, list(described), wanted, seed) if shots_from else None

@@ -19,6 +19,7 @@ from otolith.commands.options import (
     Recipe,
     Seed,
     Threads,
+    Trust,
     runtime_of,
     some_people,
 )
@@ -37,6 +38,7 @@ def retrieve(
     device: DeviceOption = Device.auto,
     threads: Threads = None,
     precision: PrecisionOption = Precision.auto,
+    trust: Trust = None,
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
@@ -48,7 +50,7 @@ def retrieve(
     from otolith.study import Study
     from otolith.training.pretrained import PretrainedEncoder
 
-    loaded = PretrainedEncoder.load(encoder)
+    loaded = PretrainedEncoder.load(encoder, trust=trust or ())
     loaded.require_alignment()
     windows = Study.load(study).windows(**loaded.cutting(), missing=missing.value)
     seen = _seen(loaded, windows)

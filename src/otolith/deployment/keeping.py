@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from otolith import heads
+from otolith.catalog import trusted
 from otolith.deployment.card import card
 from otolith.deployment.chain import SignalChain
 from otolith.errors import CheckpointError, DataError, OtolithError
@@ -58,13 +60,14 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
     checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)})
 
 
-def load(cls: type[Recogniser], folder: Path) -> Recogniser:
+def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -> Recogniser:
     """Read a saved recogniser.
 
     Raises CheckpointError where anything is missing, of another shape, left over or damaged; UnknownNameError for an
     encoder or head that no table holds.
     """
     where = str(folder)
+    trust = trusted(trust)
     config, tensors = checkpoint.load(folder, KIND)
     checkpoint.refuse_strangers(tensors, _PARTS, where)
     try:
@@ -72,11 +75,13 @@ def load(cls: type[Recogniser], folder: Path) -> Recogniser:
         record = config["record"]
         encoder = PretrainedEncoder.build(
             {name: config.get(name) for name in ("schema", "encoder", "alignment")}
-            | {"record": record["pretraining"], "history": []}
+            | {"record": record["pretraining"], "history": []},
+            tensors,
+            trust,
         )
         classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
         settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
-        head = _head(config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where)
+        head = _head(config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where, trust)
         precision = record["runtime"]["precision"]
         n_features = len(chain.channels) * chain.length
     except OtolithError:
@@ -123,12 +128,13 @@ def _dtype(kind: str) -> Any:
     return {"text": object, "bool": bool, "int64": np.int64, "float64": np.float64}[kind]
 
 
-def _head(content: dict[str, Any], dimension: int, classes: int, tensors: dict[str, Tensor], where: str) -> Head:
-    kind = heads.FAMILY.resolve(content["name"])
-    if not (isinstance(kind, type) and issubclass(kind, Head)):
-        raise CheckpointError(f"{where}: '{content['name']}' is no head. List those that are: otolith list heads.")
+def _head(
+    content: dict[str, Any], dimension: int, classes: int, tensors: dict[str, Tensor], where: str, trust: Sequence[str]
+) -> Head:
+    kind = heads.FAMILY.stored(content["name"], trust, "The checkpoint")
     if not issubclass(kind, ClosedHead):
-        built: Head = kind(dimension, classes, **content["settings"])
+        with checkpoint.no_more_weights(tensors):
+            built: Head = kind(dimension, classes, **content["settings"])
         return built
     there = {n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")}
     # Before anything is allocated: an edited shape could ask for all memory.
@@ -137,4 +143,5 @@ def _head(content: dict[str, Any], dimension: int, classes: int, tensors: dict[s
             f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says {content['shapes']}. Copy the "
             "whole folder again from where it was made."
         )
-    return kind.empty(dimension, classes, content["shapes"], **content["settings"])
+    closed: Head = kind.empty(dimension, classes, content["shapes"], **content["settings"])
+    return closed

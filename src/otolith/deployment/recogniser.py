@@ -248,14 +248,15 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         save(self, Path(folder), overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path, **parameters: Any) -> Recogniser:
+    def load(cls, folder: str | Path, *, trust: str | Sequence[str] = (), **parameters: Any) -> Recogniser:
         """Read a saved recogniser; `parameters` such as device="cuda" or precision="fp32" replace the saved ones.
 
-        Raises CheckpointError, or UnknownNameError for a name that no table holds, and says what to do.
+        trust: packages of your own, such as "my_lab", whose members it may name; nothing else is imported. Raises
+        CheckpointError, or UnknownNameError for a name that is not trusted, and says what to do.
         """
         from otolith.deployment.keeping import load
 
-        loaded = load(cls, Path(folder))
+        loaded = load(cls, Path(folder), trust)
         loaded.set_params(**parameters)
         return loaded
 

@@ -31,20 +31,22 @@ def from_words(
     unknown: float | None = None,
     examples: Windows | None = None,
     runtime: Runtime | None = None,
+    trust: str | Sequence[str] = (),
     **settings: Any,
 ) -> Recogniser:
     """Make a recogniser of classes that are only described, by an encoder that shares a space with text.
 
     labels: names of the classes, which go into each of the `templates`; or sentences of its own for each. unknown:
     cosine below which a window is of no class. examples: labelled windows of some of the classes, which draw them
-    from where the words lie (`TextHead`). `settings` are those of the text head.
+    from where the words lie (`TextHead`). trust: what an encoder's folder may name, as `PretrainedEncoder.load` takes
+    it. `settings` are those of the text head.
 
     Raises ConfigError where the encoder shares no space with text, or for odd labels; ChannelError where the examples
     do not fit.
     """
     from otolith.deployment.recogniser import Recogniser
 
-    start = encoder if isinstance(encoder, PretrainedEncoder) else PretrainedEncoder.load(encoder)
+    start = encoder if isinstance(encoder, PretrainedEncoder) else PretrainedEncoder.load(encoder, trust=trust)
     prompts = prompts_of(labels, templates)
     runtime = runtime or Runtime.choose()
     space = start.require_alignment()

@@ -11,6 +11,7 @@ FAMILY = Family(
         "deep_conv_lstm": "otolith.encoders.deep_conv_lstm:DeepConvLSTM",
         "features": "otolith.encoders.features:Features",
     },
+    base="otolith.encoders.encoder:Encoder",
 )
 
 # Of what goes with windows, not of windows: each keeps the promise of `partner_encoder.py`, and objectives name them.
@@ -22,4 +23,5 @@ PARTNER_ENCODERS = Family(
         "text_resnet": "otolith.encoders.text_resnet:TextResNet",
         "text_mlp": "otolith.encoders.text_resnet:TextMLP",
     },
+    base="otolith.encoders.partner_encoder:PartnerEncoder",
 )

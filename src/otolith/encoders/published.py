@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from otolith.channels import triad
 from otolith.encoders.stacked_rnn import StackedRNN
+from otolith.encoders.weights import read_safetensors, read_torch
 from otolith.errors import CheckpointError
 
 RATE_HZ, LENGTH, PLACEMENT = 50.0, 250, "head"
@@ -49,13 +50,16 @@ def from_published(path: str | Path) -> Published:
     """Read a checkpoint in the layout of https://github.com/nokia-bell-labs/pretrained-imu-encoders.
 
     Either the encoder's own weights or the checkpoint of a whole training, as .safetensors, or as .pt or .ckpt, of
-    which torch then reads nothing but tensors and plain values. The encoder takes acceleration (m/s²) and angular rate
-    (rad/s) of a sensor on the head, 250 samples at 50 Hz, as they come: its statistics are mean 0 and deviation 1.
+    which nothing but tensors and plain values is read, and no more of them than the file is long. The encoder takes
+    acceleration (m/s²) and angular rate (rad/s) of a sensor on the head, 250 samples at 50 Hz, as they come: its
+    statistics are mean 0 and deviation 1.
 
     Raises CheckpointError for a file that is damaged, holds objects, or whose tensors have other names or shapes.
     """
     path = Path(path)
     tensors = _encoder_part(_read(path))
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > path.stat().st_size:
+        raise CheckpointError(f"{path} names tensors that are larger than itself: it is damaged or was edited.")
     states = tensors.get("net.5.weight_hh_l0", torch.empty(3 * 512, 512))
     width = states.shape[-1] if states.ndim == 2 and len(states) == 3 * states.shape[-1] else 512
     channels = (*triad(PLACEMENT, "acc"), *triad(PLACEMENT, "gyro"))
@@ -71,7 +75,8 @@ def from_published(path: str | Path) -> Published:
         for name, (_, shape) in wanted.items()
         if name in tensors and tensors[name].shape != shape
     ]
-    problems += [f"{name} is not finite" for name in wanted if name in tensors and not tensors[name].isfinite().all()]
+    # Only of tensors that are as large as they may be: a few bytes can stand for a tensor of any shape.
+    problems += [f"{name} is not finite" for name in wanted if not problems and not tensors[name].isfinite().all()]
     if len(heads) == 1:
         problems.append(f"it has {next(iter(heads))}, but not the other head")
     if problems:
@@ -89,20 +94,10 @@ def from_published(path: str | Path) -> Published:
 def _read(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged or hostile file raises is not for us to list
-        raise CheckpointError(
-            f"{path} cannot be read as weights ({type(error).__name__}): it is damaged, or holds objects that only "
-            "code could bring back, which is never run. Save the state dict alone, best with safetensors."
-        ) from error
+    content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not weights by name.")
-    return content
+    return dict(content)
 
 
 def _encoder_part(content: dict[str, object]) -> dict[str, Tensor]:

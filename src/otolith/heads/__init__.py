@@ -13,4 +13,5 @@ FAMILY = Family(
         "forest": "otolith.heads.forest:Forest",
         "text": "otolith.heads.text:TextHead",
     },
+    base="otolith.heads.head:Head",
 )

@@ -13,4 +13,5 @@ FAMILY = Family(
         "primus": "otolith.objectives.primus:PRIMUS",
         "multi3net": "otolith.objectives.multi3net:Multi3Net",
     },
+    base="otolith.objectives.objective:Objective",
 )

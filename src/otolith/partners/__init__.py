@@ -13,4 +13,5 @@ FAMILY = Family(
         "pose_vector": "otolith.partners.pose_vector:PoseVector",
     },
     extras={"minilm": "text", "sentence": "text", "clip_text": "video", "clip_video": "video"},
+    base="otolith.partners.partner:Partner",
 )

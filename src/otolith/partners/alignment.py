@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith import partners
-from otolith.errors import CheckpointError, ConfigError
+from otolith.errors import CheckpointError, ConfigError, UnknownNameError
 from otolith.partners.partner import Partner
 from otolith.partners.texts import TextModel
 
@@ -33,13 +33,20 @@ class Role:
     """How many numbers its vectors have."""
     linear: bool = True
     """Whether a linear layer brings its vectors into the shared space, or they are taken as they are."""
+    trust: tuple[str, ...] | None = field(default=None, compare=False)
+    """Packages and models that may be loaded where a file said all this; None where the caller did."""
 
     def ask(self) -> Partner:
-        """Return the partner."""
-        found = partners.FAMILY.resolve(self.partner)(**self.settings)
-        if not isinstance(found, Partner):
-            raise ConfigError(f"'{self.partner}' is no partner.")
+        """Return the partner; its model is loaded when it is first used."""
+        family = partners.FAMILY
+        kind = family.resolve(self.partner) if self.trust is None else family.stored(self.partner, self.trust)
+        found: Partner = kind(**self.settings)
+        found.trust = self.trust
         return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each time."""
+        return {name: value for name, value in asdict(self).items() if name != "trust"}
 
 
 class Alignment(nn.Module):
@@ -103,17 +110,32 @@ class Alignment(nn.Module):
             "dimension": self.dimension,
             "width": self.width,
             "linear": isinstance(self.imu, nn.Linear),
-            "partners": {name: asdict(role) for name, role in self.roles.items()},
+            "partners": {name: role.facts() for name, role in self.roles.items()},
         }
 
     @classmethod
-    def build(cls, facts: Mapping[str, Any]) -> Alignment:
-        """Build what `facts` described, weights not loaded yet; CheckpointError where they were edited."""
+    def build(cls, facts: Mapping[str, Any], trust: Sequence[str] = ()) -> Alignment:
+        """Build what `facts` from a file described, weights not loaded yet.
+
+        Raises CheckpointError where they were edited, UnknownNameError for a partner that is neither in our table nor
+        of a package that the caller trusts.
+        """
         try:
-            roles = {name: Role(**role) for name, role in facts["partners"].items()}
+            roles = {name: _role(role, tuple(trust)) for name, role in facts["partners"].items()}
             return cls(int(facts["dimension"]), int(facts["width"]), roles, bool(facts["linear"]))
+        except UnknownNameError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
             raise CheckpointError(
                 f"The alignment in config.json cannot be read ({type(error).__name__}: {error}). It was edited or cut "
                 "off; copy the whole folder again."
             ) from error
+
+
+def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
+    known = {key: value for key, value in content.items() if key != "trust"}
+    if len(known) < len(content):
+        raise ValueError("a file cannot say whom to trust")
+    role = Role(**known, trust=trust)
+    partners.FAMILY.admit(role.partner, trust, "The checkpoint")
+    return role

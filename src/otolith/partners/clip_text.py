@@ -36,7 +36,7 @@ class ClipText(TextModel):
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
         """Model and tokeniser, loaded on first use."""
-        return load(self.config.model, "tokeniser")
+        return load(self.config.model, "tokeniser", self.trust)
 
     @property
     def dimension(self) -> int:  # type: ignore[override]

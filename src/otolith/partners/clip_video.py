@@ -56,7 +56,7 @@ class ClipVideo(Partner):
     @cached_property
     def model(self) -> Any:
         """The picture tower, loaded on first use."""
-        return load(self.config.model, "pictures")[0]
+        return load(self.config.model, "pictures", self.trust)[0]
 
     @property
     def dimension(self) -> int:

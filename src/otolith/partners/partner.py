@@ -46,6 +46,8 @@ class Partner(Configured, ABC):
     Config: ClassVar[type[Any]] = NoConfig
     kind: ClassVar[str]
     """The modality: text, video or pose."""
+    trust: tuple[str, ...] | None = None
+    """Models that may be loaded where a file named this partner and its settings; None where the caller did."""
 
     def __init__(self, **settings: Any) -> None:
         self.configure(settings)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.errors import ConfigError
+from otolith.partners._models import model_folder, refuse_code
 from otolith.partners.texts import TextConfig, TextModel, warn_of_long
 
 
@@ -38,9 +39,14 @@ class Sentence(TextModel):
     Config: ClassVar[type[Any]] = SentenceConfig
 
     @property
-    def where(self) -> str:
-        """Name or folder of the model."""
+    def named(self) -> str:
+        """Name or folder of the model, as it was given."""
         return str(self.config.model)
+
+    @property
+    def where(self) -> str:
+        """Folder of the model; ConfigError where it cannot be had, or only a file asks for it."""
+        return str(model_folder(self.named, self.trust))
 
     @property
     def told(self) -> str:
@@ -54,15 +60,18 @@ class Sentence(TextModel):
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise ConfigError("Text vectors need sentence-transformers. Type: pip install 'otolith[text]'") from error
+        folder = self.where
+        refuse_code(Path(folder))
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
                 # Weights come from safetensors alone, and no code that lies beside a model is run.
                 return SentenceTransformer(
-                    self.where, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
-                )
+                    folder, device="cpu", trust_remote_code=False, local_files_only=True,
+                    model_kwargs={"use_safetensors": True},
+                )  # fmt: skip
         except Exception as error:  # the hub, the disk and the model's own files each raise their own
             raise ConfigError(
-                f"The text model '{self.where}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name a folder "
+                f"The text model '{self.named}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name a folder "
                 "that holds it, or use the partner minilm, which needs no download."
             ) from error
 

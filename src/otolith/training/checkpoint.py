@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from otolith.encoders.weights import read_safetensors
 from otolith.errors import CheckpointError, DataError, ReadError
-from otolith.files import atomic_folder, file_digest, read_json, write_json
+from otolith.files import atomic_folder, file_digest, read_json, seal_holds, write_sealed
+from otolith.text import printable
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-FORMAT = 1
+FORMAT, OLDEST = 2, 1
+"""What is written, and the oldest that is still read; the first had no hash of its own."""
 ODD_CONFIG = (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError)
 """What building something from an edited config may raise, below the errors that already say what is wrong."""
 
@@ -29,10 +33,11 @@ def save(
     refuse_strange_folder(Path(folder), kind)
     with atomic_folder(Path(folder)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
-        content = {"otolith_checkpoint": FORMAT, "kind": kind, "weights_sha256": file_digest(temporary / WEIGHTS)}
-        write_json(temporary / CONFIG, content | dict(config))
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
+        content = {"otolith_checkpoint": FORMAT, "kind": kind, "weights_sha256": file_digest(temporary / WEIGHTS)}
+        content["files"] = {name: file_digest(temporary / name) for name in files}
+        write_sealed(temporary / CONFIG, content | dict(config))
 
 
 def refuse_strange_folder(folder: Path, kind: str) -> None:
@@ -55,16 +60,13 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """Read safetensors; CheckpointError where the file is damaged."""
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}). Copy or make the whole folder again.") from error
+    return read_safetensors(path)
 
 
 def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a checkpoint folder.
 
-    Raises CheckpointError where it is none, is of another kind or format, or its weights are not those it was saved
+    Raises CheckpointError where it is none, is of another kind or format, or any of its files is not what it was saved
     with.
     """
     folder = Path(folder)
@@ -78,21 +80,86 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
         config = read_json(folder / CONFIG)
     except ReadError as error:
         raise CheckpointError(str(error)) from error
-    if not isinstance(config, dict) or config.get("otolith_checkpoint") != FORMAT:
-        raise CheckpointError(
-            f"{folder / CONFIG} is not of checkpoint format {FORMAT}; save it again with this version."
-        )
+    _refuse_edited(folder, config)
     if config.get("kind") != kind:
-        raise CheckpointError(f"{folder} holds a checkpoint of kind '{config.get('kind')}', not '{kind}'.")
-    path = folder / WEIGHTS
-    if not path.exists():
-        raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. Copy the whole folder again.")
-    if file_digest(path) != config.get("weights_sha256"):
         raise CheckpointError(
-            f"{path} is not the file that {CONFIG} was saved with (its sha256 differs): it is damaged or was "
-            "exchanged. Copy the whole folder again from where it was made."
+            f"{folder} holds a checkpoint of kind '{printable(config.get('kind'), 80)}', not '{kind}'."
         )
-    return config, load_tensors(path)
+    if not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. Copy the whole folder again.")
+    for name, sha256 in {WEIGHTS: config.get("weights_sha256"), **_files(folder, config)}.items():
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} has no {name}, which it was saved with: the copy is incomplete. {_AGAIN}")
+        if file_digest(folder / name) != sha256:
+            raise CheckpointError(
+                f"{folder / name} is not the file that {CONFIG} was saved with (its sha256 differs): it is damaged or "
+                f"was exchanged. {_AGAIN}"
+            )
+    return config, load_tensors(folder / WEIGHTS)
+
+
+_AGAIN = "Copy the whole folder again from where it was made."
+
+
+def _refuse_edited(folder: Path, config: Any) -> None:
+    """Raise CheckpointError where config.json is of no format that we read, or not as it was written."""
+    version = config.get("otolith_checkpoint") if isinstance(config, dict) else None
+    sealed = seal_holds(config) if isinstance(config, dict) else None
+    # Whatever it says of its version: an edit of the version must not undo the seal.
+    if sealed is False or (sealed is None and type(version) is int and version > OLDEST):
+        raise CheckpointError(
+            f"{folder / CONFIG} is not as it was saved (the hash of its content differs): it is damaged or was edited. "
+            f"{_AGAIN}"
+        )
+    if type(version) is not int or not OLDEST <= version <= FORMAT:
+        raise CheckpointError(
+            f"{folder / CONFIG} is not of checkpoint format {FORMAT}; found {printable(repr(version), 40)}. Save it "
+            "again with this version, or read it with the version that made it."
+        )
+
+
+def _files(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The other files that were saved, by name; CheckpointError for a name that leads out of the folder."""
+    files = config.get("files", {})
+    if not isinstance(files, dict) or not all(_NAME.fullmatch(name) for name in files):
+        raise CheckpointError(f"{folder / CONFIG} names files that cannot lie in its folder: it was edited. {_AGAIN}")
+    return files
+
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+@contextmanager
+def no_more_weights(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let no module be built that wants more weights than there are: an edited size could ask for all memory.
+
+    Raises CheckpointError in the midst of building, before what was asked for is filled.
+    """
+    parts, numbers = _SPARE_PARTS + 4 * len(tensors), _SPARE_NUMBERS + sum(t.numel() for t in tensors.values())
+
+    def count(module: nn.Module, name: str, tensor: Tensor | None) -> None:
+        nonlocal parts, numbers
+        parts, numbers = parts - 1, numbers - (0 if tensor is None else tensor.numel())
+        if parts < 0 or numbers < 0:
+            raise CheckpointError(
+                f"{CONFIG} asks for more weights than {WEIGHTS} holds ({name} of {type(module).__name__}): it was "
+                f"edited. {_AGAIN}"
+            )
+
+    hooks = nn.modules.module
+    handles = [
+        hooks.register_module_parameter_registration_hook(count),
+        hooks.register_module_buffer_registration_hook(count),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+_SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
+"""How many are nothing to speak of: 40 MB. What is a little wrong is told by its name, when it is loaded."""
 
 
 def kind_of(folder: str | Path) -> str | None:

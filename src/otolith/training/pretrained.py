@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from otolith import encoders
 from otolith.batch import Batch
+from otolith.catalog import trusted
 from otolith.channels import Channel, channel_names
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder, Standardise
@@ -175,12 +176,19 @@ class PretrainedEncoder:
         checkpoint.save(Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()})
 
     @classmethod
-    def load(cls, folder: str | Path) -> PretrainedEncoder:
-        """Read a checkpoint folder; CheckpointError says what does not fit."""
+    def load(cls, folder: str | Path, *, trust: str | Sequence[str] = ()) -> PretrainedEncoder:
+        """Read a checkpoint folder.
+
+        trust: packages of your own, such as "my_lab", whose members it may name, and models that its partners may
+        load; without it a checkpoint names what is in Otolith's tables, and nothing else is imported.
+
+        Raises CheckpointError that says what does not fit, UnknownNameError for a name that is not trusted.
+        """
+        trust = trusted(trust)
         config, tensors = checkpoint.load(folder, "encoder")
         checkpoint.refuse_strangers(tensors, ("encoder.", "standardise.", PART), str(folder))
         try:
-            loaded = cls.build(config)
+            loaded = cls.build(config, tensors, trust)
         except OtolithError:
             raise
         except checkpoint.ODD_CONFIG as error:
@@ -194,16 +202,20 @@ class PretrainedEncoder:
         return loaded
 
     @classmethod
-    def build(cls, config: dict[str, Any]) -> PretrainedEncoder:
-        """Build what a config describes, weights not loaded yet."""
+    def build(
+        cls, config: dict[str, Any], tensors: Mapping[str, Tensor], trust: Sequence[str] = ()
+    ) -> PretrainedEncoder:
+        """Build what a config describes, weights not loaded yet, of which it may not want more than there are."""
         schema = config["schema"]
         channels = tuple(Channel.parse(name) for name in schema["channels"])
-        kind = encoders.FAMILY.resolve(config["encoder"]["name"])
-        if not (isinstance(kind, type) and issubclass(kind, Encoder)):
-            raise CheckpointError(f"'{config['encoder']['name']}' is no encoder: otolith list encoders.")
-        encoder = kind(channels, schema["rate_hz"], schema["length"], **config["encoder"]["settings"])
+        length = schema["length"]
+        if type(length) is not int or not 1 <= length <= MOST_SAMPLES:
+            raise CheckpointError(f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says {str(length)[:40]}.")
+        kind = encoders.FAMILY.stored(config["encoder"]["name"], trust, "The checkpoint")
         facts = config.get("alignment")
-        shared = Alignment.build(facts) if facts else None
+        with checkpoint.no_more_weights(tensors):
+            encoder = kind(channels, schema["rate_hz"], length, **config["encoder"]["settings"])
+            shared = Alignment.build(facts, trust) if facts else None
         if shared and shared.dimension != encoder.dimension:
             raise CheckpointError(
                 f"The alignment takes vectors of {shared.dimension} numbers, encoder '{config['encoder']['name']}' "
@@ -242,6 +254,8 @@ class PretrainedEncoder:
 
 SCALE = "standardise."
 """What the statistics of the channels are saved under."""
+MOST_SAMPLES = 1_000_000
+"""In a window of an encoder that a file describes: tables of that length are made before any weight is read."""
 PART = "alignment."
 """What the weights of the shared space are saved under."""
 
