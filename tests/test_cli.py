@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 import otolith
 from otolith.cli import COMMANDS, app
-from otolith.console import bar
 
 MAPPING = """
 [study]
@@ -296,22 +295,6 @@ def test__recipe__typed_option_wins(place: Path, tmp_path: Path, monkeypatch: py
     assert (asked["epochs"], asked["batch_size"], asked["out"]) == (9, 8, Path("r"))
     assert asked["objective_settings"] == {"bins": 4}
     assert asked["encoder_settings"] == {"dropout": 0.0}
-
-
-def test__progress__written_to_a_log__is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr("otolith.console.time.monotonic", lambda: now[0])
-    with bar(False, "clips") as show:
-        for done in range(100):
-            now[0] += 1.0
-            show(done + 1, 100, f"clip {done}")
-    assert capsys.readouterr().err.splitlines() == [
-        "clips: 30 of 100, clip 29",
-        "clips: 60 of 100, clip 59",
-        "clips: 90 of 100, clip 89",
-    ]
 
 
 @pytest.mark.parametrize("command", [name for _, name, _, _ in COMMANDS])

@@ -1,14 +1,12 @@
-"""What the command line needs around its commands: recipes, progress bars, and errors in plain words."""
+"""What the command line needs around its commands: recipes, and errors in plain words."""
 
 from __future__ import annotations
 
 import errno
 import shlex
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -40,7 +38,6 @@ TABLES = {
     "recognise": ("prompts",),
 }
 """What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
-_LOG_EVERY_S = 30.0
 NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "quick", "as_json", "version", "trust")
 """Options that are no part of what is done, and whom one trusts, which nobody else can say."""
 
@@ -159,72 +156,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return str(value) if isinstance(value, Path) else value
-
-
-@contextmanager
-def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
-    """Show how many of an unknown number are done."""
-    if quiet:
-        yield None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} {task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, **_where()) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda _: progress.advance(task)
-
-
-@contextmanager
-def bar(quiet: bool, what: str, first: str = "") -> Iterator[Callable[[int, int, str], None]]:
-    """Show how many of a known number are done; `first` is said until the first of them is."""
-    if quiet:
-        yield lambda done, of, text: None
-        return
-    if _where()["disable"]:
-        yield _told_now_and_then(what)
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, **_where()) as progress:
-        task = progress.add_task(first, total=None)
-        yield lambda done, of, text: progress.update(task, completed=done, total=of, description=text)
-
-
-def _told_now_and_then(what: str) -> Callable[[int, int, str], None]:
-    """Progress for a log: a line every half minute, where a bar that moves would fill it."""
-    last = time.monotonic()
-
-    def tell(done: int, of: int, text: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _LOG_EVERY_S:
-            last = time.monotonic()
-            typer.echo(f"{what}: {done} of {of}, {text}", err=True)
-
-    return tell
-
-
-def _where() -> dict[str, Any]:
-    from rich.console import Console
-
-    # A file or a pipe keeps what is written to it, so a bar that moves is shown to people alone.
-    console = Console(stderr=True)
-    return {"console": console, "transient": True, "disable": not console.is_terminal}
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -120,7 +121,25 @@ def test__two_workers__give_what_one_gives(finished: Path, study: Study, tmp_pat
     benchmark([study], **choices, out=tmp_path, workers=2, progress=lambda *step: seen.append(step))
     wanted = [r for r in rows_of(finished) if (r["method"], r["shots"], r["draw"]) == ("small", 2, 0)]
     assert rows_of(tmp_path) == wanted
-    assert [step[:2] for step in seen] == [(1, 2), (2, 2)]
+    counts = [done for done, cells, _ in seen if cells == 2]
+    assert len(counts) == len(seen) and sorted(counts) == counts and set(counts) == {0, 1, 2}
+    assert any("small, seed 0, fold 1 pretrains, epoch 1 of at most" in what for _, _, what in seen)
+
+
+def test__progress__counts_cells_not_folds_and_what_was_there_at_once(study: Study, tmp_path: Path) -> None:
+    counts: list[tuple[int, int]] = []
+    choices = CHOICES | {"methods": ["logistic"]}
+
+    def run(shots: list[int]) -> list[int]:
+        counts.clear()
+        more = {"progress": lambda done, cells, _: counts.append((done, cells))}
+        benchmark([study], **choices | {"shots": shots} | more, out=tmp_path)
+        assert len({cells for _, cells in counts}) == 1 and counts[0][0] == 0 and counts[-1][0] == counts[-1][1]
+        return [b - a for (a, _), (b, _) in itertools.pairwise(counts) if b != a]
+
+    first = run([1])
+    assert set(first) == {1} and len(first) == counts[-1][1] == 4
+    assert sorted(run([1, 2])) == [1] * 4 + [2] * 2
 
 
 def test__more_shots__only_the_new_cells_are_made(study: Study, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from otolith.scale.executor import run_all
+from otolith.scale.executor import run_all, tell
 
 
 def test__run_all__one_worker__works_here_and_in_order() -> None:
@@ -53,3 +53,19 @@ def test__run_all__stopped_by_the_caller__ends(workers: int) -> None:
 
 def test__run_all__nothing_to_do__is_nothing() -> None:
     assert list(run_all(math.factorial, [], 2)) == []
+
+
+def said(task: int) -> int:
+    for part in range(task):
+        tell((task, part))
+    return task
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test__run_all__what_work_tells__is_heard_in_order_before_its_result(workers: int) -> None:
+    heard: list[tuple[int, int]] = []
+    for task in run_all(said, [3, 4, 5], workers, heard=heard.append):
+        assert [part for of, part in heard if of == task] == list(range(task))
+    assert len(heard) == 12
+    tell("nobody listens any more")
+    assert len(heard) == 12

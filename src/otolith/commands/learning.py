@@ -35,7 +35,8 @@ from otolith.commands.options import (
     some_people,
     words,
 )
-from otolith.console import bar, keep_recipe, some, tables_of
+from otolith.commands.progress import bar
+from otolith.console import keep_recipe, some, tables_of
 from otolith.errors import ConfigError, nearest
 
 LENGTH = "How long it learns"
@@ -116,7 +117,7 @@ def pretrain(
     schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     schedule |= {"patience": patience, "plateau": plateau, "in_turn": in_turn}
     people = some(len(windows.subjects), "person", "people")
-    with bar(quiet, "epochs") as show:
+    with bar(quiet or not is_first(), "epochs") as show:
 
         def progress(done: int, of: int, losses: dict[str, float]) -> None:
             show(done, of, f"loss {losses['train']:.3f}, validation {losses['validation']:.3f}")

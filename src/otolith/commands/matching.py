@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from otolith.commands.options import Overwrite, Quiet, words
-from otolith.console import bar, some
+from otolith.commands.progress import bar
+from otolith.console import some
 from otolith.errors import ConfigError
 
 

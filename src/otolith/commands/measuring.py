@@ -32,8 +32,9 @@ from otolith.commands.options import (
     runtime_of,
     words,
 )
+from otolith.commands.progress import bar, counter
 from otolith.commands.quick import all_at_hand, methods_at_hand
-from otolith.console import bar, counter, keep_recipe, tables_of, typed
+from otolith.console import keep_recipe, tables_of, typed
 from otolith.errors import ConfigError, InterruptedRunError
 
 

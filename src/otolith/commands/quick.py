@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from otolith.console import bar, counter
+from otolith.commands.progress import bar, counter
 from otolith.errors import ConfigError
 
 IMPORT, SIMULATE = "import:", "simulate:"

@@ -22,7 +22,8 @@ from otolith.commands.options import (
     shots_of,
     words,
 )
-from otolith.console import counter, tables_of
+from otolith.commands.progress import bar
+from otolith.console import tables_of
 from otolith.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ def recognise(
         asked = {} if precision is Precision.auto else {"precision": precision.value}
         loaded = Recogniser.load(recogniser, trust=trust or (), device=device.value, threads=threads, **asked)
     said = []
-    with counter(quiet or len(files) == 1, "files") as tick:
-        for path, target in zip(files, targets, strict=True):
+    with bar(quiet, "recordings") as show:
+        for number, (path, target) in enumerate(zip(files, targets, strict=True)):
+            show(number, len(files), str(path))
             refuse_existing(target, "timeline", overwrite)
             timeline = recognise_file(loaded, path, mapping, overlap=overlap, allow_placement=allow_placement)
             timeline.to_csv(target)
@@ -121,8 +123,7 @@ def recognise(
                 timeline.plot(target.with_suffix(".svg"))
             shares = ", ".join(f"{name or 'unknown'} {seconds:.0f} s" for name, seconds in timeline.seconds.items())
             said.append(f"{target}: {len(timeline)} windows: {shares}")
-            if tick:
-                tick(path)
+        show(len(files), len(files), "")
     if not quiet:
         typer.echo("\n".join(said))
 

@@ -28,7 +28,8 @@ from otolith.commands.options import (
     runtime_of,
     words,
 )
-from otolith.console import bar, keep_recipe, tables_of, typed
+from otolith.commands.progress import bar
+from otolith.console import keep_recipe, tables_of, typed
 
 
 def search_augmentations(

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
-from otolith.console import bar, keep_recipe, some, tables_of
+from otolith.commands.progress import bar
+from otolith.console import keep_recipe, some, tables_of
 from otolith.errors import ConfigError, DataError
 
 READ = "How files are read"
@@ -206,12 +207,13 @@ def fidelity(
     if fit is not None and fit not in FITS:
         raise ConfigError(f"--fit is {', '.join(FITS)}; found '{fit}'.")
     notes: list[str] = []
-    if real is None:
-        found = compare_paired(simulated, fit or "none", band, normalise)  # type: ignore[arg-type]
-    else:
-        pair = Study.load(simulated), Study.load(real)
-        chosen = fit or "mounting"
-        found, notes = compare_studies(*pair, chosen, band, normalise, search)  # type: ignore[arg-type]
+    with bar(quiet, "pairs", "recordings are read") as show:
+        if real is None:
+            found = compare_paired(simulated, fit or "none", band, normalise, show)  # type: ignore[arg-type]
+        else:
+            pair = Study.load(simulated), Study.load(real)
+            chosen = fit or "mounting"
+            found, notes = compare_studies(*pair, chosen, band, normalise, search, show)  # type: ignore[arg-type]
     if not found:
         raise DataError(f"Nothing could be compared: {'; '.join(notes)}.")
     from otolith.evaluation.fidelity_page import HEAD, rows_of, write_fidelity_figure, write_fidelity_page

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from otolith.commands.options import Overwrite, Quiet, Recipe, settings_of
-from otolith.console import counter, some
+from otolith.commands.progress import counter
+from otolith.console import some
 from otolith.errors import ConfigError, nearest
 
 

@@ -19,7 +19,7 @@ from otolith.evaluation.sides import labelled_windows, of_recordings, plain_wind
 from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import read_json, write_json
 from otolith.report import Report
-from otolith.scale.executor import run_all
+from otolith.scale.executor import run_all, tell
 from otolith.study import Study
 from otolith.summary import Shots
 from otolith.training.runtime import Runtime, commit, versions
@@ -59,8 +59,8 @@ def benchmark(
     evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
     `Method.pretrain_on`), `partner_fraction` to those with partners: the share of windows that keep theirs. `split`
     `official` or `takes` goes by the lists that a data set's authors made (see `official_parts`), with one fold;
-    `progress(done, cells, what)` is called after each cell. `seeds` repeats everything with seeds from `seed` up,
-    on the same folds: other draws, other weights to begin with, other orders.
+    `progress(done, cells, what)` is called after each cell, and whenever a fold says what it is at. `seeds` repeats
+    everything with seeds from `seed` up, on the same folds: other draws, other weights to begin with, other orders.
 
     Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a name that stands
     twice, InterruptedRunError after Ctrl-C, when what is finished has been written.
@@ -79,15 +79,12 @@ def benchmark(
     plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out)
     facts, tasks, notes = plan.make(studies, chosen)
     cells = len(tasks) and sum(len(wanted) * draws - (draws - 1) * ("all" in wanted) for _ in tasks)
-    done = 0
+    news = _News(cells, progress)
     interrupted = False
     parts = []
     try:
-        for part in run_all(_work, tasks, workers, runtime.threads):
+        for part in run_all(_work, tasks, workers, runtime.threads, news.hear):
             parts.append(part)
-            done += len(part["rows"])
-            if progress:
-                progress(done, cells, part["what"])
     except KeyboardInterrupt:
         interrupted = True
         parts += [found for task in tasks if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))]
@@ -230,18 +227,54 @@ def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:
     }
 
 
+class _News:
+    """What the workers tell while they work, as one count and one sentence for `progress`."""
+
+    def __init__(self, cells: int, progress: Callable[[int, int, str], None] | None) -> None:
+        self.done, self.cells = 0, cells
+        self._progress = progress
+        self._at: dict[str, str] = {}
+        self._tell("windows are cut")
+
+    def hear(self, message: tuple[str, int, str]) -> None:
+        """Take what a fold tells: its name, cells done since it last spoke, and what it is at; nothing at its end."""
+        name, cells, at = message
+        self.done += cells
+        self._at.pop(name, None)
+        if at:
+            self._at[name] = at
+        self._tell("; ".join(f"{name} {at}" for name, at in self._at.items()) or name)
+
+    def _tell(self, what: str) -> None:
+        if self._progress:
+            self._progress(self.done, self.cells, what)
+
+
 def _work(fold: Fold) -> dict[str, Any]:
     """Run a fold in a worker: every cell of one method, then what the report shows of its encoder."""
-    run = FoldRun(fold)
-    rows = [run.run(shots, draw) for shots, draw in run.cells()]
+    name = _name(fold)
+    tell((name, 0, "cuts windows"))
+    run = FoldRun(fold, lambda at: tell((name, 0, at)))
+    # What an earlier run has finished is told at once: it says nothing about how long the rest takes.
+    there = [cell for cell in run.cells() if run.cell_path(*cell).exists()]
+    tell((name, len(there), "adapts"))
+    rows = []
+    for cell in run.cells():
+        rows.append(run.run(*cell))
+        if cell not in there:
+            tell((name, 1, "adapts"))
+    if not fold.pictured or fold.method.objective == "none":
+        tell((name, 0, ""))
     picture = None
     if fold.pictured and fold.method.objective != "none":
         path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{fold.method.name}.json"
         if not path.exists():
+            tell((name, 0, "draws its embedding"))
             write_json(path, run.picture())
         picture = read_json(path)
+        tell((name, 0, ""))
     told = {"losses": run.losses(), "notes": run.notes(), "picture": picture}
-    return {"key": _key(fold), "what": _name(fold), "rows": rows, **told}
+    return {"key": _key(fold), "rows": rows, **told}
 
 
 def _finished(fold: Fold) -> dict[str, Any] | None:
@@ -257,7 +290,7 @@ def _key(fold: Fold) -> tuple[str, str, int, int]:
 
 
 def _name(fold: Fold) -> str:
-    return f"{Path(fold.study).name}, {fold.method.name}, fold {fold.number + 1}"
+    return f"{Path(fold.study).name}, {fold.method.name}, seed {fold.seed}, fold {fold.number + 1}"
 
 
 def _shots(text: Shots) -> Shots:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,8 +64,8 @@ class Fold:
 class FoldRun:
     """The cells of one fold of one method; what is finished is kept under a content hash and not made again."""
 
-    def __init__(self, fold: Fold) -> None:
-        self.fold, self.method = fold, fold.method
+    def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
+        self.fold, self.method, self._told = fold, fold.method, told
         evaluation = Evaluation.from_json(fold.evaluation)
         sides = sides_of(Study.load(fold.study), evaluation, fold.missing, fold.method, fold.test, fold.parts)
         self.train, self.test, self.plain = sides.train, sides.test, sides.plain
@@ -121,6 +121,7 @@ class FoldRun:
                 folder = Path(self.fold.out) / "encoders" / self.encoder_key
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 # Folds on other processes may want the same encoder: one makes it, the others wait.
+                self._told("waits for its encoder")
                 with FileLock(folder.with_name(f"{folder.name}.lock")):
                     if (folder / "config.json").exists():
                         self._encoder = PretrainedEncoder.load(folder)
@@ -136,17 +137,22 @@ class FoldRun:
                             runtime=self.fold.runtime,
                             objective_settings=m.objective_settings,
                             encoder_settings=m.encoder_settings,
+                            progress=self._tell_epoch,
                             **{"seed": self.pretraining_seed} | m.pretrain,
                         )
             if m.pretrain_placements:
                 self._encoder = self._encoder.narrowed(self.train.channels)
         return self._encoder
 
+    def _tell_epoch(self, epoch: int, epochs: int, losses: dict[str, float]) -> None:
+        self._told(f"pretrains, epoch {epoch} of at most {epochs}, loss {losses['train']:.3f}")
+
     def _supervised(self) -> PretrainedEncoder:
         """An encoder that learnt from all labels of the training people, together with a head that is left behind."""
         m = self.method
         fresh = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
         settings: dict[str, Any] = {"seed": self.seed} | m.pretrain
+        self._told("learns from every label")
         adapted = adapt(fresh, self.train, runtime=self.fold.runtime, **settings)
         adapted.encoder.record |= {"objective": "labels"}
         return adapted.encoder

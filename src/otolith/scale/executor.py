@@ -8,31 +8,56 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from otolith.errors import InterruptedRunError, OtolithWarning
 
 Task = TypeVar("Task")
+_LISTEN_S = 0.25
+_say: Callable[[Any], None] = lambda message: None  # noqa: E731  # what `tell` does in this process
 
 
-def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, threads: int = 1) -> Iterator[Any]:
+def tell(message: Any) -> None:
+    """Say something from within a piece of work, while it lasts, to whoever called `run_all`."""
+    _say(message)
+
+
+def run_all(
+    work: Callable[[Task], Any],
+    tasks: Sequence[Task],
+    workers: int,
+    threads: int = 1,
+    heard: Callable[[Any], None] = lambda message: None,
+) -> Iterator[Any]:
     """Yield the result of every piece of work as it comes; an error or Ctrl-C stops the rest and is raised here.
 
-    Workers are started fresh, not forked: threads of a forked torch deadlock. One worker works in this process.
+    `heard(message)` is called in this process, in this thread, with whatever a piece of work tells (`tell`). Workers
+    are started fresh, not forked: threads of a forked torch deadlock. One worker works in this process.
     """
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
-            yield work(task)
+            with _saying(heard):
+                result = work(task)
+            yield result
         return
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_begin)
+    messages = context.SimpleQueue()
+    pool = ProcessPoolExecutor(
+        min(workers, len(tasks)), mp_context=context, initializer=_begin, initargs=(messages.put,)
+    )
     try:
-        for done in as_completed([pool.submit(work, task) for task in tasks]):
-            yield done.result()
+        waiting: set[Future[Any]] = {pool.submit(work, task) for task in tasks}
+        while waiting:
+            done, waiting = wait(waiting, _LISTEN_S, FIRST_COMPLETED)
+            while not messages.empty():
+                heard(messages.get())
+            for one in done:
+                yield one.result()
     except BrokenProcessPool as error:
         raise InterruptedRunError(
             "A worker process was ended from outside, most likely because memory ran out. What is finished stays; the "
@@ -51,7 +76,19 @@ def run_all(work: Callable[[Task], Any], tasks: Sequence[Task], workers: int, th
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _begin() -> None:
+@contextmanager
+def _saying(heard: Callable[[Any], None]) -> Iterator[None]:
+    global _say
+    before, _say = _say, heard
+    try:
+        yield
+    finally:
+        _say = before
+
+
+def _begin(say: Callable[[Any], None]) -> None:
+    global _say
+    _say = say
     # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Each worker would say the same; what is worth knowing comes back with the results.

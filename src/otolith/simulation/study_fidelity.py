@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +70,7 @@ def compare_studies(
     band_hz: float | None = None,
     normalise: str = "deviation",
     search_s: float = 0.0,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[list[Compared], list[str]]:
     """Hold every real sensor against the simulated ones of the same movement; return them, and what was left out.
 
@@ -78,6 +79,7 @@ def compare_studies(
     sensors with acceleration and angular rate on both sides are compared, at the lower rate. fit: what of the mounting
     is estimated on the first half ("rotation", or "mounting": rotation, lever arm and delay); the second half is
     scored. "none" scores everything as it is. band_hz, normalise: see `otolith.simulation.fidelity.fidelity`.
+    `progress(done, pairs, what)` is called before each pair and at the end.
 
     Raises StudyError where no recording of one goes with one of the other, ConfigError for an unknown fit.
     """
@@ -96,7 +98,9 @@ def compare_studies(
             f"No simulated recording ({here}, …) is of the same movement as a real one ({there}, …): the clip, or the "
             "recording itself, must be named as the real recording is. Name the clips' files so, or their sidecars."
         )
-    for real_id, simulated_id in pairs:
+    for number, (real_id, simulated_id) in enumerate(pairs):
+        if progress:
+            progress(number, len(pairs), f"{real_id} and {simulated_id}")
         one, other = real.recording(real_id), simulated.recording(simulated_id)
         if (one.gravity, other.gravity) != ("included", "included"):
             notes.append(f"{real_id}: gravity was removed, so it cannot be compared")
@@ -113,11 +117,17 @@ def compare_studies(
                 continue
             example = replace(example, time_s=example.time_s + start_s)
             found.append(Compared(real_id, simulated_id, sensor, score, lever, late_s + delay_s, example))
+    if progress:
+        progress(len(pairs), len(pairs), "")
     return found, notes
 
 
 def compare_paired(
-    folder: str | Path, fit: Fit = "none", band_hz: float | None = None, normalise: str = "deviation"
+    folder: str | Path,
+    fit: Fit = "none",
+    band_hz: float | None = None,
+    normalise: str = "deviation",
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Compared]:
     """Hold what the optics of a published paired set foretell against its sensors: BROAD's .mat, or gaitmap's CSV.
 
@@ -135,10 +145,14 @@ def compare_paired(
     pairs = [read_broad(path) for path in trials]
     pairs += [read_gaitmap(walk, side) for walk in walks for side in ("left", "right")]
     out = []
-    for pair in pairs:
+    for number, pair in enumerate(pairs):
+        if progress:
+            progress(number, len(pairs), pair.name)
         path, simulated = pair.follow("auto"), pair.simulate("auto")
         result = _scored(simulated, pair.real, pair.rate_hz, fit, band_hz, normalise, pair.moving & path.known)
         out.append(Compared(pair.name, "its own optics", "sensor", *result))
+    if progress:
+        progress(len(pairs), len(pairs), "")
     return out
 
 
