@@ -8,8 +8,8 @@ from contextvars import ContextVar
 
 from otolith.errors import ReadError
 
-DEFAULT_BYTES = 512 * 2**20
-"""What a packed file may unpack to without a word from its user."""
+DEFAULT_BYTES = 64 * 2**20
+"""What a small packed file may unpack to without a word from its user; what is made of it takes some times as much."""
 HONEST_RATIO = 100
 """Recordings pack to a third or a twentieth; what grows more than this was made to."""
 

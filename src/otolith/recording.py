@@ -13,10 +13,16 @@ from jaxtyping import Float
 
 from otolith.channels import Channel
 from otolith.errors import DataError, ReadError, UnitError
+from otolith.text import printable
 from otolith.units import GravityVerdict, gravity_verdict, still_blocks
 
 GAP_PERIODS = 3.0
 """A step between stamps longer than this many median steps is no jitter: samples are missing there."""
+LARGEST = 1e15
+"""No sensor reads this; beyond it squares overflow float32."""
+LATEST_S = 1e10
+"""Three hundred years: stamps beyond are damage, and would overflow what is counted from steps between them."""
+_LONGEST_ID = 150  # bytes: with the names of stream and temporary file it stays within the 255 of a file name
 
 
 @dataclass(frozen=True)
@@ -105,24 +111,28 @@ class Stream:
     ) -> Stream:
         """Clean the rows of a file into a stream: each kind of damage has one treatment, counted in a report.
 
-        A row whose stamp or any value is not a finite number is left out; a stamp that repeats or runs back against
-        the last one kept is left out; samples that never came are counted from the steps between stamps.
+        A row whose stamp or any value is no number that a sensor could give is left out; a stamp that repeats or runs
+        back against the last one kept is left out; samples that never came are counted from the steps between stamps.
         A channel that is never a number in the whole file is left out with a remark, so that it does not take every
         row with it; ReadError where no row is left.
         """
         rows_read = len(time_s) + sum(report.rows for report in reports)
         out = list(reports)
         time_s = np.asarray(time_s, dtype=np.float64)
-        finite = np.isfinite(values)
+        with np.errstate(invalid="ignore"):
+            finite = np.abs(values) < LARGEST
         alive = finite.any(axis=0)
         if len(time_s) and not alive.all() and alive.any():
             dead = [channel.name for channel, living in zip(channels, alive, strict=True) if not living]
             out.append(RowReport("silent channel", 0, f"never a number: {', '.join(dead)}"))
             channels = [channel for channel, living in zip(channels, alive, strict=True) if living]
             values, finite = values[:, alive], finite[:, alive]
-        good = np.isfinite(time_s) & finite.all(axis=1)
-        if not good.all():
-            out.append(RowReport("not a number", int((~good).sum()), "stamp or value missing or not finite"))
+        number = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
+        if not number.all():
+            out.append(RowReport("not a number", int((~number).sum()), "stamp or value missing or not finite"))
+        good = number & (np.abs(time_s) < LATEST_S) & finite.all(axis=1)
+        if beyond := int((number & ~good).sum()):
+            out.append(RowReport("out of range", beyond, "stamp or value beyond what any sensor gives"))
         time_s, values = time_s[good], values[good]
         if len(time_s):
             # The running maximum is the last stamp kept: whatever does not exceed it repeats or runs back.
@@ -194,7 +204,12 @@ class Recording:
         if self.start is not None:
             clock_time(self.start, f"Recording '{self.id}'")
         if not self.id or any(c in self.id for c in '/\\:*?"<>|') or self.id.startswith("."):
-            raise DataError(f"'{self.id}' cannot name a recording: it becomes a file name.")
+            raise DataError(f"'{printable(self.id, 200)}' cannot name a recording: it becomes a file name.")
+        if not self.id.isprintable() or len(self.id.encode()) > _LONGEST_ID:
+            raise DataError(
+                f"'{printable(self.id, 200)}' cannot name a recording: it becomes a file name, of at most "
+                f"{_LONGEST_ID} bytes and without control characters."
+            )
         names = [channel for stream in self.streams for channel in stream.channels]
         if len(set(names)) != len(names):
             raise DataError(f"Recording '{self.id}' has a channel twice; give the second device a name (left_wrist@b).")

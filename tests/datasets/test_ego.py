@@ -150,7 +150,7 @@ def test__ego4d__rates_that_differ__are_two_streams(videos: Path) -> None:
     path = videos / "imu" / "0000-1.csv"
     head, *rows = path.read_text().splitlines()
     rows = [row if n % 2 else ",".join([*row.split(",")[:6], "", "", ""]) for n, row in enumerate(rows)]
-    path.write_text("\n".join([head, *rows]))
+    path.write_text("\n".join([head, *rows]) + "\n")
     streams = {s.name: s for s in list(ego4d.Ego4D().read(videos))[1].streams}
     assert (streams["acc"].rate_hz, streams["gyro"].rate_hz) == (pytest.approx(100.0), pytest.approx(200.0))
     assert [(r.kind, r.rows) for r in streams["acc"].reports] == [("row of another quantity", 1200)]

@@ -48,8 +48,9 @@ def test__read_columns__cell_is_a_word__is_nan_and_told_with_its_line(tmp_path: 
 def test__read_columns__row_cut_off__is_reported_with_its_line(tmp_path: Path) -> None:
     table = read_columns(written(tmp_path, "t,x,y\n0,1,1\n1,2,2\n2,3"), WANTED)
     assert len(table) == 2
-    (report,) = table.reports
+    report, cut = table.reports
     assert (report.kind, report.rows) == ("broken row", 1)
+    assert (cut.kind, cut.rows) == ("no line end", 0)
     assert report.detail == "first in line 4: 2 cells where the header has 3"
 
 

@@ -14,7 +14,7 @@ from otolith.channels import triad
 from otolith.datasets._narrations import find_one, narrated
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError
-from otolith.files import read_json
+from otolith.foreign.texts import read_json
 from otolith.partners.files import write_texts
 from otolith.readers.columns import Columns, read_columns
 from otolith.recording import Recording, RowReport, Segment, Stream

@@ -13,6 +13,7 @@ import numpy as np
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet, need
 from otolith.errors import ReadError
+from otolith.foreign.plain import read_bytes
 from otolith.readers.columns import CsvFormat, read_columns
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation
@@ -102,9 +103,11 @@ def _files(root: Path) -> list[Path]:
 
 def _labels(path: Path) -> dict[int, list[Segment]]:
     out: dict[int, list[Segment]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
         try:
             experiment, _user, activity, first, last = (int(cell) for cell in line.split())
+            if activity < 1 or not 0 < first <= last < 1e9:
+                raise ValueError("no such activity, or no such samples")
             label = ACTIVITIES[activity - 1]
         except (ValueError, IndexError) as error:
             raise ReadError(

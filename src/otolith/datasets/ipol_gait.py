@@ -16,7 +16,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet, need
 from otolith.errors import ReadError
-from otolith.files import read_json
+from otolith.foreign.texts import read_json
 from otolith.readers.columns import CsvFormat, read_columns
 from otolith.recording import Recording, Segment, Stream
 from otolith.study import Evaluation

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, UnitError
+from otolith.foreign.arrays import read_npy
 from otolith.motions.joint_positions import MM_FIT, sided
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.readers.clock import start_of
@@ -179,16 +180,9 @@ class MmFit(DataSet):
         return Stream.from_rows(f"{place}.{quantity}", triad(place, quantity), time_s, values, nominal, reports)
 
 
-def _array(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, OSError, EOFError) as error:
-        raise ReadError(f"{path} is no plain .npy array, or damaged ({error}). Unpack the archive again.") from error
-
-
 def _rows(path: Path) -> Float[np.ndarray, "T 5"]:
     """One sensor of a workout: frame, stamp in milliseconds, x, y, z."""
-    rows = _array(path)
+    rows = read_npy(path)
     if rows.ndim != 2 or rows.shape[1] != 5 or not len(rows) or rows.dtype.kind not in "fiu":
         raise ReadError(f"{path} has shape {rows.shape}; expected rows of frame, stamp (ms), x, y, z.")
     return rows.astype(np.float64)
@@ -245,7 +239,7 @@ def _sets(path: Path, fps: float, zero_s: float, end_s: float) -> Iterator[Segme
 
 def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F J D"]]:
     """Frame numbers and joints of a pose file: (coordinates, frames, 1 + joints), frame numbers in the first column."""
-    poses = _array(path)
+    poses = read_npy(path)
     if poses.ndim != 3 or poses.shape[0] != size or poses.shape[2] < 2 or poses.dtype.kind not in "fiu":
         raise ReadError(f"{path} has shape {poses.shape}; expected ({size}, frames, 1 + joints).")
     frames = poses[0, :, 0].astype(np.float64)

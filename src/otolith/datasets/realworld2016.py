@@ -16,6 +16,7 @@ import numpy as np
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, nearest
+from otolith.foreign.packed import Archive, archive, archive_within
 from otolith.readers.clock import start_of
 from otolith.readers.columns import read_columns
 from otolith.recording import Recording, Segment, Stream
@@ -171,22 +172,21 @@ def _members(data: Path, activity: str) -> Iterator[tuple[Path, str, bytes | Non
             if path.is_dir():
                 yield from ((member, part, None) for member in sorted(path.glob("*.csv")))
             else:
-                yield from _unzipped(path, part, path.read_bytes())
+                with archive(path) as opened:
+                    yield from _unzipped(path, part, opened)
         elif (loose := _MEMBER.fullmatch(path.name)) and loose[2].lower() == activity:
             yield path, "1", None
 
 
-def _unzipped(path: Path, part: str, content: bytes, depth: int = 1) -> Iterator[tuple[Path, str, bytes]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in sorted(archive.namelist()):
-                inside = path / Path(name).name
-                if name.lower().endswith(".csv"):
-                    yield inside, part, archive.read(name)
-                elif (inner := _ARCHIVE.fullmatch(inside.name)) and depth < _DEEPEST:
-                    yield from _unzipped(inside, inner[3] or part, archive.read(name), depth + 1)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise ReadError(f"{path} is no whole archive ({error}). Get it again.") from error
+def _unzipped(path: Path, part: str, opened: Archive, depth: int = 1) -> Iterator[tuple[Path, str, bytes]]:
+    opened.refuse_bomb()
+    for name in sorted(opened.names):
+        inside = path / Path(name).name
+        if name.lower().endswith(".csv"):
+            yield inside, part, bytes(opened.read(name))
+        elif (inner := _ARCHIVE.fullmatch(inside.name)) and depth < _DEEPEST:
+            with archive_within(inside, opened.read(name)) as within:
+                yield from _unzipped(inside, inner[3] or part, within, depth + 1)
 
 
 def write_sample(folder: Path) -> None:

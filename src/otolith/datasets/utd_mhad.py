@@ -14,6 +14,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ReadError
+from otolith.foreign.mat import read_mat
 from otolith.motions.utd_mhad import ACTIONS, SENTENCES
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.recording import Recording, Segment, Stream
@@ -148,14 +149,12 @@ def _trials(root: Path) -> list[tuple[int, int, int, Path]]:
 
 
 def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
-    from scipy.io import loadmat  # a tenth of a second that only this data set needs
-
-    if not path.is_file():  # scipy has no error of its own for it
+    if not path.exists():
         raise ReadError(f"{path} is missing. Unpack the archive again, or check the trial's name.")
-    try:
-        found = np.asarray(loadmat(path, variable_names=[name])[name], dtype=np.float64)
-    except Exception as error:  # scipy raises whatever a damaged file leads it into
-        raise ReadError(f"{path} cannot be read as MATLAB data ({error}). Unpack the archive again.") from error
+    arrays = read_mat(path, [name])
+    if name not in arrays:
+        raise ReadError(f"{path} cannot be read as MATLAB data (it has no '{name}'). Unpack the archive again.")
+    found = arrays[name].astype(np.float64)
     if found.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True)):
         raise ReadError(f"{path}: '{name}' has shape {found.shape}, expected {shape}. Unpack the archive again.")
     return found

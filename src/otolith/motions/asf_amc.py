@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import ReadError
+from otolith.foreign.plain import read_text
 from otolith.motion import Motion
 from otolith.motions.bvh import END
 from otolith.motions.turning import turned
@@ -158,12 +159,7 @@ def _sections(path: Path) -> dict[str, list[list[str]]]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ReadError(f"{path} is not text: {error}.") from error
-    except OSError as error:
-        raise ReadError(f"{path} cannot be opened: {error.strerror}.") from error
+    return read_text(path).splitlines()
 
 
 def _bones(lines: list[list[str]]) -> dict[str, Bone]:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import ReadError
+from otolith.foreign.plain import read_text
 from otolith.motion import Motion
 from otolith.motions.turning import turned
 from otolith.motions.world import from_world, to_world
@@ -56,12 +57,7 @@ def read_bvh(path: Path | str, scale: float = 0.01, up: str = "y", frame_rate: f
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ReadError(f"{path} is not text, so that it is no BVH file: {error}.") from error
-    except OSError as error:
-        raise ReadError(f"{path} cannot be opened: {error.strerror}.") from error
+    return read_text(path)
 
 
 def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Joint], int]:

@@ -10,11 +10,15 @@ those that exist are pickles, one a frame, which are never opened: docs/simulati
 from __future__ import annotations
 
 import csv
+import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from otolith.errors import ReadError
+from otolith.foreign.plain import read_text
 
 TERMS = "CC BY-NC 4.0; see https://how2sign.github.io"
 _FILE = re.compile(r".+-(\d+)-rgb_(?:front|side)")
@@ -64,7 +68,7 @@ def _rank(path: Path) -> int:
 @lru_cache(maxsize=8)
 def _read(path: Path, _stamp: int) -> dict[str, dict[str, str | float]]:
     """Sentence name -> its words, and the video's frames per second where the table has them."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(read_text(path), newline="") as file, _told(path):
         first = file.readline()
         tabs = "\t" in first
         file.seek(0)
@@ -83,6 +87,14 @@ def _read(path: Path, _stamp: int) -> dict[str, dict[str, str | float]]:
                 if rate := next((row[key] for key in _RATES if row.get(key)), None):
                     out[name]["frame_rate"] = _number(path, rate)
     return out
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        raise ReadError(f"{path} is no table ({error}). Get it again.") from error
 
 
 def _number(path: Path, text: str) -> float:

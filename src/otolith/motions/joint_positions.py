@@ -15,6 +15,10 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import DataError, ReadError
+from otolith.foreign.arrays import npy_shape
+from otolith.foreign.arrays import read_npy as read_array
+from otolith.foreign.mat import mat_shapes
+from otolith.foreign.mat import read_mat as read_arrays
 from otolith.motion import JOINTS, PARENTS, SKELETON, Motion, reference_offsets
 from otolith.motions.turning import mean_rotation, shortest
 from otolith.motions.world import up_axis
@@ -75,11 +79,7 @@ def read_npy(
     ReadError for another shape or a pickled file, and where unit, axis or rate are not known from the layout.
     """
     path = Path(path)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ReadError(f"{path} is no plain .npy array, or damaged: {error}.") from error
-    return _from_array(path, array, up, frame_rate, scale)
+    return _from_array(path, read_array(path), up, frame_rate, scale)
 
 
 def read_mat(
@@ -89,17 +89,10 @@ def read_mat(
 
     `scale` is metres per unit. Raises ReadError for a damaged file or one without such an array.
     """
-    from scipy.io import loadmat  # a tenth of a second that only these files need
-
     path = Path(path)
-    try:
-        array = np.asarray(loadmat(path, variable_names=[KINECT_ARRAY])[KINECT_ARRAY])
-    except KeyError as error:
-        raise ReadError(
-            f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files."
-        ) from error
-    except Exception as error:  # scipy raises whatever a damaged file leads it into
-        raise ReadError(f"{path} cannot be read as MATLAB data ({error}). Get it again.") from error
+    array = read_arrays(path, [KINECT_ARRAY]).get(KINECT_ARRAY)
+    if array is None:
+        raise ReadError(f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files.")
     if array.ndim != 3 or array.shape[:2] != (len(KINECT), 3):
         raise ReadError(f"{path}: '{KINECT_ARRAY}' has shape {array.shape}; expected (20, 3, frames).")
     return _from_array(path, np.moveaxis(array, 2, 0), up, frame_rate, scale)
@@ -155,20 +148,10 @@ def holds_positions(path: Path) -> bool:
     """Whether an .npy or .mat file has the shape of positions of joints, told from its header."""
     try:
         if path.suffix.lower() == ".mat":
-            return _holds_kinect(path)
-        return _joints(np.load(path, mmap_mode="r", allow_pickle=False).shape) is not None
-    except (ValueError, OSError, EOFError):
+            return mat_shapes(path).get(KINECT_ARRAY, ())[:2] == (len(KINECT), 3)
+        return _joints(npy_shape(path)) is not None
+    except ReadError:
         return False
-
-
-def _holds_kinect(path: Path) -> bool:
-    from scipy.io import whosmat  # names and shapes without the numbers
-
-    try:
-        listed = {name: tuple(shape) for name, shape, _ in whosmat(path)}
-    except Exception:  # scipy raises whatever a damaged file leads it into
-        return False
-    return listed.get(KINECT_ARRAY, ())[:2] == (len(KINECT), 3)
 
 
 def _joints(shape: tuple[int, ...]) -> int | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import ConfigError, ReadError, nearest
+from otolith.errors import ConfigError, nearest
+from otolith.foreign.plain import read_text
+from otolith.foreign.texts import MAX_TOML_BYTES, parse_toml
 from otolith.motions import grab, how2sign, utd_mhad
 
 CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
@@ -103,7 +104,7 @@ def known_layout(path: Path) -> About:
 def _cmu_text(path: Path) -> str | None:
     for folder in (path.parent, *list(path.parents)[1:3]):
         for index in sorted(folder.glob("index_text*.tsv")):
-            for line in index.read_text(encoding="utf-8").splitlines():
+            for line in read_text(index).splitlines():
                 trial, _, words = line.partition("\t")
                 if trial == path.stem:
                     return words.strip()
@@ -122,15 +123,17 @@ def sidecar(path: Path) -> About:
 def _read(path: Path) -> About:
     if not path.is_file():
         return About()
-    try:
-        said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReadError(f"{path} is no TOML: {error}.") from error
+    said = parse_toml(read_text(path, MAX_TOML_BYTES), path)
     kinds: dict[str, tuple[type, ...]] = {"frame_rate": (int, float), "check_up": (bool,), "joints": (dict,)}
     known = [f.name for f in fields(About)]
     for key, value in said.items():
         if key not in known:
             raise ConfigError(f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
-        if not isinstance(value, kinds.get(key, (str,))) or (key == "frame_rate" and isinstance(value, bool)):
+        whole = key != "joints" or (isinstance(value, dict) and all(isinstance(v, str) for v in value.values()))
+        if (
+            not whole
+            or not isinstance(value, kinds.get(key, (str,)))
+            or (key == "frame_rate" and isinstance(value, bool))
+        ):
             raise ConfigError(f"{path}: '{key}' cannot be {value!r}.")
     return About(**said)

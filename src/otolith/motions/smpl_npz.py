@@ -8,7 +8,6 @@ rotation vectors, joint by joint. Nothing in a file is ever unpickled.
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from jaxtyping import Float, Int
 
 from otolith import rotations
 from otolith.errors import ReadError
+from otolith.foreign.arrays import Arrays, npz
 from otolith.motion import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
 from otolith.motions.world import up_axis
 
@@ -101,9 +101,9 @@ def read_npz(
 def holds_poses(path: Path) -> bool:
     """Whether an .npz file holds poses, told from the names of its arrays alone."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError):
+        with npz(path) as arrays:
+            names = set(arrays.names)
+    except ReadError:
         return False
     # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say so.
     return bool(names & set(_WHOLE)) or names >= _PICKLED or all(names & set(_PARTS[p]) for p in ("root", "body"))
@@ -115,39 +115,27 @@ def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
             f"{path} is a pickle, which could run anything when opened; it is never opened here. Take the .npz of the "
             "same model, or convert it once where you trust it: docs/simulation.md, 'Bodies from a model file'."
         )
-    try:
-        # Opened here, as numpy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            keys = set(archive.files)
-            if keys >= _PICKLED and not keys & set(_WHOLE):
-                raise ReadError(
-                    f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these could run "
-                    "anything and are never opened. Take GRAB from AMASS, or save the poses anew where you trust "
-                    "them: docs/simulation.md, 'GRAB and How2Sign'."
-                )
-            out = {key: _array(path, archive, key) for key in sorted(wanted & keys)}
-    except (OSError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise ReadError(f"{path} is no .npz file, or damaged: {error}. Get it again.") from error
-    except ValueError as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"{path} is no .npz file: {error}.") from error
+    with npz(path) as archive:
+        keys = set(archive.names)
+        if keys >= _PICKLED and not keys & set(_WHOLE):
+            raise ReadError(
+                f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these could run "
+                "anything and are never opened. Take GRAB from AMASS, or save the poses anew where you trust "
+                "them: docs/simulation.md, 'GRAB and How2Sign'."
+            )
+        out = _numbers(path, archive, sorted(wanted & keys))
     if not out:
         raise ReadError(f"{path} holds no poses; its arrays are {', '.join(sorted(keys)) or 'none'}.")
     return out
 
 
-def _array(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
-    try:
-        value = np.asarray(archive[key])
-    except ValueError as error:
-        raise ReadError(
-            f"{path}: '{key}' is a pickled object, which could run anything; it is never opened. Save the arrays "
-            f"themselves: np.savez(..., {key}=np.asarray(..., dtype=float))."
-        ) from error
-    if value.dtype.kind not in "fiu":
-        raise ReadError(f"{path}: '{key}' holds {value.dtype}, where numbers were expected.")
-    return value.astype(np.float64)
+def _numbers(path: Path, archive: Arrays, keys: list[str]) -> dict[str, np.ndarray]:
+    archive.refuse_bomb(keys)
+    out = {key: archive.read(key) for key in keys}
+    for key, value in out.items():
+        if value.dtype.kind not in "fiu":
+            raise ReadError(f"{path}: '{key}' holds {value.dtype}, where numbers were expected.")
+    return {key: value.astype(np.float64) for key, value in out.items()}
 
 
 def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray, "F K"], bool]:

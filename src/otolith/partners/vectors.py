@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from otolith.errors import ConfigError, StudyError
+from otolith.errors import ConfigError, ReadError, StudyError
+from otolith.foreign.arrays import read_npy
 from otolith.partners.files import FOLDER, durations, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.study import Study
@@ -60,9 +61,9 @@ class Vectors(Partner):
     def _array(self, windows: Windows) -> PartnerVectors:
         path = Path(self.config.file)
         try:
-            values = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise StudyError(f"{path} is no plain .npy array, or damaged: {error}.") from error
+            values = read_npy(path)
+        except ReadError as error:
+            raise StudyError(str(error)) from error
         if values.ndim != 2 or values.dtype.kind not in "fiu":
             raise StudyError(f"{path} has shape {values.shape}; vectors are (windows, numbers).")
         row, whole = _rows_of(windows, path)

@@ -7,8 +7,8 @@ is no number becomes nan and is reported by its line. Nothing here knows of sens
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,24 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from otolith.errors import ReadError, nearest
+from otolith.foreign.packed import gunzip
+from otolith.foreign.plain import opened, plain_size
+from otolith.readers.cells import cells_to_numbers, whole
+from otolith.readers.parquet import parquet_names, read_parquet
 from otolith.recording import RowReport
 
 Kind = Literal["number", "text"]
-_BLANK = {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil"}
 _CHUNK = 1 << 24
+_LONGEST_HEADER = 1 << 20  # bytes; the header of a thousand sensors has 50,000
+_LONGEST_NAME = 1000
+_MOST_COLUMNS = 16_384  # as many as a spreadsheet has
+_MOST_BROKEN = 1_000_000
+# Codecs that are no way of writing letters, and some of which take minutes.
+_NO_LETTERS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined")
+NO_LINE_END = "no line end"
+"""Kind of the remark that the last line of a file does not end, so that it may have been cut."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +88,11 @@ def read_columns(
     """
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
-            return _read_parquet(path, wanted)
+            _require(path, wanted, parquet_names(path))
+            numbers, texts, remarks = read_parquet(path, wanted)
+            return Columns(path, numbers, texts, (), remarks)
         return _read_csv(path, wanted, csv or CsvFormat(), content)
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} does not exist.") from error
-    except (OSError, EOFError) as error:
+    except OSError as error:
         raise ReadError(f"{path} cannot be read: {error}. It may be cut off; copy it again.") from error
 
 
@@ -92,38 +102,8 @@ def header_of(path: Path, csv: CsvFormat | None = None) -> list[str]:
     Raises ReadError where the file is empty or not text.
     """
     if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            return list(pq.read_schema(path).names)
-        except (OSError, pa.ArrowException) as error:
-            raise ReadError(f"{path} is no readable Parquet file ({error}). Write or copy it again.") from error
+        return parquet_names(path)
     return _header(path, _csv_bytes(path, csv or CsvFormat()), csv or CsvFormat())[0]
-
-
-def _read_parquet(path: Path, wanted: Mapping[str, Kind]) -> Columns:
-    try:
-        _require(path, wanted, list(pq.read_schema(path).names))
-        table = pq.read_table(path, columns=list(dict.fromkeys(wanted)))
-    except pa.ArrowException as error:
-        raise ReadError(f"{path} is no readable Parquet file ({error}). Write or copy it again.") from error
-    if not table.num_rows:
-        raise ReadError(f"{path} holds columns but no row. Leave it out, or record it again.")
-    numbers: dict[str, np.ndarray] = {}
-    texts: dict[str, pa.Array] = {}
-    remarks: dict[str, RowReport] = {}
-    for name, kind in wanted.items():
-        column = _whole(table[name])
-        if kind == "text":
-            texts[name] = column if pa.types.is_timestamp(column.type) else column.cast(pa.string())
-        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            numbers[name], remark = _cells_to_numbers(column, name, ".", 1)
-            remarks |= {name: remark} if remark else {}
-        else:
-            try:
-                plain = column.cast(pa.float64(), safe=False)
-            except pa.ArrowException as error:
-                raise ReadError(f"{path}: column '{name}' holds {column.type}, not numbers.") from error
-            numbers[name] = plain.to_numpy(zero_copy_only=False).astype(np.float64)
-    return Columns(path, numbers, texts, (), remarks)
 
 
 def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat, content: bytes | None = None) -> Columns:
@@ -134,9 +114,9 @@ def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat, content: b
     remarks: dict[str, RowReport] = {}
     try:
         table, broken = _parse(source, names, types, lines_above, csv)
-        parsed = {name: _whole(table[name]) for name in types}
+        parsed = {name: whole(table[name]) for name in types}
         numbers = {n: parsed[n].to_numpy(zero_copy_only=False) for n, kind in wanted.items() if kind == "number"}
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         if "UTF8" in str(error):
             raise ReadError(_not_text(path, csv.encoding)) from error
         if "Could not skip" in str(error) or "Empty CSV" in str(error):
@@ -144,15 +124,15 @@ def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat, content: b
         # Some cell is no number. Read cell by cell instead: slow, but only damaged files come this way.
         try:
             table, broken = _parse(source, names, dict.fromkeys(types, pa.string()), lines_above, csv)
-        except pa.ArrowInvalid as second:
+        except pa.ArrowException as second:
             reason = _not_text(path, csv.encoding) if "UTF8" in str(second) else f"{path} is no table: {second}."
             raise ReadError(reason) from second
-        parsed = {name: _whole(table[name]) for name in types}
+        parsed = {name: whole(table[name]) for name in types}
         numbers = {}
         for name in (n for n, kind in wanted.items() if kind == "number"):
-            numbers[name], remark = _cells_to_numbers(parsed[name], name, csv.decimal, lines_above + 1)
+            numbers[name], remark = cells_to_numbers(parsed[name], name, csv.decimal, lines_above + 1)
             remarks |= {name: remark} if remark else {}
-    reports = _broken_rows(path, source, table.num_rows, broken, lines_above, len(names))
+    reports = _broken_rows(source, table.num_rows, broken, lines_above, len(names))
     if not table.num_rows and not reports:
         raise ReadError(f"{path} holds a header but no row. Leave it out, or record it again.")
     if not table.num_rows:
@@ -161,23 +141,22 @@ def _read_csv(path: Path, wanted: Mapping[str, Kind], csv: CsvFormat, content: b
             "Check delimiter and skip_rows under [csv]."
         )
     texts = {name: parsed[name] for name, kind in wanted.items() if kind == "text"}
+    # What is packed has a checksum; of plain text nobody knows whether the last line is whole.
+    if content is None and path.suffix.lower() != ".gz" and bytes(source[-1:]) not in (b"\n", b"\0"):
+        reports = (*reports, RowReport(NO_LINE_END, 0, "the last line does not end; it may have been cut"))
     return Columns(path, numbers, texts, reports, remarks)
 
 
 def _parse(
     source: pa.Buffer, names: Sequence[str], types: Mapping[str, pa.DataType], lines_above: int, csv: CsvFormat
-) -> tuple[pa.Table, list[tuple[int, int]]]:
-    broken: list[tuple[int, int]] = []
-
-    def note(row: Any) -> str:
-        broken.append((row.number or 0, row.actual_columns))
-        return "skip"
+) -> tuple[pa.Table, _Broken]:
+    broken = _Broken()
 
     table = pa_csv.read_csv(
         pa.BufferReader(source),
         # One thread: only then does a broken row know its line.
         read_options=pa_csv.ReadOptions(use_threads=False, column_names=list(names), skip_rows=lines_above),
-        parse_options=pa_csv.ParseOptions(delimiter=_delimiter(csv), invalid_row_handler=note),
+        parse_options=pa_csv.ParseOptions(delimiter=_delimiter(csv), invalid_row_handler=broken.note),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict(types), include_columns=list(types), decimal_point=csv.decimal
         ),
@@ -185,19 +164,32 @@ def _parse(
     return table, broken
 
 
-def _broken_rows(
-    path: Path, source: pa.Buffer, kept: int, broken: Sequence[tuple[int, int]], lines_above: int, width: int
-) -> tuple[RowReport, ...]:
+@dataclass
+class _Broken:
+    """How many rows had too few or too many cells, and the first of them."""
+
+    count: int = 0
+    line: int = 0
+    cells: int = 0
+
+    def note(self, row: Any) -> str:
+        """Count one more; beyond a million the file is no table, and reading it would take minutes."""
+        if not self.count:
+            self.line, self.cells = row.number or 0, row.actual_columns
+        self.count += 1
+        return "skip" if self.count <= _MOST_BROKEN else "error"
+
+
+def _broken_rows(source: pa.Buffer, kept: int, broken: _Broken, lines_above: int, width: int) -> tuple[RowReport, ...]:
     reports = []
-    if broken:
-        line, cells = broken[0]
-        detail = f"first in line {line}: {cells} cells where the header has {width}"
-        reports.append(RowReport("broken row", len(broken), detail))
-    if _line_ends(source) - lines_above > kept + len(broken):
+    if broken.count:
+        detail = f"first in line {broken.line}: {broken.cells} cells where the header has {width}"
+        reports.append(RowReport("broken row", broken.count, detail))
+    if _line_ends(source) - lines_above > kept + broken.count:
         # Blank lines are no rows; what is missing beyond them stands inside an unpaired quote mark.
-        with io.BytesIO(source) as opened:
-            lines = sum(1 for number, line in enumerate(opened) if number >= lines_above and line.strip())
-        swallowed = lines - kept - len(broken)
+        with io.BytesIO(source) as every:
+            lines = sum(1 for number, line in enumerate(every) if number >= lines_above and line.strip())
+        swallowed = lines - kept - broken.count
         if swallowed > 0:
             reports.append(RowReport("swallowed row", swallowed, "inside an unpaired quote mark, or a cell of lines"))
     return tuple(reports)
@@ -217,24 +209,22 @@ def _csv_bytes(path: Path, csv: CsvFormat, content: bytes | None = None) -> pa.B
         if content is not None:
             source = pa.py_buffer(content)
         elif path.suffix.lower() == ".gz":
-            with gzip.open(path) as opened:
-                source = pa.py_buffer(opened.read())
+            source = pa.py_buffer(gunzip(path))
         else:
-            if path.stat().st_size == 0:
+            if plain_size(path) == 0:
                 raise ReadError(f"{path} is empty (0 bytes). Leave it out, or copy it from the device again.")
-            source = pa.memory_map(str(path)).read_buffer()
+            with opened(path) as file:
+                source = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         if csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
+            if codecs.lookup(csv.encoding).name in _NO_LETTERS:
+                raise LookupError(csv.encoding)
             source = pa.py_buffer(bytes(source).decode(csv.encoding).encode())
         else:
             _refuse_other_letters(source)
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} does not exist.") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise ReadError(_not_text(path, csv.encoding)) from error
     except LookupError as error:
         raise ReadError(f"{path}: there is no encoding '{csv.encoding}'; common are utf-8, cp1252, utf-16.") from error
-    except (OSError, EOFError) as error:
-        raise ReadError(f"{path} cannot be read: {error}. It may be cut off; copy it again.") from error
     if not len(source):
         raise ReadError(f"{path} is empty (0 bytes). Leave it out, or copy it from the device again.")
     if _count(source, b"\r") != _count(source, b"\r\n"):
@@ -252,15 +242,16 @@ def _refuse_other_letters(source: pa.Buffer) -> None:
 
 def _header(path: Path, source: pa.Buffer, csv: CsvFormat) -> tuple[list[str], int]:
     # The names, and how many lines stand above the first row.
-    with io.BytesIO(memoryview(source)[:_CHUNK]) as opened:
+    with io.BytesIO(memoryview(source)[:_CHUNK]) as beginning:
         above = 0
-        for _ in range(csv.skip_rows):
-            opened.readline()
+        while above < csv.skip_rows and beginning.readline():
             above += 1
-        line = opened.readline()
+        line = beginning.readline()
         while line and ((csv.comment and line.startswith(csv.comment.encode())) or not line.strip()):
-            line = opened.readline()
+            line = beginning.readline()
             above += 1
+    if len(line) > _LONGEST_HEADER:
+        raise ReadError(f"{path}, line {above + 1}: a line of {len(line):,} or more letters; it is no table of text.")
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -268,6 +259,10 @@ def _header(path: Path, source: pa.Buffer, csv: CsvFormat) -> tuple[list[str], i
     if not text.strip() or "\x00" in text:
         raise ReadError(f"{path} has no header in line {above + 1}; it is not a table of text.")
     cells = [cell.strip().strip('"').strip() for cell in text.split(_delimiter(csv))]
+    if len(cells) > _MOST_COLUMNS:
+        raise ReadError(f"{path} has {len(cells):,} columns; at most {_MOST_COLUMNS:,} are read.")
+    if csv.header and (longest := max(map(len, cells))) > _LONGEST_NAME:
+        raise ReadError(f"{path} has a column whose name is {longest:,} letters long; it is no table of text.")
     if csv.header:
         return cells, above + 1 + csv.skip_after_header
     return [str(number + 1) for number in range(len(cells))], above
@@ -288,23 +283,6 @@ def _require(path: Path, wanted: Mapping[str, Kind], names: Sequence[str], csv: 
         raise ReadError(f"{path} has no column '{name}'; its columns are {shown_names}.{hint}")
 
 
-def _cells_to_numbers(
-    column: pa.Array, name: str, decimal: str, first_line: int
-) -> tuple[np.ndarray, RowReport | None]:
-    out = np.full(len(column), np.nan)
-    bad, first = 0, ""
-    for row, cell in enumerate(column.to_pylist()):
-        text = (cell or "").strip()
-        if text.lower() in _BLANK:
-            continue
-        try:
-            out[row] = float(text.replace(decimal, ".") if decimal != "." else text)
-        except ValueError:
-            bad += 1
-            first = first or f"first near line {first_line + row}, column '{name}': {text[:30]!r}"
-    return out, RowReport("unreadable cell", 0, f"{bad} in all, {first}") if bad else None
-
-
 def _delimiter(csv: CsvFormat) -> str:
     return {"tab": "\t", "\\t": "\t", "space": " "}.get(csv.delimiter, csv.delimiter)
 
@@ -314,8 +292,3 @@ def _not_text(path: Path, encoding: str) -> str:
         f"{path} is not {encoding} text. If it is a table, state how it was written, such as "
         'encoding = "cp1252" (Western Windows) or "utf-16" under [csv]; if not, narrow the pattern under [files].'
     )
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)

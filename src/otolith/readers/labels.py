@@ -60,6 +60,8 @@ class LabelFiles:
         recording lie outside of it, as they do when two clocks are confused.
         """
         name = self.rule.file.replace("{recording}", id).replace("{subject}", subject).replace("{session}", session)
+        if ".." in Path(name).parts or Path(name).is_absolute() or "\x00" in name:
+            raise ReadError(f"The label file '{name}' of recording '{id}' would lie outside of the source folder.")
         path = self.root / name
         if path not in self._read:
             if not path.exists() and not self.one_for_all:
@@ -92,8 +94,8 @@ class LabelFiles:
         if self.one_for_all:
             wanted[rule.recording] = "text"
         table = read_columns(path, wanted, self.mapping.csv)  # type: ignore[arg-type]
-        if table.reports:
-            raise ReadError(f"{path}: {table.reports[0].kind}, {table.reports[0].detail}. Mend the label file.")
+        if lost := next((report for report in table.reports if report.rows), None):
+            raise ReadError(f"{path}: {lost.kind}, {lost.detail}. Mend the label file.")
         if kind == "text":
             starts, ends = (texts_to_seconds(table.texts[c], format, time.timezone, str(path)) for c in _ends(rule))
         else:

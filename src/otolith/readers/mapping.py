@@ -57,7 +57,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +64,9 @@ from typing import Any, Literal
 from otolith.catalog import placement
 from otolith.channels import QUANTITIES
 from otolith.errors import ConfigError, ReadError, UnitError
+from otolith.foreign.patterns import Pattern
+from otolith.foreign.plain import read_text
+from otolith.foreign.texts import MAX_TOML_BYTES, parse_toml
 from otolith.readers.clock import check_format
 from otolith.readers.columns import CsvFormat
 from otolith.readers.strict import build, known
@@ -182,8 +184,8 @@ def load_mapping(path: str | Path) -> Mapping:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, MAX_TOML_BYTES)
+    except ReadError as error:
         raise ReadError(
             f"The mapping file {path} cannot be read ({error}). "
             f"Have a first one written: otolith import SOURCE --guess --mapping {path}"
@@ -194,11 +196,9 @@ def load_mapping(path: str | Path) -> Mapping:
 def parse_mapping(text: str, name: str = "mapping") -> Mapping:
     """Read the text of a mapping file; raises as `load_mapping` does."""
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{name} is not valid TOML: {error}. Backslashes stand in '…' or are doubled in \"…\"."
-        ) from error
+        content = parse_toml(text, name)
+    except ReadError as error:
+        raise ConfigError(str(error)) from error
     _refuse_open(content, name)
     parts = ("study", "files", "time", "sensor", "label", "csv", "evaluation")
     known(content, parts, name)
@@ -236,15 +236,21 @@ def _check(mapping: Mapping, name: str) -> None:
         raise ConfigError(f'{name}: [label] needs either column = "…" or file = "…", and not both.')
     if label and label.format:
         check_format(label.format)
+    if label and _climbs(label.file):
+        raise ConfigError(f"{name}: the label file lies below the source folder; found '{label.file}'.")
     csv = mapping.csv
     if csv.decimal not in (".", ",") or csv.decimal == csv.delimiter:
         raise ConfigError(f"{name}: decimal is '.' or ',', and not the delimiter.")
     if len(csv.delimiter) != 1 and csv.delimiter not in ("tab", "space", "\\t"):
         raise ConfigError(f"{name}: the delimiter is one letter, or tab, or space; found '{csv.delimiter}'.")
-    if csv.delimiter in ("\n", "\r", '"') or not csv.delimiter.isascii():
+    if (
+        csv.delimiter == '"'
+        or not csv.delimiter.isascii()
+        or not (csv.delimiter == "\t" or csv.delimiter.isprintable())
+    ):
         raise ConfigError(f"{name}: '{csv.delimiter!r}' cannot part cells; common are ',', ';' and tab.")
-    if min(csv.skip_rows, csv.skip_after_header) < 0:
-        raise ConfigError(f"{name}: skip_rows and skip_after_header are 0 or more.")
+    if not all(0 <= count <= 1_000_000 for count in (csv.skip_rows, csv.skip_after_header)):
+        raise ConfigError(f"{name}: skip_rows and skip_after_header are 0 or more, up to 1,000,000.")
     seen: dict[tuple[str, str], int] = {}
     for number, sensor in enumerate(mapping.sensors, 1):
         first = seen.setdefault((sensor.placement, sensor.device), number)
@@ -254,16 +260,20 @@ def _check(mapping: Mapping, name: str) -> None:
             )
 
 
+def _climbs(path: str) -> bool:
+    return path.startswith(("/", "\\")) or ".." in path or "\x00" in path
+
+
 def _files(content: Any, name: str) -> Files:
     where = f"[files] of {name}"
     known(content, [f.name for f in dataclasses.fields(Files)], where)
     subject = _who(content.get("subject"), "subject", where)
     session = _who(content["session"], "session", where) if "session" in content else None
-    if subject.pattern and "subject" not in re.compile(subject.pattern).groupindex:
+    if subject.pattern and "subject" not in Pattern(subject.pattern, where).groups:
         raise ConfigError(f"{where}: the subject's pattern has no group (?P<subject>…).")
     pattern = content.get("pattern", "*.csv")
     # Path.glob takes no absolute pattern, and one that climbs out of the source would read a stranger's files.
-    if not isinstance(pattern, str) or not pattern or pattern.startswith("/") or ".." in pattern or "\x00" in pattern:
+    if not isinstance(pattern, str) or not pattern or _climbs(pattern) or pattern.count("**") > 2 or len(pattern) > 300:
         raise ConfigError(f"{where}: pattern is a glob below the source folder such as '**/*.csv'; found {pattern!r}.")
     return Files(subject, pattern, session)
 
@@ -276,10 +286,7 @@ def _who(content: Any, what: str, where: str) -> Who:
     if content.get("from", "path") != "path" or sum(key in content for key in ("pattern", "column", "value")) != 1:
         raise ConfigError(f"{where}: write {forms}.")
     who = build(Who, {key: value for key, value in content.items() if key != "from"}, where)
-    try:
-        re.compile(who.pattern)
-    except re.error as error:
-        raise ConfigError(f"{where}: '{who.pattern}' is no regular expression: {error}.") from error
+    Pattern(who.pattern, where)
     return who
 
 
@@ -302,12 +309,9 @@ def _sensor(content: Any, where: str) -> Sensor:
     known(rest, [f.name for f in dataclasses.fields(Sensor)], where)
     sensor = build(Sensor, rest, where)
     placement(sensor.placement)
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", sensor.device):
-        raise ConfigError(f"{where}: a device is called by letters, digits, _ and -; found '{sensor.device}'.")
-    try:
-        re.compile(sensor.match)
-    except re.error as error:
-        raise ConfigError(f"{where}: match = '{sensor.match}' is no regular expression: {error}.") from error
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", sensor.device):
+        raise ConfigError(f"{where}: a device is called by up to 40 letters, digits, _ and -; found '{sensor.device}'.")
+    Pattern(sensor.match, f"{where}, match")
     return dataclasses.replace(sensor, **triads)  # type: ignore[arg-type]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from otolith.errors import ConfigError, ReadError, nearest
+from otolith.foreign.patterns import Pattern
+from otolith.foreign.plain import name_of, plain_size
 from otolith.readers.mapping import Mapping, Sensor
+
+_LONGEST = 120
+"""Bytes of a recording's name: beside what streams and temporary files add, a file name has room for 255."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ def plan(source: Path, mapping: Mapping, ignore: Path | None = None) -> list[Pla
     joined: dict[str, Planned] = {}
     root = source if source.is_dir() else source.parent
     for path in find_files(source, mapping, ignore):
-        relative = path.relative_to(root).as_posix()
+        relative = name_of(path.relative_to(root).as_posix())
         groups = _groups(relative, mapping)
         sensors = _sensors(relative, groups, mapping)
         subject = groups.get("subject") or mapping.files.subject.value
@@ -63,10 +70,12 @@ def find_files(source: Path, mapping: Mapping, ignore: Path | None = None) -> li
 
     Raises ReadError where there is none, saying what is there instead.
     """
-    if source.is_file():
-        return [source]
     if not source.is_dir():
-        raise ReadError(f"{source} does not exist; give the folder (or file) that holds the recordings.")
+        if not source.exists():
+            raise ReadError(f"{source} does not exist; give the folder (or file) that holds the recordings.")
+        plain_size(source)
+        return [source]
+    _refuse_closed(source)
     label = mapping.label.file if mapping.label else ""
     labels = re.compile("(?!)" if not label else re.sub(r"\\\{\w+\\\}", ".+", re.escape(label)))
     found = []
@@ -74,10 +83,10 @@ def find_files(source: Path, mapping: Mapping, ignore: Path | None = None) -> li
         relative = path.relative_to(source)
         hidden = any(part.startswith(".") for part in relative.parts)
         ours = ignore is not None and path.is_relative_to(ignore)
-        if path.is_file() and not hidden and not ours and not labels.fullmatch(relative.as_posix()):
+        if path.is_file() and not hidden and not ours and not labels.fullmatch(name_of(relative.as_posix())):
             found.append(path)
     if not found:
-        there = sorted({"*" + "".join(p.suffixes) for p in source.rglob("*") if p.is_file()})
+        there = sorted({"*" + name_of("".join(p.suffixes)) for p in source.rglob("*") if p.is_file()})
         raise ReadError(
             f"No file under {source} fits the pattern '{mapping.files.pattern}'; "
             + (f"there are {', '.join(there[:12])}. " if there else "the folder is empty. ")
@@ -86,9 +95,24 @@ def find_files(source: Path, mapping: Mapping, ignore: Path | None = None) -> li
     return found
 
 
+def _refuse_closed(source: Path) -> None:
+    """Raise ReadError for a folder that may not be looked into, which a glob passes over without a word."""
+
+    def told(error: OSError) -> None:
+        raise ReadError(f"The folder {error.filename} cannot be read ({error.strerror}). Allow it, or leave it out.")
+
+    for _ in os.walk(source, onerror=told):
+        pass
+
+
 def safe_name(text: str) -> str:
     """Return a text as it can stand in a file name."""
-    return re.sub(r"[^\w.@+-]+", "-", text).strip(".-") or "recording"
+    name = re.sub(r"[^\w.@+-]+", "-", text).strip(".-") or "recording"
+    if len(name.encode()) <= _LONGEST:
+        return name
+    # Cut, and told apart by what was cut off; a name's letters may take four bytes each.
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{name.encode()[: _LONGEST - 13].decode('utf-8', 'ignore').rstrip('.-')}-{mark}"
 
 
 def _stem(relative: str) -> str:
@@ -100,13 +124,13 @@ def _groups(relative: str, mapping: Mapping) -> dict[str, str]:
     for who in (mapping.files.subject, mapping.files.session):
         if who is None or not who.pattern:
             continue
-        found = re.search(who.pattern, relative)
-        if not found:
+        found = Pattern(who.pattern).search(relative)
+        if found is None:
             raise ReadError(
                 f"The path '{relative}' does not fit the pattern '{who.pattern}' that tells who was recorded. "
                 "Change it, or narrow the pattern under [files] so that this file is left out."
             )
-        out |= {name: value for name, value in found.groupdict().items() if value}
+        out |= {name: value for name, value in found.items() if value}
     if mapping.files.subject.pattern and not out.get("subject"):
         raise ReadError(f"The path '{relative}' fits the pattern, but its group 'subject' is empty.")
     return out
@@ -119,7 +143,7 @@ def _sensors(relative: str, groups: dict[str, str], mapping: Mapping) -> tuple[S
         return mapping.sensors
     if any(not sensor.match for sensor in mapping.sensors):
         raise ConfigError('The pattern has a group (?P<sensor>…), so each [[sensor]] needs match = "…".')
-    found = tuple(s for s in mapping.sensors if re.fullmatch(s.match, groups["sensor"], re.IGNORECASE))
+    found = tuple(s for s in mapping.sensors if Pattern(s.match, ignore_case=True).matches(groups["sensor"]))
     if not found:
         options = [sensor.match for sensor in mapping.sensors]
         raise ReadError(

@@ -19,6 +19,7 @@ import numpy as np
 from otolith.channels import Channel, triad
 from otolith.errors import ConfigError, DataError, ReadError
 from otolith.files import write_json
+from otolith.foreign.plain import name_of
 from otolith.readers.clock import (
     is_text,
     numbers_to_seconds,
@@ -31,12 +32,11 @@ from otolith.readers.columns import Columns, Kind, read_columns
 from otolith.readers.labels import LabelFiles, label_runs
 from otolith.readers.mapping import Mapping, Sensor, load_mapping
 from otolith.readers.planning import Planned, plan, safe_name
-from otolith.recording import Recording, RowReport, Segment, Stream, refuse_wrong_unit
+from otolith.recording import LARGEST, Recording, RowReport, Segment, Stream, refuse_wrong_unit
 from otolith.study import Study, refuse_taken, write_study
 from otolith.units import factor
 
 OnError = Literal["stop", "skip"]
-_LARGEST = 1e15  # no sensor reads this; beyond it squares overflow float32
 _SURE_S = 5.0  # stillness that it takes to refuse a single recording's unit; the study as a whole is judged later
 
 
@@ -118,13 +118,13 @@ def read_table_study(
             except DataError as error:
                 if on_error == "stop":
                     raise
-                left_out.append(Skipped(path.relative_to(root).as_posix(), str(error)))
+                left_out.append(Skipped(name_of(path.relative_to(root).as_posix()), str(error)))
         try:
             yield from _recordings(planned, parts, mapping, labels, root)
         except DataError as error:
             if on_error == "stop":
                 raise
-            left_out += [Skipped(path.relative_to(root).as_posix(), str(error)) for path, _ in planned.files]
+            left_out += [Skipped(name_of(path.relative_to(root).as_posix()), str(error)) for path, _ in planned.files]
     if labels:
         try:
             labels.refuse_unused()
@@ -261,7 +261,7 @@ def _sensor_parts(
                 if name in columns.remarks:
                     remarks.append(columns.remarks[name])
         with np.errstate(invalid="ignore"):
-            values[~(np.abs(values) < _LARGEST)] = np.nan
+            values[~(np.abs(values) < LARGEST)] = np.nan
         keep: np.ndarray = np.ones(len(pick), dtype=bool)
         reports = [*told, *dict.fromkeys(remarks)]
         if sensor.separate:
@@ -305,7 +305,7 @@ def _recording(
     subject, session = planned.subject or person[0], person[1] or planned.session
     id = planned.id if not any(person) else safe_name("_".join((planned.id, *filter(None, person))))
     paths = list(dict.fromkeys(part.path for part in parts))
-    where = ", ".join(path.relative_to(root).as_posix() for path in paths)
+    where = ", ".join(name_of(path.relative_to(root).as_posix()) for path in paths)
     zeros = _zeros(parts, mapping, where)
     streams: list[Stream] = []
     segments: dict[Segment, None] = {}

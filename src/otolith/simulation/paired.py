@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from otolith import rotations
 from otolith.errors import ReadError
+from otolith.foreign.mat import read_mat
 from otolith.simulation.kinematics import Track, track
 from otolith.simulation.sensor import Reading, ideal
 from otolith.simulation.smoothing import Smoothing
@@ -73,15 +74,12 @@ def read_broad(path: str | Path) -> Paired:
 
     Raises ReadError where the file is missing, is no MATLAB file, or lacks one of its arrays.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     names = ("imu_acc", "imu_gyr", "opt_quat", "opt_pos", "movement", "sampling_rate")
     try:
         # Only these arrays are read: the file also holds an object, which is not looked at.
-        found = loadmat(str(path), variable_names=list(names))
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
-        raise ReadError(f"{Path(path).name} is no trial of BROAD: {error}.") from error
+        found = read_mat(Path(path), names)
+    except ReadError as error:
+        raise ReadError(f"{Path(path).name} is no trial of BROAD: {error}") from error
     lacking = [name for name in names if name not in found]
     if lacking:
         raise ReadError(f"{Path(path).name} is no trial of BROAD: it lacks {', '.join(lacking)}.")
