@@ -37,6 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "scale",
         "evaluation",
         "deployment",
+        "terminal faults",
         "console",
         "commands",
         "cli",

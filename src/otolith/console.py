@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from otolith import __version__
+from otolith import __version__, faults
 from otolith.errors import ConfigError, InterruptedRunError, OtolithError, nearest
+from otolith.terminal import complain, note, prepare, tell
+from otolith.text import printable
 
 LISTS = (
     "methods",
@@ -159,40 +163,99 @@ def _plain(value: Any) -> Any:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    typer.echo(f"note: {message}", err=True)
+    note(message)
 
 
 class Group(TyperGroup):
-    """All commands; an error that we understand is told in plain words, with exit code 2."""
+    """All commands; what went wrong is told in plain words.
+
+    Exit codes: 2 where something typed or read cannot be used, 130 where the run was stopped, 70 where nobody foresaw
+    it (EX_SOFTWARE of sysexits.h).
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Understand what was typed before the command's name."""
+        with _told_plainly(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
-        try:
+        with _told_plainly(ctx):
             return super().invoke(ctx)
-        except InterruptedRunError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(130) from error
-        except KeyboardInterrupt as stop:
-            typer.echo("Stopped. What is finished stays; the same command goes on from there.", err=True)
-            raise typer.Exit(130) from stop
-        except OtolithError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from error
-        except OSError as error:
-            if error.errno not in _OUTSIDE:
-                raise
-            typer.echo(
-                f"error: {error}. What is finished stays; make room, or choose another place, and type it again.",
-                err=True,
-            )
-            raise typer.Exit(2) from error
 
 
-_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
-"""What a full disk, a missing right or a file in the way raises: nothing that we did wrong."""
+# The root of what click finds wrong in what was typed. Typer brings a click of its own, which is not `import click`.
+_ILL_TYPED: Any = typer.BadParameter.__mro__[2]
+
+
+@contextmanager
+def _told_plainly(context: Any) -> Iterator[None]:
+    try:
+        yield
+    except _ILL_TYPED as error:
+        error.message = printable(error.message)
+        raise
+    except (typer.Exit, typer.Abort):
+        raise
+    except BaseException as error:
+        code = _say(error, context)
+        if code is None:
+            raise
+        raise typer.Exit(code) from error
+
+
+def _say(error: BaseException, context: Any = None) -> int | None:
+    """Say what went wrong, and return the exit code; None where it is for the caller to say."""
+    if isinstance(error, InterruptedRunError):
+        tell(error, err=True)
+        return 130
+    if isinstance(error, KeyboardInterrupt):
+        tell("Stopped. What is finished stays; the same command goes on from there.", err=True)
+        return 130
+    if isinstance(error, OtolithError):
+        complain(error)
+        return 2
+    if isinstance(error, BrokenPipeError) or not isinstance(error, Exception):
+        return None  # who read our output has seen enough: click then ends without a word
+    if isinstance(error, OSError) and error.errno in _OUTSIDE:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
+        reason = os.strerror(error.errno) if error.errno else error
+        complain(f"{where}{reason}. What is finished stays; make room, or choose another place, and type it again.")
+        return 2
+    known, command = _known(context)
+    report = faults.report_of(error, command, faults.used_options(sys.argv[1:], known))
+    tell(faults.paragraph(error, faults.keep_report(report)), err=True)
+    return FAULT
+
+
+def _known(context: Any) -> tuple[list[str], str]:
+    """The names of all options, and the command's name, where it is one of ours."""
+    commands = getattr(getattr(context, "command", None), "commands", {})
+    asked = getattr(context, "invoked_subcommand", None)
+    name = asked if asked in commands else next((word for word in sys.argv[1:2] if word in commands), "")
+    options = [typed for one in commands.values() for option in one.params for typed in option.opts]
+    return [option for option in options if option.startswith("-")], str(name)
+
+
+FAULT = 70
+"""Exit code where something happened that nobody foresaw."""
+_OUTSIDE_NAMES = (
+    "ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOTDIR", "EISDIR", "ENOENT", "EEXIST", "ENOTEMPTY",
+    "ELOOP", "ENAMETOOLONG", "EIO", "EBUSY", "EMFILE", "ENFILE", "ENXIO", "ENODEV", "EINVAL", "EXDEV", "ETXTBSY",
+    "ESTALE", "EILSEQ", "EAGAIN", "ENOLCK", "ETIMEDOUT", "EMLINK", "ENOMEM",
+)  # fmt: skip
+_OUTSIDE = frozenset(getattr(errno, name) for name in _OUTSIDE_NAMES if hasattr(errno, name))
+"""What a full disk, a missing right, a file in the way or a failing drive raises: nothing that we did wrong."""
 
 
 def run(app: typer.Typer) -> None:
     """Run the command that was typed."""
     warnings.showwarning = _show_warning
-    app()
+    prepare()
+    try:
+        app()
+    except Exception as error:  # before or behind the commands themselves
+        code = _say(error)
+        if code is None:
+            raise
+        raise SystemExit(code) from None

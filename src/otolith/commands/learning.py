@@ -38,6 +38,7 @@ from otolith.commands.options import (
 from otolith.commands.progress import bar
 from otolith.console import keep_recipe, some, tables_of
 from otolith.errors import ConfigError, nearest
+from otolith.terminal import note, tell
 
 LENGTH = "How long it learns"
 
@@ -133,7 +134,7 @@ def pretrain(
     loss_figure(result.history, out / "losses.svg")
     keep_recipe(context, out)
     if not quiet:
-        typer.echo(
+        tell(
             f"{out}: encoder '{result.name}' from {len(windows)} windows of {people}, best epoch "
             f"{result.record['best_epoch']} of {len(result.history)}. "
             f"Next: otolith adapt {out} {studies[0]} --shots 8 --out RECOGNISER"
@@ -242,7 +243,7 @@ def adapt(
         write_gates(use, recogniser.adapted_.classes, out)
     keep_recipe(context, out)
     for name, count in windows.short_classes(wanted).items():
-        typer.echo(f"note: class '{name}' has {count} labelled windows, fewer than {shots}; all are used", err=True)
+        note(f"class '{name}' has {count} labelled windows, fewer than {shots}; all are used")
     if not quiet:
         more = "".join(f" and {n} of {name}" for name, n in recogniser.record_["adaptation"]["added"].items())
-        typer.echo(f"{out}: {len(few)} windows{more}, {len(few.classes)} classes. Next: otolith recognise {out} FILE")
+        tell(f"{out}: {len(few)} windows{more}, {len(few.classes)} classes. Next: otolith recognise {out} FILE")

@@ -11,6 +11,7 @@ from otolith.commands.options import Overwrite, Quiet, words
 from otolith.commands.progress import bar
 from otolith.console import some
 from otolith.errors import ConfigError
+from otolith.terminal import tell
 
 
 def match(
@@ -44,8 +45,8 @@ def match(
     if quiet:
         return
     wide = max(len(change.name) for change in changes)
-    typer.echo(f"{'':{wide}}  changed by  away from the real before  and after")
+    tell(f"{'':{wide}}  changed by  away from the real before  and after")
     for change in changes:
         after = f"{change.distance_before:23.3f}  {change.distance_after:9.3f}"
-        typer.echo(f"{change.name:{wide}}  {change.moved:10.3f}  {after}")
-    typer.echo(f"{out}: {some(len(study), 'recording', 'recordings')}; what was done is kept in {out / FILE}")
+        tell(f"{change.name:{wide}}  {change.moved:10.3f}  {after}")
+    tell(f"{out}: {some(len(study), 'recording', 'recordings')}; what was done is kept in {out / FILE}")

@@ -36,6 +36,7 @@ from otolith.commands.progress import bar, counter
 from otolith.commands.quick import all_at_hand, methods_at_hand
 from otolith.console import keep_recipe, tables_of, typed
 from otolith.errors import ConfigError, InterruptedRunError
+from otolith.terminal import tell
 
 
 class Split(StrEnum):
@@ -163,15 +164,15 @@ def _tell(report: Any, folder: Path) -> None:
     from otolith.evaluation.provenance import notes_of_cells
     from otolith.evaluation.verdict import verdict
 
-    typer.echo(report.table())
+    tell(report.table())
     for study in report.study_names():
-        typer.echo("\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""]))
+        tell("\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""]))
     notes = [*report.notes, *notes_of_cells(report)]
     for note in notes[:NOTES]:
-        typer.echo(f"note: {note}")
+        tell(f"note: {note}")
     if len(notes) > NOTES:
-        typer.echo(f"note: {len(notes) - NOTES} more stand in the report")
-    typer.echo(f"Report: {(folder / 'report.html').resolve()}")
+        tell(f"note: {len(notes) - NOTES} more stand in the report")
+    tell(f"Report: {(folder / 'report.html').resolve()}")
 
 
 def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from otolith.terminal import tell
 from otolith.text import printable
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
 
 def to_people() -> bool:
     """Whether progress goes to a terminal that can move its cursor; a file or a pipe keeps whatever is written."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 def spelled(seconds: float) -> str:
@@ -141,7 +140,7 @@ def _picture(pace: Pace) -> RenderableType:
     known = pace.of > 0
     drawn: RenderableType = ProgressBar(pace.of, pace.done, width=24) if known else Spinner("dots")
     passed = ", ".join(part for part in (f"{spelled(pace.spent_s)} so far", pace.left()) if part)
-    grid.add_row(pace.what, drawn, f"{pace.done}/{pace.of}" if known else str(pace.done or ""), passed)
+    grid.add_row(Text(one_line(pace.what)), drawn, f"{pace.done}/{pace.of}" if known else str(pace.done or ""), passed)
     return Group(grid, Text(f"  {one_line(pace.text)}", style="dim", no_wrap=True, overflow="ellipsis"))
 
 
@@ -151,7 +150,7 @@ def _written(pace: Pace) -> Iterator[None]:
 
     def now_and_then() -> None:
         while not over.wait(LINE_EVERY_S):
-            typer.echo(pace.line(), err=True)
+            tell(pace.line(), err=True)
 
     writer = threading.Thread(target=now_and_then, daemon=True)
     writer.start()
@@ -161,4 +160,4 @@ def _written(pace: Pace) -> Iterator[None]:
         over.set()
         writer.join()
         if pace.told:
-            typer.echo(pace.last_line(), err=True)
+            tell(pace.last_line(), err=True)

@@ -25,6 +25,7 @@ from otolith.commands.options import (
 from otolith.commands.progress import bar
 from otolith.console import tables_of
 from otolith.errors import ConfigError
+from otolith.terminal import tell
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
@@ -125,7 +126,7 @@ def recognise(
             said.append(f"{target}: {len(timeline)} windows: {shares}")
         show(len(files), len(files), "")
     if not quiet:
-        typer.echo("\n".join(said))
+        tell("\n".join(said))
 
 
 def _of_words(

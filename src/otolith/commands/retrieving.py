@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from otolith.commands.options import (
     some_people,
 )
 from otolith.errors import SplitError
+from otolith.terminal import note, tell, tell_json
 
 
 def retrieve(
@@ -57,7 +57,7 @@ def retrieve(
     if people:
         chosen = some_people(people, windows.subjects)
         if met := [person for person in chosen if person in seen]:
-            typer.echo(f"note: the encoder was pretrained on {', '.join(met)}; the figures are too good", err=True)
+            note(f"the encoder was pretrained on {', '.join(met)}; the figures are too good")
     else:
         chosen = [person for person in windows.subjects if person not in seen]
         if not chosen:
@@ -67,14 +67,14 @@ def retrieve(
             )
     rows = retrieval.retrieve(loaded, windows.of(chosen), runtime_of(device, precision, threads))
     if as_json:
-        typer.echo(json.dumps({"people": chosen, "rows": rows}))
+        tell_json({"people": chosen, "rows": rows})
         return
     if not quiet:
-        typer.echo(f"{len(chosen)} people whom the encoder never saw" if not people else f"{len(chosen)} people")
-    typer.echo("| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 |\n|---|---|---|---|---|---|---|---|")
+        tell(f"{len(chosen)} people whom the encoder never saw" if not people else f"{len(chosen)} people")
+    tell("| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 |\n|---|---|---|---|---|---|---|---|")
     for row in rows:
         figures = " | ".join(f"{row[name]:.3f}" for name in ("r1", "r5", "r10", "mrr", "chance_r1"))
-        typer.echo(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")
+        tell(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")
 
 
 def _seen(encoder: Any, windows: Any) -> set[str]:

@@ -30,6 +30,7 @@ from otolith.commands.options import (
 )
 from otolith.commands.progress import bar
 from otolith.console import keep_recipe, tables_of, typed
+from otolith.terminal import tell
 
 
 def search_augmentations(
@@ -86,5 +87,5 @@ def search_augmentations(
         )  # fmt: skip
     keep_recipe(context, out)
     if not quiet:
-        typer.echo((out / "pairs.md").read_text(encoding="utf-8"))
-        typer.echo(f"Report: {(out / 'report.html').resolve()}")
+        tell((out / "pairs.md").read_text(encoding="utf-8"))
+        tell(f"Report: {(out / 'report.html').resolve()}")

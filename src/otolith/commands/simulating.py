@@ -11,6 +11,7 @@ from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
 from otolith.commands.progress import bar
 from otolith.console import keep_recipe, some, tables_of
 from otolith.errors import ConfigError, DataError
+from otolith.terminal import note, tell, tell_json
 
 READ = "How files are read"
 BODIES = "Who wears the sensors"
@@ -119,7 +120,7 @@ def simulate(
     _tell_left_out_and_doubtful(out)
     if not quiet:
         clips = len({(entry["performer"], entry["clip"]) for entry in study.entries})
-        typer.echo(
+        tell(
             f"{out}: {some(len(study), 'recording', 'recordings')} of {some(clips, 'clip', 'clips')} on "
             f"{some(bodies, 'body', 'bodies')}, {study.hours:.2f} h. See: otolith info {out}, otolith view {out}"
         )
@@ -136,10 +137,10 @@ def _tell_left_out_and_doubtful(out: Path) -> None:
         f"kept, but look at {entry['recording']}: {'; '.join(entry['doubts'])}" for entry in told("doubtful.json")
     ]
     for notes, name in ((skipped, "skipped.json"), (doubtful, "doubtful.json")):
-        for note in notes[:5]:
-            typer.echo(f"note: {note}", err=True)
+        for sentence in notes[:5]:
+            note(sentence)
         if len(notes) > 5:
-            typer.echo(f"note: and {len(notes) - 5} more; see {out / name}", err=True)
+            note(f"and {len(notes) - 5} more; see {out / name}")
 
 
 def view(
@@ -162,7 +163,7 @@ def view(
     if figure is not None:
         from otolith.evaluation.recording_figure import write_recording_figure
 
-        typer.echo(f"Wrote {write_recording_figure(opened, figure, recording, start)}")
+        tell(f"Wrote {write_recording_figure(opened, figure, recording, start)}")
         if rrd is None:
             return
     elif start is not None:
@@ -171,7 +172,7 @@ def view(
 
     show(opened, recording, rrd)
     if rrd is not None:
-        typer.echo(f"Wrote {rrd}. Open it with: rerun {rrd}")
+        tell(f"Wrote {rrd}. Open it with: rerun {rrd}")
 
 
 def fidelity(
@@ -219,9 +220,7 @@ def fidelity(
     from otolith.evaluation.fidelity_page import HEAD, rows_of, write_fidelity_figure, write_fidelity_page
 
     if as_json:
-        import json
-
-        typer.echo(json.dumps(_finite([row.as_dict() for row in found]), indent=1))
+        tell_json([row.as_dict() for row in found])
     else:
         _table([HEAD, *rows_of(found)])
     title = f"Fidelity of {simulated.name}" + (f" to {real.name}" if real is not None else "")
@@ -231,25 +230,16 @@ def fidelity(
             write_fidelity_page(found, notes, path, title)
         else:
             write_fidelity_figure(found, path, title)
-        typer.echo(f"Wrote {path}", err=as_json)
+        tell(f"Wrote {path}", err=as_json)
     if not quiet:
-        for note in notes:
-            typer.echo(f"note: {note}", err=True)
+        for sentence in notes:
+            note(sentence)
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
     wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for line in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)).rstrip())
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no nan: None stands for what could not be measured."""
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and value != value else value
+        tell("  ".join(cell.ljust(width) for cell, width in zip(line, wide, strict=True)).rstrip())
 
 
 def _smoothing(text: str) -> str | float:

@@ -11,6 +11,7 @@ from otolith.commands.options import Overwrite, Quiet, Recipe, settings_of
 from otolith.commands.progress import counter
 from otolith.console import some
 from otolith.errors import ConfigError, nearest
+from otolith.terminal import note, tell, tell_json, tell_rich
 
 
 def import_(
@@ -70,7 +71,7 @@ def import_(
     if not quiet:
         rows = study.rows
         people = some(len(study.subjects), "person", "people")
-        typer.echo(
+        tell(
             f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} h; "
             f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
         )
@@ -83,9 +84,9 @@ def _tell_skipped(out: Path) -> None:
     skipped = read_json(path) if path.exists() else []
     for entry in skipped[:5]:
         file, reason = entry["file"], entry["reason"]
-        typer.echo(f"note: left out {reason if file in reason else f'{file}: {reason}'}", err=True)
+        note(f"left out {reason if file in reason else f'{file}: {reason}'}")
     if len(skipped) > 5:
-        typer.echo(f"note: and {len(skipped) - 5} files more; see {path}", err=True)
+        note(f"and {len(skipped) - 5} files more; see {path}")
 
 
 def _guess(source: Path, mapping: Path, overwrite: bool) -> None:
@@ -96,12 +97,12 @@ def _guess(source: Path, mapping: Path, overwrite: bool) -> None:
     text, unknown = guess(source)
     write_text(mapping, text)
     if unknown:
-        typer.echo(f"Wrote {mapping}. What could not be known, and is to be filled in there:")
+        tell(f"Wrote {mapping}. What could not be known, and is to be filled in there:")
         for line in unknown:
-            typer.echo(f"  - {line}")
+            tell(f"  - {line}")
     else:
-        typer.echo(f"Wrote {mapping}. Nothing is left open; read it before you trust it.")
-    typer.echo(f"Then: otolith import {source} --mapping {mapping} --out STUDY")
+        tell(f"Wrote {mapping}. Nothing is left open; read it before you trust it.")
+    tell(f"Then: otolith import {source} --mapping {mapping} --out STUDY")
 
 
 def info(
@@ -114,19 +115,15 @@ def info(
 
     opened = Study.load(study)
     if as_json:
-        import json
-
-        typer.echo(json.dumps(opened.info(), indent=1, ensure_ascii=False))
+        tell_json(opened.info())
         return
     from otolith.evaluation.study_page import study_text, write_study_page
 
     if html is not None:
         write_study_page(opened, html)
-        typer.echo(f"Wrote {html}")
+        tell(f"Wrote {html}")
         return
-    from rich.console import Console
-
-    Console().print(study_text(opened))
+    tell_rich(study_text(opened))
 
 
 def list_(
@@ -142,13 +139,11 @@ def list_(
     """List what can be named: each with a sentence."""
     rows = listing(family)
     if as_json:
-        import json
-
-        typer.echo(json.dumps([{"name": name, "what": what} for name, what in rows], indent=1, ensure_ascii=False))
+        tell_json([{"name": name, "what": what} for name, what in rows])
         return
     width = max(len(name) for name, _ in rows)
     for name, what in rows:
-        typer.echo(f"{name:{width}}  {what}".rstrip())
+        tell(f"{name:{width}}  {what}".rstrip())
 
 
 def _method_words(method: Any) -> str:
