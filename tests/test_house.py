@@ -27,7 +27,8 @@ SOURCE = ROOT / "src" / "otolith"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors caches checksums files foreign limits text sheets settings recipes units channels rotations catalog",
+        "errors files locks ownership caches checksums foreign limits text sheets settings recipes units channels "
+        "rotations catalog",
         "recording study study_files motion store windows batch embeddings report summary",
         "signals physics augmentations metrics",
         "readers motions encoders partners",

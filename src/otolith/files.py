@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from otolith.errors import DataError, ReadError
+from otolith.locks import RETIRED, put_back, sweep_once, temporary_beside
 from otolith.text import printable
 
 MAX_JSON_BYTES = 64 * 2**20
@@ -69,42 +71,118 @@ def _fault_of(relative: object) -> str:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, and move what was written there into place if all went well.
 
-    An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the final name.
+    An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the final name; what
+    a killed process left goes when the next one writes into the folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    sweep_once(path.parent)
+    temporary, handle = temporary_beside(path, folder=False)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        # mkstemp makes files that only their owner may read; what we write is as open as any other file.
-        temporary.chmod(0o666 & ~_umask())
+        # Made for their owner alone by whoever writes safely; what we write is as open as any other file.
+        share(temporary)
+        sync(temporary)
         temporary.replace(path)
+        sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is replaced."""
+def atomic_folder(path: Path, ours: Collection[str] | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is replaced.
+
+    Killed at any moment, either the old or the new one is there (see `otolith.locks.recover` for systems that cannot
+    exchange two folders in one step). With `ours`, what else lies in the older folder is kept. Raises DataError where
+    `path` is a file, or the folder that the process stands in.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file; name a folder.")
+    if path.exists() and path in (here := Path.cwd().resolve(), *here.parents):
+        raise DataError(f"{path} is the folder that you stand in, or above it; name a new folder inside of it.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    sweep_once(path.parent)
+    temporary, handle = temporary_beside(path, folder=True)
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        if ours is not None and path.exists():
+            _keep_strangers(path, temporary, ours)
+        for inner, _, names in os.walk(temporary, topdown=False):
+            for name in names:
+                sync(Path(inner, name))
+            sync(Path(inner))
         if path.exists():
-            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            path.replace(retired / path.name)
-            temporary.replace(path)
-            shutil.rmtree(retired)
+            _exchange(temporary, path)
         else:
             temporary.replace(path)
+        sync(path.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    else:
+        shutil.rmtree(temporary, ignore_errors=True)  # the older one, if there was one
+    finally:
+        os.close(handle)
+
+
+def _keep_strangers(old: Path, new: Path, ours: Collection[str]) -> None:
+    """Let what is not ours lie in the new folder too, so that it is never without a place."""
+    for stranger in old.iterdir():
+        target = new / stranger.name
+        if stranger.name in ours or os.path.lexists(target):
+            continue
+        if stranger.is_dir() and not stranger.is_symlink():
+            shutil.copytree(stranger, target, symlinks=True, copy_function=_link_or_copy)
+        else:
+            _link_or_copy(str(stranger), str(target))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Let two folders change places, in one step where the system can; else by way of a third, which is swept back."""
+    if _swap(new, old):
+        return
+    retired, handle = temporary_beside(old, folder=True, ending=RETIRED)
+    try:
+        old.replace(retired / old.name)
+        new.replace(old)
+        (retired / old.name).replace(new)
+    finally:
+        put_back(retired)
+        shutil.rmtree(retired, ignore_errors=True)
+        os.close(handle)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux; RENAME_SWAP of macOS is 2 as well
+    library: Any = ctypes.CDLL(None) if os.name == "posix" else None
+    first, second = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):
+        return bool(library.renameat2(here, first, here, second, swap) == 0)
+    return hasattr(library, "renamex_np") and bool(library.renamex_np(first, second, swap) == 0)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file or a folder's list of names to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise  # a folder's names cannot be synced everywhere; a full disk is told
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -192,6 +270,11 @@ def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     """Raise DataError where `path` already holds something that may not be replaced."""
     if path.exists() and not overwrite and (path.is_file() or any(path.iterdir())):
         raise DataError(f"{path} already exists; choose another name for the {what}, or pass --overwrite.")
+
+
+def share(path: Path) -> None:
+    """Give a file the mode that other files get, where whoever wrote it made it for its owner alone."""
+    path.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:

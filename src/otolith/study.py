@@ -14,9 +14,19 @@ import numpy as np
 
 from otolith.catalog import PLACEMENTS
 from otolith.errors import StudyError, nearest
-from otolith.files import read_json, refuse_existing, write_json
+from otolith.files import read_json, write_json
+from otolith.ownership import claim
 from otolith.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
-from otolith.study_files import count_partners, read_segments, read_stream, write_segments, write_stream
+from otolith.study_files import (
+    count_partners,
+    files_of,
+    owned_study,
+    read_segments,
+    read_stream,
+    stream_file,
+    write_segments,
+    write_stream,
+)
 from otolith.units import GravityVerdict, gravity_verdict
 
 if TYPE_CHECKING:
@@ -252,17 +262,6 @@ class Study:
         return cut(self, evaluation, missing=missing)
 
 
-def refuse_taken(folder: Path, overwrite: bool) -> None:
-    """Raise DataError where a folder holds something that a new study would mix with or replace.
-
-    What an import that failed or was stopped left behind may be written over without asking.
-    """
-    left_behind = {"recordings", "partners", "segments.parquet", ".cache"}
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= left_behind:
-        return
-    refuse_existing(folder, "study", overwrite)
-
-
 _ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")
 
 
@@ -282,16 +281,33 @@ def write_study(
     terms: str = "",
     citation: str = "",
     evaluation: Evaluation | None = None,
+    beside: Callable[[], Mapping[str, Any]] = dict,
     progress: Callable[[Recording], None] | None = None,
 ) -> Study:
     """Write recordings into a study folder, one at a time, and return it opened.
 
-    study.json comes last, so that a folder whose writing was cut short is not taken for a study. Every
-    accelerometer of the study is held against gravity on the way; UnitError names the likely unit where one fails.
-    Raises StudyError for a repeated id or where there is nothing to write.
+    study.json comes last, so that a folder whose writing was cut short is not taken for a study; `beside` gives what
+    other JSON is written before it, once all recordings are. An older study is replaced, file by file: what it does
+    not name stays. Every accelerometer of the study is held against gravity on the way; UnitError names the likely
+    unit where one fails. Raises StudyError for a repeated id or where there is nothing to write, DataError where the
+    folder holds something else.
     """
     folder = Path(folder)
-    (folder / "study.json").unlink(missing_ok=True)
+    with owned_study(folder):
+        (folder / "study.json").unlink(missing_ok=True)
+        return _write_study(
+            folder, recordings, progress, beside, name=name, source=source, terms=terms, citation=citation,
+            evaluation=evaluation,
+        )  # fmt: skip
+
+
+def _write_study(
+    folder: Path,
+    recordings: Iterable[Recording],
+    progress: Callable[[Recording], None] | None,
+    beside: Callable[[], Mapping[str, Any]],
+    **facts: Any,
+) -> Study:
     entries: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
     blocks: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -312,10 +328,9 @@ def write_study(
         key: gravity_verdict(*(np.concatenate(part) for part in zip(*found_blocks, strict=True)))
         for key, found_blocks in blocks.items()
     }
-    return finish_study(
-        folder, entries, segments, verdicts, name=name, source=source, terms=terms, citation=citation,
-        evaluation=evaluation,
-    )  # fmt: skip
+    for file, content in beside().items():
+        write_json(claim(folder, file), content)
+    return finish_study(folder, entries, segments, verdicts, **facts)
 
 
 def finish_study(
@@ -339,25 +354,24 @@ def finish_study(
         if gravity == "included":
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
         checks[sensor] = _verdict_json(verdict, gravity)
-    write_segments(folder, segments)
-    # Where an older study is written over, recordings that are no longer in it must not lie around.
-    files = {stream["file"] for entry in entries for stream in entry["streams"]}
-    for path in (folder / "recordings").glob("*.parquet"):
-        if f"recordings/{path.name}" not in files:
-            path.unlink()
-    write_json(
-        folder / "study.json",
-        {
-            "otolith_study": FORMAT,
-            "name": name,
-            "source": source,
-            "terms": terms,
-            "citation": citation,
-            "evaluation": (evaluation or Evaluation()).to_json(),
-            "gravity_checks": checks,
-            "recordings": list(entries),
-        },
-    )
+    with owned_study(folder) as mine:
+        mine.claim(["segments.parquet", "study.json"])
+        write_segments(folder, segments)
+        # Where an older study is written over, recordings that are no longer in it must not lie around.
+        mine.settle(files_of(entries))
+        write_json(
+            folder / "study.json",
+            {
+                "otolith_study": FORMAT,
+                "name": name,
+                "source": source,
+                "terms": terms,
+                "citation": citation,
+                "evaluation": (evaluation or Evaluation()).to_json(),
+                "gravity_checks": checks,
+                "recordings": list(entries),
+            },
+        )
     return Study.load(folder)
 
 
@@ -368,7 +382,12 @@ def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
 
 
 def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
-    """Write one recording's files, each whole or not at all, and return its entry for study.json."""
+    """Write one recording's files, each whole or not at all, and return its entry for study.json.
+
+    Raises DataError where its name would leave the folder, or a file of that name is there that is not the study's.
+    """
+    for stream in recording.streams:
+        claim(folder, stream_file(recording.id, stream.name))
     return {
         "id": recording.id,
         **{key: getattr(recording, key) for key in _ENTRY_KEYS},

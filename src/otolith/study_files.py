@@ -1,17 +1,19 @@
-"""The Parquet files of a study's folder: signals, labelled stretches, and which partners lie beside them."""
+"""The files of a study's folder: signals, labelled stretches, which partners lie beside them, and what is ours."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from otolith.channels import Channel, channel_names
-from otolith.errors import StudyError
-from otolith.files import atomic_path, file_digest
+from otolith.errors import ReadError, StudyError
+from otolith.files import atomic_path, file_digest, inside, read_json, refuse_existing
+from otolith.ownership import Owned, owned
 from otolith.recording import RowReport, Segment, Stream
 
 
@@ -23,7 +25,7 @@ def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / facts["file"]
+    path = inside(folder, facts["file"])
     try:
         columns = ["time_s", *facts["channels"]]
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
@@ -45,16 +47,21 @@ def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
     )
 
 
+def stream_file(recording: str, stream: str) -> str:
+    """Where a stream of a recording is, from the study's folder on."""
+    return f"recordings/{recording}.{stream}.parquet"
+
+
 def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]:
     """Write one stream of a recording, whole or not at all, and return what study.json says of it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = f"recordings/{recording}.{stream.name}.parquet"
+    file = stream_file(recording, stream.name)
     names = channel_names(stream.channels)
     columns = {"time_s": pa.array(stream.time_s)}
     columns |= {name: pa.array(stream.values[:, i]) for i, name in enumerate(names)}
-    with atomic_path(folder / file) as temporary:
+    with atomic_path(inside(folder, file)) as temporary:
         # zstd alone does not notice a page of zeros in its middle.
         pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
         sha256 = file_digest(temporary)
@@ -122,3 +129,47 @@ def count_partners(folder: Path, recordings: Collection[str]) -> dict[str, int]:
             continue
         out[name] = len(known & set(recordings))
     return out
+
+
+ENDS = ("study.json", "simulated.jsonl")
+"""Either of these is worth asking before it is replaced: a whole study, or what is finished of a simulation."""
+
+
+def refuse_taken(folder: Path, overwrite: bool) -> None:
+    """Raise DataError where a folder holds a study that may not be replaced.
+
+    What an import that failed or was stopped left behind may be written over without asking.
+    """
+    for name in ENDS:
+        if (folder / name).exists():
+            refuse_existing(folder, "study", overwrite)
+
+
+def owned_study(
+    folder: Path, beside: Sequence[str] = (), older: Callable[[Path], set[str]] = lambda folder: set()
+) -> AbstractContextManager[Owned]:
+    """Make a folder a study's, or take it up again (see `ownership.owned`); `beside` names what else is written.
+
+    Raises DataError where the folder holds anything that no study names.
+    """
+    fixed = ("study.json", "segments.parquet", *beside)
+    return owned(folder, "study", fixed, lambda folder: _named_by_study(folder) | older(folder))
+
+
+def _named_by_study(folder: Path) -> set[str]:
+    """The files that a study.json names, and those that stood beside it in any case before studies had a marker."""
+    try:
+        content = read_json(folder / "study.json")
+        entries = content["recordings"] if content["otolith_study"] else []
+        named = files_of(entries)
+    except (ReadError, OSError, KeyError, TypeError, AttributeError):
+        return set()
+    named |= {f"partners/{name}/{entry['id']}.parquet" for entry in entries for name in ("pose", "pose_2d", "truth")}
+    return named | {"study.json", "segments.parquet", "skipped.json", "doubtful.json", "matching.json", "recipe.toml",
+                    "partners/text.parquet"}  # fmt: skip
+
+
+def files_of(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the files that entries of study.json name: streams, and what was written beside them."""
+    parts = [part for e in entries for part in (*e["streams"], *e.get("partners", {}).values())]
+    return {part["file"] for part in parts if isinstance(part, dict) and isinstance(part.get("file"), str)}

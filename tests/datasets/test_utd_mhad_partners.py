@@ -10,7 +10,7 @@ from scipy.io import loadmat, savemat
 
 from otolith.datasets import import_dataset, utd_mhad
 from otolith.errors import ReadError
-from otolith.partners.files import read_partner, read_texts
+from otolith.partners.files import read_partner, read_texts, write_partner
 from otolith.partners.poses import POSE_JOINTS, poses_of
 from otolith.partners.texts import texts_of
 
@@ -85,7 +85,7 @@ def test__poses__no_skeletons_at_all__leaves_the_rest(source: Path, tmp_path: Pa
 
 def test__import__over_an_older_study__leaves_no_poses_of_it(source: Path, tmp_path: Path) -> None:
     study = import_dataset(source, "utd_mhad", tmp_path / "study")
-    (study.folder / "partners" / "pose" / "old.parquet").write_bytes(b"")
+    write_partner(study.folder, "pose", "old", {"time_s": np.arange(2.0)})
     import_dataset(source, "utd_mhad", tmp_path / "study", overwrite=True)
     assert sorted(p.stem for p in (study.folder / "partners" / "pose").iterdir()) == sorted(
         entry["id"] for entry in study.entries

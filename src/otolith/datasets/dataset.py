@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -11,9 +10,9 @@ from typing import Any, ClassVar
 
 from otolith.catalog import Family
 from otolith.errors import ConfigError, ReadError, nearest
-from otolith.partners.files import FOLDER, TEXTS
 from otolith.recording import Recording
-from otolith.study import Evaluation, Study, refuse_taken, write_study
+from otolith.study import Evaluation, Study, write_study
+from otolith.study_files import owned_study, refuse_taken
 
 FAMILY = Family(
     "data set",
@@ -106,19 +105,17 @@ def import_dataset(
     refuse_taken(out, overwrite)
     cls = FAMILY.resolve(name)
     dataset: DataSet = cls(**_options(cls, options)) if isinstance(cls, type) else cls
-    for older in ("pose", "pose_2d"):  # of a study that is written over
-        shutil.rmtree(out / FOLDER / older, ignore_errors=True)
-    (out / TEXTS).unlink(missing_ok=True)
-    return write_study(
-        out,
-        _with_partners(dataset, Path(source), out),
-        name=dataset.name,
-        source=dataset.url,
-        terms=dataset.terms,
-        citation=dataset.citation,
-        evaluation=dataset.evaluation,
-        progress=progress,
-    )
+    with owned_study(out):
+        return write_study(
+            out,
+            _with_partners(dataset, Path(source), out),
+            name=dataset.name,
+            source=dataset.url,
+            terms=dataset.terms,
+            citation=dataset.citation,
+            evaluation=dataset.evaluation,
+            progress=progress,
+        )
 
 
 def _options(cls: Any, options: dict[str, Any]) -> dict[str, Any]:

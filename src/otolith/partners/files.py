@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otolith.errors import StudyError, nearest
-from otolith.files import atomic_path
+from otolith.files import atomic_path, inside
+from otolith.ownership import claim
 from otolith.study import Study
 from otolith.windows import Windows
 
@@ -49,7 +50,7 @@ def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str,
         column: pa.array(values if column == "time_s" else values.astype(np.float32))
         for column, values in columns.items()
     }
-    with atomic_path(folder / partner_file(name, recording)) as temporary:
+    with atomic_path(claim(folder, partner_file(name, recording))) as temporary:
         pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
 
 
@@ -58,7 +59,7 @@ def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarra
 
     Raises StudyError where the recording has none, or its file is damaged.
     """
-    path = folder / partner_file(name, recording)
+    path = inside(folder, partner_file(name, recording))
     if not path.exists():
         raise StudyError(f"Recording '{recording}' of {folder} has no {name}: there is no {path}.")
     table = read_table(path)
@@ -78,7 +79,7 @@ def write_texts(folder: Path, texts: Iterable[Text]) -> None:
         "text": pa.array([row.text for row in rows], pa.string()),
         "source": pa.array([row.source for row in rows], pa.string()),
     }
-    with atomic_path(folder / TEXTS) as temporary:
+    with atomic_path(claim(folder, TEXTS)) as temporary:
         pq.write_table(pa.table(columns), temporary)
 
 

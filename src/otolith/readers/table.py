@@ -8,6 +8,7 @@ rows read are the rows kept plus the rows reported.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -18,7 +19,6 @@ import numpy as np
 
 from otolith.channels import Channel, triad
 from otolith.errors import ConfigError, DataError, ReadError
-from otolith.files import write_json
 from otolith.foreign.plain import name_of
 from otolith.readers.clock import (
     is_text,
@@ -33,10 +33,13 @@ from otolith.readers.labels import LabelFiles, label_runs
 from otolith.readers.mapping import Mapping, Sensor, load_mapping
 from otolith.readers.planning import Planned, plan, safe_name
 from otolith.recording import LARGEST, Recording, RowReport, Segment, Stream, refuse_wrong_unit
-from otolith.study import Study, refuse_taken, write_study
+from otolith.study import Study, write_study
+from otolith.study_files import owned_study, refuse_taken
 from otolith.units import factor
 
 OnError = Literal["stop", "skip"]
+SKIPPED = "skipped.json"
+"""Which files were left out, beside study.json."""
 _SURE_S = 5.0  # stillness that it takes to refuse a single recording's unit; the study as a whole is judged later
 
 
@@ -65,31 +68,28 @@ def import_tables(
     refuse_taken(out, overwrite)
     mapping = load_mapping(mapping_path)
     skipped: list[Skipped] = []
-    recordings = read_table_study(source, mapping, on_error, skipped, ignore=out)
-    first = next(recordings, None)
-    if first is None:
-        reason = f" The first: {skipped[0].reason}" if skipped else ""
-        raise ReadError(f"None of the {len(skipped)} files under {source} could be read.{reason}")
 
-    def all_of_them() -> Iterator[Recording]:
-        yield first
-        yield from recordings
+    def beside() -> dict[str, list[dict[str, str]]]:
+        return {SKIPPED: [dataclasses.asdict(one) for one in skipped]} if skipped else {}
 
-    facts = mapping.study
-    study = write_study(
-        out,
-        all_of_them(),
-        name=facts.name,
-        source=facts.source or Path(source).name,
-        terms=facts.terms,
-        citation=facts.citation,
-        evaluation=mapping.evaluation,
-        progress=progress,
-    )
-    (out / "skipped.json").unlink(missing_ok=True)
-    if skipped:
-        write_json(out / "skipped.json", [dataclasses.asdict(one) for one in skipped])
-    return study
+    with owned_study(out, (SKIPPED,)):
+        recordings = read_table_study(source, mapping, on_error, skipped, ignore=out)
+        first = next(recordings, None)
+        if first is None:
+            reason = f" The first: {skipped[0].reason}" if skipped else ""
+            raise ReadError(f"None of the {len(skipped)} files under {source} could be read.{reason}")
+        facts = mapping.study
+        return write_study(
+            out,
+            itertools.chain((first,), recordings),
+            name=facts.name,
+            source=facts.source or Path(source).name,
+            terms=facts.terms,
+            citation=facts.citation,
+            evaluation=mapping.evaluation,
+            beside=beside,
+            progress=progress,
+        )
 
 
 def read_table_study(

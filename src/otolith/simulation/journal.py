@@ -3,93 +3,112 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import ConfigError
-from otolith.study import refuse_taken
+from otolith.errors import ConfigError, DataError
+from otolith.files import inside, write_text
+from otolith.ownership import Owned
+from otolith.study_files import files_of, refuse_taken
 
 FILE = "simulated.jsonl"
 FORMAT = 1
-_OURS = ("recordings", "partners", ".cache", FILE, "study.json", "segments.parquet", "skipped.json")
 
 
 class Journal:
     """The finished recordings of a study folder: settings in the first line, then one line for each.
 
-    A line is written after the files of its recording, so that whatever has a line is whole; a last line that was cut
-    off is dropped. Only ids and marks are kept in memory.
+    A line is written after the files of its recording, so that whatever has a line is whole; a line that was cut off
+    or damaged counts for nothing, nor does one whose files are gone. Only ids and marks are kept in memory.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], overwrite: bool = False) -> None:
-        """Open the journal of a folder, or begin one.
+    def __init__(self, mine: Owned, settings: Mapping[str, Any], overwrite: bool = False) -> None:
+        """Open the journal of a folder that is ours, or begin one.
 
-        Raises ConfigError where the folder holds a simulation with other settings, DataError where it holds something
-        else; `overwrite` replaces a study in either case.
+        Raises ConfigError where the folder holds a simulation with other settings, DataError where it holds another
+        study; `overwrite` replaces a study in either case.
         """
-        self.path = folder / FILE
+        self.folder, self.path = mine.folder, mine.folder / FILE
         self.done: dict[str, str] = {}
         header = {"otolith_simulation": FORMAT, "settings": json.loads(json.dumps(dict(settings)))}
-        found = self._header()
+        found = _header(self.path)
         if found is None or overwrite:
-            # What is replaced is a study, whole or broken off; never a folder of somebody's other files.
-            refuse_taken(folder, overwrite and (found is not None or (folder / "study.json").exists()))
-            _clear(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(header, ensure_ascii=False) + "\n", encoding="utf-8")
+            refuse_taken(mine.folder, overwrite)
+            mine.remove(set(mine.named))
+            mine.claim([FILE])
+            write_text(self.path, _line(header))
             return
         if found != header:
             before, now = found.get("settings", {}), header["settings"]
             other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
             raise ConfigError(
-                f"{folder} holds a simulation made with other settings ({', '.join(other) or 'an older format'}). "
+                f"{mine.folder} holds a simulation made with other settings ({', '.join(other) or 'an older format'}). "
                 "Choose another --out, repeat the settings to go on with it, or pass --overwrite."
             )
-        self._drop_torn_line()
-        for line in self.lines():
-            self.done[line["id"]] = line["mark"]
+        mine.claim([FILE])
+        if self._holds_damage():
+            write_text(self.path, "".join(map(_line, [header, *self.lines()])))
+        self.done = {line["id"]: line["mark"] for line in self.lines() if self._is_there(line)}
 
     def add(self, id: str, mark: str, facts: Mapping[str, Any]) -> None:
         """Note that a recording's files are written, and what the study will say of it."""
-        line = json.dumps({"id": id, "mark": mark, **facts}, ensure_ascii=False, allow_nan=False)
         with self.path.open("a", encoding="utf-8") as opened:
-            opened.write(line + "\n")
+            opened.write(_line({"id": id, "mark": mark, **facts}))
+            opened.flush()
+            os.fsync(opened.fileno())
         self.done[id] = mark
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """What was noted, in order; of an id that occurs twice the later line counts."""
-        with self.path.open(encoding="utf-8") as opened:
-            next(opened)
-            for line in opened:
-                yield json.loads(line)
+        return _lines(self.path)
 
-    def _header(self) -> dict[str, Any] | None:
-        if not self.path.is_file():
-            return None
-        with self.path.open(encoding="utf-8") as opened:
-            first = opened.readline()
+    def _holds_damage(self) -> bool:
+        content = self.path.read_bytes()
+        return not content.endswith(b"\n") or content.count(b"\n") != 1 + sum(1 for _ in self.lines())
+
+    def _is_there(self, line: Mapping[str, Any]) -> bool:
         try:
-            header = json.loads(first)
-        except json.JSONDecodeError:
-            return None
-        return header if isinstance(header, dict) else None
-
-    def _drop_torn_line(self) -> None:
-        with self.path.open("r+b") as opened:
-            whole = 0
-            for line in opened:
-                if not line.endswith(b"\n"):
-                    break
-                whole += len(line)
-            opened.truncate(whole)
+            return all(inside(self.folder, file).is_file() for file in files_of([line["entry"]]))
+        except DataError:
+            return False
 
 
-def _clear(folder: Path) -> None:
-    for name in _OURS:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def named_by_journal(folder: Path) -> set[str]:
+    """Return the files that a journal names, of a folder that has no marker yet."""
+    if _header(folder / FILE) is None:
+        return set()
+    return {FILE} | files_of(line["entry"] for line in _lines(folder / FILE))
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as opened:
+        next(opened, None)
+        for text in opened:
+            line = _parsed(text)
+            if line is not None and line.keys() >= _WHOLE and isinstance(line["entry"], dict):
+                yield line
+
+
+_WHOLE = {"id", "mark", "entry", "segments", "text", "still", "source", "terms", "doubts"}
+
+
+def _header(path: Path) -> dict[str, Any] | None:
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as opened:
+        header = _parsed(opened.readline())
+    return header if header is not None and "otolith_simulation" in header else None
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text) if text.endswith(b"\n") else None
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

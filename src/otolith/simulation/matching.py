@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from otolith.errors import DataError, SplitError, nearest
-from otolith.files import refuse_existing, write_json
+from otolith.files import atomic_path, write_json
+from otolith.ownership import claim
+from otolith.partners.files import FOLDER as PARTNERS
 from otolith.signals.match import Matching
 from otolith.study import Study, finish_study, write_recording
+from otolith.study_files import owned_study, refuse_taken
 
 FILE = "matching.json"
 
@@ -59,11 +62,20 @@ def match_study(
         raise SplitError(f"Everybody in {real.folder} is left out; somebody's recordings are what is matched to.")
     if out.resolve() in (simulated.folder.resolve(), real.folder.resolve()):
         raise DataError(f"{out} is one of the two studies; choose another --out.")
-    # What is replaced is a study, never a folder of somebody's other files.
-    refuse_existing(out, "study", overwrite and (out / "study.json").exists())
-    found = Matching.fit(simulated, (one for one in real if one.group not in leave_out), axes)
-    if out.exists():
-        shutil.rmtree(out)
+    refuse_taken(out, overwrite)
+    with owned_study(out, (FILE,)) as mine:
+        found = Matching.fit(simulated, (one for one in real if one.group not in leave_out), axes)
+        mine.remove(["study.json"])
+        return _match(simulated, real, out, found, progress)
+
+
+def _match(
+    simulated: Study,
+    real: Study,
+    out: Path,
+    found: Matching,
+    progress: Callable[[int, int, str], None] | None,
+) -> tuple[Study, list[Change]]:
     told: dict[str, str | int | float] = {"matched_study": real.name, "matched_people": ", ".join(found.people)}
     changes: dict[str, list[dict[str, float]]] = {}
     entries, segments = [], []
@@ -76,10 +88,12 @@ def match_study(
         segments += [{"recording": recording.id, **asdict(segment)} for segment in recording.segments]
         if progress:
             progress(number, len(simulated), recording.id)
-    if (simulated.folder / "partners").is_dir():
-        shutil.copytree(simulated.folder / "partners", out / "partners")
+    for path in sorted((simulated.folder / PARTNERS).rglob("*")):
+        if path.is_file():
+            with atomic_path(claim(out, path.relative_to(simulated.folder).as_posix())) as temporary:
+                shutil.copyfile(path, temporary)
     report = [_pooled(name, found_changes) for name, found_changes in changes.items()]
-    write_json(out / FILE, found.to_json() | told | {"changes": [asdict(change) for change in report]})
+    write_json(claim(out, FILE), found.to_json() | told | {"changes": [asdict(change) for change in report]})
     # Bent axes need not hold gravity at rest any more: nothing is checked, and nothing claimed.
     study = finish_study(
         out,

@@ -18,10 +18,11 @@ from otolith.files import digest, write_json
 from otolith.motion import Motion
 from otolith.motions import check, find, read
 from otolith.motions.procedural import PROCEDURAL
+from otolith.ownership import Owned, claim
 from otolith.partners.files import Text, partner_file, write_partner, write_texts
 from otolith.recording import Recording, RowReport
 from otolith.simulation.body import Body
-from otolith.simulation.journal import Journal
+from otolith.simulation.journal import FILE, Journal, named_by_journal
 from otolith.simulation.noise import noise
 from otolith.simulation.partners import pose, truth
 from otolith.simulation.placements import site
@@ -29,9 +30,12 @@ from otolith.simulation.sensor import Mounting, simulate
 from otolith.simulation.smoothing import Smoothing
 from otolith.simulation.variation import BodyRanges, bodies, on_the_floor, put_on
 from otolith.study import Evaluation, Study, finish_study, write_recording
+from otolith.study_files import owned_study
 from otolith.units import GravityVerdict
 
 PREFIX = "procedural"
+TOLD = ("skipped.json", "doubtful.json")
+"""Clips that were left out, and those that do not move as a human body can."""
 _NAMED = 10  # sources and terms that a study's own line repeats; each recording has its own
 
 
@@ -121,12 +125,28 @@ def simulate_study(
     """
     folder, config, reading = Path(out), config or SimulationConfig(), dict(reading or {})
     clips = clips_of(sources)
+    settings = _settings(sources, config, reading)
+    with owned_study(folder, (*TOLD, FILE, "recipe.toml"), named_by_journal) as mine:
+        journal = Journal(mine, settings, overwrite)
+        # Without its study.json a folder that is being added to is not taken for a finished study.
+        mine.remove(("study.json", *TOLD))
+        wanted = _simulate(mine, journal, clips, config, reading, on_error, progress)
+        named = name or " + ".join(Path(source).stem for source in sources)
+        return _finish(folder, journal, wanted, config, named)
+
+
+def _simulate(
+    mine: Owned,
+    journal: Journal,
+    clips: Sequence[tuple[str, str | Path]],
+    config: SimulationConfig,
+    reading: Mapping[str, Any],
+    on_error: Literal["stop", "skip"],
+    progress: Callable[[int, int, str], None] | None,
+) -> list[str]:
+    """Write the recordings that the journal does not know, and return the ids of all that are wanted."""
+    folder = mine.folder
     who = bodies(config.bodies, config.seed, config.ranges, config.body_model)
-    journal = Journal(folder, _settings(sources, config, reading), overwrite)
-    # Without its study.json a folder that is being added to is not taken for a finished study.
-    (folder / "study.json").unlink(missing_ok=True)
-    for told in ("skipped.json", "doubtful.json"):
-        (folder / told).unlink(missing_ok=True)
     done, total = 0, len(clips) * len(who)
     skipped: list[dict[str, str]] = []
     wanted: list[str] = []
@@ -151,8 +171,10 @@ def simulate_study(
         else:
             wanted += ids
     if skipped:
-        write_json(folder / "skipped.json", skipped)
-    return _finish(folder, journal, wanted, config, name or " + ".join(Path(source).stem for source in sources))
+        write_json(claim(folder, "skipped.json"), skipped)
+    if not wanted:
+        raise DataError(f"No clip could be used; {folder / 'skipped.json'} says why.")
+    return wanted
 
 
 def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
@@ -279,15 +301,9 @@ def _told(recording: Recording, motion: Motion) -> Recording:
 def _finish(folder: Path, journal: Journal, wanted: Sequence[str], config: SimulationConfig, name: str) -> Study:
     found = {line["id"]: line for line in journal.lines()}
     lines = [found[id] for id in wanted]
-    if not lines:
-        raise DataError(f"No clip could be used; {folder / 'skipped.json'} says why.")
-    for partner in ("pose", "truth"):
-        for path in (folder / "partners" / partner).glob("*.parquet"):
-            if path.stem not in set(wanted):
-                path.unlink()
     doubtful = [{"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]]
     if doubtful:
-        write_json(folder / "doubtful.json", doubtful)
+        write_json(claim(folder, "doubtful.json"), doubtful)
     write_texts(
         folder, [Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"]) for line in lines if line["text"]]
     )

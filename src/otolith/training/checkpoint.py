@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from otolith.encoders.weights import read_safetensors
 from otolith.errors import CheckpointError, DataError, ReadError
-from otolith.files import atomic_folder, file_digest, read_json, seal_holds, write_sealed
+from otolith.files import atomic_folder, file_digest, read_json, seal_holds, share, write_sealed
 from otolith.text import printable
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -56,6 +56,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors as safetensors."""
     # Cloned, because safetensors refuses tensors that share memory, as a model and its best copy may.
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
+    share(path)  # safetensors writes for the owner alone
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
