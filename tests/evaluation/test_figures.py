@@ -11,7 +11,8 @@ import pytest
 
 from otolith.errors import ConfigError
 from otolith.evaluation.drawing import DARK, LIGHT, colour_of, method_style
-from otolith.evaluation.figures import _apart, loss_figure, short, timeline_figure
+from otolith.evaluation.figures import _apart, loss_figure, short
+from otolith.evaluation.timeline_figure import timeline_figure
 
 
 def contrast(one: str, other: str) -> float:
@@ -75,13 +76,28 @@ def test__timeline__unsorted_windows__same_picture(tmp_path: Path) -> None:
     one = timeline_figure(start, start + 1, probability, names, tmp_path / "one.svg").read_bytes()
     two = timeline_figure(start[order], start[order] + 1, probability[order], names, tmp_path / "two.svg").read_bytes()
     assert one == two
-    assert b"4 other classes" in one
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 12, 21, 40])
+def test__timeline__any_number_of_classes__names_and_draws_each(count: int, tmp_path: Path) -> None:
+    start = np.arange(float(count))
+    probability = np.full((count, count), 0.2 / count) + 0.8 * np.eye(count)
+    names = [f"activity_number_{n}" for n in range(count)]
+    text = timeline_figure(start, start + 1, probability, names, tmp_path / "t.svg").read_text(encoding="utf-8")
+    words = [e.text for e in ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
+    assert [word for word in words if word and word.startswith("activity")] == [n.replace("_", " ") for n in names]
+    # Each has its probabilities and, once, the label; in a stack also a place in the legend.
+    for number in range(min(count, 8)):
+        assert text.count(f"fill: var(--c{number}") >= 2 * len(range(number, count, 8))
 
 
 def test__timeline__two_days_of_windows__stays_small(tmp_path: Path) -> None:
     start = np.arange(0.0, 172_800.0, 2.5)
     probability = np.tile([[0.6, 0.4]], (len(start), 1))
     path = timeline_figure(start, start + 5, probability, ["a", "b"], tmp_path / "long.svg")
+    assert path.stat().st_size < 2_000_000
+    many = np.random.default_rng(0).dirichlet(np.ones(27), len(start))
+    path = timeline_figure(start, start + 5, many, [str(n) for n in range(27)], tmp_path / "many.svg")
     assert path.stat().st_size < 2_000_000
 
 

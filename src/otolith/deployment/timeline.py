@@ -64,7 +64,7 @@ class Timeline:
 
         Raises DataError where nothing was recognised.
         """
-        from otolith.evaluation.figures import timeline_figure
+        from otolith.evaluation.timeline_figure import timeline_figure
 
         known = self.label != UNKNOWN
         if not known.any():

@@ -1,4 +1,4 @@
-"""The figures of a report, and the two that stand on their own: a recognised timeline and the losses of a training.
+"""The figures of a report, and the one that stands on its own: the losses of a training.
 
 Each function draws one figure in the colours of `drawing`; nothing here decides what is shown beside what.
 """
@@ -28,8 +28,6 @@ Curve = Sequence[tuple[float, float, float]]
 
 COUNTED_CLASSES = 12
 """Up to so many classes the cells of a confusion matrix have room for their counts."""
-DRAWN_WINDOWS = 1500
-"""Columns of a timeline."""
 DRAWN_POINTS = 1500
 """Points of an embedding that are drawn; more would only hide one another."""
 
@@ -217,67 +215,6 @@ def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path
     return save_figure(figure, Path(path), "Loss curves", words)
 
 
-@inked()
-def timeline_figure(
-    start_s: Float[np.ndarray, "N"],
-    end_s: Float[np.ndarray, "N"],
-    probability: Float[np.ndarray, "N K"],
-    classes: Sequence[str],
-    path: str | Path,
-) -> Path:
-    """Write the picture of one recognised recording: a band of labels, and below it the classes' probabilities.
-
-    Each window is drawn until the next one starts; where none was recognised the picture stays empty. Beyond eight
-    classes the eight most probable have a colour and the rest are drawn as one. Raises ConfigError for odd shapes.
-    """
-    start_s, end_s, probability = (np.asarray(a, dtype=np.float64) for a in (start_s, end_s, probability))
-    if probability.shape != (len(start_s), len(classes)) or start_s.shape != end_s.shape or not len(start_s):
-        raise ConfigError(
-            f"A timeline needs a start, an end and {len(classes)} probabilities for each of one or more windows; found "
-            f" {len(start_s)} starts, {len(end_s)} ends and probabilities of shape {probability.shape}."
-        )
-    from matplotlib.figure import Figure
-
-    order = np.argsort(start_s, kind="stable")
-    start_s, end_s, probability = start_s[order], end_s[order], probability[order]
-    until = np.minimum(end_s, np.append(start_s[1:], np.inf))
-    # A day has more windows than a picture has columns: neighbours are averaged, a stretch without windows stays empty.
-    if len(start_s) > DRAWN_WINDOWS:
-        width = (end_s.max() - start_s[0]) / DRAWN_WINDOWS
-        _, first, count = np.unique(((start_s - start_s[0]) / width).astype(int), return_index=True, return_counts=True)
-        probability = np.add.reduceat(probability, first) / count[:, None]
-        start_s, until = start_s[first], until[first + count - 1]
-    shown = sorted(np.argsort(-probability.mean(axis=0), kind="stable")[:8])
-    rest = [index for index in range(len(classes)) if index not in shown]
-    layers = [(short(classes[index]), probability[:, index], LIGHT[f"c{n}"]) for n, index in enumerate(shown)]
-    if rest:
-        layers.append((f"{len(rest)} other classes", probability[:, rest].sum(axis=1), LIGHT["control"]))
-    winner = np.array([shown.index(k) if k in shown else len(shown) for k in probability.argmax(axis=1)])
-
-    figure = Figure(figsize=(760 / 72, 300 / 72), layout="constrained")
-    band, stack = figure.subplots(2, 1, sharex=True, height_ratios=[1, 5])
-    edges = np.repeat(np.stack([start_s, until], 1), 2)
-    bottom = np.zeros(len(start_s))
-    for name, values, colour in layers:
-        low, high = (_pulses(height) for height in (bottom, bottom + values))
-        stack.fill_between(edges, low, high, color=colour, linewidth=0, antialiased=False, label=name)
-        bottom = bottom + values
-    # One block per run of the same label: windows side by side would show seams.
-    fresh = np.append(True, (winner[1:] != winner[:-1]) | (start_s[1:] > until[:-1]))
-    last = until[np.append(np.flatnonzero(fresh)[1:] - 1, len(until) - 1)]
-    for label, begin, end in zip(winner[fresh], start_s[fresh], last, strict=True):
-        band.broken_barh([(begin, end - begin)], (0, 1), color=layers[label][2], linewidth=0, antialiased=False)
-    band.set(yticks=[], ylim=(0, 1), title="")
-    band.set_ylabel("label", rotation=0, ha="right", va="center")
-    band.tick_params(bottom=False)
-    stack.set(ylim=(0, 1), xlim=(start_s[0], end_s.max()), xlabel="seconds", ylabel="probability")
-    for axes in (band, stack):
-        axes.grid(visible=False)
-    figure.legend(*stack.get_legend_handles_labels(), loc="outside upper left", ncols=5, handlelength=1.0)
-    words = f"{len(order)} windows from {start_s[0]:.1f} to {end_s.max():.1f} seconds."
-    return save_figure(figure, Path(path), "What was recognised, over time", words)
-
-
 def short(name: Any, most: int = 22) -> str:
     """Write a name with spaces for underscores, cut where it would push the drawing aside."""
     text = str(name).replace("_", " ")
@@ -302,12 +239,6 @@ def _loss_lines(axes: Axes, points: Curve, width: float) -> None:
         if np.isfinite(values).any():
             dot = "o" if len(epoch) == 1 else ""
             axes.plot(epoch, values, color=LIGHT[key], linestyle=dashes, linewidth=width, marker=dot, label=label)
-
-
-def _pulses(values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "M"]:
-    """Four heights per window, back to zero at either edge, so that nothing is filled where there is no window."""
-    zero = np.zeros_like(values)
-    return np.stack([zero, values, values, zero], 1).ravel()
 
 
 def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
