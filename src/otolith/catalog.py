@@ -131,6 +131,8 @@ class Family(Mapping[str, str]):
             ) from error
         except AttributeError as error:
             raise UnknownNameError(f"{self.kind} '{name}': module {module} has no '{attribute}'.") from error
+        except ImportError as error:
+            raise UnknownNameError(f"{self.kind} '{name}': module {module} cannot be imported ({error}).") from error
 
     def _checked(self, found: Any, said: str) -> Any:
         """Return a member that is none of the table, held against what members are, without calling it."""

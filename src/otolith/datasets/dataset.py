@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from otolith.catalog import Family
-from otolith.errors import ConfigError, ReadError, nearest
+from otolith.errors import ConfigError, ReadError, UnknownNameError, nearest
 from otolith.recording import Recording
 from otolith.study import Evaluation, Study, write_study
 from otolith.study_files import owned_study, refuse_taken
@@ -104,6 +104,8 @@ def import_dataset(
     out = Path(out)
     refuse_taken(out, overwrite)
     cls = FAMILY.resolve(name)
+    if not (issubclass(cls, DataSet) if isinstance(cls, type) else isinstance(cls, DataSet)):
+        raise UnknownNameError(f"'{name}' is no data set; known are {', '.join(FAMILY)}.")
     dataset: DataSet = cls(**_options(cls, options)) if isinstance(cls, type) else cls
     with owned_study(out):
         return write_study(

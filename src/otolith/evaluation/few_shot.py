@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +15,9 @@ import numpy as np
 from filelock import FileLock
 
 from otolith import heads
+from otolith.catalog import OWN_PATH
 from otolith.embeddings import Embeddings
+from otolith.errors import CheckpointError, OtolithWarning
 from otolith.evaluation.methods import Method
 from otolith.evaluation.probes import Problem, solve
 from otolith.evaluation.sides import sides_of
@@ -123,12 +127,11 @@ class FoldRun:
                 # Folds on other processes may want the same encoder: one makes it, the others wait.
                 self._told("waits for its encoder")
                 with FileLock(folder.with_name(f"{folder.name}.lock")):
-                    if (folder / "config.json").exists():
-                        self._encoder = PretrainedEncoder.load(folder)
-                    elif m.objective == "labels":
+                    self._encoder = kept_encoder(folder, m)
+                    if self._encoder is None and m.objective == "labels":
                         self._encoder = self._supervised()
                         self._encoder.save(folder)
-                    else:
+                    elif self._encoder is None:
                         self._encoder = pretrain(
                             self.pretraining,
                             m.objective,
@@ -305,6 +308,36 @@ class FoldRun:
             "label": windows.labels.tolist(),
             "subject": windows.subject.tolist(),
         }
+
+
+def kept_encoder(folder: Path, method: Method) -> PretrainedEncoder | None:
+    """Return an encoder that this benchmark pretrained before; None where there is none, or a damaged one.
+
+    It may name what the caller's own method names, and nothing else.
+    """
+    if not (folder / "config.json").exists():
+        return None
+    try:
+        return PretrainedEncoder.load(folder, trust=_named_by_caller(method))
+    except CheckpointError as error:
+        warnings.warn(f"{error} It is made again.", OtolithWarning, stacklevel=2)
+        shutil.rmtree(folder)
+        return None
+
+
+def _named_by_caller(method: Method) -> list[str]:
+    """Packages and models that a method names: whoever wrote it trusts them."""
+
+    def named(content: Any, key: str = "") -> Iterator[str]:
+        if isinstance(content, str) and OWN_PATH.fullmatch(content):
+            yield content.partition(":")[0]
+        elif isinstance(content, str) and content and key in ("model", "file"):  # of partners
+            yield content
+        elif isinstance(content, dict):
+            for name, value in content.items():
+                yield from named(value, name)
+
+    return [*named(method.encoder), *named(method.objective_settings)]
 
 
 def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:

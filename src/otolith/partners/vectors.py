@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from otolith.errors import ConfigError, ReadError, StudyError
+from otolith.files import inside
 from otolith.foreign.arrays import read_npy
 from otolith.partners.files import FOLDER, durations, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.study import Study
+from otolith.text import printable
 from otolith.windows import Windows
 
 _TOLERANCE_S = 1e-3
@@ -52,10 +54,17 @@ class Vectors(Partner):
         Raises StudyError where the file is missing, where vectors differ in length or are not finite, and where a row
         names a recording that the study has not, or a time outside of it: with the first such row.
         """
+        if self.config.file and self.trust is not None and self.config.file not in self.trust:
+            said = printable(self.config.file, 120)
+            raise ConfigError(
+                f"The checkpoint names the file '{said}' of vectors, which is not read because a file says so. If you "
+                f"know it, say so: --trust {said}, or trust=('{said}',)."
+            )
         return self._array(windows) if self.config.file else self._rows(windows)
 
     @property
     def _file(self) -> str:
+        inside(Path(FOLDER), f"{self.config.name}.parquet")
         return f"{FOLDER}/{self.config.name}.parquet"
 
     def _array(self, windows: Windows) -> PartnerVectors:

@@ -163,6 +163,34 @@ _SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
 """How many are nothing to speak of: 40 MB. What is a little wrong is told by its name, when it is loaded."""
 
 
+def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write where a run is, whole or not at all, with the hashes of both parts."""
+    with atomic_folder(folder) as temporary:
+        save_tensors(temporary / WEIGHTS, tensors)
+        write_sealed(temporary / CONFIG, {**facts, "weights_sha256": file_digest(temporary / WEIGHTS)})
+
+
+def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Read where a run was; None where what it had written is damaged, so that it begins anew.
+
+    Raises CheckpointError where the folder holds anything else, which a run would overwrite.
+    """
+    try:
+        facts = read_json(folder / CONFIG)
+    except ReadError:
+        facts = None
+    if not isinstance(facts, dict) or "key" not in facts:
+        raise CheckpointError(f"{folder} holds no run that could go on. Look into it; to start anew: rm -r {folder}")
+    path = folder / WEIGHTS
+    sealed = seal_holds(facts)
+    if sealed is False or not path.is_file() or (sealed and file_digest(path) != facts.get("weights_sha256")):
+        return None
+    try:
+        return facts, load_tensors(path)
+    except CheckpointError:
+        return None
+
+
 def kind_of(folder: str | Path) -> str | None:
     """Return what a checkpoint folder holds, "encoder" or "recogniser"; None where it is none."""
     try:

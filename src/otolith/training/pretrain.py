@@ -17,7 +17,7 @@ from torch import Tensor
 from otolith import objectives
 from otolith.encoders.encoder import Encoder
 from otolith.errors import CheckpointError, ConfigError, OtolithWarning, SplitError
-from otolith.files import atomic_folder, digest, read_json, write_json, write_text
+from otolith.files import digest, write_text
 from otolith.objectives.objective import Objective
 from otolith.settings import configure
 from otolith.sheets import sheet_of
@@ -304,22 +304,24 @@ class _Run:
         tensors["random.cpu"] = torch.get_rng_state()
         if self.runtime.device.startswith("cuda"):
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        with atomic_folder(folder) as temporary:
-            checkpoint.save_tensors(temporary / checkpoint.WEIGHTS, tensors)
-            write_json(
-                temporary / checkpoint.CONFIG,
-                {"key": self.key} | {name: getattr(self, name) for name in _STATE},
-            )
+        checkpoint.save_state(folder, {"key": self.key} | {name: getattr(self, name) for name in _STATE}, tensors)
 
     def resume(self, folder: Path) -> None:
         """Go back to the state after the last whole epoch."""
-        facts = read_json(folder / checkpoint.CONFIG)
+        state_then = checkpoint.load_state(folder)
+        if state_then is None:
+            warnings.warn(
+                f"What {folder} held of an unfinished run is damaged: the run begins anew.",
+                OtolithWarning,
+                stacklevel=3,
+            )
+            return
+        facts, tensors = state_then
         if facts["key"] != self.key:
             raise CheckpointError(
                 f"{folder} holds the beginnings of another run (other windows, settings, precision or threads). "
                 f"Go on with exactly what that run was started with, or delete the folder to start anew: rm -r {folder}"
             )
-        tensors = checkpoint.load_tensors(folder / checkpoint.WEIGHTS)
         checkpoint.load_into(self.model.encoder, tensors, "encoder.", str(folder))
         checkpoint.load_into(self.goal, tensors, "objective.", str(folder))
         self.best_weights = {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
