@@ -4,7 +4,8 @@
 #   STUDY        make demo on your own study folder
 #   BENCH        the name of one benchmark
 #   RECORD       RECORD=1 keeps what the benchmarks measure in benchmarks/results.json and docs/, which git tracks
-#   WORKERS      how many processes run the tests
+#   WORKERS      how many processes run the tests, and read damaged files
+#   CASES        how many damaged files `make fuzz` makes for each reader; TARGET names one of them
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -12,12 +13,14 @@ STUDY ?=
 BENCH ?=
 RECORD ?=
 WORKERS ?= 2
+CASES ?= 2000
+TARGET ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs clean
+.PHONY: help setup demo test fuzz check format bench docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +60,10 @@ demo: $(STAMP) ## the main job from recordings to report; STUDY=path runs it on 
 
 test: $(STAMP) ## all tests; those on real recordings run when OTOLITH_DATA names them
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# It goes on where it was stopped; what failed is tried again. runs/fuzz holds how far it is, and each file that failed.
+fuzz: $(STAMP) ## damaged files for every reader: CASES=2000 each; TARGET=name runs one
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) --workers $(WORKERS) --target "$(TARGET)"
 
 check: $(STAMP) ## lint, format and types, changing nothing
 	@$(BIN)/ruff check .

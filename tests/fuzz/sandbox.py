@@ -1,0 +1,83 @@
+"""Where a case is run: a folder of its own with everything around it watched, and its memory and time measured."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+CANARY = b"nobody may touch this\n"
+
+
+class Sandbox:
+    """A folder that is home, place of temporary files and working folder at once, and holds the files of one case."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home, self.temporary, self.work = root / "home", root / "temporary", root / "work"
+        for folder in (self.home, self.temporary, self.work):
+            folder.mkdir(parents=True)
+            (folder / "canary.txt").write_bytes(CANARY)
+        self.given, self.out = root / "place" / "given", root / "place" / "out"
+
+    def enter(self) -> None:
+        """Make this process live here."""
+        os.environ.update(HOME=str(self.home), TMPDIR=str(self.temporary), XDG_CACHE_HOME=str(self.home / ".cache"))
+        tempfile.tempdir = None
+        os.chdir(self.work)
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Put the files of a case into their folder, beside an empty one for results."""
+        shutil.rmtree(self.root / "place", ignore_errors=True)
+        self.given.mkdir(parents=True)
+        self.out.mkdir()
+        (self.root / "place" / "canary.txt").write_bytes(CANARY)
+        made = set()
+        for name, content in files.items():
+            path = self.given / name
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            path.write_bytes(content)
+
+    def look(self, except_for: tuple[str, ...] = ()) -> dict[str, str]:
+        """Everything that is here and may not change: path -> what it is."""
+        return dict(self._walk(self.root, except_for))
+
+    def _walk(self, folder: Path, except_for: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if path == self.out or (path.is_relative_to(self.given) and self._free(path, except_for)):
+                    continue
+                name = str(path.relative_to(self.root))
+                if entry.is_symlink():
+                    yield name, "link"
+                elif entry.is_dir():
+                    yield name, "folder"
+                    yield from self._walk(path, except_for)
+                else:
+                    yield name, hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+    def _free(self, path: Path, except_for: tuple[str, ...]) -> bool:
+        inside = path.relative_to(self.given)
+        return any(inside.match(pattern) for pattern in except_for)
+
+
+def memory_bytes(what: str) -> int:
+    """Return a line of this process's memory, in bytes: VmRSS now, VmHWM at most since it was reset."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def reset_peak() -> None:
+    """Let the peak of memory begin anew; where the system does not allow it, the peak only ever grows."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
