@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,49 @@ def test__published__damaged_or_absent__is_told(content: bytes, name: str, tmp_p
 def test__published__a_list__is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds a list"):
         from_published(saved(tmp_path, [torch.zeros(2)], "a.pt"))
+
+
+def again(path: Path, change: Any = None, packed: bool = False, twice: bool = False) -> Path:
+    """Write a .pt anew: its pickle changed, its entries packed, or one of them named many times."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    out = path.with_name("again.pt")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, change(content) if change and name.endswith(".pkl") else content)
+        if twice:
+            first = next(entry for entry in archive.infolist() if "/data/" in entry.filename)
+            archive.infolist().extend([first] * 100)
+            archive.filelist.extend([first] * 100)
+    return out
+
+
+def test__published__a_packed_file__is_not_unpacked(tmp_path: Path) -> None:
+    big = saved(tmp_path, {"net.0.weight": torch.zeros(2_000_000)}, "a.pt")
+    with pytest.raises(CheckpointError, match="would unpack to more"):
+        from_published(again(big, packed=True))
+    with pytest.raises(CheckpointError, match="would unpack to more"):
+        from_published(again(big, twice=True))
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02}X\x01\x00\x00\x00acbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x7f\x85Rs.",  # 500 GB of zeros
+        b"\x80\x02}X\x01\x00\x00\x00actorch.storage\nUntypedStorage\n\x8a\x05\x00\x00\x00\x00\x7f\x85Rs.",
+        b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.",
+        b"\x80\x02}X\x01\x00\x00\x00a",
+        b"",
+    ],
+)
+def test__published__a_pickle_that_asks_for_more_than_tensors__is_refused(pickled: bytes, tmp_path: Path) -> None:
+    path = again(saved(tmp_path, {"net.0.weight": torch.zeros(3)}, "a.pt"), lambda _: pickled)
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+        from_published(path)
+
+
+def test__published__a_tensor_larger_than_its_file__is_refused(theirs: Theirs, tmp_path: Path) -> None:
+    weights = dict(theirs.state_dict())
+    weights["net.5.weight_hh_l0"] = torch.zeros(1).expand(3 * 300_000, 300_000)  # four bytes, named as 1 TB
+    with pytest.raises(CheckpointError, match="larger than itself"):
+        from_published(saved(tmp_path, weights, "a.pt"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import torch
 from resealed import edit_config, edit_tensors
 
 from otolith.errors import ChannelError, CheckpointError, OtolithError, UnknownNameError
-from otolith.files import file_digest
+from otolith.files import SEAL, file_digest
 from otolith.training import checkpoint
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
@@ -148,3 +150,99 @@ def test__load_into__problem__leaves_the_module_as_it_was() -> None:
     with pytest.raises(CheckpointError, match="bias is missing"):
         checkpoint.load_into(module, {"a.weight": torch.ones(3, 2)}, "a.", "somewhere")
     assert torch.equal(module.weight, before)
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md", "model.safetensors"])
+def test__checkpoint__any_byte_changed__is_seen(folder: Path, name: str) -> None:
+    path = folder / name
+    whole = path.read_bytes()
+    for place in {0, 1, len(whole) // 3, len(whole) // 2, 2 * len(whole) // 3, len(whole) - 2}:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(CheckpointError, match=r"config\.json|README\.md|model\.safetensors"):
+            PretrainedEncoder.load(folder)
+    path.write_bytes(whole)
+    PretrainedEncoder.load(folder)
+
+
+def test__checkpoint__every_value_edited_in_turn__is_seen_whatever_version_it_says(folder: Path) -> None:
+    path = folder / checkpoint.CONFIG
+    original = json.loads(path.read_text())
+    for key in original:
+        for version in (original["otolith_checkpoint"], 1):
+            path.write_text(json.dumps(original | {"otolith_checkpoint": version} | {key: "other"}))
+            with pytest.raises(CheckpointError, match="damaged or was edited"):
+                PretrainedEncoder.load(folder)
+    path.write_text(json.dumps({k: v for k, v in original.items() if k != SEAL}))
+    with pytest.raises(CheckpointError, match="Copy the whole folder again from where it was made"):
+        PretrainedEncoder.load(folder)
+
+
+def test__checkpoint__of_the_first_format__is_still_read(folder: Path, toy_windows: Windows) -> None:
+    before = PretrainedEncoder.load(folder).embed(toy_windows, CPU)
+    path = folder / checkpoint.CONFIG
+    content = json.loads(path.read_text())
+    first = {k: v for k, v in content.items() if k not in (SEAL, "files")} | {"otolith_checkpoint": 1}
+    path.write_text(json.dumps(first))
+    assert (PretrainedEncoder.load(folder).embed(toy_windows, CPU) == before).all()
+    for version in (True, 1.0, "1", 0, 3, None):
+        path.write_text(json.dumps(first | {"otolith_checkpoint": version}))
+        with pytest.raises(CheckpointError, match="not of checkpoint format 2"):
+            PretrainedEncoder.load(folder)
+
+
+def test__checkpoint__more_files_beside_it__are_no_matter(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    PretrainedEncoder.load(folder)
+    (folder / "README.md").unlink()
+    with pytest.raises(CheckpointError, match=r"has no README\.md, which it was saved with"):
+        PretrainedEncoder.load(folder)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "a/b", "..", "", "\x1b", "C:x", "a\\b"])
+def test__checkpoint__file_named_outside_of_it__is_not_read(folder: Path, name: str) -> None:
+    (folder.parent / "outside").write_text("x", encoding="utf-8")
+    edit_config(folder, lambda c: c["files"].update({name: "0" * 64}))
+    with pytest.raises(CheckpointError, match="cannot lie in its folder"):
+        PretrainedEncoder.load(folder)
+    edit_config(folder, lambda c: c.update(files=[name]))
+    with pytest.raises(CheckpointError, match="cannot lie in its folder"):
+        PretrainedEncoder.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "settings"),
+    [
+        ("stacked_rnn", {"hidden": 200_000}),
+        ("tpn", {"filters": [3_000_000, 3_000_000], "kernels": [9, 9]}),
+        ("tpn", {"filters": [2] * 20_000, "kernels": [2] * 20_000}),
+        ("channel_attention", {"width": 2_000_000}),
+        ("channel_attention", {"blocks": 1_000_000_000}),
+        ("channel_attention", {"views": 1_000_000_000}),
+        ("deep_conv_lstm", {"hidden": 3_000_000}),
+        ("deep_conv_lstm", {"convolutions": 1_000_000_000}),
+        ("deep_conv_lstm", {"layers": 5_000_000}),
+    ],
+)
+def test__checkpoint__asks_for_more_weights_than_it_holds__is_refused_before_memory_is_taken(
+    folder: Path, encoder: str, settings: dict[str, Any]
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["encoder"] = {"name": encoder, "settings": settings}
+
+    edit_config(folder, change)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(OtolithError):
+        PretrainedEncoder.load(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # in kB
+    edit_config(folder, lambda c: c["schema"].update(length=10**12))
+    with pytest.raises(OtolithError, match="samples"):
+        PretrainedEncoder.load(folder)
+
+
+@pytest.mark.parametrize("length", [2**63, 2**40, 2**25, 0])
+def test__checkpoint__weights_whose_header_lies__are_refused(folder: Path, length: int) -> None:
+    path = folder / checkpoint.WEIGHTS
+    path.write_bytes(length.to_bytes(8, "little") + path.read_bytes()[8:])
+    edit_config(folder, lambda config: config.update(weights_sha256=file_digest(path)))
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+        PretrainedEncoder.load(folder)

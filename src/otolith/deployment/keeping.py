@@ -133,7 +133,7 @@ def _head(
 ) -> Head:
     kind = heads.FAMILY.stored(content["name"], trust, "The checkpoint")
     if not issubclass(kind, ClosedHead):
-        with checkpoint.no_more_weights(tensors):
+        with checkpoint.no_more_weights(tensors, content["settings"]):
             built: Head = kind(dimension, classes, **content["settings"])
         return built
     there = {n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")}
@@ -143,5 +143,6 @@ def _head(
             f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says {content['shapes']}. Copy the "
             "whole folder again from where it was made."
         )
-    closed: Head = kind.empty(dimension, classes, content["shapes"], **content["settings"])
+    with checkpoint.no_more_weights(tensors, content["settings"]):
+        closed: Head = kind.empty(dimension, classes, content["shapes"], **content["settings"])
     return closed

@@ -107,7 +107,7 @@ def _refuse_edited(folder: Path, config: Any) -> None:
     version = config.get("otolith_checkpoint") if isinstance(config, dict) else None
     sealed = seal_holds(config) if isinstance(config, dict) else None
     # Whatever it says of its version: an edit of the version must not undo the seal.
-    if sealed is False or (sealed is None and type(version) is int and version > OLDEST):
+    if sealed is False or (sealed is None and type(version) is int and OLDEST < version <= FORMAT):
         raise CheckpointError(
             f"{folder / CONFIG} is not as it was saved (the hash of its content differs): it is damaged or was edited. "
             f"{_AGAIN}"
@@ -131,11 +131,13 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @contextmanager
-def no_more_weights(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Let no module be built that wants more weights than there are: an edited size could ask for all memory.
+def no_more_weights(tensors: Mapping[str, Tensor], settings: Any) -> Iterator[None]:
+    """Let no module be built of settings that want more weights than there are: an edited one could ask for all memory.
 
     Raises CheckpointError in the midst of building, before what was asked for is filled.
     """
+    if any(abs(number) > MOST for number in _numbers(settings)):
+        raise CheckpointError(f"{CONFIG} has a setting beyond {MOST:,}: it was edited. {_AGAIN}")
     parts, numbers = _SPARE_PARTS + 4 * len(tensors), _SPARE_NUMBERS + sum(t.numel() for t in tensors.values())
 
     def count(module: nn.Module, name: str, tensor: Tensor | None) -> None:
@@ -159,6 +161,16 @@ def no_more_weights(tensors: Mapping[str, Tensor]) -> Iterator[None]:
             handle.remove()
 
 
+def _numbers(content: Any) -> Iterator[float]:
+    if isinstance(content, int | float):
+        yield content
+    elif isinstance(content, dict | list | tuple):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _numbers(part)
+
+
+MOST = 10_000_000
+"""What no setting of an encoder or head is larger than; as many layers would be as many as memory has room for."""
 _SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
 """How many are nothing to speak of: 40 MB. What is a little wrong is told by its name, when it is loaded."""
 

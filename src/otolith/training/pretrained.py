@@ -213,8 +213,9 @@ class PretrainedEncoder:
             raise CheckpointError(f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says {str(length)[:40]}.")
         kind = encoders.FAMILY.stored(config["encoder"]["name"], trust, "The checkpoint")
         facts = config.get("alignment")
-        with checkpoint.no_more_weights(tensors):
-            encoder = kind(channels, schema["rate_hz"], length, **config["encoder"]["settings"])
+        settings = config["encoder"]["settings"]
+        with checkpoint.no_more_weights(tensors, [settings, facts]):
+            encoder = kind(channels, schema["rate_hz"], length, **settings)
             shared = Alignment.build(facts, trust) if facts else None
         if shared and shared.dimension != encoder.dimension:
             raise CheckpointError(
