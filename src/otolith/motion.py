@@ -56,6 +56,8 @@ FINGERS = tuple(
 """Joints of the hands in the order of SMPL-H; they follow ours where a source has them under these names."""
 ANKLE_HEIGHT = 0.039
 """Height of the ankle joint above the floor in a standing body, as a fraction of stature."""
+FARTHEST_M = 1e6
+"""Nobody walks further within a clip, and no bone is longer: what lies beyond is damage."""
 REFERENCE_STATURE_M = 1.70
 """Stature of the skeleton that motions are written for; other bodies are fitted by `otolith.simulation.body`."""
 
@@ -124,9 +126,11 @@ class Motion:
             raise DataError("Parents must come before their children, with joint 0 alone at the root (-1).")
         if not 0.0 < self.rate_hz < np.inf:
             raise DataError(f"A motion's frame rate is a positive number of frames per second; found {self.rate_hz}.")
-        if not np.isfinite(offsets).all():
-            raise DataError("The offsets of a skeleton's joints must be finite.")
-        lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & np.isfinite(self.root).all(axis=1))
+        if not np.isfinite(offsets).all() or np.abs(offsets).max(initial=0.0) > FARTHEST_M:
+            raise DataError("The offsets of a skeleton's joints must be finite, and no further than a thousand km.")
+        with np.errstate(invalid="ignore"):
+            near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
+        lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & near)
         if frames and lost.all():
             raise DataError(f"All {frames} frames of this motion hold numbers that are not finite; nothing is left.")
         if lost.any():

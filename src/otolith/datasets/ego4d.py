@@ -93,7 +93,11 @@ class Ego4D(DataSet):
             if split := next((about[key] for key in _SPLITS if about.get(key)), None):
                 facts["split"] = str(split)
             number = about.get("fb_participant_id")
-            person = str(number) if number is not None else f"unknown-{about.get('video_source') or 'university'}"
+            person = (
+                str(number)[:100]
+                if number is not None
+                else f"unknown-{about.get('video_source') or 'university'}"[:100]
+            )
             yield Recording(uid, person, streams, tuple(segments), session=uid, facts=facts)
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
@@ -129,6 +133,8 @@ class Ego4D(DataSet):
 def scenario_of(video: dict[str, Any]) -> str:
     """Return a video's scenario as the authors write it, or that it has several or none."""
     scenarios = video.get("scenarios") or []
+    if not isinstance(scenarios, list):
+        raise ReadError(f"ego4d.json: the scenarios of a video are a list; found {str(scenarios)[:80]}.")
     return " ".join(str(scenarios[0]).split()) if len(scenarios) == 1 else SEVERAL if scenarios else UNKNOWN
 
 
@@ -138,9 +144,19 @@ def _videos(root: Path) -> dict[str, dict[str, Any]]:
         raise ReadError(f"{root} has imu/ but no ego4d.json, which tells who wore the camera. Get the metadata.")
     content = read_json(path)
     videos = content.get("videos") if isinstance(content, dict) else None
-    if not isinstance(videos, list) or not all(isinstance(v, dict) and v.get("video_uid") for v in videos):
+    if not isinstance(videos, list) or not all(isinstance(v, dict) and _is_name(v.get("video_uid")) for v in videos):
         raise ReadError(f"{path} has no list 'videos' with a video_uid each. Get the metadata again.")
     return {video["video_uid"]: video for video in videos}
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _told(passes: Any, name: str) -> list[Any]:
+    one = passes.get(name) if isinstance(passes, dict) else None
+    told = one.get("narrations") if isinstance(one, dict) else None
+    return told if isinstance(told, list) else []
 
 
 def _narrations(root: Path) -> dict[str, list[tuple[float, str]]]:
@@ -155,12 +171,13 @@ def _narrations(root: Path) -> dict[str, list[tuple[float, str]]]:
     out: dict[str, list[tuple[float, str]]] = {}
     for uid, passes in videos.items():
         for name in ("narration_pass_1", "narration_pass_2"):
-            for told in (passes.get(name) or {}).get("narrations", ()) if isinstance(passes, dict) else ():
+            for told in _told(passes, name):
                 try:
                     out.setdefault(uid, []).append((float(told["timestamp_sec"]), str(told["narration_text"])))
                 except (KeyError, TypeError, ValueError) as error:
                     raise ReadError(
-                        f"{path}, video {uid}: a narration needs timestamp_sec and narration_text; found {told}."
+                        f"{path}, video {uid}: a narration needs timestamp_sec and narration_text; found "
+                        f"{str(told)[:200]}."
                     ) from error
     return out
 

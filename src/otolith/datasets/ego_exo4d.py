@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from otolith.channels import triad
 from otolith.datasets._narrations import find_one, narrated
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError
+from otolith.files import inside
 from otolith.foreign.texts import read_json
 from otolith.partners.files import write_texts
 from otolith.readers.aria import COLUMNS, RATES_HZ, read_imu
@@ -89,7 +91,7 @@ class EgoExo4D(DataSet):
         splits = _splits(root / "annotations" / "splits.json")
         read = 0
         for take in _takes(root):
-            path = self._file(root / take.get("root_dir", f"takes/{take['take_name']}"), take)
+            path = self._file(inside(root, take.get("root_dir", f"takes/{take['take_name']}")), take)
             if path is None:
                 continue
             time_s, values, reports = read_imu(path, self.imu)
@@ -104,8 +106,8 @@ class EgoExo4D(DataSet):
             facts: dict[str, str | int | float] = {"take_uid": uid, "duration_s": duration_s}
             facts |= {"task": str(take["task_name"])} if take.get("task_name") else {}
             facts |= {"split": splits[uid]} if uid in splits else {}
-            person = str(take.get("participant_uid") or f"unknown-{take.get('university_name', '')}")
-            capture = str(take.get("capture_uid") or id)
+            person = str(take.get("participant_uid") or f"unknown-{take.get('university_name', '')}")[:100]
+            capture = str(take.get("capture_uid") or id)[:100]
             yield Recording(id, person, (stream,), tuple(segments), session=capture, facts=facts)
             read += 1
         if not read:
@@ -129,7 +131,11 @@ class EgoExo4D(DataSet):
     def _file(self, folder: Path, take: dict[str, Any]) -> Path | None:
         cameras = take.get("capture", {}).get("cameras", []) if isinstance(take.get("capture"), dict) else []
         glasses = [
-            c["cam_id"] for c in cameras if c.get("device_type") == "aria" or str(c["cam_id"]).startswith("aria")
+            str(c["cam_id"])
+            for c in (cameras if isinstance(cameras, list) else ())
+            if isinstance(c, dict)
+            and re.fullmatch(r"[\w-]{1,60}", str(c.get("cam_id")))
+            and (c.get("device_type") == "aria" or str(c["cam_id"]).startswith("aria"))
         ]
         names = [f"{name}{end}" for name in glasses or ["aria01"] for end in self._ends()]
         return find_one(folder, names)
@@ -142,7 +148,8 @@ def activity_of(take: dict[str, Any]) -> str:
     """Return the class of a take among PRIMUS' eight, told by its task; its kind of task where it is none of them."""
     words = f"{take.get('task_name') or ''} {take.get('parent_task_name') or ''}".lower()
     return next(
-        (name for word, name in _ACTIVITIES.items() if word in words), take.get("parent_task_name") or "unknown"
+        (name for word, name in _ACTIVITIES.items() if word in words),
+        str(take.get("parent_task_name") or "unknown")[:200],
     )
 
 
@@ -151,7 +158,7 @@ def _takes(root: Path) -> list[dict[str, Any]]:
     if not isinstance(takes, list) or not all(isinstance(take, dict) for take in takes):
         raise ReadError(f"{root / 'takes.json'} is no list of takes. Get the part metadata again.")
     for number, take in enumerate(takes):
-        if missing := [key for key in ("take_name", "take_uid") if not take.get(key)]:
+        if missing := [key for key in ("take_name", "take_uid") if not take.get(key) or not isinstance(take[key], str)]:
             raise ReadError(
                 f"{root / 'takes.json'}: take {number} has no {missing[0]}; it has {', '.join(take)[:200]}."
             )
@@ -176,15 +183,17 @@ def _descriptions(root: Path) -> dict[str, list[tuple[float, str]]]:
         if not isinstance(content, dict) or not isinstance(content.get("annotations"), dict):
             raise ReadError(f"{path} has no 'annotations' by take. Get the part annotations again.")
         for uid, jobs in content["annotations"].items():
-            for job in jobs:
-                if job.get("rejected"):
+            for job in jobs if isinstance(jobs, list) else ():
+                if not isinstance(job, dict) or job.get("rejected"):
                     continue
-                for told in job.get("descriptions", ()):
+                described = job.get("descriptions")
+                for told in described if isinstance(described, list) else ():
                     try:
                         out.setdefault(uid, []).append((float(told["timestamp"]), str(told["text"])))
                     except (KeyError, TypeError, ValueError) as error:
                         raise ReadError(
-                            f"{path}, take {uid}: a description needs a timestamp in seconds and a text; found {told}."
+                            f"{path}, take {uid}: a description needs a timestamp in seconds and a text; found "
+                            f"{str(told)[:200]}."
                         ) from error
     return out
 

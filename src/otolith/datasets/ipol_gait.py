@@ -115,15 +115,18 @@ def _about(path: Path) -> tuple[dict[str, str | int | float], list[float]]:
         first, last = content["TrialBoundaries"]
         turn, back = content["UTurnBoundaries"]
         bounds = [float(count) for count in (first, turn, back, last)]
-        if bounds != sorted(bounds):
+        if bounds != sorted(bounds) or not np.isfinite(bounds).all() or not 0 <= bounds[0] <= bounds[-1] < 1e9:
             raise ValueError("the turn does not lie within the walk")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ReadError(
             f"{path} lacks TrialBoundaries and UTurnBoundaries of two counts each ({error}). Unpack the archive again."
         ) from error
     facts = {ours: content[theirs] for theirs, ours in _FACTS.items() if theirs in content}
     # Not everybody was measured: what is unknown is written as NaN there, and left out here.
-    return {name: v for name, v in facts.items() if not (isinstance(v, float) and math.isnan(v))}, bounds
+    known = {
+        name: v[:200] if isinstance(v, str) else v for name, v in facts.items() if isinstance(v, str | int | float)
+    }
+    return {name: v for name, v in known.items() if not (isinstance(v, float) and not math.isfinite(v))}, bounds
 
 
 def write_sample(folder: Path) -> None:

@@ -187,7 +187,14 @@ def _intervals(path: Path, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     for row, (start, end) in enumerate(zip(starts, ends, strict=True), 2):
         if not start < end:
             raise ReadError(f"{path}, line {row}: an interval needs a start before its end. Unpack it again.")
-    return list(zip(starts.tolist(), ends.tolist(), *(table.texts[name].to_pylist() for name in columns), strict=True))
+    return list(
+        zip(
+            starts.tolist(),
+            ends.tolist(),
+            *([text or "" for text in table.texts[name].to_pylist()] for name in columns),
+            strict=True,
+        )
+    )
 
 
 def _band_unit(values: np.ndarray) -> tuple[float, str]:

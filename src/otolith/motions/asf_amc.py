@@ -16,7 +16,8 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import ReadError
-from otolith.foreign.plain import read_text
+from otolith.foreign.plain import plain_size, read_text
+from otolith.limits import refuse_large
 from otolith.motion import Motion
 from otolith.motions.bvh import END
 from otolith.motions.turning import turned
@@ -25,6 +26,9 @@ from otolith.motions.world import to_world
 CMU_HZ = 120.0
 """CMU's usual frame rate; the files state none."""
 INCH_M = 0.0254
+_FREE = frozenset(("rx", "ry", "rz", "tx", "ty", "tz", "l"))
+_LARGEST = 1e9  # degrees and lengths alike: beyond it a number is damage
+_BYTES_OF_A_JOINT = 56  # in each frame: a quaternion and a place
 
 
 @dataclass
@@ -73,6 +77,7 @@ def read_amc(
     size = INCH_M / skeleton.length if scale is None else scale
     names = ["root", *skeleton.parent]
     frames = len(next(iter(numbers.values())))
+    refuse_large(path, plain_size(path), 2 * frames * len(names) * _BYTES_OF_A_JOINT)
     q = np.tile(rotations.IDENTITY, (frames, len(names), 1))
     offsets = np.zeros((len(names), 3))
     root = np.tile(np.array(skeleton.position), (frames, 1))
@@ -137,11 +142,29 @@ def read_asf(path: Path) -> Skeleton:
         bones = _bones(sections["bonedata"])
         parent = _hierarchy(sections["hierarchy"], bones)
         length = float(units.get("length", "1.0"))
+        _refuse_odd(root, position, bones, length)
     except KeyError as error:
         raise ReadError(f"{path} lacks {error}: it is no whole ASF file. Get it again.") from error
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         raise ReadError(f"{path} is damaged: {error}.") from error
     return Skeleton(root, position, bones, parent, length, units.get("angle", "deg").lower().startswith("deg"))
+
+
+def _refuse_odd(root: Bone, position: tuple[float, ...], bones: dict[str, Bone], length: float) -> None:
+    if not 0.0 < length < np.inf or len(position) != 3:
+        raise ValueError(f"a unit of length of {length}, or a position of {len(position)} numbers")
+    if not root.dof:
+        raise ValueError("its root does not move")
+    for bone in (root, *bones.values()):
+        numbers = (*bone.direction, *bone.axis, bone.length)
+        if len(bone.direction) != 3 or len(bone.axis) != 3 or not np.less(np.abs(numbers), _LARGEST).all():
+            raise ValueError(f"bone '{bone.name}' needs a direction and an axis of three numbers each, and a length")
+        if sorted(bone.order) != ["x", "y", "z"]:
+            raise ValueError(f"the axes of bone '{bone.name}' are x, y and z in some order; found '{bone.order[:20]}'")
+        if not set(bone.dof) <= _FREE or len(set(bone.dof)) != len(bone.dof):
+            raise ValueError(
+                f"bone '{bone.name}' moves by each of {', '.join(sorted(_FREE))} once; found {bone.dof[:9]}"
+            )
 
 
 def _sections(path: Path) -> dict[str, list[list[str]]]:
@@ -235,7 +258,8 @@ def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray,
     if table.shape[1] != sum(needed.values()):
         raise ReadError(f"{path}: a frame holds {table.shape[1]} numbers, its skeleton needs {sum(needed.values())}.")
     edges = np.cumsum([0, *(needed[name] for name in names)])
-    table[~np.isfinite(table).all(axis=1)] = np.nan
+    with np.errstate(invalid="ignore"):
+        table[~(np.abs(table) < _LARGEST).all(axis=1)] = np.nan
     lost = np.isnan(table[:, 0])
     if lost.all():
         raise ReadError(f"{path}: none of its {len(table)} frames is finite; there is nothing to read.")

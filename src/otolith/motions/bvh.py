@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import ReadError
-from otolith.foreign.plain import read_text
+from otolith.foreign.plain import plain_size, read_text
+from otolith.limits import refuse_large
 from otolith.motion import Motion
 from otolith.motions.turning import turned
 from otolith.motions.world import from_world, to_world
@@ -25,6 +27,10 @@ from otolith.motions.world import from_world, to_world
 END = "_end"
 """What the tip of a last bone (End Site) is called: its joint's name and this."""
 _STRETCH_M = 0.001
+_FASTEST_HZ = 1e6
+_LARGEST = 1e9  # degrees and millimetres alike: beyond it a number is damage
+_BYTES_OF_A_JOINT = 56  # in each frame: a quaternion and a place
+_MOST_JOINTS = 2000  # a body with hands and face has 150
 
 
 @dataclass
@@ -52,6 +58,8 @@ def read_bvh(path: Path | str, scale: float = 0.01, up: str = "y", frame_rate: f
     if rate_hz is None:
         raise ReadError(f"{path} has no 'Frame Time', so that nobody knows how fast it moves. Say frame_rate=...")
     numbers, notes = _numbers(path, lines[at:], stated, sum(len(joint.channels) for joint in joints))
+    # Joints without channels cost a file nothing, and every frame of them memory.
+    refuse_large(path, plain_size(path), len(numbers) * len(joints) * _BYTES_OF_A_JOINT)
     motion = _motion(path, joints, numbers, scale, rate_hz)
     return to_world(replace(motion, notes=(*notes, *motion.notes)), up)
 
@@ -63,6 +71,7 @@ def _text(path: Path) -> str:
 def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Joint], int]:
     """Return the joints, parents first, and the number of the line after the hierarchy."""
     joints: list[Joint] = []
+    taken: set[str] = set()
     open_joints: list[int] = []
     begun = False
     for number, line in enumerate(lines):
@@ -74,12 +83,18 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Joint], int]:
             begun = True
         elif not begun:
             raise ReadError(f"{path} does not begin with HIERARCHY, found '{line.strip()[:40]}': it is no BVH file.")
+        elif word not in ("ROOT", "MOTION") and not joints:
+            raise ReadError(f"{path}, line {number + 1}: '{line.strip()[:40]}' stands before the ROOT.")
         elif word in ("ROOT", "JOINT", "END"):
+            if len(joints) >= _MOST_JOINTS:
+                raise ReadError(f"{path} has more than {_MOST_JOINTS:,} joints: it is damaged, or no body.")
             if (word == "ROOT") != (not joints):
                 raise ReadError(f"{path}, line {number + 1}: a BVH file holds one ROOT, and it comes first.")
             parent = open_joints[-1] if open_joints else -1
             own = joints[parent].name + END if word == "END" else " ".join(words[1:])
-            joints.append(Joint(_free(own or f"joint{len(joints)}", joints), parent))
+            name = _free(own or f"joint{len(joints)}", taken)
+            taken.add(name)
+            joints.append(Joint(name, parent))
         elif word == "{":
             open_joints.append(len(joints) - 1)
         elif word == "OFFSET":
@@ -100,9 +115,8 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Joint], int]:
     raise ReadError(f"{path}: the hierarchy does not end ({unclosed}); the file is cut short or damaged.")
 
 
-def _free(name: str, joints: list[Joint]) -> str:
-    taken = {joint.name for joint in joints}
-    return name if name not in taken else next(n for k in range(2, 10_000) if (n := f"{name}_{k}") not in taken)
+def _free(name: str, taken: set[str]) -> str:
+    return name if name not in taken else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
 
 
 def _offset(path: Path, number: int, words: list[str]) -> tuple[float, float, float]:
@@ -110,6 +124,8 @@ def _offset(path: Path, number: int, words: list[str]) -> tuple[float, float, fl
         x, y, z = (float(word) for word in words[1:])
     except ValueError as error:
         raise ReadError(f"{path}, line {number + 1}: OFFSET takes three numbers, found {words[1:]}.") from error
+    if not max(abs(x), abs(y), abs(z)) < _LARGEST:
+        raise ReadError(f"{path}, line {number + 1}: no bone is as long as OFFSET {words[1:]} says.")
     return x, y, z
 
 
@@ -134,11 +150,13 @@ def _motion_header(path: Path, lines: list[str], at: int) -> tuple[int | None, f
         if found is not None:
             try:
                 value = float(found[2])
+                if not np.isfinite(value):
+                    raise ValueError(found[2])
             except ValueError as error:
-                raise ReadError(f"{path}, line {at + 1}: '{found[2]}' is no number.") from error
+                raise ReadError(f"{path}, line {at + 1}: '{found[2][:40]}' is no number.") from error
             if found[1].lower() == "frames":
                 frames = int(value)
-            elif value > 0 and np.isfinite(value):
+            elif 1.0 / _FASTEST_HZ < value < _FASTEST_HZ:
                 rate_hz = _rate(found[2])
         at += 1
     return frames, rate_hz, at
@@ -176,7 +194,8 @@ def _numbers(
 
 
 def _motion(path: Path, joints: list[Joint], numbers: Float[np.ndarray, "F K"], scale: float, rate_hz: float) -> Motion:
-    lost = ~np.isfinite(numbers).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        lost = ~(np.abs(numbers) < _LARGEST).all(axis=1)
     if lost.all():
         raise ReadError(f"{path}: none of its {len(numbers)} frames is finite; there is nothing to read.")
     notes = [f"{int(lost.sum())} frames with numbers that are not finite are gaps"] if lost.any() else []
@@ -186,11 +205,12 @@ def _motion(path: Path, joints: list[Joint], numbers: Float[np.ndarray, "F K"], 
     places: list[np.ndarray] = []
     first = 0
     by_order: dict[str, list[tuple[int, list[int]]]] = {}
-    for joint in joints:
+    carrying = {joint.parent for joint in joints}
+    for number, joint in enumerate(joints):
         own = range(first, first + len(joint.channels))
         first += len(joint.channels)
         tip = not joint.channels
-        if tip and not any(joint.offset) and joint.name.endswith(END):
+        if tip and not any(joint.offset) and joint.name.endswith(END) and number not in carrying:
             continue  # a tip without length says only that the chain ends
         turn = [k for k, name in zip(own, joint.channels, strict=True) if name.endswith("rotation")]
         order = "".join(name[0].upper() for name in joint.channels if name.endswith("rotation"))

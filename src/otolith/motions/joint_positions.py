@@ -19,7 +19,7 @@ from otolith.foreign.arrays import npy_shape
 from otolith.foreign.arrays import read_npy as read_array
 from otolith.foreign.mat import mat_shapes
 from otolith.foreign.mat import read_mat as read_arrays
-from otolith.motion import JOINTS, PARENTS, SKELETON, Motion, reference_offsets
+from otolith.motion import FARTHEST_M, JOINTS, PARENTS, SKELETON, Motion, reference_offsets
 from otolith.motions.turning import mean_rotation, shortest
 from otolith.motions.world import up_axis
 
@@ -30,6 +30,7 @@ KINECT = (
 )
 """The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
 KINECT_ARRAY = "d_skel"
+_LARGEST = 1e9
 HUMAN36M = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
     *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
@@ -114,12 +115,14 @@ def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float
     if missing := [name for name, value in found.items() if value is None]:
         raise ReadError(f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=...")
     names = layout.joints
+    with np.errstate(invalid="ignore"):  # what is absurd in any unit becomes a gap, as what is no number does
+        array = np.where(np.abs(array.astype(np.float64)) < _LARGEST, array, np.nan)
     if joints == 18:
         array = np.moveaxis(array[:, :, 1:], 0, -1)
-        names = sided(names, array.astype(np.float64))
+        names = sided(names, array)
     rate, axis, size = found["frame_rate"], found["up"], found["unit"]
     assert isinstance(rate, float | int) and isinstance(axis, str) and isinstance(size, float | int)
-    return from_positions(array.astype(np.float64) * size, names, float(rate), axis)
+    return from_positions(array * size, names, float(rate), axis)
 
 
 def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple[str, ...]:
@@ -168,7 +171,9 @@ def from_positions(
     Frames in which a joint is missing or lies on its neighbour become gaps. Bones keep their median length. Raises
     DataError where pelvis, hips, knees, ankles or shoulders are not among the joints.
     """
-    world = rotations.rotate(up_axis(up), np.asarray(positions, dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        near = np.where(np.abs(positions) <= FARTHEST_M, positions, np.nan)
+    world = rotations.rotate(up_axis(up), np.asarray(near, dtype=np.float64))
     place = {name: world[:, index] for index, name in enumerate(joints) if name}
     needed = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder")]
     if missing := [name for name in ("pelvis", *needed) if name not in place]:

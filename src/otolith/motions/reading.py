@@ -117,7 +117,25 @@ def read(
         )
     if not made and not path.is_file():
         raise ReadError(f"{path} is not there, or is no file.")
-    motion = _READERS[kind](path, about)
+    try:
+        motion = _READERS[kind](path, about)
+        return _ready(path, kind, motion, about, skeleton, made, mend)
+    except np.linalg.LinAlgError as error:
+        raise DataError(
+            f"{path}: its skeleton has no shape ({error}): bones without length, or absurd numbers."
+        ) from error
+
+
+def _ready(
+    path: Path,
+    kind: str,
+    motion: Motion,
+    about: About,
+    skeleton: Literal["body", "file"],
+    made: bool,
+    mend: bool,
+) -> Motion:
+    """Bring a motion to our joints, hold it against a human body, and say where it is from."""
     if motion.frames < 2:
         raise ReadError(f"{path} holds {motion.frames} frame; a motion needs at least two.")
     body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
