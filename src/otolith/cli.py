@@ -23,6 +23,7 @@ from otolith.commands.searching import search_augmentations
 from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
 from otolith.console import Group, run
+from otolith.limits import allow_bytes, bytes_of
 
 app = typer.Typer(
     name="otolith",
@@ -197,22 +198,36 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _with_version(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the option that all of them share without a line in each."""
-    option = typer.Option(
+READS_FILES = ("import", "simulate", "view", "fidelity", "recognise")
+"""Commands that read other people's files, and take --max-bytes."""
+
+
+def _with_shared(name: str, command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that several share without a line in each."""
+    version = typer.Option(
         "--version", help="Print the version and stop.", callback=_tell_version, is_eager=True, rich_help_panel=RUN
+    )
+    max_bytes = typer.Option(
+        "--max-bytes",
+        metavar="SIZE",
+        help="What a packed file may unpack to, such as 4G; 64M or 100 times its size if not given.",
+        rich_help_panel=RUN,
     )
 
     @functools.wraps(command)
     def versioned(**given: Any) -> None:
         given.pop("version")
-        command(**given)
+        allowed = given.pop("max_bytes", None)
+        with allow_bytes(None if allowed is None else bytes_of(allowed)):
+            command(**given)
 
     signature = inspect.signature(command, eval_str=True)
-    own = inspect.Parameter(
-        "version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
-    )
-    whole = signature.replace(parameters=[*signature.parameters.values(), own])
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter("version", keyword, default=False, annotation=Annotated[bool, version])]
+    if name in READS_FILES:
+        asked = Annotated[str | None, max_bytes]
+        own.insert(0, inspect.Parameter("max_bytes", keyword, default=None, annotation=asked))
+    whole = signature.replace(parameters=[*signature.parameters.values(), *own])
     versioned.__signature__ = whole  # type: ignore[attr-defined]
     versioned.__annotations__ = {name: one.annotation for name, one in whole.parameters.items()}
     return versioned
@@ -222,7 +237,7 @@ for panel, name, command, examples in COMMANDS:
     register: Any = app.command(
         name, help=_help(command.__doc__ or ""), rich_help_panel=panel, epilog=_examples(examples)
     )
-    register(_with_version(command))
+    register(_with_shared(name, command))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from otolith.errors import ReadError
-from otolith.readers.columns import CsvFormat, header_of, read_columns
+from otolith.limits import DEFAULT_BYTES
+from otolith.readers.columns import NO_LINE_END, CsvFormat, header_of, read_columns
 
 WANTED = {"t": "number", "x": "number"}
 
@@ -140,3 +142,110 @@ def test__read_columns__parquet_column_of_lists__is_refused(tmp_path: Path) -> N
     pq.write_table(pa.table({"l": [[1.0], [2.0]]}), tmp_path / "l.parquet")
     with pytest.raises(ReadError, match="not numbers"):
         read_columns(tmp_path / "l.parquet", {"l": "number"})
+
+
+def bomb(folder: Path, kind: str) -> Path:
+    path = folder / f"bomb.{kind}"
+    if kind == "csv.gz":
+        path.write_bytes(gzip.compress(b"t,x\n" + b"1,1\n" * (DEFAULT_BYTES // 4)))
+    elif kind == "rows.parquet":
+        zeros = pa.array(np.zeros(DEFAULT_BYTES // 8))
+        pq.write_table(pa.table({"t": zeros, "x": zeros}), path)
+    else:
+        words = pa.array(["long " * 20_000] * 2000)
+        pq.write_table(pa.table({"t": pa.array(np.zeros(2000)), "x": words}), path)
+    assert path.stat().st_size < 2**20
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv.gz", "rows.parquet", "words.parquet"])
+def test__read_columns__small_file_that_unpacks_to_much__names_the_option(kind: str, tmp_path: Path) -> None:
+    wanted = {"t": "number", "x": "text" if kind.startswith("words") else "number"}
+    with pytest.raises(ReadError, match="--max-bytes"):
+        read_columns(bomb(tmp_path, kind), wanted)
+
+
+@pytest.mark.parametrize("cut", range(1, 400, 57))
+def test__read_columns__gzip_or_parquet_cut_or_changed__never_changes_what_is_read(cut: int, tmp_path: Path) -> None:
+    rows = "t,x\n" + "".join(f"{n},{n * n % 89}\n" for n in range(300))
+    path = written(tmp_path, gzip.compress(rows.encode(), mtime=0), "a.csv.gz")
+    table = pa.table({"t": np.arange(300.0), "x": np.arange(300.0) ** 2 % 89})
+    pq.write_table(table, tmp_path / "a.parquet", write_page_checksum=True)
+    for one in (path, tmp_path / "a.parquet"):
+        whole = one.read_bytes()
+        changed = bytearray(whole)
+        changed[-cut % len(whole)] ^= 0x10
+        for content in (whole[:-cut], bytes(changed)):
+            one.write_bytes(content)
+            try:
+                found = read_columns(one, WANTED)
+            except ReadError as error:
+                assert str(one) in str(error)
+            else:
+                np.testing.assert_array_equal(found.numbers["x"], np.arange(300.0) ** 2 % 89)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("x" * 2_000_000, "no table"),
+        (",".join(f"c{n}" for n in range(20_000)) + "\n", "20,000 columns"),
+        ("t,x," + "(" * 2000 + "\n1,2,3\n", "2,000 letters"),
+        ("t,x\n" + "1," + "2" * 3_000_000 + "\n", "no table"),
+        ("t,x\n" + "1\n" * 1_000_002, "no table"),
+    ],
+)
+def test__read_columns__absurd_widths__are_refused(content: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=says):
+        read_columns(written(tmp_path, content), WANTED)
+
+
+def test__read_columns__cells_that_only_python_takes_for_numbers__are_none(tmp_path: Path) -> None:
+    table = read_columns(written(tmp_path, "t,x\n0,1_0\n1,１２\n2,\x00\n3, +5 \n4,.5\n5,1e39\n"), WANTED)
+    np.testing.assert_array_equal(table.numbers["x"], [np.nan, np.nan, np.nan, 5, 0.5, 1e39])
+    assert table.remarks["x"].detail.startswith("3 in all, first near line 2")
+    comma = read_columns(written(tmp_path, "t;x\n0;1,5\n1;1.5\n2;x\n"), WANTED, CsvFormat(";", ","))
+    np.testing.assert_array_equal(comma.numbers["x"], [1.5, np.nan, np.nan])
+    assert "'1.5'" in comma.remarks["x"].detail
+
+
+def test__read_columns__last_line_without_an_end__is_told_in_plain_text_alone(tmp_path: Path) -> None:
+    (report,) = read_columns(written(tmp_path, "t,x\n0,1\n1,2"), WANTED).reports
+    assert (report.kind, report.rows) == (NO_LINE_END, 0)
+    assert not read_columns(written(tmp_path, "t,x\n0,1\n1,2\n"), WANTED).reports
+    assert not read_columns(written(tmp_path, gzip.compress(b"t,x\n0,1\n1,2"), "a.csv.gz"), WANTED).reports
+    assert not read_columns(Path("in.zip/a.csv"), WANTED, content=b"t,x\n0,1\n1,2").reports
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "unicode_escape", "rot13", "zlib", "undefined", "a\0b", "?"])
+def test__read_columns__encoding_that_is_none__is_refused(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="encoding"):
+        read_columns(written(tmp_path, "t,x\n0,1\n"), WANTED, CsvFormat(encoding=encoding))
+
+
+def test__read_columns__parquet_with_letters_that_are_none__is_refused(tmp_path: Path) -> None:
+    raw = pa.array([b"\xff\xfe", b"a"]).cast(pa.binary())
+    broken = pa.StringArray.from_buffers(2, raw.buffers()[1], raw.buffers()[2])
+    pq.write_table(pa.table({"t": [0.0, 1.0], "x": broken}), tmp_path / "a.parquet")
+    for kind in ("text", "number"):
+        with pytest.raises(ReadError, match=r"a\.parquet"):
+            read_columns(tmp_path / "a.parquet", {"t": "number", "x": kind})
+
+
+def test__read_columns__no_plain_file__is_told(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.csv.gz", "a.parquet"):
+        os.mkfifo(tmp_path / name)
+        for read in (lambda path: read_columns(path, WANTED), header_of):
+            with pytest.raises(ReadError, match="pipe"):
+                read(tmp_path / name)
+
+
+def test__read_columns__name_that_is_not_utf_8__is_read(tmp_path: Path) -> None:
+    for name in (b"M\xfcller.csv", b"M\xfcller.parquet"):
+        path = tmp_path / os.fsdecode(name)
+        if path.suffix == ".csv":
+            path.write_text("t,x\n0,1\n")
+        else:
+            with path.open("wb") as file:
+                pq.write_table(pa.table({"t": [0.0], "x": [1.0]}), file)
+        assert len(read_columns(path, WANTED)) == 1

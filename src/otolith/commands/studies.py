@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from otolith.commands.progress import counter
 from otolith.console import some
 from otolith.errors import ConfigError, nearest
 from otolith.terminal import note, tell, tell_json, tell_rich
+
+if TYPE_CHECKING:
+    from otolith.study import Study
 
 
 def import_(
@@ -68,12 +71,29 @@ def import_(
             )
     if skip_damaged:
         _tell_skipped(out)
+    _tell_cut(study)
     if not quiet:
         rows = study.rows
         people = some(len(study.subjects), "person", "people")
         tell(
             f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} h; "
             f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
+        )
+
+
+def _tell_cut(study: Study) -> None:
+    """Say once how many recordings come from files that may have been cut in their last line."""
+    from otolith.readers.columns import NO_LINE_END
+
+    cut = [
+        entry["id"]
+        for entry in study.entries
+        if any(report["kind"] == NO_LINE_END for stream in entry["streams"] for report in stream["reports"])
+    ]
+    if cut:
+        note(
+            f"the last line of the file does not end in {some(len(cut), 'recording', 'recordings')} "
+            f"({', '.join(cut[:3])}{', …' if len(cut) > 3 else ''}); it may have been cut."
         )
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ConfigError, ReadError, UnitError
-from otolith.foreign.arrays import read_npy
+from otolith.foreign.arrays import read_npy, sane
 from otolith.motions.joint_positions import MM_FIT, sided
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
 from otolith.readers.clock import start_of
@@ -185,7 +185,7 @@ def _rows(path: Path) -> Float[np.ndarray, "T 5"]:
     rows = read_npy(path)
     if rows.ndim != 2 or rows.shape[1] != 5 or not len(rows) or rows.dtype.kind not in "fiu":
         raise ReadError(f"{path} has shape {rows.shape}; expected rows of frame, stamp (ms), x, y, z.")
-    return rows.astype(np.float64)
+    return sane(rows)
 
 
 def _frame_rate(folder: Path, tables: Sequence[Float[np.ndarray, "T 5"]]) -> float:
@@ -242,9 +242,13 @@ def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.nda
     poses = read_npy(path)
     if poses.ndim != 3 or poses.shape[0] != size or poses.shape[2] < 2 or poses.dtype.kind not in "fiu":
         raise ReadError(f"{path} has shape {poses.shape}; expected ({size}, frames, 1 + joints).")
-    frames = poses[0, :, 0].astype(np.float64)
-    keep = np.concatenate([[True], np.diff(frames) > 0])
-    return frames[keep], np.moveaxis(poses[:, keep, 1:], 0, -1).astype(np.float64)
+    poses = sane(poses)
+    frames = poses[0, :, 0]
+    rising = np.isfinite(frames)
+    rising[1:] &= frames[1:] > np.maximum.accumulate(np.where(rising, frames, -np.inf))[:-1]
+    if not rising.any():
+        raise ReadError(f"{path}: its first column counts no frames. Unpack the archive again.")
+    return frames[rising], np.moveaxis(poses[:, rising, 1:], 0, -1)
 
 
 def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from otolith.channels import triad
 from otolith.datasets.dataset import DataSet
 from otolith.errors import ReadError
+from otolith.foreign.arrays import sane
 from otolith.foreign.mat import read_mat
 from otolith.motions.utd_mhad import ACTIONS, SENTENCES
 from otolith.partners.files import LABEL, Text, write_partner, write_texts
@@ -110,7 +111,9 @@ def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
     """
     time_s, joints = skeleton(folder, trial)
     feet = 0.5 * (joints[:, JOINTS.index("left_ankle")] + joints[:, JOINTS.index("right_ankle")])
-    upright = np.median(joints[:, JOINTS.index("head")] - feet, axis=0)
+    lines = joints[:, JOINTS.index("head")] - feet
+    lines = lines[np.isfinite(lines).all(axis=1)]
+    upright = np.median(lines, axis=0) if len(lines) else np.zeros(3)
     if not upright[1] > np.cos(np.pi / 4) * np.linalg.norm(upright):
         raise ReadError(
             f"The skeleton of trial {trial} does not stand upright: from feet to head it goes "
@@ -154,7 +157,7 @@ def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
     arrays = read_mat(path, [name])
     if name not in arrays:
         raise ReadError(f"{path} cannot be read as MATLAB data (it has no '{name}'). Unpack the archive again.")
-    found = arrays[name].astype(np.float64)
+    found = sane(arrays[name])
     if found.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True)):
         raise ReadError(f"{path}: '{name}' has shape {found.shape}, expected {shape}. Unpack the archive again.")
     return found

@@ -26,6 +26,7 @@ _MAGIC = b"\x93NUMPY"
 _LONGEST = 10_000  # letters of a header: numpy's own limit
 _PLAIN = "fiub"
 _WIDEST_NUMBER = 8
+_LARGEST = 1e15  # its square is one of float32
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class Header:
     def size(self) -> int:
         """How many bytes its numbers need."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+def sane(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers as float64, nan where one is no number or larger than any sensor's value or stamp."""
+    with np.errstate(invalid="ignore"):
+        wide = numbers.astype(np.float64)
+        return np.where(np.abs(wide) < _LARGEST, wide, np.nan)
 
 
 def npy_header(name: object, start: bytes) -> Header:

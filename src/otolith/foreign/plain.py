@@ -38,8 +38,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except (OSError, ValueError) as error:
         raise ReadError(_why(path, error)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_odd(path, os.fstat(descriptor).st_mode)
+    except ReadError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         try:
             yield file
         except OSError as error:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from otolith import rotations
 from otolith.errors import DataError, ReadError
-from otolith.foreign.arrays import npy_shape
+from otolith.foreign.arrays import npy_shape, sane
 from otolith.foreign.arrays import read_npy as read_array
 from otolith.foreign.mat import mat_shapes
 from otolith.foreign.mat import read_mat as read_arrays
@@ -30,7 +30,6 @@ KINECT = (
 )
 """The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
 KINECT_ARRAY = "d_skel"
-_LARGEST = 1e9
 HUMAN36M = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
     *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
@@ -115,8 +114,7 @@ def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float
     if missing := [name for name, value in found.items() if value is None]:
         raise ReadError(f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=...")
     names = layout.joints
-    with np.errstate(invalid="ignore"):  # what is absurd in any unit becomes a gap, as what is no number does
-        array = np.where(np.abs(array.astype(np.float64)) < _LARGEST, array, np.nan)
+    array = sane(array)  # what is absurd in any unit becomes a gap, as what is no number does
     if joints == 18:
         array = np.moveaxis(array[:, :, 1:], 0, -1)
         names = sided(names, array)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from otolith import rotations
 from otolith.errors import ReadError
-from otolith.foreign.arrays import Arrays, npz
+from otolith.foreign.arrays import Arrays, npz, sane
 from otolith.motion import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
 from otolith.motions.world import up_axis
 
@@ -135,7 +135,7 @@ def _numbers(path: Path, archive: Arrays, keys: list[str]) -> dict[str, np.ndarr
     for key, value in out.items():
         if value.dtype.kind not in "fiu":
             raise ReadError(f"{path}: '{key}' holds {value.dtype}, where numbers were expected.")
-    return {key: value.astype(np.float64) for key, value in out.items()}
+    return {key: sane(value) for key, value in out.items()}
 
 
 def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray, "F K"], bool]:

@@ -32,7 +32,7 @@ _LONGEST_NAME = 1000
 _MOST_COLUMNS = 16_384  # as many as a spreadsheet has
 _MOST_BROKEN = 1_000_000
 # Codecs that are no way of writing letters, and some of which take minutes.
-_NO_LETTERS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined")
+_NO_LETTERS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7", "undefined")
 NO_LINE_END = "no line end"
 """Kind of the remark that the last line of a file does not end, so that it may have been cut."""
 
@@ -216,7 +216,7 @@ def _csv_bytes(path: Path, csv: CsvFormat, content: bytes | None = None) -> pa.B
             with opened(path) as file:
                 source = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         if csv.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
-            if codecs.lookup(csv.encoding).name in _NO_LETTERS:
+            if "\0" in csv.encoding or codecs.lookup(csv.encoding).name.replace("-", "_") in _NO_LETTERS:
                 raise LookupError(csv.encoding)
             source = pa.py_buffer(bytes(source).decode(csv.encoding).encode())
         else:

@@ -65,7 +65,9 @@ def _numbers(path: Path, name: str, column: pa.Array) -> np.ndarray:
         plain = column.cast(pa.float64(), safe=False)
     except pa.ArrowException as error:
         raise ReadError(f"{path}: column '{name}' holds {column.type}, not numbers.") from error
-    return np.asarray(plain.to_numpy(zero_copy_only=False).astype(np.float64))
+    values = np.array(plain.to_numpy(zero_copy_only=False), dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
 def _is_text(type: pa.DataType) -> bool:
