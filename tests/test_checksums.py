@@ -65,7 +65,7 @@ def test__sha256_of__another_process__finds_it_in_the_memory(
     tmp_path: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"one")
-    memory = tmp_path / "cache" / "sha256.jsonl"
+    memory = tmp_path / "sha256.jsonl"
     first = sha256_of(tmp_path / "a", memory)
     monkeypatch.setattr(checksums, "_known", {})
     monkeypatch.setattr(checksums, "_read", set())

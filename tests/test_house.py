@@ -27,9 +27,9 @@ SOURCE = ROOT / "src" / "otolith"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors files locks ownership caches checksums foreign limits text sheets settings recipes units channels "
-        "rotations catalog",
-        "recording study study_files motion store windows batch embeddings report summary",
+        "errors files locks ownership caches checksums foreign limits parquet text sheets settings recipes "
+        "units channels rotations catalog",
+        "recording study study_check study_facts study_files motion store windows batch embeddings report summary",
         "signals physics augmentations metrics",
         "readers motions encoders partners",
         "datasets simulation",

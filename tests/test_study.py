@@ -19,8 +19,10 @@ from toy import RATE_HZ, toy_recording, write_toy_study
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
 from otolith.channels import triad
 from otolith.errors import StudyError, UnitError
+from otolith.files import write_sealed
 from otolith.recording import RowReport
 from otolith.study import natural_key
+from otolith.study_check import verify_study
 
 
 def short(subject: str = "p0", **more: Any) -> Recording:
@@ -28,7 +30,8 @@ def short(subject: str = "p0", **more: Any) -> Recording:
 
 
 def damage(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | content))
+    """Edit study.json as somebody would who knows of its seal."""
+    write_sealed(path, json.loads(path.read_text()) | content)
 
 
 def test__round_trip__every_field_of_a_recording__comes_back(tmp_path: Path) -> None:
@@ -37,8 +40,8 @@ def test__round_trip__every_field_of_a_recording__comes_back(tmp_path: Path) -> 
     report = (RowReport("not a number", 2, "two rows"), RowReport("silent channel", 0, "none"))
     stream = Stream("head", triad("head", "gyro", "b"), time, values, 50.0, reports=report)
     made = Recording(
-        "clip-1 ä", "body 1", (stream,), (Segment(0.0, 0.04, "läuft", "expert"),), "2", "anna", "clip", "small",
-        "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"}, "2026-03-29T08:15:00.500+02:00",
+        "clip-1 ä", "body 1", (stream,), (Segment(0.0, 0.04, "läuft", "expert"),), "2", "anna", "clip", "group",
+        "small", "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"}, "2026-03-29T08:15:00.500+02:00",
     )  # fmt: skip
     evaluation = Evaluation(2.0, 25.0, 0.0, "majority", ("läuft",), ("gyro",), ("head",), pad=True)
     study = write_study(tmp_path, [made], name="n", source="s", terms="t", citation="c", evaluation=evaluation)
@@ -145,6 +148,11 @@ def test__hash__edited_segments__is_another(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "segments.parquet").to_pylist()
     table[0]["label"] = "walking"
     pq.write_table(pq.read_table(tmp_path / "segments.parquet").from_pylist(table), tmp_path / "segments.parquet")
+    with pytest.raises(StudyError, match=r"segments\.parquet was changed.*--accept-edits"):
+        Study.load(tmp_path).windows()
+    with pytest.raises(StudyError, match=r"segments\.parquet was changed"):
+        _ = Study.load(tmp_path).hash
+    assert verify_study(tmp_path, accept_edits=True).accepted
     after = Study.load(tmp_path)
     assert after.hash != before.hash
     assert after.windows().hash != windows.hash
@@ -201,7 +209,7 @@ def test__recording__damaged_file__is_named(harm: Any, tmp_path: Path) -> None:
 def test__segments__damaged__are_named(tmp_path: Path) -> None:
     write_study(tmp_path, [short()], name="a")
     cut_off(tmp_path / "segments.parquet")
-    with pytest.raises(StudyError, match=r"segments\.parquet is damaged"):
+    with pytest.raises(StudyError, match=r"segments\.parquet was changed or damaged"):
         Study.load(tmp_path).recording("p0-1")
 
 

@@ -107,21 +107,39 @@ def read_arrays(path: Path, made_of: str) -> tuple[Any, dict[str, np.ndarray]] |
     A file that is damaged or was made of something else gives a warning and None, so that it is made again.
     """
     try:
-        with path.open("rb") as opened:
-            header = json.loads(opened.readline(_LONGEST_HEADER))
-            body = opened.read()
-        if not isinstance(header, dict) or not seal_holds(header) or header["otolith_cache"] != _FORMAT:
-            raise ValueError("its header is damaged")
+        header, body = _parts(path)
         if header["made_of"] != made_of:
             raise ValueError("it was made of something else")
-        if hashlib.sha256(body).hexdigest() != header["sha256"]:
-            raise ValueError("its content is damaged")
         return header["facts"], _cut(body, header["arrays"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except _FAULTS as error:
         warn_made_again(path, f"cannot be used ({error})")
         return None
+
+
+def fault_of_arrays(path: Path) -> str:
+    """Say what is wrong with a file that `write_arrays` wrote; nothing where it is whole."""
+    try:
+        header, body = _parts(path)
+        _cut(body, header["arrays"])
+    except _FAULTS as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+_FAULTS = (OSError, ValueError, KeyError, TypeError, RecursionError)
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], bytes]:
+    with path.open("rb") as opened:
+        header = json.loads(opened.readline(_LONGEST_HEADER))
+        body = opened.read()
+    if not isinstance(header, dict) or not seal_holds(header) or header["otolith_cache"] != _FORMAT:
+        raise ValueError("its header is damaged")
+    if hashlib.sha256(body).hexdigest() != header["sha256"]:
+        raise ValueError("its content is damaged")
+    return header, body
 
 
 def _cut(body: bytes, arrays: list[Any]) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ def sha256_of(path: Path, memory: Path | None = None) -> str:
     """Return the sha256 of a file, without reading it where this process, or `memory`, has seen it as it is now.
 
     memory: a file of lines beside derived files, in which hashes of large files outlive the process. Each line holds
-    the hash itself, so that a wrong line can only cause a comparison to fail.
+    the hash itself, so that a wrong line can only cause a comparison to fail. Its folder is not made for it.
     """
     now = fingerprint(path)
     if memory is not None and memory not in _read:
@@ -67,8 +67,9 @@ def _recall(memory: Path) -> None:
 
 def _keep(memory: Path, key: str, seen: Fingerprint, sha256: str) -> None:
     line = json.dumps({"file": key, "stat": seen, "sha256": sha256}) + "\n"
+    if memory.parent.is_symlink() or not memory.parent.is_dir():
+        return
     with contextlib.suppress(OSError):  # where nothing can be written, it is hashed again next time
-        memory.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(memory, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         with os.fdopen(handle, "a", encoding="utf-8") as opened:
             opened.write(line)

@@ -22,6 +22,7 @@ from otolith.commands.retrieving import retrieve
 from otolith.commands.searching import search_augmentations
 from otolith.commands.simulating import fidelity, simulate, view
 from otolith.commands.studies import import_, info, list_
+from otolith.commands.verifying import verify
 from otolith.console import Group, run
 from otolith.limits import allow_bytes, bytes_of
 
@@ -76,6 +77,16 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         """
         otolith info studies/mine
         otolith info studies/mine --html mine.html
+        """,
+    ),
+    (
+        "Recordings",
+        "verify",
+        verify,
+        """
+        otolith verify studies/mine
+        otolith verify studies/mine --accept-edits
+        otolith verify recognisers/mine --json
         """,
     ),
     (

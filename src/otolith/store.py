@@ -14,6 +14,8 @@ from jaxtyping import Float, Int, UInt16
 from otolith.files import digest
 
 VALUES, LOST = "values.f32", "lost.u16"
+STORES = "store-"
+"""How the names of stores begin in a study's cache."""
 
 
 @dataclass(frozen=True)

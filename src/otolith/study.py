@@ -13,16 +13,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from otolith.catalog import PLACEMENTS
+from otolith.checksums import Fingerprint, fingerprint
 from otolith.errors import StudyError, nearest
-from otolith.files import read_json, write_json
+from otolith.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.ownership import claim
 from otolith.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
+from otolith.study_facts import check_facts, checksums_in
 from otolith.study_files import (
+    PARTNERS,
+    SEGMENTS,
     count_partners,
+    file_facts,
     files_of,
+    how_to_go_on,
     owned_study,
     read_segments,
     read_stream,
+    refuse_changed,
     stream_file,
     write_segments,
     write_stream,
@@ -32,7 +39,9 @@ from otolith.units import GravityVerdict, gravity_verdict
 if TYPE_CHECKING:
     from otolith.windows import Windows
 
-FORMAT = 1
+FORMAT = 2
+OLDER = (1,)
+"""Formats that are still read; what they do not hold, such as most checksums, is not checked."""
 LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
 
 
@@ -77,12 +86,27 @@ class Evaluation:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
         """Read it back; StudyError where a key is unknown."""
-        known = {f.name for f in dataclasses.fields(cls)}
+        known = {f.name: f.default for f in dataclasses.fields(cls)}
         for key in content:
             if key not in known:
                 raise StudyError(f"An evaluation has no '{key}'.{nearest(key, known)}")
+            if not _fits(content[key], known[key]):
+                wanted = {float: "a number", bool: "true or false", tuple: "a list of names"}
+                raise StudyError(
+                    f"An evaluation's '{key}' is {wanted.get(type(known[key]), 'a text')}; found {content[key]!r:.60}."
+                )
         settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
         return cls(**settings)
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value can stand where a default stands."""
+    if isinstance(default, tuple):
+        return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+    if isinstance(default, float):
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        return number and abs(value) < 1e300
+    return isinstance(value, type(default))
 
 
 @dataclass(frozen=True)
@@ -97,12 +121,16 @@ class Study:
     citation: str = ""
     evaluation: Evaluation = field(default_factory=Evaluation)
     gravity_checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checksums: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """File of the folder -> its sha256 and bytes: of every file that study.json vouches for."""
+    seal: str = ""
+    """The hash of all that study.json says; empty where an older version wrote it."""
 
     @classmethod
     def load(cls, folder: str | Path) -> Study:
-        """Open a study folder; nothing but its study.json is read yet.
+        """Open a study folder; nothing but its study.json is read yet, and its seal is checked.
 
-        Raises StudyError where the folder is no study or an import did not finish.
+        Raises StudyError where the folder is no study, an import did not finish, or study.json was changed since.
         """
         folder = Path(folder)
         path = folder / "study.json"
@@ -114,14 +142,27 @@ class Study:
                 f"otolith import SOURCE --out {folder} (--dataset NAME | --mapping FILE.toml)"
             )
         content = read_json(path)
-        if not isinstance(content, dict) or content.get("otolith_study") != FORMAT:
+        if isinstance(content, dict) and content.get("otolith_study") == FORMAT and not seal_holds(content):
+            raise StudyError(f"{path} was changed since it was written: its seal does not hold. {how_to_go_on(folder)}")
+        return cls.of_json(folder, content)
+
+    @classmethod
+    def of_json(cls, folder: Path, content: Any) -> Study:
+        """Make a study of what its study.json says, whatever its seal.
+
+        Raises StudyError for another format, and for the first key that is absent or holds what it cannot.
+        """
+        path = folder / "study.json"
+        format = content.get("otolith_study") if isinstance(content, dict) else "?"
+        if isinstance(format, bool) or format not in (FORMAT, *OLDER):
             raise StudyError(
-                f"{path} has format {content.get('otolith_study') if isinstance(content, dict) else '?'}, "
-                f"this version reads format {FORMAT}. Import the recordings again."
+                f"{path} has format {format!r:.40}, this version reads format {FORMAT} and before. "
+                "Import the recordings again."
             )
         absent = [key for key in ("name", "recordings") if not content.get(key)]
         if absent:
             raise StudyError(f"{path} lacks {' and '.join(map(repr, absent))}. Import the recordings again.")
+        check_facts(content, path)
         return cls(
             folder,
             content["name"],
@@ -131,6 +172,8 @@ class Study:
             content.get("citation", ""),
             Evaluation.from_json(content.get("evaluation", {})),
             content.get("gravity_checks", {}),
+            checksums_in(content),
+            str(content.get(SEAL, "")) if format == FORMAT else "",
         )
 
     def __len__(self) -> int:
@@ -166,17 +209,18 @@ class Study:
     def segments(self) -> dict[str, list[Segment]]:
         """Labelled stretches by recording.
 
-        Raises StudyError where segments.parquet is damaged or lacks a column.
+        Raises StudyError where segments.parquet was changed, is damaged, or names a recording that is not there.
         """
-        return read_segments(self.folder)
+        refuse_changed(self.folder, SEGMENTS, self.checksums)
+        return read_segments(self.folder, self._by_id)
 
     @property
     def partners(self) -> dict[str, int]:
         """What lies beside the signals (text, pose, …), and how many recordings have it.
 
-        Raises StudyError where one of its files is damaged.
+        Raises StudyError where one of its files was changed or is damaged.
         """
-        return count_partners(self.folder, self._by_id)
+        return count_partners(self.folder, self._by_id, self.checksums)
 
     @property
     def subjects(self) -> list[str]:
@@ -221,7 +265,10 @@ class Study:
 
     @cached_property
     def hash(self) -> str:
-        """A content hash over study.json and the segments, whose files may be edited by hand."""
+        """A content hash over all that study.json says, checksums of the other files among it."""
+        if self.seal:
+            refuse_changed(self.folder, SEGMENTS, self.checksums)
+            return self.seal[:16]
         total = hashlib.sha256((self.folder / "study.json").read_bytes())
         segments = self.folder / "segments.parquet"
         if segments.exists():
@@ -260,6 +307,20 @@ class Study:
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
         evaluation = self.evaluation.changed({key: value for key, value in given.items() if value is not None})
         return cut(self, evaluation, missing=missing)
+
+
+_vouched: dict[Path, tuple[Fingerprint, dict[str, dict[str, Any]]]] = {}
+
+
+def checksums_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what a study's study.json vouches for, read only when it changed; nothing where there is none yet."""
+    path = folder.resolve() / "study.json"
+    if not path.exists():
+        return {}
+    now = fingerprint(path)
+    if path not in _vouched or _vouched[path][0] != now:
+        _vouched[path] = (now, Study.load(folder).checksums)
+    return _vouched[path][1]
 
 
 _ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")
@@ -355,23 +416,28 @@ def finish_study(
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
         checks[sensor] = _verdict_json(verdict, gravity)
     with owned_study(folder) as mine:
-        mine.claim(["segments.parquet", "study.json"])
+        mine.claim([SEGMENTS, "study.json"])
         write_segments(folder, segments)
         # Where an older study is written over, recordings that are no longer in it must not lie around.
         mine.settle(files_of(entries))
-        write_json(
-            folder / "study.json",
-            {
-                "otolith_study": FORMAT,
-                "name": name,
-                "source": source,
-                "terms": terms,
-                "citation": citation,
-                "evaluation": (evaluation or Evaluation()).to_json(),
-                "gravity_checks": checks,
-                "recordings": list(entries),
+        vouched = checksums_in({"recordings": entries})
+        # What somebody else lays into partners/ is his to vouch for: otolith verify --accept-edits.
+        beside = {SEGMENTS, *(file for file in mine.named if file.startswith(f"{PARTNERS}/"))}
+        content = {
+            "otolith_study": FORMAT,
+            "name": name,
+            "source": source,
+            "terms": terms,
+            "citation": citation,
+            "evaluation": (evaluation or Evaluation()).to_json(),
+            "gravity_checks": checks,
+            "files": {
+                file: file_facts(folder / file) for file in sorted(beside - vouched.keys()) if (folder / file).exists()
             },
-        )
+            "recordings": list(entries),
+        }
+        check_facts(content, folder / "study.json")
+        write_sealed(folder / "study.json", content)
     return Study.load(folder)
 
 

@@ -10,36 +10,84 @@ from typing import Any
 
 import numpy as np
 
+from otolith.caches import FOLDER as CACHE
+from otolith.caches import HASHES
 from otolith.channels import Channel, channel_names
-from otolith.errors import ReadError, StudyError
+from otolith.checksums import sha256_of
+from otolith.errors import DataError, ReadError, StudyError, nearest
 from otolith.files import atomic_path, file_digest, inside, read_json, refuse_existing
 from otolith.ownership import Owned, owned
+from otolith.parquet import number_column, read_parquet, text_column
 from otolith.recording import RowReport, Segment, Stream
+
+SEGMENTS = "segments.parquet"
+TIME = "time_s"
+PARTNERS = "partners"
+"""Where what goes with the signals lies: texts, poses, vectors."""
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Return what study.json says of a file: its sha256 and how many bytes it has."""
+    return {"sha256": file_digest(path), "bytes": path.stat().st_size}
+
+
+def refuse_changed(folder: Path, file: str, checksums: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Return where a file of a study is, if it is what study.json vouches for; one without checksums is taken as it is.
+
+    It is hashed once, and again when its size, times or inode change. Raises StudyError where it is missing or another.
+    """
+    try:
+        path = inside(folder, file)
+        told = checksums.get(file)
+        if told is None:
+            return path
+        size = path.stat().st_size
+        if "bytes" in told and size != told["bytes"]:
+            fault = f"it has {size:,} bytes, study.json says {told['bytes']:,}"
+        elif sha256_of(path, folder / CACHE / HASHES) != told["sha256"]:
+            fault = "its sha256 is another than study.json says"
+        else:
+            return path
+    except DataError as error:
+        raise StudyError(f"{folder / 'study.json'}: {error}") from error
+    except OSError as error:
+        raise StudyError(
+            f"{folder / file} is missing or cannot be read ({error.strerror}). {how_to_go_on(folder)}"
+        ) from error
+    raise StudyError(f"{path} was changed or damaged since it was written: {fault}. {how_to_go_on(folder)}")
+
+
+def how_to_go_on(folder: Path) -> str:
+    """Say what to type where a study is not as it was written."""
+    return (
+        "Import the study again; or, if you changed it on purpose, check it and record it as it is now: "
+        f"otolith verify {folder} --accept-edits"
+    )
 
 
 def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
     """Read one stream of a recording by what study.json says of it.
 
-    Raises StudyError where its file is missing, damaged, or of another length.
+    Raises StudyError where its file is missing, is another than was written, is damaged, or holds what no stream can.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = inside(folder, facts["file"])
-    try:
-        columns = ["time_s", *facts["channels"]]
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:  # pyarrow says OSError where a page inside is damaged
-        raise StudyError(f"{path} is missing or damaged ({error}). Import the study again.") from error
+    path = refuse_changed(folder, facts["file"], {facts["file"]: facts} if "sha256" in facts else {})
+    names = facts["channels"]
+    table = read_parquet(path, [TIME, *names])
     if table.num_rows != facts["rows_kept"]:
-        raise StudyError(f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}.")
-    values = np.empty((table.num_rows, len(facts["channels"])), dtype=np.float32)
-    for column, name in enumerate(facts["channels"]):
-        values[:, column] = table[name].to_numpy()
+        raise StudyError(
+            f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}. {how_to_go_on(folder)}"
+        )
+    time_s = number_column(path, table, TIME).astype(np.float64, copy=False)
+    values = np.empty((table.num_rows, len(names)), dtype=np.float32)
+    for column, name in enumerate(names):
+        with np.errstate(over="ignore"):
+            values[:, column] = number_column(path, table, name)
+    if fault := fault_of_rows(time_s, values):
+        raise StudyError(f"{path}: {fault}. Import the study again.")
     return Stream(
         facts["name"],
-        tuple(Channel.parse(name) for name in facts["channels"]),
-        table["time_s"].to_numpy(),
+        tuple(Channel.parse(name) for name in names),
+        time_s,
         values,
         facts["nominal_rate_hz"],
         facts["rows_read"],
@@ -50,6 +98,17 @@ def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
 def stream_file(recording: str, stream: str) -> str:
     """Where a stream of a recording is, from the study's folder on."""
     return f"recordings/{recording}.{stream}.parquet"
+
+
+def fault_of_rows(time_s: np.ndarray, values: np.ndarray) -> str:
+    """Say why numbers cannot be a stream's; nothing where they can."""
+    if not np.isfinite(time_s).all():
+        return f"{TIME} is not finite in row {np.flatnonzero(~np.isfinite(time_s))[0]}"
+    if not (falls := np.diff(time_s) > 0).all():
+        return f"{TIME} does not rise behind row {np.flatnonzero(~falls)[0]}"
+    if not (finite := np.isfinite(values)).all():
+        return f"a value is not finite in row {np.flatnonzero(~finite.all(axis=1))[0]}"
+    return ""
 
 
 def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]:
@@ -64,7 +123,7 @@ def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]
     with atomic_path(inside(folder, file)) as temporary:
         # zstd alone does not notice a page of zeros in its middle.
         pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
-        sha256 = file_digest(temporary)
+        checksum = file_facts(temporary)
     return {
         "name": stream.name,
         "file": file,
@@ -74,25 +133,36 @@ def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]
         "rows_read": stream.rows_read,
         "rows_kept": stream.rows_kept,
         "reports": [dataclasses.asdict(report) for report in stream.reports],
-        "sha256": sha256,
+        **checksum,
     }
 
 
-def read_segments(folder: Path) -> dict[str, list[Segment]]:
-    """Read labelled stretches by recording; StudyError where the file is damaged or lacks a column."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[Segment]]:
+    """Read labelled stretches by recording.
 
+    Raises StudyError where the file is damaged, lacks a column, or a row is of an unknown recording or no stretch.
+    """
     out: dict[str, list[Segment]] = {}
-    path = folder / "segments.parquet"
-    if path.exists():
-        try:
-            rows = pq.read_table(path, columns=["recording", "start_s", "end_s", "label", "source"]).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise StudyError(f"{path} is damaged ({error}). Import the study again.") from error
-        for row in rows:
-            segment = Segment(row["start_s"], row["end_s"], row["label"], row["source"])
-            out.setdefault(row["recording"], []).append(segment)
+    path = folder / SEGMENTS
+    if not path.exists():
+        return out
+    table = read_parquet(path, ["recording", "start_s", "end_s", "label", "source"])
+    names = {name: text_column(path, table, name) for name in ("recording", "label", "source")}
+    starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
+    rows = zip(starts, ends, names["recording"], names["label"], names["source"], strict=True)
+    for number, (start_s, end_s, recording, label, source) in enumerate(rows):
+        if not start_s <= end_s < np.inf or start_s == -np.inf:
+            raise StudyError(
+                f"{path}: row {number} goes from {start_s} to {end_s} s. Correct it, or import the study again."
+            )
+        if recording not in recordings:
+            raise StudyError(
+                f"{path}: row {number} is of recording '{recording}', which the study has not."
+                f"{nearest(str(recording), recordings)} Correct it, or import the study again."
+            )
+        if label is None:
+            raise StudyError(f"{path}: row {number} has no label. Correct it, or import the study again.")
+        out.setdefault(recording, []).append(Segment(start_s, end_s, label, source or ""))
     return out
 
 
@@ -103,28 +173,25 @@ def write_segments(folder: Path, segments: Sequence[dict[str, Any]]) -> None:
 
     text, number = pa.string(), pa.float64()
     schema = pa.schema([("recording", text), ("start_s", number), ("end_s", number), ("label", text), ("source", text)])
-    with atomic_path(folder / "segments.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(list(segments), schema=schema), temporary)
+    with atomic_path(folder / SEGMENTS) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(segments), schema=schema), temporary, write_page_checksum=True)
 
 
-def count_partners(folder: Path, recordings: Collection[str]) -> dict[str, int]:
+def count_partners(
+    folder: Path, recordings: Collection[str], checksums: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int]:
     """Return which partners lie in a study's folder, and how many of its recordings each knows.
 
-    Raises StudyError where a file is damaged or names no recordings.
+    Raises StudyError where a file was changed, is damaged or names no recordings.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     out: dict[str, int] = {}
-    for path in sorted((folder / "partners").glob("*")):
+    for path in sorted((folder / PARTNERS).glob("*")):
         name = path.name.removesuffix(".parquet")
         if path.is_dir():
             known = {file.stem for file in path.glob("*.parquet")}
         elif path.suffix == ".parquet":
-            try:
-                known = set(pq.read_table(path, columns=["recording"])["recording"].to_pylist())
-            except (OSError, KeyError, pa.ArrowException) as error:
-                raise StudyError(f"{path} is damaged, or has no column recording ({error}). Write it again.") from error
+            table = read_parquet(refuse_changed(folder, f"{PARTNERS}/{path.name}", checksums), ["recording"])
+            known = set(text_column(path, table, "recording"))
         else:
             continue
         out[name] = len(known & set(recordings))

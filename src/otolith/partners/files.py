@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from otolith.errors import StudyError, nearest
 from otolith.files import atomic_path, inside
 from otolith.ownership import claim
-from otolith.study import Study
+from otolith.parquet import number_column, read_parquet, text_column
+from otolith.study import Study, checksums_of
+from otolith.study_files import PARTNERS, file_facts, refuse_changed
 from otolith.windows import Windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOLDER = "partners"
+FOLDER = PARTNERS
 TEXTS = f"{FOLDER}/text.parquet"
 LABEL = "label"
 """What stands in a text's `source` where it merely says the label."""
@@ -41,8 +43,11 @@ def partner_file(name: str, recording: str) -> str:
     return f"{FOLDER}/{name}/{recording}.parquet"
 
 
-def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> None:
-    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32."""
+def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32.
+
+    Returns where it lies, and its checksums, as study.json may hold them.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -52,6 +57,7 @@ def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str,
     }
     with atomic_path(claim(folder, partner_file(name, recording))) as temporary:
         pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
+        return {"file": partner_file(name, recording), **file_facts(temporary)}
 
 
 def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarray]:
@@ -63,7 +69,7 @@ def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarra
     if not path.exists():
         raise StudyError(f"Recording '{recording}' of {folder} has no {name}: there is no {path}.")
     table = read_table(path)
-    return {column: table[column].to_numpy() for column in table.column_names}
+    return {column: number_column(path, table, column) for column in table.column_names}
 
 
 def write_texts(folder: Path, texts: Iterable[Text]) -> None:
@@ -80,7 +86,7 @@ def write_texts(folder: Path, texts: Iterable[Text]) -> None:
         "source": pa.array([row.source for row in rows], pa.string()),
     }
     with atomic_path(claim(folder, TEXTS)) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+        pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
 
 
 def read_texts(folder: Path) -> dict[str, list[Text]]:
@@ -94,15 +100,16 @@ def read_texts(folder: Path) -> dict[str, list[Text]]:
         return {}
     lasts = durations(folder)
     table = read_table(path, ("recording", "start_s", "end_s", "text"))
-    known = [name for name in ("recording", "start_s", "end_s", "text", "source") if name in table.column_names]
+    starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
+    recordings, texts_of_rows = (text_column(path, table, name) for name in ("recording", "text"))
+    sources = text_column(path, table, "source") if "source" in table.column_names else [""] * len(table)
     out: dict[str, list[Text]] = {}
-    for number, row in enumerate(table.select(known).to_pylist()):
-        start, end = row["start_s"], row["end_s"]
-        if start is None or end is None or not start <= end:
-            raise StudyError(f"{path}: row {number} (recording '{row['recording']}') goes from {start} to {end} s.")
-        refuse_stranger(path, number, row["recording"], lasts)
-        words = Text(row["recording"], row["start_s"], row["end_s"], row["text"] or "", row.get("source") or "")
-        out.setdefault(words.recording, []).append(words)
+    rows = zip(starts, ends, recordings, texts_of_rows, sources, strict=True)
+    for number, (start, end, recording, text, source) in enumerate(rows):
+        if not -np.inf < start <= end < np.inf:
+            raise StudyError(f"{path}: row {number} (recording '{recording}') goes from {start} to {end} s.")
+        refuse_stranger(path, number, recording, lasts)
+        out.setdefault(str(recording), []).append(Text(str(recording), start, end, text or "", source or ""))
     for recording, texts in out.items():
         if all(text.start_s > lasts[recording] or text.end_s < 0 for text in texts):
             raise StudyError(
@@ -118,7 +125,7 @@ def durations(folder: Path) -> dict[str, float]:
     return {entry["id"]: entry["duration_s"] for entry in Study.load(folder).entries}
 
 
-def refuse_stranger(path: Path, number: int, recording: str, known: Collection[str]) -> None:
+def refuse_stranger(path: Path, number: int, recording: str | None, known: Collection[str]) -> None:
     """Raise StudyError where a row of partners is of a recording that the study has not."""
     if recording not in known:
         raise StudyError(
@@ -128,16 +135,14 @@ def refuse_stranger(path: Path, number: int, recording: str, known: Collection[s
 
 
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
-    """Read a Parquet file whole; StudyError where it is damaged or lacks a column."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    """Read a study's `partners/….parquet` whole.
 
-    try:
-        # Twice as fast as read_table, which prepares for many files and threads; studies have thousands of small ones.
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise StudyError(f"{path} is damaged ({error}). Write it again.") from error
+    Raises StudyError where it is another than study.json vouches for, is damaged, or lacks a column. A file that
+    study.json does not name, brought by hand, is taken as it is.
+    """
+    folder = next(parent.parent for parent in path.parents if parent.name == FOLDER)
+    refuse_changed(folder, path.relative_to(folder).as_posix(), checksums_of(folder))
+    table = read_parquet(path)
     if missing := [name for name in needed if name not in table.column_names]:
         raise StudyError(f"{path} has no column {', '.join(missing)}; found {', '.join(table.column_names)}.")
     return table

@@ -17,7 +17,7 @@ from otolith.errors import ReadError, StudyError
 from otolith.files import atomic_folder, digest, read_json, seal_holds, write_sealed
 from otolith.recording import Recording
 from otolith.signals.resample import Stretch, join, to_grid
-from otolith.store import LOST, VALUES, Store
+from otolith.store import LOST, STORES, VALUES, Store
 from otolith.study import Evaluation, Study
 
 Missing = Literal["error", "mask", "drop"]
@@ -77,7 +77,7 @@ def resampled_store(
     what = [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
     # Without a slot the channels' names say their places.
     key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
-    folder = cache_folder(study.folder) / f"store-{key}"
+    folder = cache_folder(study.folder) / f"{STORES}{key}"
     made = _opened(folder, key, channels)
     if made is None:
         with atomic_folder(folder) as temporary:

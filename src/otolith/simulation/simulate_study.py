@@ -19,7 +19,7 @@ from otolith.motion import Motion
 from otolith.motions import check, find, read
 from otolith.motions.procedural import PROCEDURAL
 from otolith.ownership import Owned, claim
-from otolith.partners.files import Text, partner_file, write_partner, write_texts
+from otolith.partners.files import Text, write_partner, write_texts
 from otolith.recording import Recording, RowReport
 from otolith.simulation.body import Body
 from otolith.simulation.journal import FILE, Journal, named_by_journal
@@ -255,14 +255,14 @@ def _record(folder: Path, id: str, motion: Motion, body: Body, config: Simulatio
     entry = write_recording(folder, recording)
     moved = put_on(motion, body)
     poses = pose(moved, config.pose_hz)
-    write_partner(folder, "pose", id, poses)
+    written = write_partner(folder, "pose", id, poses)
     time_s = np.arange(int(np.floor(motion.duration_s * config.rate_hz + 1e-6)) + 1) / config.rate_hz
     facts = truth(moved, config.placements, time_s, body, mounting, smoothing)
     known = np.isfinite(np.stack(list(facts.values()))).all(axis=0)
-    write_partner(folder, "truth", id, {column: values[known] for column, values in facts.items()})
+    true = write_partner(folder, "truth", id, {column: values[known] for column, values in facts.items()})
     entry["partners"] = {
-        "pose": {"file": partner_file("pose", id), "rate_hz": config.pose_hz, "joints": (len(poses) - 1) // 3},
-        "truth": {"file": partner_file("truth", id), "rate_hz": config.rate_hz},
+        "pose": {**written, "rate_hz": config.pose_hz, "joints": (len(poses) - 1) // 3},
+        "truth": {**true, "rate_hz": config.rate_hz},
     }
     still = {sensor: norms[quiet] for sensor, (norms, quiet) in recording.still_blocks().items() if quiet.any()}
     return {

@@ -1,0 +1,111 @@
+"""Whether a folder of ours is whole: every file read and held against what was recorded of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from otolith.commands.options import Quiet
+from otolith.commands.progress import bar
+from otolith.console import some
+from otolith.errors import ConfigError, OtolithError
+from otolith.text import printable
+
+if TYPE_CHECKING:
+    from otolith.study_check import Verified
+
+
+def verify(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A study's folder; or that of an encoder, a recogniser, results.")
+    ],
+    accept_edits: Annotated[
+        bool,
+        typer.Option(
+            "--accept-edits",
+            help="You changed the study yourself: where all of it can be read, record it as it is now.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read everything that a folder holds, and name whatever is damaged, missing, or not as it was written.
+
+    A study says of each of its files how long it is and what its sha256 is, and seals that list with a hash of its own.
+    A file that was changed is refused when it is read; here all of them are read, with every fault named: the seal, the
+    rows and channels of each stream, the times, labels and words, the files in partners/, the caches.
+
+    Did you edit a study on purpose (a label, a text, a name in study.json)? Then --accept-edits checks that all of it
+    can still be read and fits together, and records the new hashes, also those of files that you brought by hand. It
+    does so only where nothing else is wrong.
+
+    The exit status is 0 where all is whole and 2 where something is not. Caches that are damaged are no fault: they are
+    made again when they are needed.
+    """
+    found = _verified(path, accept_edits, quiet or as_json)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    else:
+        _tell(found, accept_edits, quiet)
+    if not found.whole:
+        raise typer.Exit(2)
+
+
+def _verified(path: Path, accept_edits: bool, quiet: bool) -> Verified:
+    from otolith.study_check import Verified, verify_study
+
+    results = (path / "results.json").exists()
+    if results or (path / "config.json").exists():
+        if accept_edits:
+            raise ConfigError(f"--accept-edits is for studies; {path} is none, and was made by one command: repeat it.")
+        found = Verified(path, "results" if results else "checkpoint")
+        try:
+            found.kind = _results(path) if results else _checkpoint(path)
+        except OtolithError as error:
+            found.faults.append(str(error))
+        files = [file for file in path.rglob("*") if file.is_file()]
+        found.files, found.bytes = len(files), sum(file.stat().st_size for file in files)
+        return found
+    with bar(quiet, "recordings", "study.json is read") as show:
+        return verify_study(path, accept_edits, show)
+
+
+def _results(path: Path) -> str:
+    from otolith.report import Report
+
+    Report.load(path)
+    return "results"
+
+
+def _checkpoint(path: Path) -> str:
+    from otolith.training import checkpoint
+
+    kind = checkpoint.kind_of(path) or "encoder"
+    checkpoint.load(path, kind)  # its hashes and tensors; nothing that it names is built
+    return kind
+
+
+def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
+    for fault in found.faults:
+        typer.echo(f"fault: {printable(fault)}")
+    if quiet:
+        return
+    for note in found.notes:
+        typer.echo(f"note: {printable(note)}")
+    what = f"{found.kind} {found.path}: {some(found.files, 'file', 'files')}, {found.bytes / 1e6:.1f} MB read"
+    if found.whole:
+        typer.echo(f"{what}; {'as it is now is recorded' if found.accepted else 'all is whole'}.")
+        return
+    faults = some(len(found.faults), "fault", "faults")
+    if found.kind != "study":
+        typer.echo(f"{what}; {faults}. Copy the whole folder again from where it was made.")
+    elif accept_edits:
+        typer.echo(f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study again.")
+    else:
+        typer.echo(
+            f"{what}; {faults}. Import the study again; or, if you changed it on purpose, type: "
+            f"otolith verify {found.path} --accept-edits"
+        )
