@@ -62,8 +62,6 @@ def test__recognise__by_labels__finds_activities_of_people_never_seen(
 ) -> None:
     (name,) = (p for p in (partnered_study.folder / "recordings").iterdir() if p.name.startswith("p5-1.left"))
     out = tmp_path / "timeline.csv"
-    said = typed("recognise", encoder, name.parent.parent, "--labels", LABELS, "--out", out, code=2)
-    assert "holds 6 recordings" in said
     typed("recognise", encoder, name, "--labels", LABELS, "--out", out, "--keep", tmp_path / "kept", *RUN)
     rows = list(csv.DictReader(out.read_text().splitlines()))
     right = [

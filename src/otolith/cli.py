@@ -159,7 +159,8 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         recognise,
         """
         otolith recognise recognisers/mine visit_07.csv --mapping mapping.toml
-        otolith recognise recognisers/mine studies/new/recordings/*.parquet
+        otolith recognise recognisers/mine visits/ --mapping mapping.toml --out visits.csv
+        otolith recognise recognisers/mine studies/new
         otolith recognise encoders/primus visit_07.csv --labels walking,drinking --unknown 0.1
         """,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +24,13 @@ from otolith.commands.options import (
     words,
 )
 from otolith.commands.progress import bar
-from otolith.console import tables_of
-from otolith.errors import ConfigError
+from otolith.console import some, tables_of
+from otolith.errors import ChannelError, ConfigError, DataError
 from otolith.terminal import tell
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
+    from otolith.deployment.timeline import Timeline
     from otolith.training.runtime import Runtime
 
 
@@ -38,16 +40,31 @@ WORDS = "From words alone"
 def recognise(
     context: typer.Context,
     recogniser: Annotated[Path, typer.Argument(help="Recogniser folder; with --labels an encoder folder.")],
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or STUDY/recordings/ID.STREAM.parquet.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV or Parquet files, a folder of them with --mapping, a study folder, or files of its recordings/."
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="CSV to write; FILE.timeline.csv in this folder if not given.")
+        Path | None,
+        typer.Option(
+            help="CSV to write, one for all recordings together, or a folder that exists, for one each; "
+            "NAME.timeline.csv in this folder if not given."
+        ),
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="TOML that names the columns, as import takes it.")] = None,
     overlap: Annotated[float, typer.Option(help="Share of a window that the next one repeats.", min=0, max=0.95)] = 0.5,
     allow_placement: Annotated[
         bool, typer.Option("--allow-placement", help="Take a sensor worn elsewhere, with a warning.")
     ] = False,
-    plot: Annotated[bool, typer.Option(help="Draw the timeline beside the CSV, as SVG.")] = True,
+    plot: Annotated[
+        bool | None,
+        typer.Option(
+            "--plot/--no-plot",
+            help="Draw each timeline as SVG beside its CSV; beside one CSV of several recordings only if asked for.",
+        ),
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -81,21 +98,17 @@ def recognise(
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Recognise what was done in a recording: a timeline with the probability of each class, and a plot.
+    """Recognise what was done in recordings: a timeline of each with the probability of every class, and a plot.
+
+    A study is recognised recording by recording; files of a folder are joined into recordings as import joins them.
 
     With --labels by the descriptions of the classes alone, if the encoder was pretrained together with texts.
     """
-    from otolith.deployment.reading import recognise_file
     from otolith.deployment.recogniser import Recogniser
-    from otolith.files import refuse_existing
+    from otolith.deployment.sources import sources_of
     from otolith.training.checkpoint import kind_of
 
-    targets = [out or Path(f"{path.stem}.timeline.csv") for path in files]
-    if len(set(targets)) < len(targets):
-        raise ConfigError(
-            "Two of these files would write the same timeline. --out names one timeline; without it each is named "
-            "after its file, so files of the same name are recognised one at a time."
-        )
+    _refuse_same_names([path.stem for path in files if not path.is_dir()])
     described = tables_of(context).get("prompts") or words(labels)
     if described:
         loaded = _of_words(
@@ -113,20 +126,92 @@ def recognise(
         # As it was trained, unless something else is asked for.
         asked = {} if precision is Precision.auto else {"precision": precision.value}
         loaded = Recogniser.load(recogniser, trust=trust or (), device=device.value, threads=threads, **asked)
-    said = []
+    gravity: Any = "removed" if loaded.chain_.gravity == "removed" else "included"
+    sources = [source for path in files for source in sources_of(path, mapping, gravity)]
+    names = [source.name for source in sources]
+    _refuse_same_names(names)
+    writer = _Writer(out, len(sources) > 1 or any(path.is_dir() for path in files), plot, overwrite)
+    writer.refuse_taken(names)
+    failed: list[str] = []
     with bar(quiet, "recordings") as show:
-        for number, (path, target) in enumerate(zip(files, targets, strict=True)):
-            show(number, len(files), str(path))
-            refuse_existing(target, "timeline", overwrite)
-            timeline = recognise_file(loaded, path, mapping, overlap=overlap, allow_placement=allow_placement)
-            timeline.to_csv(target)
-            if plot and timeline.unknown < len(timeline):
-                timeline.plot(target.with_suffix(".svg"))
-            shares = ", ".join(f"{name or 'unknown'} {seconds:.0f} s" for name, seconds in timeline.seconds.items())
-            said.append(f"{target}: {len(timeline)} windows: {shares}")
-        show(len(files), len(files), "")
+        for number, source in enumerate(sources):
+            show(number, len(sources), source.where)
+            try:
+                recordings = source.read()
+                for recording in recordings:
+                    name = source.name if len(recordings) == 1 else recording.id
+                    writer.take(name, loaded.recognise(recording, overlap, allow_placement))
+            except (DataError, ChannelError) as error:
+                if len(sources) == 1:
+                    raise
+                failed.append(str(error) if source.where in str(error) else f"{source.where}: {error}")
+        show(len(sources), len(sources), "")
+    writer.finish()
     if not quiet:
-        tell("\n".join(said))
+        tell("\n".join(writer.said))
+    for message in failed:
+        tell(f"error: {message}", err=True)
+    if failed:
+        tell(f"{len(failed)} of {some(len(sources), 'recording', 'recordings')} could not be recognised.", err=True)
+        raise typer.Exit(1 if len(failed) < len(sources) else 2)
+
+
+def _refuse_same_names(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"Two of these recordings are called '{twice[0]}' and would write the same timeline; recognise them one at "
+            "a time, each with an --out of its own."
+        )
+
+
+class _Writer:
+    """Where timelines go: a file each, or all into one table."""
+
+    def __init__(self, out: Path | None, several: bool, plot: bool | None, overwrite: bool) -> None:
+        self._each = out if out is not None and out.is_dir() else Path() if out is None else None
+        self._out = out
+        self._joined = several and self._each is None
+        self._plot = not self._joined if plot is None else plot
+        self._overwrite = overwrite
+        self._kept: list[Timeline] = []
+        self.said: list[str] = []
+
+    def refuse_taken(self, names: list[str]) -> None:
+        """Raise DataError where a timeline to be written is there already, before anything is recognised."""
+        for target in {self._target(name) for name in names}:
+            self._refuse(target)
+
+    def take(self, name: str, timeline: Timeline) -> None:
+        """Write one timeline, or keep it for the table of all."""
+        target = self._target(name)
+        if self._joined:
+            self._kept.append(replace(timeline, recording=name))
+            picture = target.with_name(f"{target.stem}.{name}.svg")
+        else:
+            self._refuse(target)  # where a column names the people, names are known only now
+            timeline.to_csv(target)
+            picture = target.with_suffix(".svg")
+        if self._plot and timeline.unknown < len(timeline):
+            timeline.plot(picture)
+        shares = ", ".join(f"{label or 'unknown'} {seconds:.0f} s" for label, seconds in timeline.seconds.items())
+        where = f"{target}, {name}" if self._joined else target
+        self.said.append(f"{where}: {len(timeline)} windows: {shares}")
+
+    def finish(self) -> None:
+        """Write the table of all, if that is what was asked for."""
+        from otolith.deployment.timeline import write_timelines
+
+        if self._kept:
+            write_timelines(self._kept, self._target(""))
+
+    def _target(self, name: str) -> Path:
+        return self._out if self._each is None and self._out else (self._each or Path()) / f"{name}.timeline.csv"
+
+    def _refuse(self, target: Path) -> None:
+        from otolith.files import refuse_existing
+
+        refuse_existing(target, "timeline", self._overwrite)
 
 
 def _of_words(

@@ -58,10 +58,15 @@ def read_recording(
     if mapping is None and (found := _of_study(path)) is not None:
         return found
     recording = _mapped(path, mapping) if mapping is not None else _plain(path, gravity)
+    return refuse_unit(recording, str(path))
+
+
+def refuse_unit(recording: Recording, where: str) -> Recording:
+    """Return a recording that agrees with gravity, as far as it was still; raise UnitError for another."""
     if recording.gravity == "included":
         for sensor, verdict in recording.gravity_verdicts().items():
             if verdict.still_s >= _SURE_S:
-                refuse_wrong_unit(sensor, verdict, str(path))
+                refuse_wrong_unit(sensor, verdict, where)
     return recording
 
 

@@ -235,6 +235,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             windows.start_s + inside[:, 1],
             label,
             probability,
+            recording.start,
         )
 
     def save(self, folder: str | Path, overwrite: bool = False) -> None:

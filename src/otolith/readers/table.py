@@ -134,6 +134,16 @@ def read_table_study(
             left_out.append(Skipped(labels.rule.file, str(error)))
 
 
+def read_planned(planned: Planned, mapping: Mapping, root: Path) -> list[Recording]:
+    """Read what some files under `root` hold, without the labels: one recording, or one for each person of a column.
+
+    Raises ReadError or UnitError, naming the file.
+    """
+    silent = dataclasses.replace(mapping, label=None)
+    parts = [part for path, sensors in planned.files for part in _read_file(path, sensors, silent)]
+    return list(_recordings(planned, parts, silent, None, root))
+
+
 @dataclass(frozen=True)
 class _Part:
     """The rows of one sensor in one file that belong to one person and session, still on the file's clock."""
