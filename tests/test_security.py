@@ -20,8 +20,8 @@ REACHES_OUT = {
     ("training/processes.py", "socket"): "processes of one machine meet on loopback",
 }
 NETWORK = frozenset(
-    ("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "telnetlib", "xmlrpc", "socketserver", "asyncio", "requests",
-     "httpx", "aiohttp", "urllib3", "boto3", "paramiko", "websockets", "grpc", "huggingface_hub")
+    ("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "telnetlib", "xmlrpc", "socketserver", "asyncio",
+     "requests", "httpx", "aiohttp", "urllib3", "boto3", "paramiko", "websockets", "grpc", "huggingface_hub")
 )  # fmt: skip
 
 
