@@ -14,6 +14,7 @@ import numpy as np
 
 from otolith.catalog import PLACEMENTS
 from otolith.checksums import Fingerprint, fingerprint
+from otolith.duplicates import duplicates
 from otolith.errors import StudyError, nearest
 from otolith.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.ownership import claim
@@ -286,6 +287,7 @@ class Study:
             "labels": self.label_seconds,
             "partners": self.partners,
             "rows": self.rows,
+            "duplicates": [pair.sentence() for pair in duplicates(self.entries)],
             "origin": "simulated" if self.simulated else "measured",
             "gravity": self.gravity_checks,
             "evaluation": self.evaluation.to_json(),

@@ -61,8 +61,16 @@ class Windows:
     folders: dict[str, Path] = field(default_factory=dict)
     """Name of each study -> its folder, where partners of windows lie; nothing for windows of arrays."""
 
+    contents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Recording -> short content hashes of its streams, by which it is known whatever it is called."""
+
     def __len__(self) -> int:
         return len(self.first_row)
+
+    @property
+    def contents_here(self) -> set[str]:
+        """Content hashes of the recordings that these windows are of."""
+        return {content for name in set(self.recording.tolist()) for content in self.contents.get(name, ())}
 
     @property
     def seconds(self) -> float:
@@ -268,6 +276,7 @@ class Windows:
             dropped=dropped,
             recipe={p.study: p.recipe for p in several},
             folders=folders,
+            contents={f"{p.study}/{name}": held for p in several for name, held in p.contents.items()},
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otolith.errors import ConfigError, DataError
+from otolith.errors import ConfigError, DataError, OtolithWarning
 from otolith.evaluation.retrieval import ranks, retrieve, scores_of
 from otolith.training.pretrain import pretrain
 from otolith.training.pretrained import PretrainedEncoder
@@ -60,7 +60,8 @@ def aligned(partnered_windows: Windows) -> PretrainedEncoder:
 def test__retrieve__windows_with_a_partner__find_it_better_than_chance(
     aligned: PretrainedEncoder, partnered_windows: Windows
 ) -> None:
-    there, back = retrieve(aligned, partnered_windows, CPU)
+    with pytest.warns(OtolithWarning, match="This encoder was trained on people who are tested here: p0, p1, p2, p3"):
+        there, back = retrieve(aligned, partnered_windows, CPU)
     assert (there["direction"], back["direction"]) == ("imu to video", "video to imu")
     assert there["queries"] == back["answers"] == (partnered_windows.subject != "p1").sum()
     assert there["answers"] == back["queries"] <= there["queries"]

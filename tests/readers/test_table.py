@@ -311,7 +311,9 @@ def test__read__bad_file__stops_and_names_it(name: str, tmp_path: Path) -> None:
 
 
 def test__import_tables__skip__keeps_the_good_and_lists_the_bad(tmp_path: Path) -> None:
-    write(tmp_path / "in", {"a.csv": table(SECONDS), "z.csv": table(SECONDS)} | {n: c for n, (c, _) in BAD.items()})
+    write(
+        tmp_path / "in", {"a.csv": table(SECONDS), "z.csv": table(SECONDS, 0.99)} | {n: c for n, (c, _) in BAD.items()}
+    )
     (tmp_path / "m.toml").write_text(PLAIN)
     study = import_tables(tmp_path / "in", tmp_path / "m.toml", tmp_path / "out", on_error="skip")
     assert [entry["id"] for entry in study.entries] == ["a", "z"]

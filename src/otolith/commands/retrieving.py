@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -75,12 +75,3 @@ def retrieve(
     for row in rows:
         figures = " | ".join(f"{row[name]:.3f}" for name in ("r1", "r5", "r10", "mrr", "chance_r1"))
         tell(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")
-
-
-def _seen(encoder: Any, windows: Any) -> set[str]:
-    """People of these windows whom the encoder was pretrained on; people of other studies may have the same names."""
-    known = encoder.record.get("subjects", [])
-    studies = encoder.record.get("studies", {})
-    if windows.study in studies:
-        return set(known)
-    return {name.removeprefix(f"{windows.study}/") for name in known if name.startswith(f"{windows.study}/")}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from otolith.catalog import Family
+from otolith.duplicates import warn_of_duplicates
 from otolith.errors import ConfigError, ReadError, UnknownNameError, nearest
 from otolith.recording import Recording
 from otolith.study import Evaluation, Study, write_study
@@ -108,7 +109,7 @@ def import_dataset(
         raise UnknownNameError(f"'{name}' is no data set; known are {', '.join(FAMILY)}.")
     dataset: DataSet = cls(**_options(cls, options)) if isinstance(cls, type) else cls
     with owned_study(out):
-        return write_study(
+        study = write_study(
             out,
             _with_partners(dataset, Path(source), out),
             name=dataset.name,
@@ -118,6 +119,8 @@ def import_dataset(
             evaluation=dataset.evaluation,
             progress=progress,
         )
+    warn_of_duplicates(study.name, study.entries)
+    return study
 
 
 def _options(cls: Any, options: dict[str, Any]) -> dict[str, Any]:

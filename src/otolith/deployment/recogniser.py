@@ -28,6 +28,7 @@ from otolith.training.adapt import AdaptConfig, Adapted, adapt
 from otolith.training.adding import with_added
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime, commit, versions
+from otolith.training.seen import training_facts, warn_of_seen
 from otolith.windows import Windows
 
 
@@ -162,6 +163,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "pretraining": start.record if isinstance(X, Windows) else _nameless(start.record),
             "adaptation": {
                 "subjects": windows.subjects if isinstance(X, Windows) else [],
+                **_facts(learnt if isinstance(X, Windows) else windows, [windows, *add]),
                 "studies": {windows.study: windows.study_hash} if windows.study else {},
                 "origin": windows.origin,
                 "windows": len(windows),
@@ -193,13 +195,26 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.adapted_.probabilities(windows, self._runtime())
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each window: text for Windows, else what `y` held."""
+        """Return the most probable class of each window: text for Windows, else what `y` held.
+
+        Labelled windows are taken for a test: it warns where their people were trained on.
+        """
+        predicted = self._predicted(X)
+        if isinstance(X, Windows) and X.is_labelled.any():
+            warn_of_seen(self.record_, X, "This recogniser")
+        return predicted
+
+    def _predicted(self, X: Any) -> np.ndarray:
         probability = self.predict_proba(X)
         predicted: np.ndarray = self.classes_[probability.argmax(axis=1)]
         return predicted
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the share of labelled windows that are recognised (`otolith.metrics` has macro_f1 and others)."""
+        """Return the share of labelled windows that are recognised (`otolith.metrics` has macro_f1 and others).
+
+        Warns where people of these windows were trained on, by the recogniser or by its encoder: then the share is too
+        good, also where other windows of theirs were learnt from.
+        """
         if not isinstance(X, Windows):
             return float(super().score(X, y, sample_weight))
         if y is not None or sample_weight is not None:
@@ -207,7 +222,9 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         windows = X.labelled
         if not len(windows):
             raise DataError("None of these windows has a label, so there is nothing to score against.")
-        return accuracy(windows.labels.astype(str), self.predict(windows).astype(str))
+        share = accuracy(windows.labels.astype(str), self._predicted(windows).astype(str))
+        warn_of_seen(self.record_, windows, "This recogniser")
+        return share
 
     def recognise(self, recording: Recording, overlap: float = 0.5, allow_placement: bool = False) -> Timeline:
         """Recognise a whole recording, window by window on a regular grid, through the same signal chain.
@@ -314,9 +331,17 @@ def _with_classes_present(windows: Windows) -> tuple[Windows, np.ndarray]:
     return windows, np.array(classes, dtype=object)
 
 
+def _facts(learnt: Windows, parts: Sequence[Windows]) -> dict[str, Any]:
+    """Whom the head learnt from; where labels of other studies were added, people already carry their study's name."""
+    facts = training_facts(learnt)
+    return facts if len(parts) == 1 else facts | {"people": learnt.subjects}
+
+
 def _nameless(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record of an encoder that was made for an array, whose people nobody knows."""
-    return record if record.get("objective", "none") != "none" else record | {"subjects": [], "studies": {}}
+    return (
+        record if record.get("objective", "none") != "none" else record | {"subjects": [], "studies": {}, "people": []}
+    )
 
 
 def _is_folder(text: str | Path) -> bool:

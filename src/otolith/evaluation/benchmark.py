@@ -11,6 +11,7 @@ from typing import Any
 
 from otolith import objectives
 from otolith.channels import channel_names
+from otolith.duplicates import warn_of_duplicates
 from otolith.errors import ConfigError, InterruptedRunError
 from otolith.evaluation.few_shot import Fold, FoldRun
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
@@ -152,6 +153,7 @@ class _Plan:
         tasks: list[Fold] = []
         parted: dict[str, list[list[str]]] = {}
         for study in studies:
+            notes += warn_of_duplicates(study.name, study.entries)
             evaluation = study.evaluation.changed(self.overrides)
             labelled = labelled_windows(study, evaluation, self.missing)
             if len(labelled.classes) < 2:

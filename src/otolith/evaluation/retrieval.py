@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from otolith.errors import DataError
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
+from otolith.training.seen import warn_of_seen
 from otolith.windows import Windows
 
 TOPS = (1, 5, 10)
@@ -60,8 +61,9 @@ def scores_of(
 def retrieve(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | None = None) -> list[dict[str, Any]]:
     """Return a row for each partner that the encoder was aligned with and these windows have, and each direction.
 
-    Windows with the same text or vector share it as their right answer. Raises ConfigError where the encoder shares
-    no space with anything, DataError where no window has a partner.
+    Windows with the same text or vector share it as their right answer. Warns where the encoder was pretrained on
+    people of these windows. Raises ConfigError where it shares no space with anything, DataError where no window has a
+    partner.
     """
     space = encoder.require_alignment()
     motion = encoder.embed(windows, runtime, space="shared")
@@ -84,4 +86,5 @@ def retrieve(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | No
             f"None of these windows has what the encoder was aligned with ({', '.join(space.roles)}): see partners in "
             "docs/recordings.md."
         )
+    warn_of_seen(encoder.record, windows, "This encoder")
     return rows

@@ -74,8 +74,8 @@ def sides_of(
 ) -> Sides:
     """Return who is learnt from and who is tested where `people` are held out, or where `parts` decide.
 
-    A tested person whom another study has by the same name, as sensors simulated of that person's skeleton have, is
-    left out of that study too.
+    A tested person whom another study has by the same name, as sensors simulated of that person's skeleton have, or by
+    the same recordings under any name, is left out of that study too.
 
     Raises SplitError where another study is the tested one or was matched to the tested people, ConfigError where
     the method's sensors belong to no other study, StudyError where a side is empty.
@@ -119,11 +119,14 @@ def sides_of(
     left_out: list[str] = []
 
     def strangers(windows: Windows) -> Windows:
-        also = sorted(set(windows.subjects) & set(test.subjects))
-        if also:
-            who = f"{', '.join(also)}, tested here, also stands in '{windows.study}': left out there"
-            left_out.append(f"{study.name}, {method.name}: {who}")
-        return windows.without(also) if also else windows
+        named = sorted(set(windows.subjects) & set(test.subjects))
+        same = test.contents_here & windows.contents_here
+        copied = sorted(p for p in windows.subjects if same and windows.of([p]).contents_here & same and p not in named)
+        for also, how in ((named, "also stands in"), (copied, "by the same recordings also stands in")):
+            if also:
+                who = f"{', '.join(also)}, tested here, {how} '{windows.study}': left out there"
+                left_out.append(f"{study.name}, {method.name}: {who}")
+        return windows.without([*named, *copied]) if named or copied else windows
 
     return Sides(
         train,

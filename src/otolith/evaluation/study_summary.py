@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otolith.channels import Channel
+from otolith.duplicates import duplicates, told
 from otolith.recording import group_of_entry
 from otolith.study import Study, natural_key
 
@@ -111,7 +112,7 @@ def summarise_study(study: Study) -> StudySummary:
         labels,
         {label: sum(label in person.label_s for person in everybody) for label in labels},
         [(kind, rows, len(where), example) for kind, (rows, where, example) in sorted(kinds.items())],
-        list(_unusual(study, sensors)),
+        [*told(duplicates(study.entries)), *_unusual(study, sensors)],
     )
 
 

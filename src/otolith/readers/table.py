@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from otolith.channels import Channel, triad
+from otolith.duplicates import warn_of_duplicates
 from otolith.errors import ConfigError, DataError, ReadError
 from otolith.foreign.plain import name_of
 from otolith.readers.clock import (
@@ -79,7 +80,7 @@ def import_tables(
             reason = f" The first: {skipped[0].reason}" if skipped else ""
             raise ReadError(f"None of the {len(skipped)} files under {source} could be read.{reason}")
         facts = mapping.study
-        return write_study(
+        study = write_study(
             out,
             itertools.chain((first,), recordings),
             name=facts.name,
@@ -90,6 +91,8 @@ def import_tables(
             beside=beside,
             progress=progress,
         )
+    warn_of_duplicates(study.name, study.entries)
+    return study
 
 
 def read_table_study(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from otolith.errors import ConfigError, StudyError
+from otolith.duplicates import stream_contents
+from otolith.errors import ConfigError, OtolithWarning, StudyError
 from otolith.recording import Segment, group_of_entry
+from otolith.signals.contradiction import CONTRADICTED, contradicting, merged, other_label
 from otolith.signals.store import Missing, Place, resampled_store, wanted_channels
 from otolith.store import Store
 from otolith.study import Evaluation, Study
@@ -54,6 +57,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
             store.release()
             looked_at = 0
     _count_uncovered(study, evaluation, classes, places, dropped)
+    _warn_of_contradictions(study, dropped)
     piece = np.array(owner, dtype=np.int64)
     if not len(piece):
         reasons = "; ".join(f"{n} × {reason}" for reason, n in dropped.items()) or "no stretch is long enough"
@@ -84,6 +88,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         dropped=dropped,
         recipe=evaluation.to_json() | {"missing": missing},
         folders={study.name: study.folder},
+        contents={e["id"]: stream_contents(e) for e in study.entries},
     )
 
 
@@ -124,7 +129,7 @@ def _gravity(study: Study) -> str:
 def _cut_stretch(
     start_s: float,
     rows: int,
-    segments: Iterable[Segment],
+    segments: Sequence[Segment],
     evaluation: Evaluation,
     length: int,
     dropped: dict[str, int],
@@ -132,14 +137,19 @@ def _cut_stretch(
     """Return where the windows of one stretch start, in samples from its start, and their labels."""
     rate, hop = evaluation.rate_hz, max(1, round(length * (1 - evaluation.overlap)))
     rule = evaluation.label_rule
+    if rule != "centred":  # where each segment is a trial of its own
+        segments = merged(segments, length / rate)
     if rule in ("unlabelled", "majority"):
         offset = np.arange(0, rows - length + 1, hop)
         if not len(offset):
             _count(dropped, "stretch shorter than a window")
-        labels = [""] * len(offset) if rule == "unlabelled" else _majority(start_s, offset, length, rate, segments)
+        unlabelled = rule == "unlabelled"
+        labels = [""] * len(offset) if unlabelled else _majority(start_s, offset, length, rate, segments, dropped)
         return _Cuts(offset, labels)
     offsets: list[int] = []
     names: list[str] = []
+    claimed = contradicting(segments)
+    known: set[tuple[int, str]] = set()
     for segment in segments:
         # A sample belongs to a segment if its time lies in [start, end); 1e-6 forgives decimal stamps.
         first = int(np.ceil((segment.start_s - start_s) * rate - 1e-6))
@@ -157,13 +167,30 @@ def _cut_stretch(
             chosen = []
         if not chosen:
             _count(dropped, f"segment shorter than a window ({segment.label})")
-        offsets += chosen
-        names += [segment.label] * len(chosen)
+        for offset in chosen:
+            # What of the window is this segment's decides: around a short one lie others by right.
+            begin, end = (start_s + row / rate for row in (max(offset, first), min(offset + length, last)))
+            if claimed and (other := other_label(begin, end, segment.label, claimed)):
+                _count(dropped, f"{CONTRADICTED} ({' and '.join(sorted([segment.label, other]))})")
+            elif (offset, segment.label) in known:
+                _count(dropped, f"the same window twice ({segment.label})")
+            else:
+                known.add((offset, segment.label))
+                offsets.append(offset)
+                names.append(segment.label)
     return _Cuts(np.array(offsets, dtype=np.int64), names)
 
 
-def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segments: Iterable[Segment]) -> list[str]:
-    """Label each window by what fills more than half of it; nothing does at many a transition."""
+def _majority(
+    start_s: float,
+    offset: np.ndarray,
+    length: int,
+    rate: float,
+    segments: Iterable[Segment],
+    dropped: dict[str, int],
+) -> list[str]:
+    """Label each window by what fills more than half of it; nothing does at many a transition, and two labels that
+    both do are none."""
     begin = start_s + offset / rate
     end = begin + length / rate
     share: dict[str, np.ndarray] = {}
@@ -172,7 +199,12 @@ def _majority(start_s: float, offset: np.ndarray, length: int, rate: float, segm
         share[segment.label] = share.get(segment.label, 0) + inside
     # The half comes first and with a little more than a half, so that a label must exceed it, not reach it.
     names = ["", *share]
-    best = np.stack([np.full(len(offset), length / rate / 2 + 1e-6), *share.values()]).argmax(axis=0)
+    filled = np.stack([np.full(len(offset), length / rate / 2 + 1e-6), *share.values()])
+    best = filled.argmax(axis=0)
+    for window in np.flatnonzero((filled[1:] > filled[0]).sum(axis=0) > 1):
+        claims = sorted(names[i + 1] for i in np.flatnonzero(filled[1:, window] > filled[0, window]))
+        _count(dropped, f"{CONTRADICTED} ({' and '.join(claims[:2])})")
+        best[window] = 0
     return [names[i] for i in best]
 
 
@@ -218,6 +250,20 @@ def _count_uncovered(
             met = any(segment.start_s < end and segment.end_s > start for start, end in held)
             if segment.label in classes and not met:
                 _count(dropped, f"segment without samples ({segment.label})")
+
+
+def _warn_of_contradictions(study: Study, dropped: dict[str, int]) -> None:
+    found = {reason: count for reason, count in dropped.items() if reason.startswith(CONTRADICTED)}
+    if found:
+        which = ", ".join(
+            f"{reason.removeprefix(CONTRADICTED).strip(' ()')}: {count}" for reason, count in found.items()
+        )
+        warnings.warn(
+            f"Study '{study.name}': {sum(found.values())} windows lie under two labels that contradict one another "
+            f"({which}) and are left out, as neither can be trusted. Correct the labels, or name those that count.",
+            OtolithWarning,
+            stacklevel=4,
+        )
 
 
 def _count(dropped: dict[str, int], reason: str) -> None:

@@ -27,6 +27,7 @@ from otolith.training.pretrained import PART, PretrainedEncoder
 from otolith.training.processes import Processes
 from otolith.training.runtime import Runtime, commit, versions
 from otolith.training.schedule import falls, turns
+from otolith.training.seen import training_facts
 from otolith.windows import Windows
 
 
@@ -179,6 +180,7 @@ class _Run:
             "objective_settings": goal.settings(),
             "fitted": goal.report(),
             "subjects": windows.subjects,
+            **training_facts(windows),
             "validation_subjects": held_back,
             "studies": {windows.study: windows.study_hash},
             "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},

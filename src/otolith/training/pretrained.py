@@ -24,6 +24,7 @@ from otolith.partners.alignment import Alignment
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
+from otolith.training.seen import training_facts
 from otolith.training.statistics import channel_statistics
 from otolith.windows import Windows
 
@@ -65,7 +66,7 @@ class PretrainedEncoder:
         for name in ("mean", "std", "low", "high") if built.learns else ("low", "high"):
             getattr(standardise, name).copy_(torch.from_numpy(getattr(found, name)))
         record = {"objective": "none", "subjects": windows.subjects, "studies": {windows.study: windows.study_hash}}
-        return cls(built, standardise, windows.gravity, record | {"seed": seed})
+        return cls(built, standardise, windows.gravity, record | training_facts(windows) | {"seed": seed})
 
     def encode(self, batch: Batch) -> Embeddings:
         """Standardise a batch and encode it."""
