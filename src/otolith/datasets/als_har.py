@@ -144,7 +144,7 @@ def write_sample(folder: Path) -> None:
     for scenario, person in ((3, "P1"), (3, "P2"), (1, "P1")):
         here = folder / "ALS-HAR" / f"scenario{scenario}" / person
         here.mkdir(parents=True)
-        random = np.random.default_rng(scenario)
+        random = np.random.default_rng([scenario, int(person[-1])])
         values = random.normal(0, 0.02, (600, 6)) + np.array([0.5, 9.7, 1.0, 0.0, 0.0, 0.0])
         values[300:] += 2 * np.sin(np.arange(300) / 5)[:, None]
         lines = [",".join((*COLUMNS, "light"))]

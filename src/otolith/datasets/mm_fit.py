@@ -299,7 +299,7 @@ def write_sample(folder: Path) -> None:
         for number, device in enumerate(devices):
             time_s = np.arange(2000) / 100 + 0.01 * number
             for sensor in ("acc", "gyr", "mag") if device.startswith("sp") else ("acc", "gyr"):
-                random = np.random.default_rng(number)
+                random = np.random.default_rng([number, int(workout[-1])])
                 rest = {"acc": [0.2, 9.7, 1.2], "gyr": [0.0, 0.0, 0.0], "mag": [10.0, 20.0, -30.0]}[sensor]
                 values = random.normal(0, 0.02, (2000, 3)) + np.array(rest)
                 values[600:1200] += 2 * np.sin(np.arange(600) / 12)[:, None]

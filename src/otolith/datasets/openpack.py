@@ -225,7 +225,7 @@ def write_sample(folder: Path) -> None:
     for user in ("U0101", "U0102"):
         here = folder / "openpack" / "v1.0.0" / user
         for number, key in enumerate(SENSORS):
-            random = np.random.default_rng(number)
+            random = np.random.default_rng([number, int(user[-1])])
             acc = random.normal(0, 0.005, (500, 3)) + np.array([0.4, -0.9, 0.1])
             gyro = random.normal(0, 0.5, (500, 3)) + 40 * np.sin(np.arange(500) / 10)[:, None]
             lines = ["unixtime,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z,quat_w,quat_x,quat_y,quat_z"]
@@ -234,7 +234,7 @@ def write_sample(folder: Path) -> None:
                 lines.append(f"{start_ms + 60 * number + 30 * row},{cells}")
             _write(here / "atr" / key / "S0100.csv", lines)
         for key in BANDS:
-            random = np.random.default_rng(len(key))
+            random = np.random.default_rng([len(key), int(user[-1])])
             counts = np.round(random.normal(0, 0.3, (480, 3)) + np.array([-26, -58, 7])) / 64 / STANDARD_GRAVITY
             lines = ["time,acc_x,acc_y,acc_z"]
             for row in range(480):

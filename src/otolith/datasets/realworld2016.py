@@ -201,7 +201,9 @@ def write_sample(folder: Path) -> None:
                 for part in ("1", "2") if nested else ("",):
                     mark = f"_{part}" if part else ""
                     files = {
-                        f"{long}_{activity}{mark}_{position}.csv": _table(short, activity, seed)
+                        f"{long}_{activity}{mark}_{position}.csv": _table(
+                            short, activity, [seed, person, int(part or 0)]
+                        )
                         for seed, position in enumerate(POSITIONS)
                     }
                     parts[f"{short}_{activity}{mark}_csv.zip"] = _zip(files)
@@ -210,13 +212,13 @@ def write_sample(folder: Path) -> None:
                 )
 
 
-def _table(short: str, activity: str, seed: int) -> bytes:
+def _table(short: str, activity: str, seed: list[int]) -> bytes:
     random = np.random.default_rng(seed)
     rest = {"acc": [0.3, 9.7, 1.4], "gyr": [0.0, 0.0, 0.0], "mag": [12.0, -30.0, 20.0]}[short]
     values = random.normal(0, 0.02, (400, 3)) + np.array(rest)
     if activity != "standing":
         values[100:] += np.sin(np.arange(300) / 4)[:, None]
-    start = 1_435_000_000_000 + 7 * seed
+    start = 1_435_000_000_000 + 7 * seed[0]
     lines = ["id,attr_time,attr_x,attr_y,attr_z"]
     lines += [f"{n + 1},{start + 20 * n},{x:.5f},{y:.5f},{z:.5f}" for n, (x, y, z) in enumerate(values)]
     return ("\n".join(lines) + "\n").encode()
