@@ -29,7 +29,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         "errors files locks ownership caches checksums foreign limits parquet text sheets settings recipes "
         "units channels rotations catalog",
-        "recording duplicates study study_check study_facts study_files motion store windows batch embeddings report summary",
+        "recording duplicates study study_check study_facts study_files motion store windows batch embeddings "
+        "report summary",
         "signals physics augmentations metrics",
         "readers motions encoders partners",
         "datasets simulation",
