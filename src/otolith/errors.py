@@ -21,6 +21,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
+
+_LIKENESS_OPTIONS = 2000
+_LIKENESS_LETTERS = 200
 
 
 class OtolithError(Exception):
@@ -77,5 +81,7 @@ def nearest(name: str, options: Iterable[str]) -> str:
     >>> nearest("primm", ["pim", "primus"])
     " Did you mean 'primus'?"
     """
-    close = difflib.get_close_matches(str(name), [str(option) for option in options], n=1, cutoff=0.5)
+    # Of a stranger's thousand columns, and of names as long as pages, some are enough: likeness takes its time.
+    some = [str(option)[:_LIKENESS_LETTERS] for option in islice(options, _LIKENESS_OPTIONS)]
+    close = difflib.get_close_matches(str(name)[:_LIKENESS_LETTERS], some, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -7,6 +7,7 @@ like, and a person decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,10 @@ import numpy as np
 
 from otolith.catalog import PLACEMENTS
 from otolith.errors import ReadError
+from otolith.foreign.plain import name_of, plain_size
 from otolith.readers.clock import texts_to_seconds
 from otolith.readers.columns import Columns, CsvFormat, header_of, read_columns
+from otolith.text import printable
 from otolith.units import UNITS, gravity_verdict, still_blocks
 
 _TABLES = re.compile(r"\.(csv|txt|tsv|parquet|pq)(\.gz)?$", re.IGNORECASE)
@@ -78,7 +81,7 @@ def _open_draft(
     source: Path, path: Path, pattern: str, names: list[str], time: str | None, csv: CsvFormat, unknown: list[str]
 ) -> tuple[str, list[str]]:
     """Draft what can be known where no names tell which columns are x, y and z: by what stands in them."""
-    named = [name for name in dict.fromkeys(names) if name and names.count(name) == 1]
+    named = [name for name, times in Counter(names).items() if name and times == 1]
     numbers = read_columns(path, dict.fromkeys(named, "number"), csv).numbers
     filled = [name for name in named if np.isfinite(numbers[name]).any()]
     time = time or (next((name for name in filled if _counts_up(numbers[name])), None) if not csv.header else None)
@@ -107,8 +110,8 @@ def _open_draft(
 def _first_lines(
     source: Path, path: Path, pattern: str, names: Sequence[str], time: str | None, csv: CsvFormat, unknown: list[str]
 ) -> list[str]:
-    lines = [f"# Drafted from {path.name}. Every ? needs an answer before import.", "", "[study]"]
-    lines += [f"name = {_quoted(source.stem or 'study')}", 'terms = ""   # who may use these recordings']
+    lines = [f"# Drafted from {printable(name_of(path.name))}. Every ? needs an answer before import.", "", "[study]"]
+    lines += [f"name = {_quoted(name_of(source.stem) or 'study')}", 'terms = ""   # who may use these recordings']
     lines += ['gravity = "included"   # "removed" where the app gives linear or user acceleration', "", "[files]"]
     lines += [f"pattern = {_quoted(pattern)}", *_who(source, path, names, unknown), ""]
     return lines + _time_lines(path, time, csv, unknown)
@@ -137,7 +140,8 @@ def _counts_up(values: np.ndarray) -> bool:
 
 
 def _first_table(source: Path) -> tuple[Path, str]:
-    if source.is_file():
+    if not source.is_dir():
+        plain_size(source)
         return source, "*" + "".join(source.suffixes[-2:] if source.suffix == ".gz" else source.suffixes[-1:])
     files = sorted(p for p in source.rglob("*") if p.is_file() and _TABLES.search(p.name) and p.name[0] != ".")
     if not files:
@@ -178,12 +182,13 @@ def _decimal(path: Path, csv: CsvFormat) -> str:
 def _triads(names: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str]]:
     """Find (rest of the name, quantity) -> three columns whose names differ in one letter: x, y and z."""
     out: dict[tuple[str, str], tuple[str, str, str]] = {}
+    known = set(names)
     for name in names:
         for at, letter in enumerate(name):
             if letter not in "xX" or (name[at - 1 : at].isalpha() and name[at + 1 : at + 2].isalpha()):
                 continue
             y, z = (name[:at] + chr(ord(letter) + step) + name[at + 1 :] for step in (1, 2))
-            if y not in names or z not in names:
+            if y not in known or z not in known:
                 continue
             rest = re.sub(r"[\[(].*?[\])]", "", name[:at] + " " + name[at + 1 :]).strip(" ._-")
             quantity = next((q for q, look in _QUANTITIES.items() if look.search(rest)), "")
@@ -254,7 +259,7 @@ def _who(source: Path, path: Path, names: Sequence[str], unknown: list[str]) -> 
     column = next((name for name in names if _SUBJECT.search(name)), None)
     if column:
         return [f"subject = {{column = {_quoted(column)}}}"]
-    relative = path.relative_to(source).as_posix() if source.is_dir() else path.name
+    relative = name_of(path.relative_to(source).as_posix() if source.is_dir() else path.name)
     found = re.search(r"[A-Za-z]*\d+", relative)
     if source.is_dir() and found:
         unknown.append(f"Who was recorded: the pattern takes '{found[0]}' from the path {relative}; check that.")
@@ -312,4 +317,6 @@ def _unit_look(quantity: str, columns: tuple[str, str, str], table: Columns, rat
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    # TOML takes no control characters as they are.
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in plain) + '"'

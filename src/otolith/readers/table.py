@@ -36,6 +36,7 @@ from otolith.readers.planning import Planned, plan, safe_name
 from otolith.recording import LARGEST, Recording, RowReport, Segment, Stream, refuse_wrong_unit
 from otolith.study import Study, write_study
 from otolith.study_files import owned_study, refuse_taken
+from otolith.text import printable
 from otolith.units import factor
 
 OnError = Literal["stop", "skip"]
@@ -121,20 +122,22 @@ def read_table_study(
             except DataError as error:
                 if on_error == "stop":
                     raise
-                left_out.append(Skipped(name_of(path.relative_to(root).as_posix()), str(error)))
+                left_out.append(Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error))))
         try:
             yield from _recordings(planned, parts, mapping, labels, root)
         except DataError as error:
             if on_error == "stop":
                 raise
-            left_out += [Skipped(name_of(path.relative_to(root).as_posix()), str(error)) for path, _ in planned.files]
+            left_out += [
+                Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error))) for path, _ in planned.files
+            ]
     if labels:
         try:
             labels.refuse_unused()
         except ReadError as error:
             if on_error == "stop":
                 raise
-            left_out.append(Skipped(labels.rule.file, str(error)))
+            left_out.append(Skipped(labels.rule.file, printable(str(error))))
 
 
 def read_planned(planned: Planned, mapping: Mapping, root: Path) -> list[Recording]:
