@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,8 @@ def test__read_bvh__absurd_frame__is_a_gap(tmp_path: Path) -> None:
 
 def asf(before: str = "", after: str = "") -> str:
     text = (
-        ":units\n length 0.45\n angle deg\n:root\n order TX TY TZ RX RY RZ\n axis XYZ\n position 0 0 0\n orientation 0 0 0\n"
+        ":units\n length 0.45\n angle deg\n"
+        ":root\n order TX TY TZ RX RY RZ\n axis XYZ\n position 0 0 0\n orientation 0 0 0\n"
         ":bonedata\n begin\n name thigh\n direction 0 -1 0\n length 7\n axis 0 0 0 XYZ\n dof rx rz\n end\n"
         ":hierarchy\n begin\n root thigh\n end\n"
     )
@@ -200,9 +200,6 @@ def test__motion__further_than_anybody_walks__is_lost_and_no_skeleton() -> None:
     walk = make("walking", rate_hz=30.0).cut(0, 10)
     far = walk.root.copy()
     far[4, 0] = 1e12
-    moved: Callable[..., Motion] = lambda **changes: Motion(
-        **({"rotations": walk.rotations, "root": far, "rate_hz": 30.0} | changes)
-    )
-    assert np.flatnonzero(moved().lost).tolist() == [4]
+    assert np.flatnonzero(Motion(walk.rotations, far, 30.0).lost).tolist() == [4]
     with pytest.raises(DataError, match="thousand km"):
-        moved(offsets=np.full((24, 3), 1e12))
+        Motion(walk.rotations, walk.root, 30.0, offsets=np.full((24, 3), 1e12))

@@ -182,6 +182,8 @@ def from_positions(
     if lost.all():
         raise DataError("No frame holds a place of every joint; there is nothing to read.")
     turn = _turns(place, lost)
+    if lost.all():
+        raise DataError("In every frame joints lie upon one another; there is no body to read.")
     scale = _scale(place)
     offsets = np.zeros((len(JOINTS), 3))
     local = np.empty((len(world), len(JOINTS), 4))

@@ -143,7 +143,7 @@ def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray
     for key in _WHOLE:
         if key in content:
             poses = content[key]
-            poses = poses.reshape(len(poses), -1) if poses.ndim == 3 else poses
+            poses = poses.reshape(len(poses), -1) if poses.ndim == 3 and poses.size else poses
             if poses.ndim != 2 or poses.shape[1] not in JOINTS_OF or not len(poses):
                 raise ReadError(
                     f"{path}: '{key}' has shape {content[key].shape}; a pose has "
@@ -157,7 +157,10 @@ def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray
     for part, name in found.items():
         if name is None:
             continue
-        value = content[name].reshape(len(content[name]), -1)
+        value = content[name]
+        if value.ndim < 2 or not value.size:
+            raise ReadError(f"{path}: '{name}' has shape {value.shape}; a row for each frame was expected.")
+        value = value.reshape(len(value), -1)
         if value.shape[1] not in _WIDTH[part]:
             raise ReadError(
                 f"{path}: '{name}' has {value.shape[1]} numbers per frame, expected {_WIDTH[part]}: rotation vectors, "
