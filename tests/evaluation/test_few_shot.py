@@ -11,15 +11,21 @@ import pytest
 from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
-from otolith.errors import SplitError, StudyError
-from otolith.evaluation.few_shot import Fold, FoldRun, scores
-from otolith.evaluation.methods import parse_method
+from otolith.encoders.tpn import TPN
+from otolith.errors import OtolithWarning, SplitError, StudyError, UnknownNameError
+from otolith.evaluation.few_shot import Fold, FoldRun, kept_encoder, scores
+from otolith.evaluation.methods import Method, parse_method
 from otolith.evaluation.sides import labelled_windows, plain_windows
 from otolith.evaluation.splits import people_folds
 from otolith.partners.files import Text, write_texts
+from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 
 ONE_THREAD = Runtime("cpu", "fp32", 1)
+
+
+class OwnEncoder(TPN):
+    """One that stands in no table."""
 
 
 def fold_of(study: Study, out: Path, test: tuple[str, ...], method: str = "logistic", **more: Any) -> Fold:
@@ -113,6 +119,29 @@ def test__fold__pretrained_on_strangers_alone__one_encoder_serves_all_folds(toy_
     assert first.run(1, 0)["pretrained_on"] == ["other"]
     assert second.run(1, 0)["test_subjects"] == ["p1"]
     assert len(list((tmp_path / "out" / "encoders").glob("*/config.json"))) == 1
+
+
+def test__fold__its_kept_encoder_is_damaged__is_made_again(toy_study: Study, tmp_path: Path) -> None:
+    fold = fold_of(toy_study, tmp_path / "out", ("p0",), "pim", shots=(1,))
+    fold = replace(fold, method=replace(fold.method, **QUICK))
+    FoldRun(fold).encoder()
+    (config,) = (tmp_path / "out" / "encoders").glob("*/config.json")
+    whole = config.read_bytes()
+    for content in (whole[:-20], whole.replace(b"tpn", b"tpm", 1)):
+        config.write_bytes(content)
+        with pytest.warns(OtolithWarning, match="It is made again"):
+            assert FoldRun(fold).encoder().name == "tpn"
+        assert b"tpn" in config.read_bytes()
+
+
+def test__kept_encoder__names_what_its_own_method_names__is_read(toy_study: Study, tmp_path: Path) -> None:
+    windows = toy_study.windows(seconds=1.0)
+    PretrainedEncoder.fresh(windows, OwnEncoder).save(tmp_path / "own")
+    named = f"{OwnEncoder.__module__}:OwnEncoder"
+    assert kept_encoder(tmp_path / "own", Method("own", encoder=named)) is not None
+    with pytest.raises(UnknownNameError, match="Nothing was imported"):
+        kept_encoder(tmp_path / "own", Method("other", objective_settings={"text": "minilm", "note": "random"}))
+    assert kept_encoder(tmp_path / "none", Method("own")) is None
 
 
 def test__fold__pretrained_on_the_tested_study_itself__is_refused(toy_study: Study, tmp_path: Path) -> None:

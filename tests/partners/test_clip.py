@@ -14,7 +14,7 @@ from toy import write_toy_study
 from toy_film import film
 
 from otolith import Study
-from otolith.errors import ConfigError, OtolithWarning, StudyError
+from otolith.errors import ConfigError, DataError, OtolithWarning, StudyError
 from otolith.partners.clip_text import ClipText
 from otolith.partners.clip_video import ClipVideo, frames, square
 from otolith.windows import Windows
@@ -110,6 +110,26 @@ def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(clip: str, 
     both = Windows.concatenate([study.windows(seconds=2.0), other.windows(seconds=2.0)])
     present = ClipVideo(model=clip).vectors(both).present
     assert present[: len(both) // 2].any() and not present[len(both) // 2 :].any()
+
+
+@pytest.mark.parametrize("how", ["absolute", "above", "link"])
+def test__clip_video__a_film_outside_of_the_study__is_not_opened(
+    how: str, clip: str, study: Study, tmp_path: Path
+) -> None:
+    elsewhere = film(tmp_path / "private.mp4")
+    (study.folder / "film.mp4").symlink_to(elsewhere)
+    filmed(study, {"absolute": str(elsewhere), "above": "../private.mp4", "link": "film.mp4"}[how])
+    with pytest.raises(DataError, match=r"outside of the study|cannot name a file|link that leads out"):
+        ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
+
+
+@pytest.mark.parametrize("name", ["list.m3u8", "film.mp4", "list.ffconcat"])
+def test__frames__a_playlist_that_names_another_file__is_not_followed(name: str, tmp_path: Path) -> None:
+    film(tmp_path / "private.mp4")
+    said = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nprivate.mp4\n#EXT-X-ENDLIST\n"
+    (tmp_path / name).write_text("ffconcat version 1.0\nfile private.mp4\n" if "concat" in name else said)
+    with pytest.raises(StudyError, match="cannot be decoded"):
+        list(frames(tmp_path / name, 0.1))
 
 
 def test__clip_video__row_of_another_study__is_named(clip: str, study: Study) -> None:

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from otolith import Study
-from otolith.errors import CheckpointError, ConfigError, SplitError, UnknownNameError
+from otolith.errors import CheckpointError, ConfigError, OtolithWarning, SplitError, UnknownNameError
 from otolith.training.pretrain import pretrain, validation_people
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
@@ -194,6 +194,25 @@ def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_r
     histories = [json.loads((path / "config.json").read_text())["history"] for path in (unbroken, out)]
     assert histories[0] == histories[1]
     assert not (tmp_path / "encoder.partial").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test__pretrain__what_was_kept_is_damaged__begins_anew(name: str, toy_windows: Windows, unbroken: Path,
+                                                          tmp_path: Path) -> None:  # fmt: skip
+    out = tmp_path / "encoder"
+    interrupted(toy_windows, out, epochs=4, batch_size=64)
+    path = tmp_path / "encoder.partial" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"stage": 0', b'"stage": 1') if name == "config.json" else whole[:-10])
+    with pytest.warns(OtolithWarning, match="the run begins anew"):
+        pretrain(toy_windows, out=out, runtime=CPU, epochs=4, batch_size=64)
+    first, second = load_file(unbroken / "model.safetensors"), load_file(out / "model.safetensors")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    (tmp_path / "mine.partial").mkdir()
+    (tmp_path / "mine.partial" / "diary.txt").touch()
+    with pytest.raises(CheckpointError, match="holds no run that could go on"):
+        pretrain(toy_windows, out=tmp_path / "mine", runtime=CPU, epochs=1, batch_size=64)
+    assert (tmp_path / "mine.partial" / "diary.txt").exists()
 
 
 def interrupted(windows: Windows, out: Path, **settings: Any) -> None:

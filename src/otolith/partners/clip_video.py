@@ -13,16 +13,22 @@ from jaxtyping import Float, UInt8
 
 from otolith.caches import cache_folder, read_arrays, write_arrays
 from otolith.errors import ConfigError, StudyError
-from otolith.files import digest
+from otolith.files import digest, inside
 from otolith.partners._clip import MODEL, load
 from otolith.partners.files import FOLDER, durations, model_stamp, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
+from otolith.text import printable
 from otolith.windows import Windows
 
 # What CLIP's pictures were normalised with: mean and deviation of red, green and blue.
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 _DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 _BATCH = 32
+# A playlist that calls itself a film would make FFmpeg open other files and addresses.
+_ONE_FILE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg",
+}
 VIDEOS = f"{FOLDER}/video_files.parquet"
 
 
@@ -41,7 +47,7 @@ class ClipVideo(Partner):
 
     As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End to End Video Clip
     Retrieval" (2021), https://arxiv.org/abs/2104.08860. Which file belongs to a recording stands in the study's
-    `partners/video_files.parquet`: recording, file (from the study's folder on, or absolute) and start_s, the moment
+    `partners/video_files.parquet`: recording, file (from the study's folder on, and in it) and start_s, the moment
     of the file at which the recording starts.
     """
 
@@ -80,6 +86,7 @@ class ClipVideo(Partner):
         for folder, recording, rows in places(windows):
             if recording in files.get(folder, {}):
                 path, start_s = files[folder][recording]
+                _refuse_elsewhere(folder, path)
                 found.append(
                     (rows, self._mean(*self._kept(folder, path), windows.start_s[rows] + start_s, windows.seconds))
                 )
@@ -154,7 +161,7 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
     except ImportError as error:
         raise ConfigError("Reading video needs PyAV. Type: pip install 'otolith[video]'") from error
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=_ONE_FILE) as container:
             if not container.streams.video:
                 raise StudyError(f"{path} has no video stream; found {[s.type for s in container.streams]}.")
             stream = container.streams.video[0]
@@ -191,6 +198,16 @@ def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, 
     left, top = (wide - size) // 2, (high - size) // 2
     cut = np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255.0
     return np.ascontiguousarray(((cut - _MEAN) / _DEVIATION).transpose(2, 0, 1))
+
+
+def _refuse_elsewhere(folder: Path, path: Path) -> None:
+    """Raise DataError for a video outside of its study: its table may come from a stranger."""
+    if not path.is_relative_to(folder):
+        raise StudyError(
+            f"{folder / VIDEOS} names {printable(path, 200)}, which lies outside of the study. Put the video into the "
+            "study's folder."
+        )
+    inside(folder, path.relative_to(folder).as_posix())
 
 
 def _videos(folder: Path) -> dict[str, tuple[Path, float]]:
