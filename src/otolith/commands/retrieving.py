@@ -23,7 +23,7 @@ from otolith.commands.options import (
     some_people,
 )
 from otolith.errors import SplitError
-from otolith.terminal import note, tell, tell_json
+from otolith.terminal import tell, tell_json
 
 
 def retrieve(
@@ -49,16 +49,15 @@ def retrieve(
     from otolith.evaluation import retrieval
     from otolith.study import Study
     from otolith.training.pretrained import PretrainedEncoder
+    from otolith.training.seen import seen_people
 
     loaded = PretrainedEncoder.load(encoder, trust=trust or ())
     loaded.require_alignment()
     windows = Study.load(study).windows(**loaded.cutting(), missing=missing.value)
-    seen = _seen(loaded, windows)
     if people:
-        chosen = some_people(people, windows.subjects)
-        if met := [person for person in chosen if person in seen]:
-            note(f"the encoder was pretrained on {', '.join(met)}; the figures are too good")
+        chosen = some_people(people, windows.subjects)  # whom it has seen, the library says
     else:
+        seen = seen_people(loaded.record, windows).surely
         chosen = [person for person in windows.subjects if person not in seen]
         if not chosen:
             raise SplitError(

@@ -167,16 +167,16 @@ def _cut_stretch(
             chosen = []
         if not chosen:
             _count(dropped, f"segment shorter than a window ({segment.label})")
-        for offset in chosen:
+        for at in chosen:
             # What of the window is this segment's decides: around a short one lie others by right.
-            begin, end = (start_s + row / rate for row in (max(offset, first), min(offset + length, last)))
+            begin, end = (start_s + row / rate for row in (max(at, first), min(at + length, last)))
             if claimed and (other := other_label(begin, end, segment.label, claimed)):
                 _count(dropped, f"{CONTRADICTED} ({' and '.join(sorted([segment.label, other]))})")
-            elif (offset, segment.label) in known:
+            elif (at, segment.label) in known:
                 _count(dropped, f"the same window twice ({segment.label})")
             else:
-                known.add((offset, segment.label))
-                offsets.append(offset)
+                known.add((at, segment.label))
+                offsets.append(at)
                 names.append(segment.label)
     return _Cuts(np.array(offsets, dtype=np.int64), names)
 
