@@ -140,15 +140,19 @@ def test__bar__time_left__is_that_of_what_was_made_not_of_what_was_there(monkeyp
     assert pace.left() == ""
     pace.tell(200, 310, "found")  # a run that was broken off had made them
     assert pace.left() == ""
-    for done in range(201, 211):
+    for done in range(201, 220):
         now[0] += 6.0
         pace.tell(done, 310, "epoch")
-    assert pace.left_s == pytest.approx(6.0 * 100)
-    now[0] += 60.0  # nothing comes: the rest is farther away, and is told so
-    pace.tell(210, 310, "epoch 2")
-    assert pace.line() == "cells: 210 of 310 after 4 min, about 20 min left, epoch 2"
+    assert pace.left() == ""  # too few to tell by
+    for done in range(220, 231):
+        now[0] += 6.0
+        pace.tell(done, 310, "epoch")
+    assert pace.left_s == pytest.approx(6.0 * 80)
+    now[0] += 180.0  # nothing comes: the rest is farther away, and is told so
+    pace.tell(230, 310, "epoch 2")
+    assert pace.line() == "cells: 230 of 310 after 8 min, about 16 min left, epoch 2"
     pace.tell(310, 310, "")
-    assert pace.line() == "cells: 310 of 310 after 4 min"
+    assert pace.line() == "cells: 310 of 310 after 8 min"
 
 
 def test__bar__into_a_log__says_now_and_then_what_nothing_was_told_of(
@@ -156,8 +160,8 @@ def test__bar__into_a_log__says_now_and_then_what_nothing_was_told_of(
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.01)
     told = threading.Event()
-    echo = progress.typer.echo
-    monkeypatch.setattr(progress.typer, "echo", lambda text, err: (echo(text, err=err), told.set()))
+    tell = progress.tell
+    monkeypatch.setattr(progress, "tell", lambda text, err: (tell(text, err=err), told.set()))
     with bar(False, "clips", "clips are looked for"):
         assert told.wait(30)
     assert capsys.readouterr().err.splitlines()[0] == "clips: 0 after 0 s, clips are looked for"

@@ -22,6 +22,9 @@ Show = Callable[[int, int, str], None]
 LINE_EVERY_S = 30.0
 """How often a log gets a line."""
 
+ENOUGH = 15
+"""The time left is told once a fifteenth of everything is done."""
+
 
 class Pace:
     """How many are done, since when, and how long the rest will take at this pace."""
@@ -49,8 +52,12 @@ class Pace:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest takes, if each of it takes as long as what was done; None while nothing was."""
-        if not self._made or not self.of:
+        """Seconds that the rest takes, if each of it takes as long as what was done; None while too little was.
+
+        The first cells of a benchmark come after a whole pretraining that the next ones do without: what is told
+        before some of them are done would be hours too much.
+        """
+        if not self.of or self._made * ENOUGH < self.of:
             return None
         return (time.monotonic() - self._first) / self._made * (self.of - self.done)
 

@@ -26,7 +26,7 @@ from otolith.commands.options import (
 from otolith.commands.progress import bar
 from otolith.console import some, tables_of
 from otolith.errors import ChannelError, ConfigError, DataError
-from otolith.terminal import tell
+from otolith.terminal import complain, tell
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
@@ -150,7 +150,7 @@ def recognise(
     if not quiet:
         tell("\n".join(writer.said))
     for message in failed:
-        tell(f"error: {message}", err=True)
+        complain(message)
     if failed:
         tell(f"{len(failed)} of {some(len(sources), 'recording', 'recordings')} could not be recognised.", err=True)
         raise typer.Exit(1 if len(failed) < len(sources) else 2)
