@@ -155,7 +155,7 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
             raise StudyError(
                 f"{path}: row {number} goes from {start_s} to {end_s} s. Correct it, or import the study again."
             )
-        if recording not in recordings:
+        if recording is None or recording not in recordings:
             raise StudyError(
                 f"{path}: row {number} is of recording '{recording}', which the study has not."
                 f"{nearest(str(recording), recordings)} Correct it, or import the study again."
@@ -191,7 +191,7 @@ def count_partners(
             known = {file.stem for file in path.glob("*.parquet")}
         elif path.suffix == ".parquet":
             table = read_parquet(refuse_changed(folder, f"{PARTNERS}/{path.name}", checksums), ["recording"])
-            known = set(text_column(path, table, "recording"))
+            known = {str(id) for id in text_column(path, table, "recording")}
         else:
             continue
         out[name] = len(known & set(recordings))

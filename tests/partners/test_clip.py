@@ -95,6 +95,19 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
     assert ClipVideo(model=clip).vectors(other).present.sum() == 5
 
 
+def test__clip_video__a_damaged_cache_or_another_film__is_looked_at_again(clip: str, study: Study) -> None:
+    film(study.folder / "film.mp4")
+    filmed(study, "film.mp4")
+    windows = study.windows(seconds=2.0)
+    first = ClipVideo(model=clip).vectors(windows)
+    (kept,) = (study.folder / ".cache" / "partners").glob("video-*.cache")
+    kept.write_bytes(kept.read_bytes()[:-4])
+    with pytest.warns(OtolithWarning, match=r"video-\w+\.cache cannot be used .* it is made again"):
+        np.testing.assert_array_equal(ClipVideo(model=clip).vectors(windows).values, first.values)
+    film(study.folder / "film.mp4", seconds=2.0)  # another film under that name
+    assert ClipVideo(model=clip).vectors(windows).present.sum() < first.present.sum()
+
+
 def test__clip_video__shorter_than_half_a_window__has_no_vector(clip: str, study: Study) -> None:
     film(study.folder / "film.mp4", seconds=0.8)
     filmed(study, "film.mp4", start_s=0.0)

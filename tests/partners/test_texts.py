@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from toy import write_toy_study
+from toy import BagOfWords, write_toy_study
 
 from otolith import Study
 from otolith.errors import ConfigError, OtolithWarning, StudyError
@@ -156,3 +158,26 @@ def test__sentence__instruction__changes_the_vector() -> None:
             Sentence(model=folder, instruction=what).encode(["walking"]) for what in ("", "Represent the activity")
         )
     assert 0.2 < float(plain[0] @ told[0]) < 0.99
+
+
+def test__vectors__a_damaged_cache__is_made_again_with_a_word(study: Study) -> None:
+    windows = words(study, (0.0, 4.0, "ours"), (4.0, 8.0, "theirs"))
+    first = BagOfWords().vectors(windows)
+    (kept,) = (study.folder / ".cache" / "partners").glob("text-*.cache")
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1
+    kept.write_bytes(content)
+    with pytest.warns(OtolithWarning, match=r"text-\w+\.cache cannot be used \(its content is damaged\); it is made"):
+        again = BagOfWords().vectors(windows)
+    np.testing.assert_array_equal(again.values, first.values)
+    np.testing.assert_array_equal(BagOfWords().vectors(windows).values, first.values)  # and there is nothing to say
+
+
+@pytest.mark.parametrize("column", ["recording", "start_s", "end_s", "text"])
+def test__read_texts__columns_of_another_type__are_told(column: str, study: Study) -> None:
+    words(study, (0.0, 4.0, "ours"))
+    table = pq.read_table(study.folder / TEXTS)
+    odd = pa.array([b"x" if column in ("recording", "text") else "x"] * len(table))
+    pq.write_table(table.set_column(table.column_names.index(column), column, odd), study.folder / TEXTS)
+    with pytest.raises(StudyError, match=rf"column {column} holds"):
+        read_texts(study.folder)

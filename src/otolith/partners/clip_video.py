@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from otolith.caches import cache_folder, read_arrays, write_arrays
+from otolith.caches import HASHES, cache_folder, read_arrays, write_arrays
+from otolith.checksums import sha256_of
 from otolith.errors import ConfigError, StudyError
 from otolith.files import digest, inside
+from otolith.parquet import number_column, text_column
 from otolith.partners._clip import MODEL, load
 from otolith.partners.files import FOLDER, durations, model_stamp, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
@@ -100,10 +102,9 @@ class ClipVideo(Partner):
         """Return `encode(path)`, from the study's cache where this file was looked at before, whatever the windows."""
         if not path.is_file():
             raise StudyError(f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}.")
-        facts = path.stat()
-        stamp = model_stamp(self.config.model)
-        key = digest([self.settings(), stamp, str(path.resolve()), facts.st_size, facts.st_mtime_ns])
-        cache = cache_folder(folder) / "partners" / f"video-{key}.cache"
+        kept_in = cache_folder(folder)
+        key = digest([self.settings(), model_stamp(self.config.model), sha256_of(path, kept_in / HASHES)])
+        cache = kept_in / "partners" / f"video-{key}.cache"
         if (kept := read_arrays(cache, key)) is not None:
             return kept[1]["time_s"], kept[1]["seen"]
         time_s, seen = self.encode(path)
@@ -211,12 +212,15 @@ def _refuse_elsewhere(folder: Path, path: Path) -> None:
 
 
 def _videos(folder: Path) -> dict[str, tuple[Path, float]]:
-    table = read_table(folder / VIDEOS, ("recording", "file", "start_s"))
+    path = folder / VIDEOS
+    table = read_table(path, ("recording", "file", "start_s"))
     lasts = durations(folder)
     out: dict[str, tuple[Path, float]] = {}
-    for number, row in enumerate(table.select(["recording", "file", "start_s"]).to_pylist()):
-        if not row["recording"] or not row["file"] or row["start_s"] is None or not np.isfinite(row["start_s"]):
-            raise StudyError(f"{folder / VIDEOS}: row {number} is incomplete: {row}.")
-        refuse_stranger(folder / VIDEOS, number, row["recording"], lasts)
-        out[row["recording"]] = (folder / row["file"], float(row["start_s"]))
+    texts = (text_column(path, table, name) for name in ("recording", "file"))
+    rows = zip(*texts, number_column(path, table, "start_s").tolist(), strict=True)
+    for number, (recording, file, start_s) in enumerate(rows):
+        if not recording or not file or not np.isfinite(start_s):
+            raise StudyError(f"{path}: row {number} is incomplete: {recording}, {file}, {start_s}.")
+        refuse_stranger(path, number, recording, lasts)
+        out[recording] = (folder / file, float(start_s))
     return out
