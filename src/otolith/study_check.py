@@ -232,7 +232,9 @@ class _Check:
             return  # nothing of it is used
         damaged = [path for path in sorted((cache / PARTNERS).glob("*.cache")) if caches.fault_of_arrays(path)]
         damaged += [folder for folder in sorted(cache.glob(f"{STORES}*")) if _damaged_store(folder)]
-        self.found.notes += [f"{path} is damaged; it is made again when it is needed" for path in damaged]
+        self.found.notes += [
+            f"{path} is damaged, or of another version; it is made again when it is needed" for path in damaged
+        ]
 
 
 def _stream(path: Path, told: Mapping[str, Any]) -> Stream:
