@@ -123,7 +123,7 @@ class MmFit(DataSet):
                 raise ReadError(f"{labels.parent} holds labels but no sensor: no file like {workout}_sw_l_acc.npy.")
             fps = _frame_rate(labels.parent, list(tables.values()))
             times = {key: _on_video(rows, fps) for key, rows in tables.items()}
-            zero_s = min(float(time_s[0]) for time_s in times.values())
+            zero_s = min(float(time_s[np.isfinite(time_s)][0]) for time_s in times.values())
             streams = [self._stream(key, rows, times[key] - zero_s) for key, rows in tables.items()]
             end_s = max(float(stream.time_s[-1]) for stream in streams)
             split = next((name for name, numbers in SPLITS.items() if workout[1:] in numbers), "")
@@ -185,7 +185,10 @@ def _rows(path: Path) -> Float[np.ndarray, "T 5"]:
     rows = read_npy(path)
     if rows.ndim != 2 or rows.shape[1] != 5 or not len(rows) or rows.dtype.kind not in "fiu":
         raise ReadError(f"{path} has shape {rows.shape}; expected rows of frame, stamp (ms), x, y, z.")
-    return sane(rows)
+    found = sane(rows)
+    if not np.isfinite(found[:, :2]).all(axis=1).any():
+        raise ReadError(f"{path}: no row has both the number of a frame and a stamp. Unpack the archive again.")
+    return found
 
 
 def _frame_rate(folder: Path, tables: Sequence[Float[np.ndarray, "T 5"]]) -> float:
@@ -211,7 +214,9 @@ def _on_video(rows: Float[np.ndarray, "T 5"], fps: float) -> Float[np.ndarray, "
     """Seconds since the video's frame 0, by the device's own clock set once."""
     seconds = rows[:, 1] / 1000
     inside = (rows[:, 0] > np.nanmin(rows[:, 0])) & (rows[:, 0] < np.nanmax(rows[:, 0]))
-    return np.asarray(seconds + np.nanmedian((rows[:, 0] / fps - seconds)[inside]))
+    ahead = rows[:, 0] / fps - seconds
+    known = np.isfinite(ahead)
+    return np.asarray(seconds + np.median(ahead[inside & known] if (inside & known).any() else ahead[known]))
 
 
 def _sets(path: Path, fps: float, zero_s: float, end_s: float) -> Iterator[Segment]:
