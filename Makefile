@@ -6,6 +6,7 @@
 #   RECORD       RECORD=1 keeps what the benchmarks measure in benchmarks/results.json and docs/, which git tracks
 #   WORKERS      how many processes run the tests, and read damaged files
 #   CASES        how many damaged files `make fuzz` makes for each reader; TARGET names one of them
+#   N            how many times `make kills` kills
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -15,12 +16,13 @@ RECORD ?=
 WORKERS ?= 2
 CASES ?= 2000
 TARGET ?=
+N ?= 200
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz check format bench docs clean
+.PHONY: help setup demo test fuzz kills check format bench docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +66,10 @@ test: $(STAMP) ## all tests; those on real recordings run when OTOLITH_DATA name
 # It goes on where it was stopped; what failed is tried again. runs/fuzz holds how far it is, and each file that failed.
 fuzz: $(STAMP) ## damaged files for every reader: CASES=2000 each; TARGET=name runs one
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) --workers $(WORKERS) --target "$(TARGET)"
+
+# It goes on where it was stopped, and keeps the folder of what went wrong in runs/kills.
+kills: $(STAMP) ## kill -9 at random moments, then the same command again: N=200 times
+	@PYTHONPATH=tests $(BIN)/python -m kills --kills $(N)
 
 check: $(STAMP) ## lint, format and types, changing nothing
 	@$(BIN)/ruff check .

@@ -139,6 +139,7 @@ def typed() -> str:
 
 def keep_recipe(context: typer.Context, out: Path) -> None:
     """Write beside a result the recipe that makes it again."""
+    from otolith.ownership import claim
     from otolith.recipes import write_recipe
 
     # In the order of the help page, not in that of the typing.
@@ -148,7 +149,7 @@ def keep_recipe(context: typer.Context, out: Path) -> None:
     # TOML cannot hold a text and a table of one name.
     tables = {name: {"name": content.get(name)} | table for name, table in tables_of(context).items() if table}
     write_recipe(
-        out / "recipe.toml",
+        claim(out, "recipe.toml"),
         content | tables,
         f"Made by otolith {__version__}. Again: otolith {context.info_name} --recipe recipe.toml --out ELSEWHERE",
     )

@@ -267,7 +267,12 @@ def file_digest(path: Path) -> str:
 
 
 def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
-    """Raise DataError where `path` already holds something that may not be replaced."""
+    """Raise DataError where `path` already holds something that may not be replaced.
+
+    What a dead process left beside it, or inside, goes even then.
+    """
+    for folder in (path.resolve().parent, path):
+        sweep_once(folder)
     if path.exists() and not overwrite and (path.is_file() or any(path.iterdir())):
         raise DataError(f"{path} already exists; choose another name for the {what}, or pass --overwrite.")
 

@@ -136,7 +136,7 @@ def _named(
     marker = _read(folder / MARKER)
     if marker is not None and marker[0] != kind:
         raise DataError(f"{folder} holds a {marker[0]}; choose another folder for the {kind}.")
-    named = {*(marker[1] if marker else ()), *(older(folder) or ())}
+    named = set(marker[1] if marker else older(folder) or ())
     for name in fixed:
         if (marker or named) and name not in named and os.path.lexists(folder / name):
             _refuse(folder / name)

@@ -155,8 +155,10 @@ if when == "step":  # in the middle of the third epoch (three steps each)
     module._Run.step = after(module._Run.step, 8)
 elif when == "write":  # the state of the second epoch is on disk, but not under its name
     checkpoint.save_tensors = after(checkpoint.save_tensors, 2)
-elif when == "end":  # everything is saved, the beginnings are not cleared away yet
+elif when == "beside":  # what else belongs to the encoder is written, but nothing is under its name
     module.write_losses = after(module.write_losses, 1)
+elif when == "end":  # everything is saved, the beginnings are not cleared away yet
+    checkpoint.remove_state = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
 module.pretrain(Study.load(study).windows(), out=out, runtime=Runtime("cpu", "fp32", 1), epochs=4, batch_size=64)
 """
 
@@ -174,7 +176,7 @@ def unbroken(toy_windows: Windows, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-@pytest.mark.parametrize("when", ["step", "write", "end"])
+@pytest.mark.parametrize("when", ["step", "write", "beside", "end"])
 def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_run(
     toy_study: Study, toy_windows: Windows, unbroken: Path, tmp_path: Path, when: str
 ) -> None:
@@ -187,13 +189,16 @@ def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_r
         toy_windows, out=out, runtime=CPU, epochs=4, batch_size=64,
         progress=lambda epoch, epochs_, losses: epochs.append(epoch),
     )  # fmt: skip
-    assert epochs == {"step": [3, 4], "write": [2, 3, 4], "end": []}[when]  # it went on, it did not start anew
+    assert (
+        epochs == {"step": [3, 4], "write": [2, 3, 4], "beside": [], "end": []}[when]
+    )  # it went on, it did not start anew
     first, second = load_file(unbroken / "model.safetensors"), load_file(out / "model.safetensors")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     histories = [json.loads((path / "config.json").read_text())["history"] for path in (unbroken, out)]
     assert histories[0] == histories[1]
-    assert not (tmp_path / "encoder.partial").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder"], "nothing is left behind"
+    assert (out / "losses.csv").read_bytes() == (unbroken / "losses.csv").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])

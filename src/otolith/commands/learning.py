@@ -104,7 +104,8 @@ def pretrain(
     from otolith.training.processes import is_first, is_launched, launch
     from otolith.windows import Windows
 
-    refuse_existing(out, "encoder", overwrite)
+    if not training.to_be_tidied(out):
+        refuse_existing(out, "encoder", overwrite)
     if processes > 1 and not is_launched():
         raise typer.Exit(launch(processes, sys.argv[1:]))
     tables = tables_of(context)
@@ -118,6 +119,11 @@ def pretrain(
     schedule = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     schedule |= {"patience": patience, "plateau": plateau, "in_turn": in_turn}
     people = some(len(windows.subjects), "person", "people")
+
+    def finish(encoder: Any, folder: Path) -> None:
+        loss_figure(encoder.history, folder / "losses.svg")
+        keep_recipe(context, folder)
+
     with bar(quiet or not is_first(), "epochs") as show:
 
         def progress(done: int, of: int, losses: dict[str, float]) -> None:
@@ -126,13 +132,11 @@ def pretrain(
         show(0, epochs * (len(studies) if in_turn else 1), f"{len(windows)} windows of {people}")
         result = training.pretrain(
             windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
-            objective_settings=wanted, encoder_settings=tables.get("encoder"), progress=progress,
+            objective_settings=wanted, encoder_settings=tables.get("encoder"), progress=progress, finish=finish,
             **schedule | {"seed": seed} | tables.get("pretrain", {}),
         )  # fmt: skip
     if not is_first():
         return
-    loss_figure(result.history, out / "losses.svg")
-    keep_recipe(context, out)
     if not quiet:
         tell(
             f"{out}: encoder '{result.name}' from {len(windows)} windows of {people}, best epoch "
@@ -237,11 +241,14 @@ def adapt(
     few = windows.few(wanted, seed)
     with bar(quiet, "steps") as show:
         recogniser.fit(few, add=added, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
-    recogniser.save(out, overwrite=overwrite)
-    if isinstance(recogniser.adapted_.head, MixtureOfExperts):
-        use = gate_use(recogniser.adapted_, few, runtime_of(device, precision, threads))
-        write_gates(use, recogniser.adapted_.classes, out)
-    keep_recipe(context, out)
+
+    def finish(folder: Path) -> None:
+        if isinstance(recogniser.adapted_.head, MixtureOfExperts):
+            use = gate_use(recogniser.adapted_, few, runtime_of(device, precision, threads))
+            write_gates(use, recogniser.adapted_.classes, folder)
+        keep_recipe(context, folder)
+
+    recogniser.save(out, overwrite=overwrite, finish=finish)
     for name, count in windows.short_classes(wanted).items():
         note(f"class '{name}' has {count} labelled windows, fewer than {shots}; all are used")
     if not quiet:

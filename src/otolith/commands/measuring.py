@@ -110,18 +110,21 @@ def benchmark(
         chosen["labels"] = words(labels)
     if quick and recipe is None:
         raise ConfigError("--quick is the small form of a recipe; say which: --recipe recipes/NAME.toml")
-    own = methods_at_hand(tables.get("method", {}), out / "studies", quiet)
-    pretrained_on = all_at_hand(words(pretrain_on), out / "studies", quiet)
-    opened = [Study.load(folder) for folder in all_at_hand([str(s) for s in studies], out / "studies", quiet)]
-    try:
-        report = _benchmark(
-            opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers, chosen,
-            missing.value, own, quiet, pretrained_on, split.value, partner_fraction, seeds,
-        )  # fmt: skip
-    except InterruptedRunError:
+    from otolith.evaluation.benchmark import owned_results
+
+    with owned_results(out):
+        own = methods_at_hand(tables.get("method", {}), out / "studies", quiet)
+        pretrained_on = all_at_hand(words(pretrain_on), out / "studies", quiet)
+        opened = [Study.load(folder) for folder in all_at_hand([str(s) for s in studies], out / "studies", quiet)]
+        try:
+            report = _benchmark(
+                opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers,
+                chosen, missing.value, own, quiet, pretrained_on, split.value, partner_fraction, seeds,
+            )  # fmt: skip
+        except InterruptedRunError:
+            keep_recipe(context, out)
+            raise
         keep_recipe(context, out)
-        raise
-    keep_recipe(context, out)
     if not quiet:
         _tell(report, out)
 

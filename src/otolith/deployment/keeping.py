@@ -29,7 +29,7 @@ _PARTS = ("encoder.", "standardise.", "head.", PART)
 _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
-def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
+def save(recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoint.Finish | None = None) -> None:
     """Write a fitted recogniser; DataError where the folder holds something else."""
     refuse_existing(folder, KIND, overwrite)
     checkpoint.refuse_strange_folder(folder, KIND)
@@ -57,7 +57,7 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool) -> None:
     if adapted.encoder.alignment:
         config["alignment"] = adapted.encoder.alignment.facts()
         tensors |= checkpoint.pack(adapted.encoder.alignment, PART)
-    checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)})
+    checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)}, finish)
 
 
 def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -> Recogniser:

@@ -255,15 +255,16 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recording.start,
         )
 
-    def save(self, folder: str | Path, overwrite: bool = False) -> None:
+    def save(self, folder: str | Path, overwrite: bool = False, finish: Callable[[Path], object] | None = None) -> None:
         """Write model.safetensors, config.json and a card for people into a folder, whole or not at all.
 
-        Raises DataError where the folder already holds something; `overwrite` replaces an older recogniser only.
+        finish: writes further files into the folder before it is whole. Raises DataError where the folder already holds
+        something; `overwrite` replaces an older recogniser only, and leaves what else lies there.
         """
         from otolith.deployment.keeping import save
 
         check_is_fitted(self)
-        save(self, Path(folder), overwrite)
+        save(self, Path(folder), overwrite, finish)
 
     @classmethod
     def load(cls, folder: str | Path, *, trust: str | Sequence[str] = (), **parameters: Any) -> Recogniser:

@@ -9,7 +9,7 @@ from typing import Any
 
 from otolith import augmentations, objectives
 from otolith.errors import ConfigError
-from otolith.evaluation.benchmark import benchmark
+from otolith.evaluation.benchmark import benchmark, owned_results
 from otolith.evaluation.methods import Method
 from otolith.files import write_text
 from otolith.report import Report
@@ -80,8 +80,10 @@ def search_augmentations(
         )
         for pair in pairs
     ]
-    report = benchmark(studies, methods, shots, out=out, **choices)
-    write_text(Path(out) / "pairs.md", pair_tables(report, pairs))
+    with owned_results(out) as mine:
+        report = benchmark(studies, methods, shots, out=out, **choices)
+        mine.claim(["pairs.md"])
+        write_text(Path(out) / "pairs.md", pair_tables(report, pairs))
     return report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 from otolith import objectives
 from otolith.channels import channel_names
 from otolith.duplicates import warn_of_duplicates
-from otolith.errors import ConfigError, InterruptedRunError
-from otolith.evaluation.few_shot import Fold, FoldRun
+from otolith.errors import ConfigError, InterruptedRunError, ReadError
+from otolith.evaluation.few_shot import Fold, FoldRun, read_kept
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import write_page
 from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.splits import official_parts, people_folds
-from otolith.files import read_json, write_json
+from otolith.files import digest, read_json, write_sealed
+from otolith.ownership import CACHE, Owned, owned
 from otolith.report import Report
 from otolith.scale.executor import run_all, tell
 from otolith.study import Study
@@ -78,13 +80,50 @@ def benchmark(
             raise ConfigError(f"{count} {what} measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
     plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out)
-    facts, tasks, notes = plan.make(studies, chosen)
-    cells = len(tasks) and sum(len(wanted) * draws - (draws - 1) * ("all" in wanted) for _ in tasks)
+    with owned_results(out) as mine:
+        mine.claim(RESULTS)
+        return _measure(plan, studies, chosen, workers, command, progress)
+
+
+RESULTS = ("results.json", "results.csv", "people.csv", "report.html")
+"""What a benchmark writes into its folder, beside its cells, encoders and studies."""
+_ROOMS = {"cells", "encoders", "studies"}
+
+
+def owned_results(out: str | Path) -> AbstractContextManager[Owned]:
+    """Make a folder a benchmark's, or take it up again (see `ownership.owned`)."""
+    return owned(out, "benchmark", (*RESULTS, "recipe.toml", "pairs.md"), _older)
+
+
+def _older(folder: Path) -> set[str] | None:
+    """What a benchmark wrote before such folders had a marker: its results, or what it had finished of them."""
+    there = {path.name for path in folder.iterdir()}
+    if there <= {*_ROOMS, CACHE} and there:
+        return set(RESULTS)
+    try:
+        content = read_json(folder / "results.json")
+    except (ReadError, OSError):
+        return None
+    of_ours = isinstance(content, dict) and {"rows", "studies", "planned"} <= content.keys()
+    return {*RESULTS, "recipe.toml", "pairs.md"} if of_ours else None
+
+
+def _measure(
+    plan: _Plan,
+    studies: Sequence[Study],
+    methods: Sequence[Method],
+    workers: int,
+    command: str,
+    progress: Callable[[int, int, str], None] | None,
+) -> Report:
+    out = plan.out
+    facts, tasks, notes = plan.make(studies, methods)
+    cells = len(tasks) and sum(plan.cells for _ in tasks)
     news = _News(cells, progress)
     interrupted = False
     parts = []
     try:
-        for part in run_all(_work, tasks, workers, runtime.threads, news.hear):
+        for part in run_all(_work, tasks, workers, plan.runtime.threads, news.hear):
             parts.append(part)
     except KeyboardInterrupt:
         interrupted = True
@@ -146,6 +185,11 @@ class _Plan:
     overrides: Mapping[str, Any]
     runtime: Runtime
     out: Path
+
+    @property
+    def cells(self) -> int:
+        """Cells of one fold of one method."""
+        return len(self.shots) * self.draws - (self.draws - 1) * ("all" in self.shots)
 
     def make(self, studies: Sequence[Study], methods: Sequence[Method]) -> tuple[dict[str, Any], list[Fold], list[str]]:
         """Return the facts of a report, the tasks of its workers, and notes."""
@@ -258,7 +302,7 @@ def _work(fold: Fold) -> dict[str, Any]:
     tell((name, 0, "cuts windows"))
     run = FoldRun(fold, lambda at: tell((name, 0, at)))
     # What an earlier run has finished is told at once: it says nothing about how long the rest takes.
-    there = [cell for cell in run.cells() if run.cell_path(*cell).exists()]
+    there = [cell for cell in run.cells() if run.finished(*cell) is not None]
     tell((name, len(there), "adapts"))
     rows = []
     for cell in run.cells():
@@ -269,20 +313,24 @@ def _work(fold: Fold) -> dict[str, Any]:
         tell((name, 0, ""))
     picture = None
     if fold.pictured and fold.method.objective != "none":
-        path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{fold.method.name}.json"
-        if not path.exists():
+        path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{digest(fold.method.name)}.json"
+        picture = read_kept(path, _PICTURE)
+        if picture is None:
             tell((name, 0, "draws its embedding"))
-            write_json(path, run.picture())
-        picture = read_json(path)
+            picture = run.picture()
+            write_sealed(path, picture)
         tell((name, 0, ""))
     told = {"losses": run.losses(), "notes": run.notes(), "picture": picture}
     return {"key": _key(fold), "rows": rows, **told}
 
 
+_PICTURE = frozenset(["study", "method", "fold", "x", "y", "label", "subject"])
+
+
 def _finished(fold: Fold) -> dict[str, Any] | None:
     """Return what a stopped run has finished of a fold."""
     run = FoldRun(fold)
-    rows = [run.run(shots, draw) for shots, draw in run.cells() if run.cell_path(shots, draw).exists()]
+    rows = [row for cell in run.cells() if (row := run.finished(*cell)) is not None]
     told = {"losses": run.losses(), "notes": run.notes(), "picture": None} if rows else {}
     return {"key": _key(fold), "rows": rows, **told} if rows else None
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from otolith import heads
 from otolith.catalog import OWN_PATH
 from otolith.embeddings import Embeddings
-from otolith.errors import CheckpointError, OtolithWarning
+from otolith.errors import CheckpointError, OtolithWarning, ReadError
 from otolith.evaluation.methods import Method
 from otolith.evaluation.probes import Problem, solve
 from otolith.evaluation.sides import sides_of
 from otolith.evaluation.splits import Parts
-from otolith.files import digest, read_json, write_json
+from otolith.files import SEAL, digest, read_json, seal_holds, write_sealed
 from otolith.heads.logistic import Logistic
+from otolith.locks import only_writer
 from otolith.metrics.accuracy import accuracy
 from otolith.metrics.balanced_accuracy import balanced_accuracy
 from otolith.metrics.macro_f1 import macro_f1
@@ -31,9 +30,10 @@ from otolith.partners.files import FOLDER as PARTNERS
 from otolith.partners.files import model_stamp
 from otolith.study import Evaluation, Study
 from otolith.summary import Shots
+from otolith.training import checkpoint
 from otolith.training.adapt import Adapted, adapt
 from otolith.training.adding import with_added
-from otolith.training.pretrain import pretrain
+from otolith.training.pretrain import partial_of, pretrain
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
 from otolith.windows import Windows
@@ -126,8 +126,10 @@ class FoldRun:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 # Folds on other processes may want the same encoder: one makes it, the others wait.
                 self._told("waits for its encoder")
-                with FileLock(folder.with_name(f"{folder.name}.lock")):
+                with only_writer(checkpoint.lock_of(folder.resolve()), str(folder), wait=True):
                     self._encoder = kept_encoder(folder, m)
+                    if self._encoder is not None:  # made whole by a run that was stopped before it tidied up
+                        checkpoint.remove_state(partial_of(folder))
                     if self._encoder is None and m.objective == "labels":
                         self._encoder = self._supervised()
                         self._encoder.save(folder)
@@ -160,12 +162,16 @@ class FoldRun:
         adapted.encoder.record |= {"objective": "labels"}
         return adapted.encoder
 
+    def finished(self, shots: Shots, draw: int) -> dict[str, Any] | None:
+        """Return a cell's row from its file; None where it is not finished, or damaged."""
+        kept = read_kept(self.cell_path(shots, draw), _CELL)
+        return None if kept is None else kept | {"method": self.method.name}
+
     def run(self, shots: Shots, draw: int) -> dict[str, Any]:
         """Return one cell's row, from its file where it is finished."""
         path = self.cell_path(shots, draw)
-        if path.exists():
-            row: dict[str, Any] = read_json(path)
-            return row | {"method": self.method.name}
+        if (kept := self.finished(shots, draw)) is not None:
+            return kept
         encoder = self.encoder()
         started = time.perf_counter()
         few = self.few(shots, draw)
@@ -175,7 +181,7 @@ class FoldRun:
         else:
             predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
             row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
-        write_json(path, row)
+        write_sealed(path, row)
         return row
 
     def few(self, shots: Shots, draw: int) -> Windows:
@@ -321,7 +327,7 @@ def kept_encoder(folder: Path, method: Method) -> PretrainedEncoder | None:
         return PretrainedEncoder.load(folder, trust=_named_by_caller(method))
     except CheckpointError as error:
         warnings.warn(f"{error} It is made again.", OtolithWarning, stacklevel=2)
-        shutil.rmtree(folder)
+        checkpoint.remove(folder)
         return None
 
 
@@ -338,6 +344,24 @@ def _named_by_caller(method: Method) -> list[str]:
                 yield from named(value, name)
 
     return [*named(method.encoder), *named(method.objective_settings)]
+
+
+_CELL = frozenset(["method", "study", "shots", "fold", "draw", "seed", "macro_f1", "per_subject", "confusion"])
+
+
+def read_kept(path: Path, keys: Collection[str]) -> dict[str, Any] | None:
+    """Return what a benchmark finished before; None where it is absent or damaged, and is made again."""
+    if not path.exists():
+        return None
+    try:
+        content = read_json(path)
+    except ReadError:
+        content = None
+    if not isinstance(content, dict) or not content.keys() >= set(keys) or seal_holds(content) is False:
+        warnings.warn(f"{path} is damaged; it is made again.", OtolithWarning, stacklevel=2)
+        return None
+    content.pop(SEAL, None)
+    return content
 
 
 def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:

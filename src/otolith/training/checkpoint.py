@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from otolith.encoders.weights import read_safetensors
 from otolith.errors import CheckpointError, DataError, ReadError
 from otolith.files import atomic_folder, file_digest, read_json, seal_holds, share, write_sealed
+from otolith.locks import LOCK, only_writer, recover, sweep
 from otolith.text import printable
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -23,21 +24,73 @@ ODD_CONFIG = (KeyError, IndexError, TypeError, ValueError, AttributeError, Runti
 """What building something from an edited config may raise, below the errors that already say what is wrong."""
 
 
+BESIDE = ("losses.csv", "losses.svg", "gates.csv", "gates.svg", "recipe.toml")
+"""What commands write into a checkpoint's folder, besides what its config.json names."""
+Finish = Callable[[Path], object]
+"""Writes further files into a checkpoint's folder before it is whole, so that neither is ever there without the other:
+any of `BESIDE`."""
+
+
 def save(
-    folder: Path, kind: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor], files: Mapping[str, str]
+    folder: Path,
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    files: Mapping[str, str],
+    finish: Finish | None = None,
 ) -> None:
     """Write a checkpoint folder, whole or not at all; `files` are further texts by name, the card among them.
 
-    An older checkpoint there is replaced; DataError where the folder holds anything else.
+    An older checkpoint there is replaced, what else lies beside it stays; DataError where the folder holds something
+    else.
     """
     refuse_strange_folder(Path(folder), kind)
-    with atomic_folder(Path(folder)) as temporary:
+    with atomic_folder(Path(folder), ours=ours(folder)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         for name, text in files.items():
             (temporary / name).write_text(text, encoding="utf-8")
         content = {"otolith_checkpoint": FORMAT, "kind": kind, "weights_sha256": file_digest(temporary / WEIGHTS)}
         content["files"] = {name: file_digest(temporary / name) for name in files}
         write_sealed(temporary / CONFIG, content | dict(config))
+        if finish:
+            finish(temporary)
+
+
+def ours(folder: Path) -> set[str]:
+    """Return the names in a checkpoint's folder that are its own, whether they are there or not."""
+    try:
+        held = read_json(folder / CONFIG)
+    except ReadError:
+        held = {}
+    files = held.get("files", {}) if isinstance(held, dict) else {}
+    return {CONFIG, WEIGHTS, CARD, *BESIDE, *(files if isinstance(files, dict) else ())}
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint; what else lies in its folder stays."""
+    for name in ours(folder):
+        if "/" not in name:
+            (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+@contextmanager
+def writing(folder: Path, kind: str) -> Iterator[None]:
+    """Let nobody else make a checkpoint in a folder meanwhile.
+
+    Raises DataError where somebody does, or where the folder holds something else.
+    """
+    folder = folder.resolve()
+    with only_writer(lock_of(folder), f"the {kind} {folder}"):
+        sweep(folder.parent)
+        refuse_strange_folder(folder, kind)
+        yield
+
+
+def lock_of(folder: Path) -> Path:
+    """Where the lock of a checkpoint's folder is, beside it."""
+    return folder.with_name(f".{folder.name}{LOCK}")
 
 
 def refuse_strange_folder(folder: Path, kind: str) -> None:
@@ -71,6 +124,8 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
     with.
     """
     folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        recover(folder)
     if not (folder / CONFIG).exists():
         how = {
             "encoder": "otolith pretrain STUDY --objective pim --out ENCODER",
@@ -180,6 +235,14 @@ def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Ten
     with atomic_folder(folder) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         write_sealed(temporary / CONFIG, {**facts, "weights_sha256": file_digest(temporary / WEIGHTS)})
+
+
+def remove_state(folder: Path) -> None:
+    """Remove what `save_state` wrote; what else lies there stays."""
+    for name in (CONFIG, WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from otolith import objectives
 from otolith.encoders.encoder import Encoder
-from otolith.errors import CheckpointError, ConfigError, OtolithWarning, SplitError
-from otolith.files import digest, write_text
+from otolith.errors import CheckpointError, ConfigError, OtolithWarning, ReadError, SplitError
+from otolith.files import digest, read_json, write_text
 from otolith.objectives.objective import Objective
 from otolith.settings import configure
 from otolith.sheets import sheet_of
@@ -64,6 +64,7 @@ def pretrain(
     objective_settings: dict[str, Any] | None = None,
     encoder_settings: dict[str, Any] | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    finish: Callable[[PretrainedEncoder, Path], object] | None = None,
     **settings: Any,
 ) -> PretrainedEncoder:
     """Pretrain an encoder on unlabelled windows and return it with its best epoch's weights.
@@ -71,11 +72,12 @@ def pretrain(
     Labels, where there are any, are not looked at. Early stopping watches one or two of the given people, never
     anybody else. With `out` the encoder is saved there, and an interrupted run goes on from its last whole epoch when
     the same call comes again: the weights are then, bit for bit, those of an unbroken run. `settings` are the fields
-    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch. Started by torchrun, several
-    processes take their shares of each batch; the first one writes.
+    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch; `finish(encoder, folder)` writes
+    what else belongs into the encoder's folder, before that is whole. Started by torchrun, several processes take
+    their shares of each batch; the first one writes.
 
     Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out` holds the beginnings
-    of another run, DataError where it holds anything but an older encoder.
+    of another run, DataError where it holds anything but an older encoder or another process writes there.
     """
     config = configure(PretrainConfig, settings, "pretraining")
     if config.epochs < 1 or config.batch_size < 1 or config.learning_rate <= 0:
@@ -87,11 +89,12 @@ def pretrain(
         if isinstance(objective, Objective)
         else objectives.FAMILY.resolve(objective)(**objective_settings or {})
     )
-    folder = Path(out) if out else None
-    if folder:
-        checkpoint.refuse_strange_folder(folder, "encoder")
-    partial = folder.with_name(f"{folder.name}.partial") if folder else None
-    with Processes.here(runtime) as processes:
+    folder = Path(out).resolve() if out else None
+    partial = partial_of(folder) if folder else None
+    with ExitStack() as held:
+        processes = held.enter_context(Processes.here(runtime))
+        if folder and processes.first:
+            held.enter_context(checkpoint.writing(folder, "encoder"))
         run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime, processes)
         with runtime.active():
             if partial and partial.exists():
@@ -103,12 +106,31 @@ def pretrain(
                 if progress and processes.first:
                     progress(len(run.history), config.epochs * len(run.training), run.history[-1])
             result = run.best()
-    if folder and processes.first:
-        result.save(folder)
-        write_losses(folder, result.history)
-        if partial:
-            shutil.rmtree(partial, ignore_errors=True)
+
+        def beside(inner: Path) -> None:
+            write_losses(inner, result.history)
+            if finish:
+                finish(result, inner)
+
+        if folder and partial and processes.first:
+            result.save(folder, beside)
+            checkpoint.remove_state(partial)
     return result
+
+
+def partial_of(folder: Path) -> Path:
+    """Where a run that is not finished keeps its state, beside the folder that it makes."""
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def to_be_tidied(out: Path) -> bool:
+    """Whether a run was stopped when it had nothing left to do but to put its result in place and remove its state."""
+    state = partial_of(out.resolve()) / checkpoint.CONFIG
+    try:
+        facts = read_json(state) if state.is_file() else {}
+    except ReadError:
+        return False
+    return isinstance(facts, dict) and facts.get("finished") is True
 
 
 _STATE = ("history", "best_epoch", "best_loss", "stage", "before")
@@ -306,7 +328,11 @@ class _Run:
         tensors["random.cpu"] = torch.get_rng_state()
         if self.runtime.device.startswith("cuda"):
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        checkpoint.save_state(folder, {"key": self.key} | {name: getattr(self, name) for name in _STATE}, tensors)
+        checkpoint.save_state(
+            folder,
+            {"key": self.key, "finished": self.finished} | {name: getattr(self, name) for name in _STATE},
+            tensors,
+        )
 
     def resume(self, folder: Path) -> None:
         """Go back to the state after the last whole epoch."""

@@ -162,8 +162,8 @@ class PretrainedEncoder:
             "gravity": self.gravity,
         }
 
-    def save(self, folder: str | Path) -> None:
-        """Write the checkpoint folder."""
+    def save(self, folder: str | Path, finish: checkpoint.Finish | None = None) -> None:
+        """Write the checkpoint folder; `finish` writes further files into it before it is whole."""
         config = {
             "schema": self.schema(),
             "encoder": {"name": self.name, "settings": self.encoder.settings()},
@@ -174,7 +174,7 @@ class PretrainedEncoder:
         if self.alignment:
             config["alignment"] = self.alignment.facts()
             tensors |= checkpoint.pack(self.alignment, PART)
-        checkpoint.save(Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()})
+        checkpoint.save(Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()}, finish)
 
     @classmethod
     def load(cls, folder: str | Path, *, trust: str | Sequence[str] = ()) -> PretrainedEncoder:
