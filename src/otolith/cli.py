@@ -16,7 +16,7 @@ from otolith import __version__
 from otolith.commands.learning import adapt, pretrain
 from otolith.commands.matching import match
 from otolith.commands.measuring import benchmark, demo
-from otolith.commands.options import RUN
+from otolith.commands.options import RUN, refuse_odd
 from otolith.commands.recognising import recognise
 from otolith.commands.retrieving import retrieve
 from otolith.commands.searching import search_augmentations
@@ -230,8 +230,15 @@ def _with_shared(name: str, command: Callable[..., None]) -> Callable[..., None]
     def versioned(**given: Any) -> None:
         given.pop("version")
         allowed = given.pop("max_bytes", None)
-        with allow_bytes(None if allowed is None else bytes_of(allowed)):
-            command(**given)
+        refuse_odd(given)
+        try:
+            with allow_bytes(None if allowed is None else bytes_of(allowed)):
+                command(**given)
+        except OSError as error:
+            # What a full disk raises in the middle of a file does not say of which.
+            if error.errno and error.filename is None and given.get("out"):
+                error.filename = str(given["out"])
+            raise
 
     signature = inspect.signature(command, eval_str=True)
     keyword = inspect.Parameter.KEYWORD_ONLY

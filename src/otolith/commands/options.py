@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,6 +117,49 @@ MissingOption = Annotated[
         rich_help_panel=CUT,
     ),
 ]
+
+
+MOST = {
+    "seconds": 86_400.0, "rate": 10_000.0, "pose_rate": 10_000.0, "frame_rate": 100_000.0, "band": 10_000.0,
+    "search": 3_600.0, "start": 1e9, "learning_rate": 1e6, "seed": 2**32 - 1, "threads": 1_024, "workers": 1_024,
+    "processes": 1_024, "folds": 10_000, "draws": 10_000, "seeds": 10_000, "epochs": 10**6, "batch_size": 2**31 - 1,
+    "patience": 10**6, "plateau": 10**6, "bodies": 100_000, "people": 10_000,
+}  # fmt: skip
+"""The most that a number may be, by its option; beyond it a machine would be busy for years, or full at once."""
+ABOVE_ZERO = ("seconds", "rate", "pose_rate", "frame_rate", "band", "learning_rate")
+"""Numbers that must be larger than 0, however little."""
+
+
+def refuse_odd(given: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a number that no run can be made with, or an --out that is no place for a result.
+
+    A recipe's entries come here too.
+    """
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, Path) and "\0" in str(value):
+            raise ConfigError(f"{option}: a path cannot hold the character NUL; found {str(value)!r}.")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        most = MOST.get(name, 2**63 - 1)
+        if not math.isfinite(value) or value > most or (name in ABOVE_ZERO and value <= 0) or value < -(2**63):
+            least = "above 0" if name in ABOVE_ZERO else "from 0"
+            raise ConfigError(f"{option} is a number {least} to {most:,}; found {value}.")
+    if given.get("seed", 0) + given.get("seeds", 1) > MOST["seed"]:
+        raise ConfigError(f"--seed and --seeds lead past {MOST['seed']:,}, the last seed; begin with a smaller one.")
+    if isinstance(given.get("out"), Path):
+        _refuse_out(given["out"])
+
+
+def _refuse_out(out: Path) -> None:
+    here, there = Path.cwd(), Path(os.path.abspath(out))
+    if there == here or there in here.parents:
+        raise ConfigError(
+            f"--out {out} is the folder that you stand in, or one above it. Name a new one: --out {out / 'NAME'}"
+        )
+    blocked = next((part for part in there.parents if part.exists() and not part.is_dir()), None)
+    if blocked is not None:
+        raise ConfigError(f"--out {out} lies in {blocked}, which is a file. Name a folder.")
 
 
 def runtime_of(device: Device, precision: Precision, threads: int | None) -> Runtime:

@@ -62,7 +62,7 @@ def _source(name: str, room: str, folder: str) -> Path:
         raise ConfigError(
             f"'{name}' lies where OTOLITH_DATA points, which is unset: set it to the folder with {room}/."
         )
-    path = Path(data) / room / folder
+    path = Path(os.path.expanduser(data)) / room / folder
     if not path.is_dir():
         raise ConfigError(f"'{name}' is not there: OTOLITH_DATA has no {room}/{folder} ({path}).")
     return path

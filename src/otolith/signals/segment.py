@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
     channel marked absent, "drop" leaves it out and counts it. Raises StudyError where no window results, ConfigError
     for lengths, rates or rules that cannot be.
     """
-    length = round(evaluation.seconds * evaluation.rate_hz)
+    samples = evaluation.seconds * evaluation.rate_hz
+    length = round(samples) if math.isfinite(samples) else 0
     if length < 2 or not 0 <= evaluation.overlap < 1 or evaluation.rate_hz <= 0:
         raise ConfigError(
             f"Windows of {evaluation.seconds} s at {evaluation.rate_hz} Hz with overlap {evaluation.overlap} cannot be "

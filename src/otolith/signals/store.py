@@ -126,7 +126,7 @@ class _Written:
         content = np.ascontiguousarray(array)
         if content.size:
             self.total.update(content.data.cast("B"))
-            content.tofile(self.file)
+            self.file.write(content.data.cast("B"))  # unlike tofile, it says why a disk takes no more
 
 
 def _write_store(

@@ -19,6 +19,7 @@ from otolith.errors import ConfigError, DataError
 from otolith.heads.head import ClosedHead, Head
 from otolith.heads.probe import warm_cosine
 from otolith.settings import configure
+from otolith.training.divergence import first_odd, is_finite
 from otolith.training.loader import IN_MEMORY_BYTES, Loader
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
@@ -212,6 +213,7 @@ class _Learning:
         lowest, waited = float("inf"), 0
         while self.done < last and not (patience and waited >= patience):
             losses: list[Tensor] = []
+            sizes: list[int] = []
             for batch in loader.epoch(self.epoch):
                 code = batch.code
                 assert code is not None
@@ -224,16 +226,39 @@ class _Learning:
                 if schedule:
                     schedule.step()
                 self.done += 1
-                if patience:
-                    losses.append(loss.detach() * len(batch))
+                losses.append(loss.detach())
+                sizes.append(len(batch))
                 if self.progress:
                     self.progress(self.done, total, float(loss.detach()))
                 if self.done == last:
                     break
+            self.refuse_divergence(losses, rate if moves else 0.0)
             self.epoch += 1
             if patience:
-                mean = float(torch.stack(losses).sum())
+                mean = float(torch.stack([loss * size for loss, size in zip(losses, sizes, strict=True)]).sum())
                 lowest, waited = (mean, 0) if mean < lowest * (1 - LEAST_FALL) else (lowest, waited + 1)
+
+    def refuse_divergence(self, losses: list[Tensor], rate: float) -> None:
+        """Raise ConfigError where a loss of the epoch just past, or a weight after it, is no number any more."""
+        step = first_odd(losses)
+        if step is None and is_finite(self.model.head, self.model.encoder.encoder):
+            return
+        config = self.model.config
+        what = (
+            f"the loss became {float(losses[step - 1])} in step {self.done - len(losses) + step}"
+            if step
+            else f"a weight left the numbers by step {self.done}"
+        )
+        rates = f"head_learning_rate {config.head_learning_rate:g}" + (f" and encoder's {rate:g}" if rate else "")
+        name = "staged_learning_rate" if config.mode == "staged" else "learning_rate"
+        lower = f"head_learning_rate = {config.head_learning_rate / 10:.3g}"
+        lower += f", {name} = {rate / 10:.3g}" if rate else ""
+        raise ConfigError(
+            f"Adaptation diverged in epoch {self.epoch + 1}: {what}, at {rates} in {self.runtime.precision}. Nothing "
+            f"was written, and the pretrained encoder is as it was. Lower the rates: adapt = {{ {lower} }} in a file "
+            f"for --recipe{', or type --precision fp32' if self.runtime.precision != 'fp32' else ''}. If they are not "
+            "to blame, look for odd values in the recordings: otolith info STUDY."
+        )
 
 
 def _optimiser(groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:

@@ -22,6 +22,7 @@ from otolith.objectives.objective import Objective
 from otolith.settings import configure
 from otolith.sheets import sheet_of
 from otolith.training import checkpoint
+from otolith.training.divergence import found_at
 from otolith.training.loader import Loader
 from otolith.training.pretrained import PART, PretrainedEncoder
 from otolith.training.processes import Processes
@@ -80,7 +81,7 @@ def pretrain(
     of another run, DataError where it holds anything but an older encoder or another process writes there.
     """
     config = configure(PretrainConfig, settings, "pretraining")
-    if config.epochs < 1 or config.batch_size < 1 or config.learning_rate <= 0:
+    if config.epochs < 1 or config.batch_size < 1 or not config.learning_rate > 0:
         raise ConfigError("Pretraining needs at least one epoch, one window a step and a learning rate above 0.")
     windows = windows.hide_labels()
     runtime = runtime or Runtime.choose()
@@ -246,18 +247,24 @@ class _Run:
         if len(self.training) > 1:
             row["study"] = self.stage + 1
         sums: dict[str, Tensor] = {}
+        steps: list[Tensor] = []
         for batch in training.epoch(number):
             losses = self.step(batch)
+            steps.append(torch.stack([loss.detach().float() for loss in losses.values()]).sum())
             for name, loss in losses.items():
                 # Summed as tensors: reading a number would make a GPU wait in every step.
                 sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach() * len(batch)
         row |= {f"train_{name}": float(total) / len(training.windows) for name, total in sums.items()}
         row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
-        row |= self.goal.measured()
+        row |= {name: value for name, value in self.goal.measured().items() if np.isfinite(value)}
         row |= self.validate()
-        if not np.isfinite(row["train"]):
+        if not np.isfinite([row["train"], row["validation"]]).all():
             raise ConfigError(
-                f"The loss became {row['train']} in epoch {number + 1}. Lower the learning rate, or use fp32."
+                f"Pretraining diverged in epoch {number + 1}: {found_at(steps, row['validation'])}, at learning rate "
+                f"{rate:g} in {self.runtime.precision}. Nothing of this epoch is kept; {self.kept_words()}. Type it "
+                f"with a lower rate, such as --learning-rate {rate / 10:.3g}, and another --out"
+                f"{', or with --precision fp32' if self.runtime.precision != 'fp32' else ''}. If the rate is not to "
+                "blame, look for odd values in the recordings: otolith info STUDY."
             )
         known = self.goal.complaints(self.history)
         self.history.append(row)
@@ -268,6 +275,12 @@ class _Run:
         if row["validation"] < self.best_loss:
             self.best_loss, self.best_epoch = row["validation"], len(self.history)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.kept().items()}
+
+    def kept_words(self) -> str:
+        """Say what there is from before an epoch that diverged."""
+        if not self.history:
+            return "there is no epoch before it"
+        return f"the {len(self.history)} before it are kept in OUT.partial, the best of them epoch {self.best_epoch}"
 
     def kept(self) -> dict[str, Tensor]:
         """Return the weights that pretraining leaves: the encoder's, and those of the space that it shares."""

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from otolith.batch import Batch
 from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder
-from otolith.training.runtime import Runtime
+from otolith.training.runtime import Runtime, number_of
 
 _MEETING = "OTOLITH_MEETING"
 """Where the processes that `launch` starts are told of the file through which they meet."""
@@ -46,7 +46,7 @@ class Processes:
 
         if distributed.is_available() and distributed.is_initialized():
             yield cls(distributed.get_rank(), distributed.get_world_size())
-        elif int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        elif number_of("WORLD_SIZE", 1) == 1:
             yield cls()
         else:
             _join("nccl" if runtime.device.startswith("cuda") else "gloo")
@@ -171,7 +171,7 @@ def _join(backend: str) -> None:
     if meeting is None:
         distributed.init_process_group(backend)
         return
-    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    rank, count = number_of("RANK", 0), number_of("WORLD_SIZE", 1)
     kinds: Any = distributed  # its stores are not in its list of exported names
     store = kinds.FileStore(meeting, count)
     distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
@@ -189,12 +189,12 @@ def _stay_inside() -> dict[str, str]:
 
 def is_launched() -> bool:
     """Whether this process was started as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return number_of("WORLD_SIZE", 1) > 1
 
 
 def is_first() -> bool:
     """Whether this process is alone, or the one of several that writes and speaks."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return number_of("RANK", 0) == 0
 
 
 def launch(count: int, arguments: Sequence[str]) -> int:

@@ -18,6 +18,8 @@ import torch
 
 from otolith.errors import ConfigError
 
+MOST_THREADS = 1_024
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -46,8 +48,10 @@ class Runtime:
         if precision == "auto":
             precision = "bf16" if _has_bf16(kind) else "fp32"
         # Processes that run together on this machine share its cores.
-        together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        count = threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or max(1, (os.cpu_count() or 1) // together)
+        together = max(1, number_of("LOCAL_WORLD_SIZE", 1))
+        count = threads or number_of("OMP_NUM_THREADS", 0) or max(1, (os.cpu_count() or 1) // together)
+        if not 1 <= count <= MOST_THREADS:
+            raise ConfigError(f"Threads are 1 to {MOST_THREADS}, not {count} (--threads, or OMP_NUM_THREADS).")
         return cls(device, precision, count)
 
     @contextmanager
@@ -85,6 +89,19 @@ class Runtime:
             "device": self.device,
             "precision": self.precision,
         }
+
+
+def number_of(variable: str, default: int) -> int:
+    """Return a whole number from 0 up that the environment says, or `default` where it says nothing.
+
+    Raises ConfigError for anything else. A list, as OMP_NUM_THREADS may be, counts by its first.
+    """
+    text = os.environ.get(variable, "").partition(",")[0].strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ConfigError(f"The environment says {variable}={text}, which is no whole number. Type: unset {variable}")
+    return int(text)
 
 
 def _has_bf16(kind: str) -> bool:

@@ -1,0 +1,30 @@
+"""Training that leaves the numbers, found at the end of an epoch: to read one in every step would make a GPU wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def first_odd(steps: Sequence[Tensor]) -> int | None:
+    """Return the number, from 1, of the first step whose loss is not finite; None where all are."""
+    if not steps:
+        return None
+    odd = (~torch.isfinite(torch.stack(list(steps)))).nonzero()
+    return int(odd[0]) + 1 if len(odd) else None
+
+
+def found_at(steps: Sequence[Tensor], validation: float) -> str:
+    """Say where the loss of an epoch left the numbers."""
+    step = first_odd(steps)
+    if step is None:
+        return f"the validation loss became {validation} after its {len(steps)} steps"
+    return f"the loss became {float(steps[step - 1])} in step {step} of {len(steps)}"
+
+
+def is_finite(*modules: nn.Module) -> bool:
+    """Whether all weights and running means of some modules are numbers."""
+    tensors = (tensor for module in modules for tensor in module.state_dict().values())
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
