@@ -14,10 +14,11 @@ import torch
 from resealed import edit_config, edit_tensors
 
 from otolith.errors import ChannelError, CheckpointError, OtolithError, UnknownNameError
-from otolith.files import SEAL, file_digest
+from otolith.files import SEAL, file_digest, write_sealed
 from otolith.training import checkpoint
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
+from otolith.training.seen import seen_people
 from otolith.windows import Windows
 
 CPU = Runtime("cpu", "fp32", 1)
@@ -246,3 +247,32 @@ def test__checkpoint__weights_whose_header_lies__are_refused(folder: Path, lengt
     edit_config(folder, lambda config: config.update(weights_sha256=file_digest(path)))
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         PretrainedEncoder.load(folder)
+
+
+def test__checkpoint__any_value_is_another_kind_of_thing__ends_in_our_errors_or_an_encoder_that_works(
+    folder: Path, toy_windows: Windows
+) -> None:
+    original = json.loads((folder / checkpoint.CONFIG).read_text())
+    original["record"] |= {"windows": {"recipe": {"pad": False}}, "people": ["a/b"], "pretraining": {"studies": {}}}
+
+    def places(content: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        items = content.items() if isinstance(content, dict) else []
+        return [*([at] if at else []), *(p for key, value in items for p in places(value, (*at, key)))]
+
+    for place in places(original):
+        for odd in (None, "odd", -1, [], {}, ["a", 1], 10**30):
+            content = json.loads(json.dumps(original))
+            inner = content
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = odd
+            write_sealed(folder / checkpoint.CONFIG, content)
+            try:
+                loaded = PretrainedEncoder.load(folder)
+                loaded.card()
+                loaded.require(toy_windows)
+                seen_people(loaded.record, toy_windows)
+            except OtolithError:
+                continue
+            except Exception as error:
+                raise AssertionError(f"{place} = {odd!r} raised {error!r}") from error

@@ -20,6 +20,7 @@ from otolith.settings import configure
 from otolith.training import checkpoint
 from otolith.training.adapt import AdaptConfig, Adapted
 from otolith.training.pretrained import PART, PretrainedEncoder, load_alignment, load_standardise
+from otolith.training.records import sound_record
 
 if TYPE_CHECKING:
     from otolith.deployment.recogniser import Recogniser
@@ -72,7 +73,7 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
     checkpoint.refuse_strangers(tensors, _PARTS, where)
     try:
         chain = SignalChain.load(config["schema"], config["signal"], where)
-        record = config["record"]
+        record = sound_record(config["record"])
         encoder = PretrainedEncoder.build(
             {name: config.get(name) for name in ("schema", "encoder", "alignment")}
             | {"record": record["pretraining"], "history": []},

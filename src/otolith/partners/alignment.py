@@ -137,5 +137,9 @@ def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
     if len(known) < len(content):
         raise ValueError("a file cannot say whom to trust")
     role = Role(**known, trust=trust)
+    if not isinstance(role.settings, dict) or not all(isinstance(key, str) for key in role.settings):
+        raise TypeError("the settings of a partner are a table")
+    if type(role.dimension) is not int or type(role.linear) is not bool:
+        raise TypeError("a partner's dimension is a number, and linear true or false")
     partners.FAMILY.admit(role.partner, trust, "The checkpoint")
     return role

@@ -58,8 +58,8 @@ class ClipVideo(Partner):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        if self.config.frames_per_second <= 0:
-            raise ConfigError(f"frames_per_second is above 0; found {self.config.frames_per_second}.")
+        if not 0 < self.config.frames_per_second <= 1_000:
+            raise ConfigError(f"frames_per_second is above 0, up to 1,000; found {self.config.frames_per_second}.")
 
     @cached_property
     def model(self) -> Any:

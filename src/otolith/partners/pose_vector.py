@@ -34,8 +34,8 @@ class PoseVector(Partner):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        if self.config.moments < 2:
-            raise ConfigError(f"A movement is seen from 2 moments up; found {self.config.moments}.")
+        if not 2 <= self.config.moments <= 1_000:
+            raise ConfigError(f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}.")
 
     def vectors(self, windows: Windows) -> PartnerVectors:
         """Return the vector of each window whose pelvis and at least half of the joints are known throughout."""

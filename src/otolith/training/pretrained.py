@@ -23,6 +23,7 @@ from otolith.errors import ChannelError, CheckpointError, ConfigError, OtolithEr
 from otolith.partners.alignment import Alignment
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
+from otolith.training.records import sound_record
 from otolith.training.runtime import Runtime
 from otolith.training.seen import training_facts
 from otolith.training.statistics import channel_statistics
@@ -209,14 +210,19 @@ class PretrainedEncoder:
         """Build what a config describes, weights not loaded yet, of which it may not want more than there are."""
         schema = config["schema"]
         channels = tuple(Channel.parse(name) for name in schema["channels"])
+        if not channels:
+            raise CheckpointError("The schema in config.json names no channel: it was edited.")
         length = schema["length"]
         if type(length) is not int or not 1 <= length <= MOST_SAMPLES:
             raise CheckpointError(f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says {str(length)[:40]}.")
+        rate_hz = schema["rate_hz"]
+        if type(rate_hz) not in (int, float) or not 0 < rate_hz <= MOST_SAMPLES:
+            raise CheckpointError(f"A rate is above 0 Hz, to {MOST_SAMPLES:,}; config.json says {str(rate_hz)[:40]}.")
         kind = encoders.FAMILY.stored(config["encoder"]["name"], trust, "The checkpoint")
         facts = config.get("alignment")
         settings = config["encoder"]["settings"]
         with checkpoint.no_more_weights(tensors, [settings, facts]):
-            encoder = kind(channels, schema["rate_hz"], length, **settings)
+            encoder = kind(channels, rate_hz, length, **settings)
             shared = Alignment.build(facts, trust) if facts else None
         if shared and shared.dimension != encoder.dimension:
             raise CheckpointError(
@@ -224,7 +230,10 @@ class PretrainedEncoder:
                 f"makes {encoder.dimension}: config.json was edited."
             )
         standardise = Standardise(len(channels))
-        return cls(encoder, standardise, schema["gravity"], config["record"], config["history"], shared)
+        record, history = sound_record(config["record"]), config["history"]
+        if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+            raise CheckpointError("The history in config.json is no list of tables: it was edited.")
+        return cls(encoder, standardise, schema["gravity"], record, history, shared)
 
     def card(self) -> str:
         """Return what a person should know before using this encoder."""
@@ -257,7 +266,7 @@ class PretrainedEncoder:
 SCALE = "standardise."
 """What the statistics of the channels are saved under."""
 MOST_SAMPLES = 1_000_000
-"""In a window of an encoder that a file describes: tables of that length are made before any weight is read."""
+"""In a window or a second of an encoder that a file describes: tables are made of that length before it is loaded."""
 PART = "alignment."
 """What the weights of the shared space are saved under."""
 
