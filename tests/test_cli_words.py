@@ -75,7 +75,8 @@ def test__recognise__by_labels__finds_activities_of_people_never_seen(
     kept = Recogniser.load(tmp_path / "kept", device="cpu", trust="toy")
     assert list(kept.classes_) == LABELS.split(",")
     again = kept.predict_proba(partnered_study.windows().of(["p5"]))
-    direct = from_words(encoder, LABELS.split(","), runtime=CPU).predict_proba(partnered_study.windows().of(["p5"]))
+    trusted = PretrainedEncoder.load(encoder, trust="toy")
+    direct = from_words(trusted, LABELS.split(","), runtime=CPU).predict_proba(partnered_study.windows().of(["p5"]))
     np.testing.assert_allclose(again, direct, atol=1e-6)
     card = (tmp_path / "kept" / "README.md").read_text()
     assert "- resting: resting; a person: resting" in card and "| resting | 0 |" in card
