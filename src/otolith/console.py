@@ -55,6 +55,8 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     recipe = read_recipe(value)
     command = context.info_name or ""
     made_with = recipe.pop("command", command)
+    if not isinstance(made_with, str):
+        raise ConfigError(f"{value}: 'command' is the name of one, such as \"{command}\"; found {made_with!r:.80}.")
     if made_with != command:
         raise ConfigError(f"{value} is a recipe for 'otolith {made_with}', not for 'otolith {command}'.")
     parameters = {p.name: p for p in context.command.params if p.name and p.name not in NOT_IN_RECIPES}
@@ -99,6 +101,11 @@ def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -
     """
     if not quick:
         raise ConfigError(f"{path} has no table [quick] that says how it is tried in small.")
+    if not isinstance(quick, Mapping) or not all(
+        isinstance(held, Mapping) and all(isinstance(method, Mapping) for method in held.values())
+        for held in (quick.get("method", {}), recipe.get("method", {}))
+    ):
+        raise ConfigError(f"{path}: [quick] and the methods of a recipe are tables, such as [quick.method.NAME].")
     out = {key: dict(entry) if isinstance(entry, dict) else entry for key, entry in recipe.items()}
     for key, entry in quick.items():
         if key == "method":
@@ -107,7 +114,8 @@ def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -
                 for change in (entry.get("*", {}), entry.get(name, {})):
                     methods[name] = _merged(methods.get(name, {}), change)
         else:
-            out[key] = out.get(key, {}) | entry if isinstance(entry, dict) else entry
+            whole = isinstance(entry, dict) and isinstance(out.get(key, {}), dict)
+            out[key] = out.get(key, {}) | entry if whole else entry
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -16,6 +17,8 @@ def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Setti
 
     Raises ConfigError for an unknown key (naming the nearest) or a value of another type than the default's.
     """
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{who} takes settings by name, such as {{ seed = 1 }}; found {given!r:.80}.")
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in given.items():
@@ -31,6 +34,8 @@ def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Setti
             raise ConfigError(
                 f"{who}: '{key}' is {value!r}, but its default {default!r} is of type {type(default).__name__}."
             )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{who}: '{key}' is {value}, which is no number to work with.")
         values[key] = value
     return kind(**values)
 

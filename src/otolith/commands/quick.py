@@ -44,6 +44,8 @@ def methods_at_hand(methods: Mapping[str, Mapping[str, Any]], folder: Path, quie
     """Return methods whose `pretrain_on` and `add` name folders."""
     out: dict[str, dict[str, Any]] = {}
     for name, method in methods.items():
+        if not isinstance(method, Mapping):
+            raise ConfigError(f"A method of a recipe is a table: [method.{name}]; found {method!r:.80}.")
         out[name] = dict(method)
         for key in ("pretrain_on", "add"):
             if key in method:
