@@ -27,7 +27,7 @@ SOURCE = ROOT / "src" / "otolith"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors files locks ownership caches checksums foreign limits parquet text sheets settings recipes "
+        "errors files locks ownership caches checksums foreign limits parquet thrift text sheets settings recipes "
         "units channels rotations catalog",
         "recording duplicates study study_check study_facts study_files motion store windows batch embeddings "
         "report summary",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from otolith import Study, caches
 from otolith.errors import DataError, StudyError
 from otolith.files import SEAL, file_digest, read_json, write_json, write_sealed
 from otolith.limits import allow_bytes
-from otolith.partners.files import Text, read_partner, read_texts, write_partner, write_texts
+from otolith.partners.files import Text, read_partner, read_table, read_texts, write_partner, write_texts
 from otolith.recording import Segment
 from otolith.study_check import verify_study
 
@@ -325,3 +326,30 @@ def test__write_texts__over_covered_ones__is_an_edit_to_accept(partnered: Study)
         read_texts(partnered.folder)
     assert verify_study(partnered.folder, accept_edits=True).accepted
     assert [text.text for text in read_texts(partnered.folder)["p0-1"]] == ["other words"]
+
+
+def test__read__vectors_that_unpack_to_more_than_they_may__take_no_memory(study: Study) -> None:
+    path = study.folder / "partners" / "video.parquet"
+    path.parent.mkdir(exist_ok=True)
+    vector = pa.ListArray.from_arrays([0, 60_000_000], pa.array(np.zeros(60_000_000, np.float32)))
+    table = pa.table({"recording": ["p0-1"], "start_s": [0.0], "end_s": [1.0], "vector": vector})
+    pq.write_table(table, path)
+    del table, vector
+    assert path.stat().st_size < 2**20
+    assert not verify_study(study.folder).whole
+    with pytest.raises(StudyError, match=r"video\.parquet has [\d,]+ bytes and unpacks to 4\d\d,\d+,\d+ or more"):
+        Study.load(study.folder).info()
+
+
+def test__read__a_footer_that_contradicts_itself__does_not_end_the_process(study: Study) -> None:
+    add_partners(study.folder, without=())
+    path = study.folder / "partners" / "video.parquet"
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        content = bytearray(whole)
+        for at in rng.integers(len(whole) - 1500, len(whole) - 8, size=2):
+            content[at] = int(rng.integers(256))
+        path.write_bytes(content)
+        with contextlib.suppress(StudyError):
+            read_table(path)

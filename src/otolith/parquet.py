@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,11 +12,11 @@ import numpy as np
 
 from otolith.errors import ReadError, StudyError
 from otolith.limits import refuse_large
+from otolith.thrift import read_struct
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_WIDTH = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT96": 12}
 _MOST_COLUMNS = 10_000
 
 
@@ -31,7 +33,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
             with _file(opened) as file:
                 schema, metadata = file.schema_arrow, file.metadata
                 wanted = _wanted(path, schema.names, columns)
-                refuse_large(path, packed, _unpacked_bytes(metadata))
+                refuse_large(path, packed, _unpacked_bytes(opened, metadata, schema))
             # A long text in a million rows is held once.
             words = [name for name in wanted if _is_text(schema.field(name).type)]
             with _file(opened, words) as file:
@@ -70,15 +72,35 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _unpacked_bytes(metadata: Any) -> int:
-    """What a file needs in memory by its own word: its pages, or its numbers where a few bytes repeat one of them."""
+def _unpacked_bytes(opened: BinaryIO, metadata: Any, schema: Any) -> int:
+    """What a file needs in memory by its own word: its pages, or its numbers where a few bytes repeat one of them.
+
+    Arrow's own view of a column's metadata ends the process where a damaged one contradicts itself, so only counts of
+    rows are asked for, and lists, whose rows hold any number of values, are counted in the file's last bytes.
+    """
+    import pyarrow as pa
+
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    packed = sum(chunk.total_uncompressed_size for chunk in chunks)
-    values = sum(chunk.num_values * _WIDTH.get(chunk.physical_type, 8) for chunk in chunks)
-    if any(chunk.num_values < 0 or chunk.total_uncompressed_size < 0 for chunk in chunks) or metadata.num_rows < 0:
+    pages, rows = sum(group.total_byte_size for group in groups), sum(group.num_rows for group in groups)
+    if any(group.total_byte_size < 0 or group.num_rows < 0 for group in groups) or rows != metadata.num_rows:
+        raise ValueError("its counts of rows contradict one another")
+    values = rows * len(schema.names)
+    if any(pa.types.is_nested(field.type) for field in schema):
+        values += _counted_values(opened)
+    return int(max(pages, 8 * values))
+
+
+def _counted_values(opened: BinaryIO) -> int:
+    """How many values all columns of a file say that they hold."""
+    opened.seek(-8, os.SEEK_END)
+    length = int.from_bytes(opened.read(4), "little")
+    opened.seek(-8 - length, os.SEEK_END)
+    footer = read_struct(BytesIO(opened.read(length)))
+    # FileMetaData.row_groups, RowGroup.columns, ColumnChunk.meta_data, ColumnMetaData.num_values of parquet.thrift
+    counts = [chunk[3][5] for group in footer[4] for chunk in group[1]]
+    if min(counts, default=0) < 0:
         raise ValueError("it counts below zero")
-    return int(max(packed, values, 8 * metadata.num_rows))
+    return int(sum(counts))
 
 
 def number_column(path: Path, table: pa.Table, name: str) -> np.ndarray:

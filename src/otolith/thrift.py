@@ -1,0 +1,76 @@
+"""Thrift's compact protocol, as far as a Parquet file's footer needs it: structs as field number -> value."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+_DEEPEST = 32
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
+_INTEGERS = (4, 5, 6)
+
+
+def read_struct(source: BytesIO, depth: int = 0) -> dict[int, Any]:
+    """Read one struct; ValueError where its bytes are none, end early, or nest too deeply."""
+    out: dict[int, Any] = {}
+    field = 0
+    while head := _byte(source):
+        # The high half is the step from the field before, or 0 where the number itself follows.
+        field = field + (head >> 4) if head >> 4 else _signed(source)
+        kind = head & 15
+        out[field] = kind == _TRUE if kind in (_TRUE, _FALSE) else _value(source, kind, depth + 1)
+    return out
+
+
+def _value(source: BytesIO, kind: int, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError("it nests too deeply")
+    if kind in _INTEGERS:
+        return _signed(source)
+    if kind in (_BYTE, _TRUE, _FALSE):
+        return _byte(source)
+    if kind == _DOUBLE:
+        return _take(source, 8)
+    if kind == _BINARY:
+        return _take(source, _unsigned(source))
+    if kind in (_LIST, _SET):
+        head = _byte(source)
+        count = head >> 4 if head >> 4 != 15 else _unsigned(source)
+        return [_value(source, head & 15, depth + 1) for _ in range(_held(source, count))]
+    if kind == _STRUCT:
+        return read_struct(source, depth)
+    if kind == _MAP:
+        count = _held(source, _unsigned(source))
+        kinds = _byte(source) if count else 0
+        return [(_value(source, kinds >> 4, depth + 1), _value(source, kinds & 15, depth + 1)) for _ in range(count)]
+    raise ValueError(f"there is no type {kind}")
+
+
+def _held(source: BytesIO, count: int) -> int:
+    """A count of values, each of a byte or more."""
+    if count > source.getbuffer().nbytes - source.tell():
+        raise ValueError("it was cut off")
+    return count
+
+
+def _take(source: BytesIO, count: int) -> bytes:
+    return source.read(_held(source, count))
+
+
+def _byte(source: BytesIO) -> int:
+    return _take(source, 1)[0]
+
+
+def _unsigned(source: BytesIO) -> int:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = _byte(source)
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value
+    raise ValueError("a number is too long")
+
+
+def _signed(source: BytesIO) -> int:
+    value = _unsigned(source)
+    return (value >> 1) ^ -(value & 1)
