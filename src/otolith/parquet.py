@@ -135,3 +135,15 @@ def text_column(path: Path, table: pa.Table, name: str) -> list[str | None]:
         else:
             out += chunk.to_pylist()
     return out
+
+
+def list_column(path: Path, table: pa.Table, name: str) -> list[list[float] | None]:
+    """Return a column of lists of numbers; StudyError where it holds anything else."""
+    import pyarrow as pa
+
+    kind, types = table[name].type, pa.types
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if not lists or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
+        raise StudyError(f"{path}: column {name} holds {kind}, not lists of numbers. Write it again.")
+    found: list[list[float] | None] = table[name].to_pylist()
+    return found

@@ -110,3 +110,16 @@ def test__vectors__nothing_there_or_no_such_kind__says_so(study: Study) -> None:
         Vectors(name="sound").vectors(cut(study))
     with pytest.raises(ConfigError, match="text, video or pose"):
         Vectors(kind="smell")
+
+
+@pytest.mark.parametrize(
+    ("column", "odd"),
+    [("vector", "words"), ("vector", [["a"]]), ("start_s", "noon"), ("recording", 3), ("end_s", None)],
+)
+def test__vectors__columns_of_another_type__are_told(column: str, odd: Any, study: Study) -> None:
+    brought(study, [(study.entries[0]["id"], 0.0, 3.5, [1.0, 0.0])])
+    path = study.folder / "partners" / "video.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(column), column, pa.array([odd])), path)
+    with pytest.raises(StudyError, match=rf"video\.parquet: (column {column} holds|row 0 goes from 0.0 to nan)"):
+        Vectors().vectors(cut(study))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 from datetime import datetime
@@ -249,3 +250,17 @@ def test__read_columns__name_that_is_not_utf_8__is_read(tmp_path: Path) -> None:
             with path.open("wb") as file:
                 pq.write_table(pa.table({"t": [0.0], "x": [1.0]}), file)
         assert len(read_columns(path, WANTED)) == 1
+
+
+def test__read_columns__parquet_whose_footer_contradicts_itself__does_not_end_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    rng = np.random.default_rng(0)
+    pq.write_table(pa.table({"t": np.arange(500.0), "x": rng.normal(size=500), "who": ["P1"] * 500}), path)
+    whole = path.read_bytes()
+    for _ in range(500):
+        content = bytearray(whole)
+        for at in rng.integers(len(whole) - 1500, len(whole) - 8, size=2):
+            content[at] = int(rng.integers(256))
+        path.write_bytes(content)
+        with contextlib.suppress(ReadError):
+            read_columns(path, {"t": "number", "x": "number", "who": "text"})

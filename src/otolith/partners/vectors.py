@@ -11,6 +11,7 @@ import numpy as np
 from otolith.errors import ConfigError, ReadError, StudyError
 from otolith.files import inside
 from otolith.foreign.arrays import read_npy
+from otolith.parquet import list_column, number_column, text_column
 from otolith.partners.files import FOLDER, durations, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.study import Study
@@ -120,26 +121,28 @@ class Vectors(Partner):
     def _read(self, folder: Path) -> tuple[dict[str, list[tuple[int, float, float]]], np.ndarray]:
         path = folder / self._file
         table = read_table(path, ("recording", "start_s", "end_s", "vector"))
-        rows = table.select(["recording", "start_s", "end_s"]).to_pylist()
-        vectors = table["vector"].to_pylist()
+        recordings = text_column(path, table, "recording")
+        starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
+        vectors = list_column(path, table, "vector")
         length = len(vectors[0]) if vectors and vectors[0] is not None else 0
         duration = durations(folder)
         out: dict[str, list[tuple[int, float, float]]] = {}
-        for number, (row, vector) in enumerate(zip(rows, vectors, strict=True)):
+        rows = zip(recordings, starts, ends, vectors, strict=True)
+        for number, (recording, start, end, vector) in enumerate(rows):
             if vector is None or len(vector) != length or not length:
                 found = "nothing" if vector is None else f"{len(vector)} numbers"
                 raise StudyError(f"{path}: row {number} holds {found}, the rows before it {length}.")
-            refuse_stranger(path, number, row["recording"], duration)
-            start, end = row["start_s"], row["end_s"]
-            if not (start is not None and end is not None and -_TOLERANCE_S <= start <= end) or (
-                start > duration[row["recording"]] + _TOLERANCE_S
-            ):
+            refuse_stranger(path, number, recording, duration)
+            last = duration[str(recording)]
+            if not -_TOLERANCE_S <= start <= end < np.inf or start > last + _TOLERANCE_S:
                 raise StudyError(
-                    f"{path}: row {number} goes from {start} to {end} s, but recording '{row['recording']}' from 0 to "
-                    f"{duration[row['recording']]:.3f} s."
+                    f"{path}: row {number} goes from {start} to {end} s, but recording '{recording}' from 0 to "
+                    f"{last:.3f} s."
                 )
-            out.setdefault(row["recording"], []).append((number, start, end))
-        return out, _finite(path, np.array(vectors, dtype=np.float32).reshape(len(vectors), length))
+            out.setdefault(str(recording), []).append((number, start, end))
+        with np.errstate(over="ignore"):  # what is beyond float32 is told as not finite
+            values = np.array(vectors, dtype=np.float32).reshape(len(vectors), length)
+        return out, _finite(path, values)
 
 
 def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
