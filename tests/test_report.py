@@ -246,3 +246,23 @@ def test__missing__stopped_half_way__names_each_gap() -> None:
 
 def test__percent__nothing_known__is_a_dash() -> None:
     assert (percent(None, None), percent(0.5, None), percent(0.5, 0.01)) == ("–", "50.0 ± –", "50.0 ± 1.0")
+
+
+@pytest.mark.parametrize("field", [*Report.__dataclass_fields__, "rows.study", "rows.shots", "rows.fold", "rows.draw",
+                                   "rows.macro_f1", "rows.per_subject"])  # fmt: skip
+@pytest.mark.parametrize("value", [5.5, "x", [1], {"a": 1}, True, [[]], [{"a": 1}]])
+def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value: Any) -> None:
+    row = {"study": "s", "method": "m", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5}
+    row |= {"per_subject": {"p": {"macro_f1": 0.5}}}
+    content: dict[str, Any] = {"otolith_results": 1, "rows": [row]}
+    name, _, column = field.partition(".")
+    if column:
+        row[column] = value
+    else:
+        content[name] = value
+    try:
+        report = Report.from_dict(content)
+    except ReadError:
+        return
+    if name in ("rows", "created", "command"):
+        assert report.summary is not None

@@ -87,9 +87,16 @@ class Report:
                 f"{content.get('otolith_results')!r}. Pass the folder that `otolith benchmark --out` wrote, "
                 "or run the benchmark again with this version."
             )
+        blank = cls()
+        for name, value in content.items():
+            held = getattr(blank, name, None) if name in {f.name for f in fields(cls)} else None
+            if value is not None and held is not None and (type(value) is not type(held)):
+                kind = type(held).__name__
+                raise ReadError(f"'{name}' of these results is no {kind}: {value!r:.200}. Run the benchmark again.")
         for row in content.get("rows") or ():
             if not isinstance(row, dict) or not {"study", "method", "shots", "fold", "draw"} <= row.keys():
                 raise ReadError(f"A row of these results names no study, method, shots, fold and draw: {row!r:.200}")
+            _refuse_odd_row(row)
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in content.items() if key in known and value is not None})
 
@@ -130,6 +137,23 @@ class Report:
         write_text(target / "results.csv", sheet_of(map(_flat, self.rows)))
         write_text(target / "people.csv", sheet_of(_people(self.rows)))
         return target
+
+
+def _refuse_odd_row(row: Row) -> None:
+    """Raise ReadError where a row, edited by hand, holds what its column cannot."""
+    numbers = [row["fold"], row["draw"], *([] if row["shots"] == "all" else [row["shots"]])]
+    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in numbers)
+    named = isinstance(row["study"], str) and isinstance(row["method"], str)
+    people = row.get("per_subject") or {}
+    scores = [row.get(score) for score in SCORES]
+    if isinstance(people, dict) and all(isinstance(person, dict) for person in people.values()):
+        scores += [person.get(score) for person in people.values() for score in SCORES]
+    else:
+        named = False
+    if not whole or not named or not all(score is None or isinstance(score, int | float) for score in scores):
+        raise ReadError(
+            f"A row of these results was changed into what cannot be: {row!r:.200}. Run the benchmark again."
+        )
 
 
 def study_facts(report: Report, study: str) -> Row:
