@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 from otolith import Study, augmentations
 from otolith.cli import app
 from otolith.errors import ConfigError, UnknownNameError
-from otolith.evaluation.augmentation_search import pair_tables, pairs_of, search_augmentations
+from otolith.evaluation.augmentation_search import best_pair, pair_tables, pairs_of, search_augmentations
 from otolith.report import Report
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Four people, four seconds of each activity."""
-    return write_toy_study(tmp_path_factory.mktemp("small") / "study", people=4, seconds_each=4.0)
+    """Six people, four seconds of each activity."""
+    return write_toy_study(tmp_path_factory.mktemp("small") / "study", people=6, seconds_each=4.0)
 
 
 def test__pairs__are_each_alone_and_every_two() -> None:
@@ -60,11 +60,19 @@ def test__command__measures_each_pair_beside_an_untrained_encoder(study: Study, 
     result = CliRunner().invoke(app, typed)
     assert result.exit_code == 0, result.output
     rows = json.loads((out / "results.json").read_text())["rows"]
-    pairs = ["scaling", "scaling+time_reversal", "time_reversal"]
-    assert sorted({row["method"] for row in rows}) == sorted([*pairs, "untrained"])
-    assert {(row["objective"], row["encoder"], row["head"]) for row in rows if row["method"] in pairs} == {
+    pairs = {"scaling", "scaling+time_reversal", "time_reversal"}
+    assert {row["method"] for row in rows} == {"chosen", "untrained"}
+    assert [row["fold"] for row in rows if row["method"] == "chosen"] == [0, 1]
+    assert {(row["objective"], row["encoder"], row["head"]) for row in rows if row["method"] == "chosen"} == {
         ("simclr", "tpn", "linear")
     }
+    for row in (row for row in rows if row["method"] == "chosen"):
+        inner = Report.load(out / "inner" / f"toy-{row['fold'] + 1}")
+        assert {line["method"] for line in inner.rows} == {*pairs, "untrained"}
+        assert row["notes"] == [f"chosen: {best_pair(inner)}"]
+        # Nobody who is scored had a part in the choice, not even in training.
+        part = {who for line in inner.rows for who in (*line["train_subjects"], *line["test_subjects"])}
+        assert not part & set(row["test_subjects"]) and len(part) == 3
     table = (out / "pairs.md").read_text(encoding="utf-8")
     assert table in result.output
     again = tmp_path / "again"
@@ -76,6 +84,7 @@ def test__command__measures_each_pair_beside_an_untrained_encoder(study: Study, 
     kept = tomllib.loads((again / "recipe.toml").read_text(encoding="utf-8"))
     assert kept["objective"] == {"name": "simclr", "temperature": 0.5}
     assert kept["encoder"] == {"name": "tpn", "filters": [4, 4, 4]}
+    assert "Scores on the people who had no part in the choice" in table
     assert "## toy, 2 labelled windows per class" in table and "| | scaling | time_reversal |" in table
 
 

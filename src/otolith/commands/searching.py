@@ -49,6 +49,9 @@ def search_augmentations(
     ] = "8",
     epochs: Annotated[int, typer.Option(help="Most passes over the windows for each pair.", min=1)] = 30,
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
+    inner_folds: Annotated[
+        int, typer.Option(help="Groups of the people left in each fold, by which the pair is chosen.", min=2)
+    ] = 3,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
     seconds: Seconds = None,
     rate: Rate = None,
@@ -68,7 +71,7 @@ def search_augmentations(
 ) -> None:
     """Try every pair of augmentations: pretrain with it, freeze the encoder, and measure a head on people held out.
 
-    The choice is then made on the people measured: report it on other studies, or on people kept aside.
+    In each fold the choice is made on inner folds of the other people, and scored on those who had no part in it.
     """
     from otolith.evaluation.augmentation_search import search_augmentations as search
     from otolith.study import Study
@@ -81,6 +84,7 @@ def search_augmentations(
         search(
             [Study.load(folder) for folder in studies], words(augmentations), words(shots), out=out, ordered=ordered,
             objective=objective, encoder=encoder, head=head, epochs=epochs, folds=folds, draws=draws, seed=seed,
+            inner_folds=inner_folds,
             objective_settings=tables.get("objective"), encoder_settings=tables.get("encoder"), runtime=runtime,
             workers=workers if runtime.device == "cpu" else 1, missing=missing.value, command=typed(), progress=show,
             windows=cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {}),

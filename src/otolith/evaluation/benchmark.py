@@ -50,6 +50,7 @@ def benchmark(
     pretrain_on: Sequence[str] = (),
     split: str = "people",
     partner_fraction: float | None = None,
+    leave_out: Sequence[str] = (),
     command: str = "",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
@@ -62,6 +63,7 @@ def benchmark(
     evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
     `Method.pretrain_on`), `partner_fraction` to those with partners: the share of windows that keep theirs. `split`
     `official` or `takes` goes by the lists that a data set's authors made (see `official_parts`), with one fold;
+    People of `leave_out` take no part, neither in training nor in testing.
     `progress(done, cells, what)` is called after each cell, and whenever a fold says what it is at. `seeds` repeats
     everything with seeds from `seed` up, on the same folds: other draws, other weights to begin with, other orders.
 
@@ -79,7 +81,7 @@ def benchmark(
         if count < 1:
             raise ConfigError(f"{count} {what} measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
-    plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out)
+    plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out, tuple(leave_out))
     with owned_results(out) as mine:
         mine.claim(RESULTS)
         return _measure(plan, studies, chosen, workers, command, progress)
@@ -185,6 +187,7 @@ class _Plan:
     overrides: Mapping[str, Any]
     runtime: Runtime
     out: Path
+    leave_out: tuple[str, ...] = ()
 
     @property
     def cells(self) -> int:
@@ -199,7 +202,7 @@ class _Plan:
         for study in studies:
             notes += warn_of_duplicates(study.name, study.entries)
             evaluation = study.evaluation.changed(self.overrides)
-            labelled = labelled_windows(study, evaluation, self.missing)
+            labelled = labelled_windows(study, evaluation, self.missing).without(self.leave_out)
             if len(labelled.classes) < 2:
                 found = ", ".join(labelled.classes) or "none"
                 raise ConfigError(
@@ -226,7 +229,7 @@ class _Plan:
                 Fold(
                     str(study.folder), evaluation.to_json(), self.missing, method, number, tuple(test),
                     self.shots, self.draws, seed, self.runtime, str(self.out), lists,
-                    pictured=number == 0 and seed == self.seed,
+                    away=self.leave_out, pictured=number == 0 and seed == self.seed,
                 )
                 for method in methods
                 for seed in range(self.seed, self.seed + self.seeds)

@@ -61,6 +61,8 @@ class Fold:
     """Folder of the whole benchmark: finished cells and encoders go there."""
     parts: Parts | None = None
     """The authors' own lists of recordings, where they decide instead of people."""
+    away: tuple[str, ...] = ()
+    """People who take no part at all."""
     pictured: bool = False
     """Whether the report shows how this fold's encoder sees windows."""
 
@@ -71,7 +73,9 @@ class FoldRun:
     def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
         self.fold, self.method, self._told = fold, fold.method, told
         evaluation = Evaluation.from_json(fold.evaluation)
-        sides = sides_of(Study.load(fold.study), evaluation, fold.missing, fold.method, fold.test, fold.parts)
+        sides = sides_of(
+            Study.load(fold.study), evaluation, fold.missing, fold.method, fold.test, fold.parts, fold.away
+        )
         self.train, self.test, self.plain = sides.train, sides.test, sides.plain
         self.others, self.added, self.left_out = sides.others, sides.added, sides.left_out
         self.seed = fold.seed * 1009 + fold.number

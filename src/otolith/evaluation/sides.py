@@ -70,17 +70,25 @@ class Sides:
 
 
 def sides_of(
-    study: Study, evaluation: Evaluation, missing: str, method: Method, people: Sequence[str], parts: Parts | None
+    study: Study,
+    evaluation: Evaluation,
+    missing: str,
+    method: Method,
+    people: Sequence[str],
+    parts: Parts | None,
+    away: Sequence[str] = (),
 ) -> Sides:
     """Return who is learnt from and who is tested where `people` are held out, or where `parts` decide.
 
     A tested person whom another study has by the same name, as sensors simulated of that person's skeleton have, or by
-    the same recordings under any name, is left out of that study too.
+    the same recordings under any name, is left out of that study too. People who are `away` take no part on any side.
 
     Raises SplitError where another study is the tested one or was matched to the tested people, ConfigError where
     the method's sensors belong to no other study, StudyError where a side is empty.
     """
     labelled, plain = labelled_windows(study, evaluation, missing), plain_windows(study, evaluation, missing)
+    absent = labelled.of(away)
+    labelled, plain = labelled.without(away), plain.without(away)
     if parts:
         train, test = (of_recordings(labelled, ids) for ids in (parts.train, parts.test))
         # Their lists may have a person on both sides, who is then tested and not learnt from.
@@ -119,8 +127,8 @@ def sides_of(
     left_out: list[str] = []
 
     def strangers(windows: Windows) -> Windows:
-        named = sorted(set(windows.subjects) & set(test.subjects))
-        same = test.contents_here & windows.contents_here
+        named = sorted(set(windows.subjects) & {*test.subjects, *away})
+        same = (test.contents_here | absent.contents_here) & windows.contents_here
         copied = sorted(p for p in windows.subjects if same and windows.of([p]).contents_here & same and p not in named)
         for also, how in ((named, "also stands in"), (copied, "by the same recordings also stands in")):
             if also:
