@@ -21,6 +21,9 @@ from otolith.readers.mapping import parse_mapping
 from otolith.readers.planning import safe_name
 from otolith.study import Study
 
+# Files of these tests are copies of one another, which import rightly warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*byte for byte:otolith.errors.OtolithWarning")
+
 MAPPING = """
 [study]
 name = "theirs"
@@ -152,8 +155,9 @@ def test__import__parquet_of_many_kinds__ends_in_our_own_errors(source: Path, tm
         pa.array([1e308] * 3),
     ]
     for number, odd in enumerate(kinds):
-        for column in ("t", "x", "who"):
-            table = {"t": [0.0, 0.1, 0.2], **dict.fromkeys("xyz", [1.0, 2.0, 3.0]), "who": ["P"] * 3} | {column: odd}
+        for place, column in enumerate(("t", "x", "who")):
+            axes = {axis: [1.0 + number, 2.0 + place, 3.0] for axis in "xyz"}  # no two files alike
+            table = {"t": [0.0, 0.1, 0.2], **axes, "who": ["P"] * 3} | {column: odd}
             pq.write_table(pa.table(table), source / f"{number}{column}.parquet")
     mapping = BY_COLUMN.replace("**/*.csv*", "*.parquet")
     try:
