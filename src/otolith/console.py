@@ -142,7 +142,7 @@ def some(count: int, one: str, more: str) -> str:
 
 def typed() -> str:
     """Return the command as it was typed."""
-    return shlex.join(["otolith", *sys.argv[1:]])
+    return printable(shlex.join(["otolith", *sys.argv[1:]]))
 
 
 def keep_recipe(context: typer.Context, out: Path) -> None:

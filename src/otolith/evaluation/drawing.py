@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from otolith.errors import ConfigError
 from otolith.files import atomic_path, write_text
+from otolith.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +134,9 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(text, format="svg", metadata=nothing)
-    box, body = _taken_apart(text.getvalue())
+    # A name may hold characters that XML forbids, or that turn the direction of all that follows.
+    box, body = _taken_apart(printable(text.getvalue(), 10**9))
+    title, description = printable(title), printable(description)
     body = _own_ids(body, key)
     # Text inside the drawing is part of the picture for a screen reader: title and description stand for all of it.
     return (

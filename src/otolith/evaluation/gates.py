@@ -14,6 +14,7 @@ from otolith.errors import ConfigError
 from otolith.evaluation.drawing import LIGHT, WIDTH, inked, panel, save_figure
 from otolith.heads.mixture_of_experts import MixtureOfExperts
 from otolith.sheets import decimals, write_sheet
+from otolith.text import printable
 from otolith.training.adapt import Adapted
 from otolith.training.loader import Loader
 from otolith.training.runtime import Runtime
@@ -75,7 +76,7 @@ def gate_figure(use: Float[np.ndarray, "K N"], classes: Sequence[str]) -> Figure
             shade = float(use[row, column]) / most
             cell = Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, color=LIGHT["accent"], alpha=shade, linewidth=0)
             axes.add_patch(cell)
-    names = [name if len(name) < 40 else f"{name[:38]}…" for name in classes]
+    names = [printable(name if len(name) < 40 else f"{name[:38]}…") for name in classes]
     axes.set_yticks([row + 0.5 for row in range(count)], names, fontsize=10.5 if count <= 16 else 8.0)
     axes.set_xticks([column + 0.5 for column in range(experts)], [str(column + 1) for column in range(experts)])
     axes.set(

@@ -6,13 +6,15 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from otolith.text import printable
+
 
 def text(value: Any) -> str:
     """Escape a text; nothing at all becomes a dash."""
     if value is None or value == "":
         return "–"
     # A number stays on one line with its error and its unit.
-    return html.escape(str(value)).replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")
+    return html.escape(printable(value, 10**9)).replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")
 
 
 def paragraph(value: str, kind: str = "") -> str:
