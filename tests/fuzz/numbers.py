@@ -36,18 +36,19 @@ def numbers_in(content: bytes) -> Iterator[np.ndarray]:
     elif content[:4] == b"PAR1":
         yield _of_parquet(content)
     elif content[:6] in (b"\x93NUMPY", b"MATLAB"):
-        inner, places = content, 8
+        inner, places = content, (0, 4)  # elements begin at multiples of eight, small ones at four
         if content[:6] != b"MATLAB":  # an array begins where its header ends
             wide = 2 if content[6:7] == b"\x01" else 4
-            inner, places = content[8 + wide + int.from_bytes(content[8 : 8 + wide], "little") :], 1
+            inner, places = content[8 + wide + int.from_bytes(content[8 : 8 + wide], "little") :], (0,)
         elif int.from_bytes(content[128:132], "little") == 15:
             inner = zlib.decompressobj().decompress(content[136:], MOST)
         for width, types in ((8, ("<f8", "<i8")), (4, ("<f4", "<i4")), (2, ("<i2", "<u2")), (1, ("u1", "i1"))):
-            for start in range(min(width, places)):
+            for start in (place for place in places if place < width or width == 8):
                 usable = (len(inner) - start) // width * width
                 for one in types:
-                    yield np.frombuffer(inner[start : start + usable], one).astype(np.float64)
-                    yield np.frombuffer(inner[start : start + usable], one.replace("<", ">")).astype(np.float64)
+                    for order in (one, one.replace("<", ">")):
+                        with np.errstate(invalid="ignore"):
+                            yield np.frombuffer(inner[start : start + max(0, usable)], order).astype(np.float64)
     else:
         yield _of_text(content)
 
@@ -86,6 +87,7 @@ def _of_parquet(content: bytes) -> np.ndarray:
 
 def as_kept(found: Iterable[np.ndarray], factors: Iterable[float]) -> np.ndarray:
     """What may stand in a stream: each number times each factor, as float32."""
-    flat = np.concatenate([np.zeros(0), *(array.reshape(-1) for array in found)])
+    flat = np.unique(np.concatenate([np.zeros(0), *(array.reshape(-1) for array in found)]))
     with np.errstate(all="ignore"):
-        return np.unique(np.concatenate([(flat * factor).astype(np.float32) for factor in factors]))
+        kept = np.unique(np.concatenate([(flat * factor).astype(np.float32) for factor in factors]))
+    return kept[np.isfinite(kept)]

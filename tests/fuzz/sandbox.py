@@ -45,26 +45,22 @@ class Sandbox:
 
     def look(self, except_for: tuple[str, ...] = ()) -> dict[str, str]:
         """Everything that is here and may not change: path -> what it is."""
-        return dict(self._walk(self.root, except_for))
+        free = {str(self.out), *(str(self.given / name) for name in except_for)}
+        return dict(self._walk(str(self.root), free))
 
-    def _walk(self, folder: Path, except_for: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    def _walk(self, folder: str, free: set[str]) -> Iterator[tuple[str, str]]:
         with os.scandir(folder) as entries:
             for entry in entries:
-                path = Path(entry.path)
-                if path == self.out or (path.is_relative_to(self.given) and self._free(path, except_for)):
+                if entry.path in free:
                     continue
-                name = str(path.relative_to(self.root))
                 if entry.is_symlink():
-                    yield name, "link"
+                    yield entry.path, "link"
                 elif entry.is_dir():
-                    yield name, "folder"
-                    yield from self._walk(path, except_for)
+                    yield entry.path, "folder"
+                    yield from self._walk(entry.path, free)
                 else:
-                    yield name, hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-
-    def _free(self, path: Path, except_for: tuple[str, ...]) -> bool:
-        inside = path.relative_to(self.given)
-        return any(inside.match(pattern) for pattern in except_for)
+                    with open(entry.path, "rb") as opened:
+                        yield entry.path, hashlib.blake2b(opened.read(), digest_size=8).hexdigest()
 
 
 def memory_bytes(what: str) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -96,21 +96,18 @@ def _pieces(thing: Any) -> Iterator[bytes]:
         raise TypeError(f"a target's reader returned {type(thing)}, of which no hash is made")
 
 
-def records_in(thing: Any) -> Iterator[Any]:
+def records_in(thing: Any, depth: int = 3) -> Iterator[Any]:
     """Every recording in what was read."""
     from otolith import Recording
 
     if isinstance(thing, Recording):
         yield thing
-    elif isinstance(thing, Mapping):
-        for value in thing.values():
-            yield from records_in(value)
-    elif isinstance(thing, list | tuple):
-        for one in thing:
-            yield from records_in(one)
+    elif depth and isinstance(thing, Mapping | list | tuple):
+        for one in thing.values() if isinstance(thing, Mapping) else thing:
+            yield from records_in(one, depth - 1)
 
 
-def faults_of(recordings: Iterable[Any], known: np.ndarray | None) -> Iterator[str]:
+def faults_of(recordings: Iterable[Any], known: Sequence[np.ndarray]) -> Iterator[str]:
     """Say what no recording may have: rows that are neither kept nor told, numbers that were in no file."""
     for recording in recordings:
         for stream in recording.streams:
@@ -123,10 +120,13 @@ def faults_of(recordings: Iterable[Any], known: np.ndarray | None) -> Iterator[s
                 yield f"{where}: stamps that are not finite or do not rise"
             if not np.isfinite(stream.values).all():
                 yield f"{where}: values that are not finite"
-            elif known is not None:
-                strange = ~np.isin(stream.values, known)
-                if strange.any():
-                    yield f"{where}: {int(strange.sum())} values that were in no file, as {stream.values[strange][0]!r}"
+            elif known:
+                strange = stream.values.reshape(-1)
+                for numbers in known:
+                    at = np.minimum(np.searchsorted(numbers, strange), max(0, len(numbers) - 1))
+                    strange = strange[numbers[at] != strange] if len(numbers) else strange
+                if len(strange):
+                    yield f"{where}: {len(strange)} values that were in no file, as {strange[0]!r}"
         for segment in recording.segments:
             if not (math.isfinite(segment.start_s) and math.isfinite(segment.end_s)):
                 yield f"{recording.id}: a segment from {segment.start_s} to {segment.end_s}"

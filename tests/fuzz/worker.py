@@ -37,7 +37,10 @@ class Sample:
     files: dict[str, bytes]
     reading: dict[str, str]
     """Harmed file -> fingerprint of what is read then; of most targets one for all."""
-    numbers: dict[str, list[np.ndarray]]
+    numbers: dict[str, np.ndarray]
+    """File -> what may stand in a stream because it stands in this file, sorted."""
+    others: dict[str, np.ndarray]
+    """Harmed file -> the same of all the others together."""
 
 
 class Worker:
@@ -174,17 +177,23 @@ class Worker:
         recordings = list(records_in(found))
         if not recordings:
             return []
-        known = None
-        if target.promise != "ours" and target.factors:
-            others = [a for name, arrays in sample.numbers.items() if name != case.file for a in arrays]
-            known = as_kept([*others, *numbers_in(case.content)], target.factors)
+        known: list[np.ndarray] = []
+        if sample.numbers:
+            if case.file not in sample.others:
+                others = [array for name, array in sample.numbers.items() if name != case.file]
+                sample.others[case.file] = as_kept(others, (1.0,))
+            own = sample.numbers[case.file]
+            if case.content != sample.files[case.file]:
+                own = as_kept(numbers_in(case.content), target.factors)
+            known = [sample.others[case.file], own]
         return list(faults_of(recordings, known))
 
     def _around(self, before: dict[str, str], target: Target) -> list[str]:
         after = self.sandbox.look(target.writes)
         if after == before:
             return []
-        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        both = before.keys() | after.keys()
+        changed = sorted(os.path.relpath(n, self.sandbox.root) for n in both if before.get(n) != after.get(n))
         shutil.rmtree(self.sandbox.root)
         Sandbox.__init__(self.sandbox, self.sandbox.root)
         self.sandbox.enter()
@@ -212,8 +221,9 @@ class Worker:
             for root in roots:
                 paths = sorted(p for p in root.rglob("*") if p.is_file())
                 files = {p.relative_to(root).as_posix(): p.read_bytes() for p in paths}
-                numbers = {} if target.promise == "ours" else {n: list(numbers_in(c)) for n, c in files.items()}
-                made.append((root.name, Sample(files, {}, numbers)))
+                counts = target.promise != "ours" and target.factors
+                numbers = {n: as_kept(numbers_in(c), target.factors) for n, c in files.items()} if counts else {}
+                made.append((root.name, Sample(files, {}, numbers, {})))
             shutil.rmtree(folder.parent)
             self.samples[target.name] = made
             for _, sample in made:

@@ -1,0 +1,245 @@
+"""Study folders and what lies in them: study.json, streams, segments, modality files, caches, journals, markers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuzz.target import Target
+
+CACHE = ("study/.cache",)
+
+
+def small_study(folder: Path, people: int = 2) -> Any:
+    """A study of a few seconds: two wrists, three activities."""
+    from toy import write_toy_study
+
+    return write_toy_study(folder / "study", people=people, seconds_each=2.0)
+
+
+def _study(folder: Path) -> None:
+    small_study(folder)
+
+
+def _read_study(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study
+
+    study = Study.load(given / "study")
+    facts = study.info()
+    del facts["hash"]  # of the bytes of study.json, whose layout may change
+    return list(study), facts, study.rows
+
+
+def _partners(folder: Path) -> None:
+    from toy import add_partners
+
+    from otolith.partners.files import write_partner
+
+    study = small_study(folder)
+    add_partners(study.folder, without=("p1-1",))
+    for recording in study:
+        time_s = np.arange(0.0, recording.duration_s, 0.1)
+        write_partner(study.folder, "pose", recording.id, {"time_s": time_s} | _pose(len(time_s)))
+
+
+@cache
+def _pose(frames: int) -> dict[str, np.ndarray]:
+    from otolith.motion import JOINTS
+
+    rng = np.random.default_rng(0)
+    return {f"{joint}.{axis}": rng.normal(size=frames) for joint in JOINTS[:22] for axis in "xyz"}
+
+
+def _texts(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study
+    from otolith.partners.files import read_texts
+
+    return read_texts(given / "study"), Study.load(given / "study").partners
+
+
+def _poses(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study
+    from otolith.partners.files import read_partner
+
+    return [read_partner(given / "study", "pose", entry["id"]) for entry in Study.load(given / "study").entries]
+
+
+def _cut(folder: Path) -> None:
+    """With the store that windows are cut from, so that no case has to make it."""
+    from otolith import Study
+
+    _partners(folder)
+    Study.load(folder / "study").windows()
+
+
+def _vectors(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study, partners
+
+    found = partners.FAMILY.resolve("vectors")(name="video").vectors(Study.load(given / "study").windows())
+    return found.values, found.present
+
+
+def _pose_vector(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study, partners
+
+    found = partners.FAMILY.resolve("pose_vector")().vectors(Study.load(given / "study").windows())
+    return found.values, found.present
+
+
+def _npy(folder: Path) -> None:
+    from otolith import Study
+
+    small_study(folder)
+    windows = Study.load(folder / "study").windows()
+    np.save(folder / "vectors.npy", np.random.default_rng(0).normal(size=(len(windows), 8)).astype(np.float32))
+
+
+def _vectors_npy(given: Path, out: Path, harmed: str) -> Any:
+    from otolith import Study, partners
+
+    file = str(given / "vectors.npy")
+    found = partners.FAMILY.resolve("vectors")(file=file).vectors(Study.load(given / "study").windows())
+    if not np.isfinite(found.values).all():
+        raise AssertionError("vectors that are not finite")
+    return found.values, found.present
+
+
+def _windows(given: Path, out: Path, harmed: str) -> Any:
+    """A damaged cache is made again, and the windows are those that they were."""
+    from otolith import Study
+
+    return Study.load(given / "study").windows().values()
+
+
+def _arrays(folder: Path) -> None:
+    from otolith.caches import write_arrays
+
+    rng = np.random.default_rng(0)
+    write_arrays(folder / "made.cache", "this", {"a": [1, 2]}, {"x": rng.normal(size=(40, 3)), "n": np.arange(9)})
+
+
+def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
+    from otolith.caches import read_arrays
+
+    return read_arrays(given / "made.cache", "this")
+
+
+def _simulated(folder: Path) -> None:
+    from otolith.simulation.simulate_study import SimulationConfig, simulate_study
+
+    config = SimulationConfig(bodies=1, rate_hz=25.0, pose_hz=10.0)
+    simulate_study(["procedural:walking", "procedural:squat"], folder / "study", config)
+    lines = (folder / "study" / "simulated.jsonl").read_text(encoding="utf-8")
+    (folder / "as_written.txt").write_text(lines, encoding="utf-8")
+
+
+def _journal(given: Path, out: Path, harmed: str) -> Any:
+    """A journal is opened again: a line counts as it was written, or not at all."""
+    from otolith.errors import ReadError
+    from otolith.ownership import owned
+    from otolith.simulation.journal import Journal
+
+    lines = (given / "as_written.txt").read_text(encoding="utf-8").splitlines()
+    settings = json.loads(lines[0])["settings"]
+    written = [json.loads(line) for line in lines[1:]]
+    with owned(given / "study", "study") as mine:
+        journal = Journal(mine, settings)
+        found = list(journal.lines())
+    strange = [line["id"] for line in found if {k: v for k, v in line.items()} not in written]
+    if strange:
+        raise AssertionError(f"lines that nobody wrote: {strange}")
+    if len(found) < len(written):
+        raise ReadError(f"{len(written) - len(found)} lines are not there, and what they speak of is made again")
+    return found
+
+
+def _owned(folder: Path) -> None:
+    """A study that a user's own files stand in."""
+    from fuzz.targets_tables import _csv
+
+    (folder / "tables").mkdir()
+    _csv(folder / "tables")
+    from otolith.readers import import_tables
+
+    import_tables(folder / "tables", folder / "tables" / "mapping.toml", folder / "study")
+    for name in MINE:
+        path = folder / "study" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("my own\n")
+
+
+MINE = ("notes.txt", "recordings/mine.csv", "recordings/mine.parquet", "partners/mine.parquet", "films/mine.mp4")
+
+
+def _overwrite(given: Path, out: Path, harmed: str) -> Any:
+    """Whatever a marker or study.json says, what is the user's stays."""
+    from otolith.errors import OtolithError
+    from otolith.readers import import_tables
+
+    try:
+        import_tables(given / "tables", given / "tables" / "mapping.toml", given / "study", overwrite=True)
+    except OtolithError:
+        refused = True
+        raise
+    else:
+        refused = False
+    finally:
+        lost = [name for name in MINE if not (given / "study" / name).is_file()]
+        lost += [name for name in MINE if name not in lost and (given / "study" / name).read_text() != "my own\n"]
+        if lost:
+            raise AssertionError(f"the user's files are gone or changed: {', '.join(lost)}")
+    return refused
+
+
+def reseal(given: Path, harmed: str) -> None:
+    """Make every hash that study.json holds fit the files again."""
+    from otolith.files import SEAL, content_digest, file_digest
+
+    path = given / "study" / "study.json"
+    content = json.loads(path.read_bytes())
+    for name, facts in _files_of(content):
+        if (given / "study" / name).is_file():
+            facts["sha256"] = file_digest(given / "study" / name)
+    if SEAL in content:
+        content[SEAL] = content_digest(content)
+    path.write_text(json.dumps(content))
+
+
+def _files_of(tree: Any) -> list[tuple[str, dict[str, Any]]]:
+    if isinstance(tree, list):
+        return [one for inner in tree for one in _files_of(inner)]
+    if not isinstance(tree, dict):
+        return []
+    own = [(tree["file"], tree)] if isinstance(tree.get("file"), str) and "sha256" in tree else []
+    return own + [one for inner in tree.values() for one in _files_of(inner)]
+
+
+def _ours(name: str, write: Callable[[Path], None], read: Any, *harmed: str, **more: Any) -> Target:
+    return Target(name, write, read, promise="ours", harmed=harmed, writes=more.pop("writes", CACHE), **more)
+
+
+TARGETS = (
+    _ours("study_json", _study, _read_study, "study/study.json", reseal=reseal),
+    _ours("study_streams", _study, _read_study, "study/recordings/*", reseal=reseal),
+    _ours("study_segments", _study, _read_study, "study/segments.parquet", reseal=reseal),
+    _ours("partner_texts", _partners, _texts, "study/partners/text.parquet", reseal=reseal),
+    _ours("partner_poses", _partners, _poses, "study/partners/pose/*", reseal=reseal),
+    _ours("partner_pose_vector", _cut, _pose_vector, "study/partners/pose/*", covers=("partner pose_vector",)),
+    _ours("partner_vectors", _cut, _vectors, "study/partners/video.parquet", covers=("partner vectors",)),
+    Target(
+        "partner_vectors_npy", _npy, _vectors_npy, ("partner vectors",), "rest", ("vectors.npy",), factors=(),
+        writes=CACHE,
+    ),
+    _ours("store", _cut, _windows, "study/.cache/*"),
+    _ours("cache_arrays", _arrays, _read_arrays, "made.cache"),
+    _ours("journal", _simulated, _journal, "study/simulated.jsonl", writes=("study",)),
+    Target(
+        "overwrite", _owned, _overwrite, (), "rest", ("study/study.json", "study/.*"), factors=(),
+        writes=("study",), share=0.25,
+    ),
+)  # fmt: skip
