@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+from otolith.text import printable
 from itertools import islice
 
 _LIKENESS_OPTIONS = 2000
@@ -28,7 +30,16 @@ _LIKENESS_LETTERS = 200
 
 
 class OtolithError(Exception):
-    """The root of every error that this toolkit raises on purpose."""
+    """The root of every error that this toolkit raises on purpose.
+
+    Messages quote files of others, so none holds a control character, nor more than a screen of text.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(one, _LONGEST) if isinstance(one, str) else one for one in args))
+
+
+_LONGEST = 3_500
 
 
 class DataError(OtolithError, ValueError):

@@ -120,11 +120,12 @@ def main() -> int:
     parser.add_argument("--target", default="", help="names with commas between; else all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="forget what was run before")
+    parser.add_argument("--folder", type=Path, default=RUNS, help="where what was run, and what failed, is kept")
     asked = parser.parse_args()
     names = asked.target.split(",") if asked.target else list(TARGETS)
     if strange := [name for name in names if name not in TARGETS]:
         parser.error(f"there is no target {', '.join(strange)}; there are {', '.join(TARGETS)}")
-    run = Run(RUNS, asked.cases, [TARGETS[name] for name in names], asked.again)
+    run = Run(asked.folder, asked.cases, [TARGETS[name] for name in names], asked.again)
     workers = [threading.Thread(target=run.work) for _ in range(asked.workers)]
     for worker in workers:
         worker.start()
@@ -141,7 +142,7 @@ def main() -> int:
         print(run.failed, file=sys.stderr)
         return 130
     summary = {"cases": asked.cases, "minutes": (time.monotonic() - run.begun) / 60}
-    write_json(RUNS / "summary.json", {**summary, "targets": {name: run.facts(name) for name in names}})
+    write_json(asked.folder / "summary.json", {**summary, "targets": {name: run.facts(name) for name in names}})
     for name in names:
         facts = run.facts(name)
         print(
@@ -156,7 +157,7 @@ def main() -> int:
     for words in run.broken:
         print(words, file=sys.stderr)
     if faults:
-        print(f"{len(faults)} faults; the files are under {RUNS / 'faults'}", file=sys.stderr)
+        print(f"{len(faults)} faults; the files are under {asked.folder / 'faults'}", file=sys.stderr)
     return 1 if faults or run.broken else 0
 
 

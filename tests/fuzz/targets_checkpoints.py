@@ -15,7 +15,8 @@ from fuzz.target import Target
 from fuzz.targets_studies import small_study
 
 ENCODERS: dict[str, dict[str, Any]] = {
-    "tpn": {}, "stacked_rnn": {"hidden": 16, "padded": True}, "channel_attention": {}, "deep_conv_lstm": {}, "features": {},
+    "tpn": {}, "stacked_rnn": {"hidden": 16, "padded": True}, "channel_attention": {}, "deep_conv_lstm": {},
+    "features": {},
 }  # fmt: skip
 HEADS = ("linear", "mlp", "mixture_of_experts", "probe", "logistic", "forest")
 QUICK: dict[str, Any] = {"steps": 3, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}

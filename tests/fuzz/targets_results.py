@@ -125,10 +125,11 @@ def _typed(*words: str) -> int:
 
 
 def _commands(folder: Path) -> None:
+    from toy import toy_recording
+
     from fuzz.targets_checkpoints import _windows
     from fuzz.targets_studies import _partners
     from otolith.deployment.recogniser import Recogniser
-    from toy import toy_recording
 
     _partners(folder)
     quick: dict[str, Any] = {"steps": 3, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}
