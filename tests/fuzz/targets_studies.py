@@ -39,12 +39,14 @@ def _partners(folder: Path) -> None:
     from toy import add_partners
 
     from otolith.partners.files import write_partner
+    from otolith.study_check import verify_study
 
     study = small_study(folder)
     add_partners(study.folder, without=("p1-1",))
     for recording in study:
         time_s = np.arange(0.0, recording.duration_s, 0.1)
         write_partner(study.folder, "pose", recording.id, {"time_s": time_s} | _pose(len(time_s)))
+    verify_study(study.folder, accept_edits=True)  # study.json vouches for them from now on
 
 
 @cache
@@ -203,20 +205,22 @@ def reseal(given: Path, harmed: str) -> None:
     path = given / "study" / "study.json"
     content = json.loads(path.read_bytes())
     for name, facts in _files_of(content):
-        if (given / "study" / name).is_file():
-            facts["sha256"] = file_digest(given / "study" / name)
-    if SEAL in content:
-        content[SEAL] = content_digest(content)
+        file = given / "study" / name
+        if file.is_file():
+            facts |= {"sha256": file_digest(file), "bytes": file.stat().st_size}
+    content[SEAL] = content_digest(content)
     path.write_text(json.dumps(content))
 
 
-def _files_of(tree: Any) -> list[tuple[str, dict[str, Any]]]:
+def _files_of(tree: Any, name: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Every file that study.json vouches for: named by the entry itself, or by the key that it stands under."""
     if isinstance(tree, list):
         return [one for inner in tree for one in _files_of(inner)]
     if not isinstance(tree, dict):
         return []
-    own = [(tree["file"], tree)] if isinstance(tree.get("file"), str) and "sha256" in tree else []
-    return own + [one for inner in tree.values() for one in _files_of(inner)]
+    file = tree.get("file", name)
+    own = [(file, tree)] if isinstance(file, str) and "sha256" in tree else []
+    return own + [one for key, inner in tree.items() for one in _files_of(inner, key)]
 
 
 def _ours(name: str, write: Callable[[Path], None], read: Any, *harmed: str, **more: Any) -> Target:
