@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
 
 from otolith.text import printable
-from itertools import islice
 
 _LIKENESS_OPTIONS = 2000
 _LIKENESS_LETTERS = 200

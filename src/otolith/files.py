@@ -39,7 +39,8 @@ def inside(folder: Path, relative: str) -> Path:
             f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where it comes from."
         )
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    # Unlike Path.resolve, this leaves a link that leads to itself to whoever opens it.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise DataError(
             f"{path} is reached through a link that leads out of {folder}. Put the files themselves there, or name "
             "the other folder."

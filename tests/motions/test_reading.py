@@ -77,7 +77,7 @@ def test__read__sidecar_names_joints__theirs_to_ours(clip: Path) -> None:
         ("framerate = 25\n", ConfigError, "no 'framerate'.*frame_rate"),
         ('frame_rate = "fast"\n', ConfigError, "'frame_rate' cannot be 'fast'"),
         ("frame_rate = -2\n", DataError, "positive number of frames"),
-        ("unit = \n", ReadError, "is no TOML"),
+        ("unit = \n", ReadError, "is not valid TOML"),
         ('up = "north"\n', UnknownNameError, "no axis 'north'"),
         ('unit = "ell"\n', UnitError, "no unit of length 'ell'"),
     ],
@@ -130,8 +130,19 @@ def test__read__other_matlab_files__are_refused_and_not_found(tmp_path: Path) ->
     for name, says in (("a", "holds no 'd_skel'"), ("b", r"shape \(5, 6\)"), ("c", "cannot be read as MATLAB")):
         with pytest.raises(ReadError, match=says):
             read(tmp_path / f"{name}.mat")
+    assert find(tmp_path) == [tmp_path / "c.mat"], "a damaged file may be a clip, and is not passed over"
+    (tmp_path / "c.mat").unlink()
     with pytest.raises(ReadError, match="holds no motion capture"):
         find(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy", "mat"])
+def test__find__damaged_clip__is_named_by_whoever_reads_it(ending: str, clip: Path) -> None:
+    damaged = clip.parent / f"damaged.{ending}"
+    damaged.write_bytes(b"PK\x03\x04 cut")
+    assert damaged in find(clip.parent)
+    with pytest.raises(ReadError, match="damaged"):
+        read(damaged)
 
 
 def test__find__mixed_folder__lists_what_holds_motion_and_nothing_else(clip: Path) -> None:

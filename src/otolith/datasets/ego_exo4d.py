@@ -134,8 +134,8 @@ class EgoExo4D(DataSet):
             str(c["cam_id"])
             for c in (cameras if isinstance(cameras, list) else ())
             if isinstance(c, dict)
-            and re.fullmatch(r"[\w-]{1,60}", str(c.get("cam_id")))
-            and (c.get("device_type") == "aria" or str(c["cam_id"]).startswith("aria"))
+            and re.fullmatch(r"[\w-]{1,60}", name := str(c.get("cam_id", "")))
+            and (c.get("device_type") == "aria" or name.startswith("aria"))
         ]
         names = [f"{name}{end}" for name in glasses or ["aria01"] for end in self._ends()]
         return find_one(folder, names)

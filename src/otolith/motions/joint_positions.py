@@ -146,13 +146,16 @@ def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple
 
 
 def holds_positions(path: Path) -> bool:
-    """Whether an .npy or .mat file has the shape of positions of joints, told from its header."""
+    """Whether an .npy or .mat file has the shape of positions of joints, told from its header.
+
+    A damaged one counts, so that reading it names it; no clip of a folder is lost without a word.
+    """
     try:
         if path.suffix.lower() == ".mat":
             return mat_shapes(path).get(KINECT_ARRAY, ())[:2] == (len(KINECT), 3)
         return _joints(npy_shape(path)) is not None
     except ReadError:
-        return False
+        return True
 
 
 def _joints(shape: tuple[int, ...]) -> int | None:

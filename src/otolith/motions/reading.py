@@ -169,7 +169,7 @@ def _described(motion: Motion, path: Path, about: About) -> Motion:
 def find(folder: Path | str) -> list[Path]:
     """All clips under a folder that `read` can read, sorted; the file itself where it is one.
 
-    An .npz or .npy counts only if it holds poses. Raises ReadError where nothing is found.
+    An .npz or .npy counts only if it holds poses, or is damaged. Raises ReadError where nothing is found.
     """
     folder = Path(folder)
     if folder.is_file():

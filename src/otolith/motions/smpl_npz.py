@@ -99,12 +99,15 @@ def read_npz(
 
 
 def holds_poses(path: Path) -> bool:
-    """Whether an .npz file holds poses, told from the names of its arrays alone."""
+    """Whether an .npz file holds poses, told from the names of its arrays alone.
+
+    A damaged one counts, so that reading it names it; no clip of a folder is lost without a word.
+    """
     try:
         with npz(path) as arrays:
             names = set(arrays.names)
     except ReadError:
-        return False
+        return True
     # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say so.
     return bool(names & set(_WHOLE)) or names >= _PICKLED or all(names & set(_PARTS[p]) for p in ("root", "body"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import ConfigError, DataError
-from otolith.files import inside, write_text
+from otolith.files import SEAL, content_digest, inside, seal_holds, write_text
 from otolith.ownership import Owned
 from otolith.study_files import files_of, refuse_taken
 
@@ -83,14 +83,15 @@ def named_by_journal(folder: Path) -> set[str]:
 
 
 def _line(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+    sealed = {**content, SEAL: content_digest(content)}
+    return json.dumps(sealed, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as opened:
-        next(opened, None)
+        sealed = f'"{SEAL}"'.encode() in next(opened, b"")  # not in journals of before there were seals
         for text in opened:
-            line = _parsed(text)
+            line = _parsed(text, sealed)
             if line is not None and line.keys() >= _WHOLE and isinstance(line["entry"], dict):
                 yield line
 
@@ -106,9 +107,12 @@ def _header(path: Path) -> dict[str, Any] | None:
     return header if header is not None and "otolith_simulation" in header else None
 
 
-def _parsed(text: bytes) -> dict[str, Any] | None:
+def _parsed(text: bytes, sealed: bool = False) -> dict[str, Any] | None:
     try:
         content = json.loads(text) if text.endswith(b"\n") else None
+        if not isinstance(content, dict) or seal_holds(content) is False or (sealed and SEAL not in content):
+            return None
     except (ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) else None
+    content.pop(SEAL, None)
+    return content
