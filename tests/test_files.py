@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from otolith.files import (
     write_json,
     write_sealed,
 )
+from otolith.locks import recover, sweep
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
@@ -167,3 +171,79 @@ def test__read_json__larger_than_allowed__is_refused_unread(tmp_path: Path) -> N
     path.write_text("[" + "1," * 500 + "1]")
     with pytest.raises(ReadError, match="at most 100"):
         read_json(path, max_bytes=100)
+
+
+def old_and_new(tmp_path: Path) -> Path:
+    folder = tmp_path / "encoder"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("weights", "mine.txt", "deep/mine.txt"):
+        (folder / name).write_text("old")
+    return folder
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test__atomic_folder__what_is_not_ours__is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swaps: bool
+) -> None:
+    folder = old_and_new(tmp_path)
+    if not swaps:  # as on a system that cannot exchange two folders in one step
+        monkeypatch.setattr(files, "_swap", lambda one, other: False)
+    with atomic_folder(folder, ours={"weights", "gone"}) as temporary:
+        (temporary / "weights").write_text("new")
+    assert names(tmp_path) == ["encoder"] and names(folder) == ["deep", "mine.txt", "weights"]
+    assert (folder / "weights").read_text() == "new" and (folder / "deep" / "mine.txt").read_text() == "old"
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from otolith import files
+
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+
+where = sys.argv[2]
+if where == "before":
+    files._exchange = die
+elif where == "after":
+    files.shutil.rmtree = die
+else:  # between the two steps of a system that cannot do it in one
+    files._swap = lambda one, other: False
+    replace = files.Path.replace
+    def once(self, target):
+        replace(self, target)
+        die()
+    files.Path.replace = once
+with files.atomic_folder(Path(sys.argv[1]), ours={"weights"}) as temporary:
+    (temporary / "weights").write_text("new")
+"""
+
+
+@pytest.mark.parametrize(("where", "is_there"), [("before", "old"), ("after", "new"), ("between", "old")])
+def test__atomic_folder__killed__either_the_old_or_the_new_one_is_there(
+    tmp_path: Path, where: str, is_there: str
+) -> None:
+    folder = old_and_new(tmp_path)
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(folder), where])
+    assert done.returncode == -signal.SIGKILL and len(names(tmp_path)) > 1
+    recover(folder)
+    assert (folder / "weights").read_text() == is_there and (folder / "mine.txt").read_text() == "old"
+    sweep(tmp_path)
+    assert names(tmp_path) == ["encoder"]
+
+
+def test__atomic_folder__where_it_cannot_be__is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match="is a file"), atomic_folder(tmp_path / "file"):
+        pass
+    monkeypatch.chdir(tmp_path)
+    for here in (Path("."), tmp_path, tmp_path.parent):
+        with pytest.raises(DataError, match="that you stand in"), atomic_folder(here):
+            pass
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "mine"
+
+
+def test__atomic_path__is_a_link__the_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    files.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "mine").read_text() == "mine" and (tmp_path / "link").read_text() == "new"

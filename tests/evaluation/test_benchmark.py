@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
-from otolith.errors import ConfigError, InterruptedRunError, SplitError
+from otolith.errors import ConfigError, DataError, InterruptedRunError, OtolithWarning, SplitError
 from otolith.evaluation.benchmark import benchmark
 from otolith.evaluation.few_shot import FoldRun
 from otolith.report import Report
@@ -286,8 +287,8 @@ def test__disk_full__at_a_cell__leaves_no_half_cell_and_the_same_call_goes_on(
     original, calls = files.os.fsync, []
 
     def full(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) == 5:
+        calls.extend([handle] * stat.S_ISREG(files.os.fstat(handle).st_mode))
+        if len(calls) == 7:  # what makes the folder ours twice, and four cells
             raise OSError(28, "No space left on device")
         original(handle)
 
@@ -328,3 +329,27 @@ def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
     assert shares == {"primus": 0.1, "told": 0.5, "pim": None, "scratch": None}
     with pytest.raises(ConfigError, match="share from 0 to 1"):
         benchmark([study], **choices, partner_fraction=1.5, out=tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"method": "logistic"}', b"[]", b"\xff", "flip"])
+def test__cell__is_damaged__is_made_again(finished: Path, study: Study, tmp_path: Path, damage: bytes | str) -> None:
+    choices = CHOICES | {"methods": ["logistic"]}
+    benchmark([study], **choices, out=tmp_path)
+    path = sorted((tmp_path / "cells").iterdir())[0]
+    whole = path.read_text()
+    path.write_bytes(whole.replace('"shots": ', '"shots": 1').encode() if damage == "flip" else damage)  # type: ignore[arg-type]
+    with pytest.warns(OtolithWarning, match="is damaged; it is made again"):
+        benchmark([study], **choices, out=tmp_path)
+    assert rows_of(tmp_path) == [row for row in rows_of(finished) if row["method"] == "logistic"]
+
+
+@pytest.mark.parametrize("name", ["results.csv", "notes.txt", "cells/x.txt"])
+def test__benchmark__into_a_folder_of_other_files__is_refused_and_all_stay(
+    study: Study, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    (tmp_path / "other").write_text("mine")
+    with pytest.raises(DataError, match="did not write"):
+        benchmark([study], **CHOICES | {"methods": ["logistic"]}, out=tmp_path)
+    assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "results.json").exists()
