@@ -69,7 +69,7 @@ fuzz: $(STAMP) ## damaged files for every reader: CASES=2000 each; TARGET=name r
 
 # It goes on where it was stopped, and keeps the folder of what went wrong in runs/kills.
 kills: $(STAMP) ## kill -9 at random moments, then the same command again: N=200 times
-	@PYTHONPATH=tests $(BIN)/python -m kills --kills $(N)
+	@PYTHONPATH=tests $(BIN)/python -m kills --kills $(N) --target "$(TARGET)"
 
 check: $(STAMP) ## lint, format and types, changing nothing
 	@$(BIN)/ruff check .

@@ -26,8 +26,8 @@ class Unbroken:
     result: dict[str, str]
 
 
-def prepare(folder: Path) -> tuple[Place, dict[str, Unbroken]]:
-    """Make the place in a new folder, and run every command once, unbroken."""
+def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Unbroken]]:
+    """Make the place in a new folder, and run each command once, unbroken."""
     import otolith.evaluation.benchmark
     import otolith.evaluation.figures
     import otolith.simulation.simulate_study  # noqa: F401  # what a forked process need not import again
@@ -35,7 +35,10 @@ def prepare(folder: Path) -> tuple[Place, dict[str, Unbroken]]:
     shutil.rmtree(folder, ignore_errors=True)
     place = Place.make(folder / "place")
     found: dict[str, Unbroken] = {}
+    needed = {*targets, *(["pretrain"] if "adapt" in targets else [])}
     for target, command in COMMANDS.items():
+        if target not in needed:
+            continue
         trial = place.copy(folder / "unbroken")
         ended = run(trial, command)
         if ended.code or left_behind(trial):
@@ -99,7 +102,7 @@ def trials(
         {target: sum(one["kills"] for one in done.values() if one["target"] == target) for target in targets}
     )
     yield from done.values()
-    place, unbroken = prepare(folder / "work")
+    place, unbroken = prepare(folder / "work", targets)
     share = -(-kills // len(targets))
     number = 0
     while any(counted[target] < share for target in targets):
