@@ -107,7 +107,8 @@ def owned(
                 del _open[key]
                 if not any(os.path.lexists(folder / name) for name in mine.named):  # nothing came of it
                     mine.remove(mine.named)
-                    (folder / MARKER).unlink(missing_ok=True)
+                    if not _others(folder):
+                        (folder / MARKER).unlink(missing_ok=True)
     finally:
         if new:
             with suppress(OSError):
@@ -140,11 +141,7 @@ def _named(
     for name in fixed:
         if (marker or named) and name not in named and os.path.lexists(folder / name):
             _refuse(folder / name)
-    strangers = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.name not in (CACHE, MARKER) and not path.name.endswith((TEMPORARY, RETIRED, LOCK))
-    )
+    strangers = _others(folder)
     if strangers and not named and marker is None:
         more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
         raise DataError(
@@ -152,6 +149,12 @@ def _named(
             f"Choose another name for the {kind}; --overwrite replaces only what otolith wrote."
         )
     return named
+
+
+def _others(folder: Path) -> list[str]:
+    """Name what lies in a folder besides what this module and its locks put there."""
+    names = sorted(path.name for path in folder.iterdir())
+    return [name for name in names if name not in (CACHE, MARKER) and not name.endswith((TEMPORARY, RETIRED, LOCK))]
 
 
 def _refuse(path: Path) -> NoReturn:

@@ -20,7 +20,7 @@ from otolith.evaluation.page import write_page
 from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import digest, read_json, write_sealed
-from otolith.ownership import CACHE, Owned, owned
+from otolith.ownership import Owned, owned
 from otolith.report import Report
 from otolith.scale.executor import run_all, tell
 from otolith.study import Study
@@ -99,8 +99,8 @@ def owned_results(out: str | Path) -> AbstractContextManager[Owned]:
 
 def _older(folder: Path) -> set[str] | None:
     """What a benchmark wrote before such folders had a marker: its results, or what it had finished of them."""
-    there = {path.name for path in folder.iterdir()}
-    if there <= {*_ROOMS, CACHE} and there:
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if there and there <= _ROOMS:
         return set(RESULTS)
     try:
         content = read_json(folder / "results.json")
