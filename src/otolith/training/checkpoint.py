@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from otolith.encoders.weights import read_safetensors
 from otolith.errors import CheckpointError, DataError, ReadError
 from otolith.files import atomic_folder, file_digest, read_json, seal_holds, share, write_sealed
-from otolith.locks import LOCK, only_writer, recover, sweep
+from otolith.locks import LOCK, TEMPORARY, only_writer, recover, sweep
 from otolith.text import printable
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -248,6 +248,9 @@ def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Ten
 
 def remove_state(folder: Path) -> None:
     """Remove what `save_state` wrote; what else lies there stays."""
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {CONFIG, WEIGHTS}:
+        # Under a name that is swept: a kill in the middle leaves no half of it that nobody would know.
+        folder = folder.rename(folder.with_name(f".{folder.name}{TEMPORARY}"))
     for name in (CONFIG, WEIGHTS):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
