@@ -109,7 +109,7 @@ def _bomb(schema: bytes) -> bytes:
     ]
     part = pa.table([array.take(pa.array([0] * rows, pa.int32())) for array in one], schema=read)
     with pq.ParquetWriter(out, read, compression="zstd") as writer:
-        for _ in range(max(2, 2**31 // max(1, part.nbytes))):
+        for _ in range(max(2, 5 * 2**28 // max(1, part.nbytes))):
             writer.write_table(part)
     return out.getvalue()
 

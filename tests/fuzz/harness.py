@@ -24,7 +24,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Harness:
     """One worker process at a time; a case that kills it is a fault, and the next case gets another one."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: bool = False) -> None:
+        self.more = ["quick"] if quick else []
         memory = Path("/dev/shm")  # where it is, no case waits for a disk
         place = memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES else None
         self.root = Path(tempfile.mkdtemp(prefix="otolith-fuzz-", dir=place))
@@ -90,7 +91,7 @@ class Harness:
             settings = {"PYTHONPATH": paths, "MPLBACKEND": "Agg", "MPLCONFIGDIR": str(self.root / "matplotlib")}
             with (root / "log.txt").open("w") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "fuzz.worker", str(root)],
+                    [sys.executable, "-m", "fuzz.worker", str(root), *self.more],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,

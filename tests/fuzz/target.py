@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -110,7 +110,9 @@ def records_in(thing: Any, depth: int = 3) -> Iterator[Any]:
             yield from records_in(one, depth - 1)
 
 
-def faults_of(recordings: Iterable[Any], known: Sequence[np.ndarray]) -> Iterator[str]:
+def faults_of(
+    recordings: Iterable[Any], known: np.ndarray | None = None, damaged: Callable[[], np.ndarray] | None = None
+) -> Iterator[str]:
     """Say what no recording may have: rows that are neither kept nor told, numbers that were in no file."""
     for recording in recordings:
         for stream in recording.streams:
@@ -123,16 +125,21 @@ def faults_of(recordings: Iterable[Any], known: Sequence[np.ndarray]) -> Iterato
                 yield f"{where}: stamps that are not finite or do not rise"
             if not np.isfinite(stream.values).all():
                 yield f"{where}: values that are not finite"
-            elif known:
-                strange = stream.values.reshape(-1)
-                for numbers in known:
-                    at = np.minimum(np.searchsorted(numbers, strange), max(0, len(numbers) - 1))
-                    strange = strange[numbers[at] != strange] if len(numbers) else strange
+            elif known is not None:
+                strange = _not_in(known, stream.values.reshape(-1))
+                if len(strange) and damaged is not None:
+                    strange = _not_in(damaged(), strange)
                 if len(strange):
                     yield f"{where}: {len(strange)} values that were in no file, as {strange[0]!r}"
         for segment in recording.segments:
             if not (math.isfinite(segment.start_s) and math.isfinite(segment.end_s)):
                 yield f"{recording.id}: a segment from {segment.start_s} to {segment.end_s}"
+
+
+def _not_in(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
+    if not len(numbers):
+        return values
+    return np.asarray(values[numbers[np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)] != values])
 
 
 def seeded(target: str, case: int) -> random.Random:

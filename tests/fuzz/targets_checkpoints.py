@@ -30,32 +30,62 @@ def _windows() -> Any:
     return small_study(Path(tempfile.mkdtemp()), people=2).windows(seconds=1.0)
 
 
+@cache
+def _aligned() -> Any:
+    """An encoder that shares a space with words."""
+    import tempfile
+
+    from toy import add_partners
+
+    from otolith.training.pretrain import pretrain
+    from otolith.training.runtime import Runtime
+
+    study = small_study(Path(tempfile.mkdtemp()), people=3)
+    add_partners(study.folder)
+    told = {"text": "toy:BagOfWords", "pose": "", "width": 8, "nn": 0.5}
+    windows = study.windows(seconds=1.0)
+    return pretrain(
+        windows, "primus", runtime=Runtime("cpu", "fp32", 1), objective_settings=told, epochs=1, batch_size=8
+    )
+
+
 def _encoders(folder: Path) -> None:
     from otolith.training.pretrained import PretrainedEncoder
 
     for name, settings in ENCODERS.items():
         PretrainedEncoder.fresh(_windows(), name, seed=5, **settings).save(folder / name / "encoder")
+    _aligned().save(folder / "aligned" / "encoder")
 
 
 def _read_encoder(given: Path, out: Path, harmed: str) -> Any:
     from otolith.training.pretrained import PretrainedEncoder
 
-    loaded = PretrainedEncoder.load(given / "encoder")
-    return loaded.schema(), loaded.record, loaded.history, loaded.encoder.state_dict(), loaded.standardise.state_dict()
+    loaded = PretrainedEncoder.load(given / "encoder", trust="toy")
+    shared = loaded.alignment.state_dict() if loaded.alignment else {}
+    return (
+        shared,
+        loaded.schema(),
+        loaded.record,
+        loaded.history,
+        loaded.encoder.state_dict(),
+        loaded.standardise.state_dict(),
+    )
 
 
 def _recognisers(folder: Path) -> None:
     from otolith.deployment.recogniser import Recogniser
+    from otolith.deployment.words import from_words
 
     for head in HEADS:
         encoder = "features" if head == "forest" else "tpn"
         Recogniser(encoder, head, **QUICK).fit(_windows().few(2)).save(folder / head / "recogniser")
+    from_words(_aligned(), ["resting", "walking"], unknown=0.1).save(folder / "text" / "recogniser")
 
 
 def _read_recogniser(given: Path, out: Path, harmed: str) -> Any:
     from otolith.deployment.recogniser import Recogniser
 
-    loaded = Recogniser.load(given / "recogniser", threads=1, device="cpu")
+    loaded = Recogniser.load(given / "recogniser", threads=1, device="cpu", trust="toy")
     return loaded.classes_, loaded.predict_proba(_windows()[np.arange(3)])
 
 
@@ -157,11 +187,9 @@ def hostile_pickle(content: bytes, rng: random.Random) -> Made:
     held = members(content)
     name = next(name for name in held if name.endswith("data.pkl"))
     calls = (
-        b"cos\nsystem\n(S'touch hurt'\ntR.",
-        b"cbuiltins\neval\n(S'1'\ntR.",
-        b"\x80\x02" + b"(" * 5000,
+        b"cos\nsystem\n(S'touch hurt'\ntR.", b"cbuiltins\neval\n(S'1'\ntR.", b"\x80\x02" + b"(" * 5000,
         b"csys\nexit\n)R.",
-    )
+    )  # fmt: skip
     held[name] = rng.choice(calls)
     return Made(packed(held), checked=False)
 
@@ -178,7 +206,7 @@ TARGETS = (
         more=_more, reseal=reseal,
     ),
     Target(
-        "recogniser", _recognisers, _read_recogniser, tuple(f"head {name}" for name in HEADS), "ours", parts=True,
+        "recogniser", _recognisers, _read_recogniser, tuple(f"head {name}" for name in (*HEADS, "text")), "ours", parts=True,
         more=_more, reseal=reseal,
     ),
     Target("run_state", _state, _read_state, (), "ours", more=_more, reseal=reseal),

@@ -361,7 +361,7 @@ def read_kept(path: Path, keys: Collection[str]) -> dict[str, Any] | None:
         content = read_json(path)
     except ReadError:
         content = None
-    if not isinstance(content, dict) or not content.keys() >= set(keys) or seal_holds(content) is False:
+    if not isinstance(content, dict) or not content.keys() >= set(keys) or not seal_holds(content):
         warnings.warn(f"{path} is damaged; it is made again.", OtolithWarning, stacklevel=2)
         return None
     content.pop(SEAL, None)

@@ -269,8 +269,7 @@ def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
     if not isinstance(facts, dict) or "key" not in facts:
         raise CheckpointError(f"{folder} holds no run that could go on. Look into it; to start anew: rm -r {folder}")
     path = folder / WEIGHTS
-    sealed = seal_holds(facts)
-    if sealed is False or not path.is_file() or (sealed and file_digest(path) != facts.get("weights_sha256")):
+    if not seal_holds(facts) or not path.is_file() or file_digest(path) != facts.get("weights_sha256"):
         return None
     try:
         return facts, load_tensors(path)
