@@ -206,8 +206,8 @@ TARGETS = (
         more=_more, reseal=reseal,
     ),
     Target(
-        "recogniser", _recognisers, _read_recogniser, tuple(f"head {name}" for name in (*HEADS, "text")), "ours", parts=True,
-        more=_more, reseal=reseal,
+        "recogniser", _recognisers, _read_recogniser, tuple(f"head {name}" for name in (*HEADS, "text")), "ours",
+        parts=True, more=_more, reseal=reseal,
     ),
     Target("run_state", _state, _read_state, (), "ours", more=_more, reseal=reseal),
     Target("published_safetensors", _safetensors, _published, more=_more, factors=()),

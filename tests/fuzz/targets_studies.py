@@ -194,7 +194,7 @@ def _journal(given: Path, out: Path, harmed: str) -> Any:
         raise AssertionError(f"lines that nobody wrote: {strange}")
     if len(found) < len(written):
         raise ReadError(f"{len(written) - len(found)} lines are not there, and what they speak of is made again")
-    return found
+    return sorted(found, key=lambda line: str(line["id"]))
 
 
 def _owned(folder: Path) -> None:

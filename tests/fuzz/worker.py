@@ -122,7 +122,9 @@ class Worker:
         grown = max(0, memory_bytes("VmHWM") - idle)
         faults = [trace] if outcome == "fault" else []
         strange = [w for w in told if not self._ours(w.category)]
-        faults += [f"a warning that is not ours: {w.category.__name__}: {w.message}" for w in strange]
+        faults += [
+            f"a warning that is not ours: {w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in strange
+        ]
         if outcome == "read":
             faults += self._of_content(target, sample, case, found)
             if fingerprint(found) == reference:
