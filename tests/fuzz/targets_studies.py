@@ -194,7 +194,8 @@ def _journal(given: Path, out: Path, harmed: str) -> Any:
         raise AssertionError(f"lines that nobody wrote: {strange}")
     if len(found) < len(written):
         raise ReadError(f"{len(written) - len(found)} lines are not there, and what they speak of is made again")
-    return sorted(found, key=lambda line: str(line["id"]))
+    latest = {str(line["id"]): line for line in found}  # of an id that occurs twice the later line counts
+    return sorted(latest.items())
 
 
 def _owned(folder: Path) -> None:
@@ -273,8 +274,13 @@ TARGETS = (
         covers=("partner minilm", "partner sentence", "partner clip_text"),
     ),
     _ours("partner_poses", _partners, _poses, "study/partners/pose/*", reseal=reseal),
-    _ours("partner_pose_vector", _cut, _pose_vector, "study/partners/pose/*", reseal=reseal, covers=("partner pose_vector",)),
-    _ours("partner_vectors", _cut, _vectors, "study/partners/video.parquet", reseal=reseal, covers=("partner vectors",)),
+    _ours(
+        "partner_pose_vector", _cut, _pose_vector, "study/partners/pose/*", reseal=reseal,
+        covers=("partner pose_vector",),
+    ),
+    _ours(
+        "partner_vectors", _cut, _vectors, "study/partners/video.parquet", reseal=reseal, covers=("partner vectors",),
+    ),
     Target(
         "partner_vectors_npy", _npy, _vectors_npy, ("partner vectors",), "rest", ("vectors.npy",), factors=(),
         writes=CACHE,

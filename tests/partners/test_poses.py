@@ -119,3 +119,20 @@ def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge
     assert len(still) > 50
     np.testing.assert_allclose(still, still[:1].repeat(len(still), axis=0), atol=1e-6)
     assert np.ptp(values[own][0, moments >= 0, POSE_JOINTS.index("left_wrist"), 0]) > 0.5
+
+
+def test__poses_of__part_of_a_joint__is_refused(study: Study) -> None:
+    columns = body(GRID)
+    del columns["head.z"]
+    write_partner(study.folder, "pose", ids(study)[0], columns)
+    with pytest.raises(StudyError, match=r"a part of head, but not head\.z"):
+        poses_of(windows(study))
+
+
+def test__poses_of__joint_beyond_any_room__is_not_known(study: Study) -> None:
+    columns = body(GRID)
+    columns["head.x"] = np.full(len(GRID), 3e38)
+    write_partner(study.folder, "pose", ids(study)[0], columns)
+    values, known = poses_of(windows(study))
+    head = POSE_JOINTS.index("head")
+    assert not known[:, head].any() and known[:, 0].any() and np.isfinite(values).all()

@@ -15,6 +15,8 @@ from otolith.windows import Windows
 
 POSE_JOINTS = JOINTS[:22]
 """The joints of a pose: those of SMPL without the hands, whose fingers (`otolith.motion.FINGERS`) may follow."""
+_FARTHEST_M = 1e6
+"""A joint that lies farther away is not known: no number of a pose overflows on its way."""
 
 
 def has_poses(windows: Windows) -> Bool[np.ndarray, " N"]:
@@ -88,12 +90,17 @@ def _at(
     values = np.zeros((*moments.shape, len(joints), 3), dtype=np.float32)
     there = np.zeros((len(moments), len(joints)), dtype=bool)
     for number, joint in enumerate(joints):
-        if f"{joint}.x" not in table:
+        axes = [f"{joint}.{axis}" for axis in "xyz"]
+        if not any(axis in table for axis in axes):
             continue
-        path = np.stack([table[f"{joint}.{axis}"] for axis in "xyz"], axis=1)
-        found = path[before] * (1.0 - share) + path[after] * share
-        there[:, number] = np.isfinite(found).all(axis=(1, 2)) & ~lost.any(axis=1)
-        values[:, :, number] = np.nan_to_num(found)
+        if absent := [axis for axis in axes if axis not in table]:
+            raise StudyError(f"Poses hold a part of {joint}, but not {', '.join(absent)}. Write the poses again.")
+        path = np.stack([table[axis] for axis in axes], axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            found = path[before] * (1.0 - share) + path[after] * share
+            real = np.abs(found) < _FARTHEST_M
+        there[:, number] = real.all(axis=(1, 2)) & ~lost.any(axis=1)
+        values[:, :, number] = np.where(real, found, 0.0)
     return values, there
 
 
