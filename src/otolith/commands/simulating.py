@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,7 +173,7 @@ def view(
 
     show(opened, recording, rrd)
     if rrd is not None:
-        tell(f"Wrote {rrd}. Open it with: rerun {rrd}")
+        tell(f"Wrote {rrd}. Open it with: rerun --bind 127.0.0.1 {shlex.quote(str(rrd))}")
 
 
 def fidelity(

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +15,12 @@ import numpy as np
 
 from otolith.channels import triads
 from otolith.errors import ConfigError
+from otolith.files import atomic_path
 from otolith.motion import JOINTS, PARENTS
 from otolith.partners.files import partner_file, read_partner
 from otolith.recording import Recording
 from otolith.study import Study
+from otolith.text import printable
 
 _AXIS_M = 0.12
 _COLOURS = ((220, 60, 60), (60, 170, 80), (70, 110, 220))
@@ -22,30 +30,70 @@ TIME = "time"
 
 
 def view(study: Study, recording: str | None = None, rrd: Path | None = None) -> None:
-    """Show a recording in Rerun's window, or write it as an .rrd file that Rerun opens.
+    """Show a recording in Rerun's window until it is closed, or write it as an .rrd file that Rerun opens.
 
     Signals of any recording; of a simulated one also its skeleton and how its sensors moved and turned. The first
-    recording where none is named. Raises ConfigError where rerun-sdk is not installed, StudyError for a recording
-    that is not there.
+    recording where none is named. Raises ConfigError where rerun-sdk is not installed or no window opens, StudyError
+    for a recording that is not there.
     """
     try:
         import rerun
     except ImportError as error:
         raise ConfigError("Viewing needs rerun-sdk (521 MB). Type: pip install 'otolith[view]'") from error
     found = study.recording(recording or study.entries[0]["id"])
-    stream = rerun.RecordingStream("otolith", recording_id=f"{study.name}/{found.id}")
-    layout = _layout(found)
-    if rrd is None:
-        stream.spawn(default_blueprint=layout)
-    else:
-        rrd.parent.mkdir(parents=True, exist_ok=True)
-        stream.save(rrd, default_blueprint=layout)
+    stream = rerun.RecordingStream("otolith", recording_id=printable(f"{study.name}/{found.id}"))
+    # Rerun's own file only notes in a log that the disk is full.
+    written = stream.binary_stream()
+    stream.send_blueprint(_layout(found), make_active=False, make_default=True)
     _signals(stream, found)
     if (study.folder / partner_file("pose", found.id)).exists():
         _skeleton(stream, read_partner(study.folder, "pose", found.id))
         _sensors(stream, read_partner(study.folder, "truth", found.id), found.placements)
-    stream.flush()
+    content = written.read(flush=True)
     stream.disconnect()
+    if rrd is None:
+        show_window(content)
+    else:
+        with atomic_path(rrd) as temporary:
+            temporary.write_bytes(content)
+
+
+def show_window(content: bytes, program: Sequence[str] = (sys.executable, "-m", "rerun")) -> None:
+    """Open Rerun's window on a recording, and return when it is closed.
+
+    Left to itself the window listens on all interfaces, gives what it shows to whoever asks, and reports its use to
+    its makers. Here it reads a file in a private folder, listens on 127.0.0.1 only and reaches no other machine.
+    Raises ConfigError where no window opens.
+    """
+    with tempfile.TemporaryDirectory(prefix="otolith-view-") as private:
+        path, log = Path(private, "recording.rrd"), Path(private, "log.txt")
+        path.write_bytes(content)
+        command = [*program, "--bind", LOOPBACK, "--port", str(_free_port()), str(path)]
+        with log.open("wb") as out:
+            ended = subprocess.run(command, env=os.environ | ALONE, stdout=out, stderr=out, check=False)
+        if ended.returncode:
+            lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+            said = next((line for line in lines if "panicked" in line or "rror" in line), (lines or ["no word"])[-1])
+            raise ConfigError(
+                f"Rerun's window ended with exit status {ended.returncode} ({said:.200}). Where there is no screen, "
+                "write a file with --rrd FILE, or draw with --figure FILE.svg."
+            )
+
+
+LOOPBACK = "127.0.0.1"
+_NOWHERE = "http://127.0.0.1:9"
+"""A proxy that nobody is: Rerun asks its makers for a newer version, and has no option against it."""
+ALONE = {"CI": "true"} | dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), _NOWHERE
+)
+"""What keeps Rerun's window from the network: it reports no use where CI is set."""
+
+
+def _free_port() -> int:
+    # The usual port may be another window's, which would then be given the recording.
+    with socket.socket() as asked:
+        asked.bind((LOOPBACK, 0))
+        return int(asked.getsockname()[1])
 
 
 def _layout(recording: Recording) -> Any:
@@ -58,7 +106,7 @@ def _layout(recording: Recording) -> Any:
     ]
     if recording.origin != "simulated":
         return blueprint.Blueprint(blueprint.Vertical(*signals))
-    body = blueprint.Spatial3DView(origin="world", name=recording.id)
+    body = blueprint.Spatial3DView(origin="world", name=printable(recording.id))
     return blueprint.Blueprint(blueprint.Horizontal(body, blueprint.Vertical(*signals)))
 
 
@@ -75,7 +123,7 @@ def _signals(stream: Any, recording: Recording) -> None:
             stream.send_columns(entity, indexes=[when], columns=scalars)
     for segment in recording.segments:
         stream.set_time(TIME, duration=segment.start_s)
-        stream.log("label", rerun.TextLog(segment.label))
+        stream.log("label", rerun.TextLog(printable(segment.label)))
 
 
 def _skeleton(stream: Any, pose: dict[str, np.ndarray]) -> None:
