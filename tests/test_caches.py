@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,27 @@ def taken_by_a_link(folder: Path) -> None:
     elsewhere = folder.parent / "elsewhere"
     elsewhere.mkdir()
     (folder / ".cache").symlink_to(elsewhere)
+
+
+def test__cache_folder__a_room_that_leads_elsewhere__is_not_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "study" / ".cache").mkdir(parents=True)
+    (tmp_path / "study" / ".cache" / "partners").symlink_to(tmp_path / "elsewhere")
+    found = cache_folder(tmp_path / "study", "partners")
+    assert found.name == "partners"
+    assert found.parent.parent == tmp_path / "home" / "otolith"
+    assert cache_folder(tmp_path / "study", "other") == tmp_path / "study" / ".cache" / "other"
+
+
+def test__read_arrays__a_pipe_or_a_device__is_told_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.warns(OtolithWarning, match=f"is a {name}, not a file"):
+            assert read_arrays(tmp_path / name, "model 1") is None
 
 
 @pytest.mark.parametrize("take", [taken_by_a_file, taken_by_a_link])

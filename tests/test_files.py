@@ -78,22 +78,50 @@ def test__atomic_folder__fails_half_way__old_folder_stays(tmp_path: Path) -> Non
     old = tmp_path / "encoder"
     old.mkdir()
     (old / "weights").write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic_folder(old) as temporary:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(old, ["weights"]) as temporary:
         (temporary / "weights").write_text("new")
         raise KeyboardInterrupt
     assert names(tmp_path) == ["encoder"]
     assert (old / "weights").read_text() == "old"
 
 
-def test__atomic_folder__all_well__replaces_the_whole_folder(tmp_path: Path) -> None:
+def test__atomic_folder__all_well__replaces_what_is_ours_and_keeps_all_else(tmp_path: Path) -> None:
     old = tmp_path / "encoder"
     old.mkdir()
     (old / "left over").touch()
-    with atomic_folder(old) as temporary:
+    (old / "notes").touch()
+    with atomic_folder(old, ["left over", "weights"]) as temporary:
         (temporary / "weights").write_text("new")
-        assert names(old) == ["left over"]
+        assert names(old) == ["left over", "notes"]
+        (old / "notes of just now").touch()
     assert names(tmp_path) == ["encoder"]
-    assert names(old) == ["weights"]
+    assert names(old) == ["notes", "notes of just now", "weights"]
+
+
+def test__atomic_folder__somebody_writes_at_the_last_moment__that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "encoder"
+    old.mkdir()
+
+    def late(new: Path, before: Path) -> None:
+        (before / "notes").write_text("of just now")
+        exchange(new, before)
+
+    exchange = files._exchange
+    monkeypatch.setattr(files, "_exchange", late)
+    with atomic_folder(old, ["weights"]) as temporary:
+        (temporary / "weights").write_text("new")
+    assert (old / "notes").read_text() == "of just now"
+
+
+@pytest.mark.parametrize("read", [read_json, file_digest])
+def test__a_file_of_ours__is_a_pipe_or_a_device__is_told_and_never_waited_for(read: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(ReadError, match=f"is a {name}, not a file"):
+            read(tmp_path / name)
 
 
 def test__write_json__not_a_number__is_refused_and_nothing_stays(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ from pathlib import Path
 from otolith.files import atomic_folder, atomic_path
 from otolith.ownership import owned
 out = Path(sys.argv[1])
-with owned(out, "study") as mine, atomic_path(out / "a.json") as one, atomic_folder(out / "folder") as two:
+with owned(out, "study") as mine, atomic_path(out / "a.json") as one, atomic_folder(out / "folder", ()) as two:
     one.write_text("half"), (two / "x").write_text("half")
     print("ready", flush=True)
     time.sleep(600)

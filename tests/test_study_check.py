@@ -99,6 +99,15 @@ def test__load__seal_taken_off__is_not_taken_for_an_older_study(study: Study) ->
         Study.load(study.folder)
 
 
+@pytest.mark.parametrize("version", [1, 0, 3, True, None])
+def test__load__another_format_is_said__the_seal_still_has_to_hold(version: Any, study: Study) -> None:
+    path = study.folder / "study.json"
+    write_json(path, json.loads(path.read_text()) | {"otolith_study": version})
+    with pytest.raises(StudyError, match="its seal does not hold"):
+        Study.load(study.folder)
+    assert not verify_study(study.folder).whole
+
+
 def older(study: Study) -> Study:
     """The study as the version before wrote it."""
     content = json.loads((study.folder / "study.json").read_text())

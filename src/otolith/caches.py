@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from otolith.errors import OtolithWarning
+from otolith.errors import OtolithWarning, ReadError
 from otolith.files import SEAL, atomic_path, content_digest, seal_holds
+from otolith.foreign.plain import opened
 
 FOLDER = ".cache"
 HASHES = "sha256.jsonl"
@@ -28,18 +29,18 @@ _LONGEST_HEADER = 64 * 2**20
 _fleeting: dict[Path, Path] = {}
 
 
-def cache_folder(folder: Path) -> Path:
-    """Return where what is derived from a folder's files lies: its own `.cache`.
+def cache_folder(folder: Path, room: str = "") -> Path:
+    """Return where what is derived from a folder's files lies: its own `.cache`, or a room of it that may not be there.
 
-    Where that cannot be written, or is a link to elsewhere, a folder of the user's own cache that nobody else may open;
-    where there is none either, a new one that is gone when the process ends. Never a name in a shared folder that
-    somebody else could have made first.
+    Where that cannot be written, or it or the room is a link to elsewhere, a folder of the user's own cache that nobody
+    else may open; where there is none either, a new one that is gone when the process ends. Never a name in a shared
+    folder that somebody else could have made first.
     """
     own = folder / FOLDER
     try:
-        if not own.is_symlink():
+        if not own.is_symlink() and not (own / room).is_symlink():
             own.mkdir(exist_ok=True)
-            return _writable(own)
+            return _writable(own) / room
     except OSError:
         pass
     resolved = folder.resolve()
@@ -50,12 +51,12 @@ def cache_folder(folder: Path) -> Path:
         place = private / hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
         place.mkdir(mode=0o700, exist_ok=True)
         _refuse_shared(place)
-        return _writable(place)
+        return _writable(place) / room
     except (OSError, RuntimeError):
         if resolved not in _fleeting:
             _fleeting[resolved] = Path(tempfile.mkdtemp(prefix="otolith-"))
             atexit.register(shutil.rmtree, _fleeting[resolved], ignore_errors=True)
-        return _fleeting[resolved]
+        return _fleeting[resolved] / room
 
 
 def _users_cache() -> Path:
@@ -106,13 +107,13 @@ def read_arrays(path: Path, made_of: str) -> tuple[Any, dict[str, np.ndarray]] |
 
     A file that is damaged or was made of something else gives a warning and None, so that it is made again.
     """
+    if not os.path.lexists(path):
+        return None
     try:
         header, body = _parts(path)
         if header["made_of"] != made_of:
             raise ValueError("it was made of something else")
         return header["facts"], _cut(body, header["arrays"])
-    except FileNotFoundError:
-        return None
     except _FAULTS as error:
         warn_made_again(path, f"cannot be used ({error})")
         return None
@@ -128,13 +129,13 @@ def fault_of_arrays(path: Path) -> str:
     return ""
 
 
-_FAULTS = (OSError, ValueError, KeyError, TypeError, RecursionError)
+_FAULTS = (ReadError, OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], bytes]:
-    with path.open("rb") as opened:
-        header = json.loads(opened.readline(_LONGEST_HEADER))
-        body = opened.read()
+    with opened(path) as file:
+        header = json.loads(file.readline(_LONGEST_HEADER))
+        body = file.read()
     if not isinstance(header, dict) or not seal_holds(header) or header["otolith_cache"] != _FORMAT:
         raise ValueError("its header is damaged")
     if hashlib.sha256(body).hexdigest() != header["sha256"]:

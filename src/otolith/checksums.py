@@ -53,7 +53,7 @@ def sha256_of(path: Path, memory: Path | None = None) -> str:
 def _recall(memory: Path) -> None:
     _read.add(memory)
     try:
-        if memory.is_symlink() or memory.stat().st_size > _LARGEST_MEMORY_BYTES:
+        if memory.is_symlink() or not memory.is_file() or memory.stat().st_size > _LARGEST_MEMORY_BYTES:
             return
         lines = memory.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -67,7 +67,7 @@ def _recall(memory: Path) -> None:
 
 def _keep(memory: Path, key: str, seen: Fingerprint, sha256: str) -> None:
     line = json.dumps({"file": key, "stat": seen, "sha256": sha256}) + "\n"
-    if memory.parent.is_symlink() or not memory.parent.is_dir():
+    if memory.parent.is_symlink() or not memory.parent.is_dir() or (memory.exists() and not memory.is_file()):
         return
     with contextlib.suppress(OSError):  # where nothing can be written, it is hashed again next time
         handle = os.open(memory, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

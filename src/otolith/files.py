@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import DataError, ReadError
+from otolith.foreign.plain import opened
 from otolith.locks import RETIRED, put_back, sweep_once, temporary_beside
 from otolith.text import printable
 
@@ -93,12 +94,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path, ours: Collection[str] | None = None) -> Iterator[Path]:
+def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
     """Yield an empty folder beside `path`, and move it into place if all went well; an older one is replaced.
 
     Killed at any moment, either the old or the new one is there (see `otolith.locks.recover` for systems that cannot
-    exchange two folders in one step). With `ours`, what else lies in the older folder is kept. Raises DataError where
-    `path` is a file, or the folder that the process stands in.
+    exchange two folders in one step). `ours` names what of the older one goes; all else is kept, also what somebody
+    lays there meanwhile. Raises DataError where `path` is a file, or the folder that the process stands in.
     """
     path = path.resolve()
     if path.exists() and not path.is_dir():
@@ -111,7 +112,7 @@ def atomic_folder(path: Path, ours: Collection[str] | None = None) -> Iterator[P
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if ours is not None and path.exists():
+        if path.exists():
             _keep_strangers(path, temporary, ours)
         for inner, _, names in os.walk(temporary, topdown=False):
             for name in names:
@@ -119,6 +120,7 @@ def atomic_folder(path: Path, ours: Collection[str] | None = None) -> Iterator[P
             sync(Path(inner))
         if path.exists():
             _exchange(temporary, path)
+            _keep_strangers(temporary, path, ours)  # what came while the new folder was made whole
         else:
             temporary.replace(path)
         sync(path.parent)
@@ -204,18 +206,17 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     `max_bytes`.
     """
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise ReadError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read. Make it again.")
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once_each)
-    except FileNotFoundError as error:
-        raise ReadError(f"{path} does not exist.") from error
+        with opened(path) as file:
+            text = file.read(max_bytes + 1)
+        if len(text) > max_bytes:
+            raise ReadError(f"{path} has more bytes than are read; at most {max_bytes:,} are. Make it again.")
+        return json.loads(text.decode(), object_pairs_hook=_once_each)
+    except ReadError:
+        raise
     except RecursionError as error:
         raise ReadError(f"{path} nests lists or objects too deeply to be one of our files. Make it again.") from error
     except ValueError as error:
         raise ReadError(f"{path} is not readable as JSON ({error}); it may be cut off. Make it again.") from error
-    except OSError as error:
-        raise ReadError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -262,9 +263,9 @@ def digest(content: Any) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    """Return the sha256 of a file; ReadError where it cannot be read, or is no plain file."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_existing(path: Path, what: str, overwrite: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from otolith.errors import ReadError, StudyError
+from otolith.foreign import plain
 from otolith.limits import refuse_large
 from otolith.thrift import read_struct
 
@@ -28,7 +29,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow as pa
 
     try:
-        with path.open("rb") as opened:
+        with plain.opened(path) as opened:
             packed = path.stat().st_size
             with _file(opened) as file:
                 schema, metadata = file.schema_arrow, file.metadata

@@ -110,6 +110,14 @@ def _fits(value: Any, default: Any) -> bool:
     return isinstance(value, type(default))
 
 
+def as_written(content: Any) -> bool:
+    """Whether what study.json says has its seal, whatever it says of its format; the older ones had none."""
+    if not isinstance(content, dict):
+        return True
+    sealed = seal_holds(content)
+    return content.get("otolith_study") != FORMAT if sealed is None else sealed
+
+
 @dataclass(frozen=True)
 class Study:
     """A folder of recordings, with who was recorded, under which terms, and how it is evaluated."""
@@ -143,7 +151,7 @@ class Study:
                 f"otolith import SOURCE --out {folder} (--dataset NAME | --mapping FILE.toml)"
             )
         content = read_json(path)
-        if isinstance(content, dict) and content.get("otolith_study") == FORMAT and not seal_holds(content):
+        if not as_written(content):
             raise StudyError(f"{path} was changed since it was written: its seal does not hold. {how_to_go_on(folder)}")
         return cls.of_json(folder, content)
 

@@ -17,7 +17,7 @@ from otolith.files import SEAL, content_digest, file_digest, inside, read_json, 
 from otolith.parquet import number_column, read_parquet, text_column
 from otolith.recording import RowReport, Stream
 from otolith.store import LOST, STORES, VALUES
-from otolith.study import FORMAT, Study
+from otolith.study import FORMAT, Study, as_written
 from otolith.study_files import PARTNERS, SEGMENTS, TIME, fault_of_rows, file_facts, read_segments
 
 Progress = Callable[[int, int, str], None]
@@ -74,7 +74,7 @@ def verify_study(folder: str | Path, accept_edits: bool = False, progress: Progr
     found.bytes += path.stat().st_size
     check = _Check(folder, found, accept_edits, study)
     now = copy.deepcopy(content)
-    if content["otolith_study"] == FORMAT and not seal_holds(content):
+    if not as_written(content):
         check.changed(f"{path} was changed since it was written: its seal does not hold")
     elif content["otolith_study"] != FORMAT and not accept_edits:
         found.notes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +82,17 @@ def test__store__as_it_was__is_not_made_again(study: Study) -> None:
     inode = (only_store(study) / "store.json").stat().st_ino
     study.windows()
     assert (only_store(study) / "store.json").stat().st_ino == inode
+
+
+def test__store__is_a_link_to_a_folder_of_the_users__nothing_there_is_touched(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    whole = len(study.windows())
+    folder = only_store(study)
+    shutil.rmtree(folder)
+    (tmp_path / "users").mkdir()
+    (tmp_path / "users" / "thesis.txt").write_text("years of work")
+    folder.symlink_to(tmp_path / "users")
+    assert len(Study.load(study.folder).windows()) == whole
+    assert [path.name for path in (tmp_path / "users").iterdir()] == ["thesis.txt"]

@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from otolith.errors import CheckpointError
+from otolith.errors import CheckpointError, ReadError
+from otolith.foreign.plain import opened
 
 MAX_HEADER_BYTES = 4 * 2**20
 """How long the table of names may be that a file of weights begins with, or the pickle that stands for it in a .pt."""
@@ -38,15 +39,15 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     Raises CheckpointError where it is damaged, or its header is longer than any encoder's.
     """
     try:
-        with path.open("rb") as opened:
-            start = opened.read(8)
+        with opened(path) as file:
+            start = file.read(8)
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > path.stat().st_size - 8:
             raise CheckpointError(f"{path} cannot be read as weights: it is shorter than its header says. {_AGAIN}")
         if length > MAX_HEADER_BYTES:
             raise CheckpointError(f"{path} has a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read.")
         return dict(load_file(path))
-    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+    except (ReadError, SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{path} cannot be read as weights ({error}). {_AGAIN}") from error

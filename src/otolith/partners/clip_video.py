@@ -102,9 +102,8 @@ class ClipVideo(Partner):
         """Return `encode(path)`, from the study's cache where this file was looked at before, whatever the windows."""
         if not path.is_file():
             raise StudyError(f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}.")
-        kept_in = cache_folder(folder)
-        key = digest([self.settings(), model_stamp(self.config.model), sha256_of(path, kept_in / HASHES)])
-        cache = kept_in / "partners" / f"video-{key}.cache"
+        key = digest([self.settings(), model_stamp(self.config.model), sha256_of(path, cache_folder(folder) / HASHES)])
+        cache = cache_folder(folder, "partners") / f"video-{key}.cache"
         if (kept := read_arrays(cache, key)) is not None:
             return kept[1]["time_s"], kept[1]["seen"]
         time_s, seen = self.encode(path)

@@ -85,7 +85,7 @@ class TextModel(Partner):
         """Encode texts, the new ones only: others are in the study's cache."""
         what = self.settings() | {"labels": None, "stamp": model_stamp(getattr(self.config, "model", ""))}
         made_of = digest([type(self).__name__, what])
-        path = cache_folder(folder) / "partners" / f"text-{made_of}.cache"
+        path = cache_folder(folder, "partners") / f"text-{made_of}.cache"
         known: dict[str, np.ndarray] = {}
         if (kept := read_arrays(path, made_of)) is not None:
             # Each text with its vector; the file is of ours and whole, or it would not have been read.

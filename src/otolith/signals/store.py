@@ -77,10 +77,10 @@ def resampled_store(
     what = [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
     # Without a slot the channels' names say their places.
     key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
-    folder = cache_folder(study.folder) / f"{STORES}{key}"
+    folder = cache_folder(study.folder, f"{STORES}{key}")
     made = _opened(folder, key, channels)
     if made is None:
-        with atomic_folder(folder) as temporary:
+        with atomic_folder(folder, (FACTS, VALUES, LOST)) as temporary:
             _write_store(temporary, key, study, evaluation, channels, missing)
         made = _opened(folder, key, channels)
     if made is None:

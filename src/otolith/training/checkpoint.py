@@ -241,7 +241,7 @@ _SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
 
 def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write where a run is, whole or not at all, with the hashes of both parts."""
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, (CONFIG, WEIGHTS)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         write_sealed(temporary / CONFIG, {**facts, "weights_sha256": file_digest(temporary / WEIGHTS)})
 
