@@ -166,6 +166,37 @@ def test__journal__damaged_lines_and_lost_files__are_made_again(tmp_path: Path) 
     }
 
 
+def test__simulate__again_over_a_damaged_file__makes_that_recording_again(tmp_path: Path) -> None:
+    study = simulate_study((*SHORT, "procedural:squat"), tmp_path / "out")
+    whole = everything(study.folder)
+    for file in sorted(study.checksums)[::3]:
+        content = bytearray((study.folder / file).read_bytes())
+        content[len(content) // 2] ^= 1
+        (study.folder / file).write_bytes(content)
+    again = everything(simulate_study((*SHORT, "procedural:squat"), study.folder).folder)
+    assert {name for name, content in again.items() if content != whole[name]} <= {FILE}
+
+
+def test__simulate__again_over_one_of_an_older_version__adds_what_that_lacks(tmp_path: Path) -> None:
+    study = simulate_study(SHORT, tmp_path / "out")
+    whole = everything(study.folder)
+    header, *lines = (study.folder / FILE).read_text().splitlines()
+    for number, text in enumerate(lines):
+        line = json.loads(text)
+        for stream in line["entry"]["streams"]:
+            del stream["bytes"]
+        for part in line["entry"]["partners"].values():
+            del part["bytes"], part["sha256"]
+        lines[number] = json.dumps(line)
+    (study.folder / FILE).write_text("\n".join([header, *lines, ""]))
+    (study.folder / MARKER).unlink()
+    inodes = {path: path.stat().st_ino for path in study.folder.glob("recordings/*")}
+    again = simulate_study(SHORT, study.folder)
+    assert everything(study.folder).keys() == whole.keys()
+    assert again.hash == study.hash
+    assert inodes == {path: path.stat().st_ino for path in study.folder.glob("recordings/*")}
+
+
 HOLD = """
 import sys, time
 from pathlib import Path

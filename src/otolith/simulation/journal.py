@@ -11,7 +11,7 @@ from typing import Any
 from otolith.errors import ConfigError, DataError
 from otolith.files import SEAL, content_digest, inside, seal_holds, write_text
 from otolith.ownership import Owned
-from otolith.study_files import files_of, refuse_taken
+from otolith.study_files import file_facts, files_of, refuse_taken
 
 FILE = "simulated.jsonl"
 FORMAT = 1
@@ -50,7 +50,10 @@ class Journal:
         mine.claim([FILE])
         if self._holds_damage():
             write_text(self.path, "".join(map(_line, [header, *self.lines()])))
-        self.done = {line["id"]: line["mark"] for line in self.lines() if self._is_there(line)}
+        told = [_line(line) for line in self.lines() if _is_there(self.folder, line)]  # with all their checksums
+        self.done = {line["id"]: line["mark"] for line in map(json.loads, told)}
+        if told != [_line(line) for line in self.lines()]:
+            write_text(self.path, "".join([_line(header), *told]))
 
     def add(self, id: str, mark: str, facts: Mapping[str, Any]) -> None:
         """Note that a recording's files are written, and what the study will say of it."""
@@ -68,11 +71,19 @@ class Journal:
         content = self.path.read_bytes()
         return not content.endswith(b"\n") or content.count(b"\n") != 1 + sum(1 for _ in self.lines())
 
-    def _is_there(self, line: Mapping[str, Any]) -> bool:
-        try:
-            return all(inside(self.folder, file).is_file() for file in files_of([line["entry"]]))
-        except DataError:
-            return False
+
+def _is_there(folder: Path, line: Mapping[str, Any]) -> bool:
+    """Whether all files of a line are there as they were written; checksums that an older version lacks are added."""
+    try:
+        entry = line["entry"]
+        for part in (*entry["streams"], *entry.get("partners", {}).values()):
+            facts = file_facts(inside(folder, part["file"]))
+            if any(part.get(key, told) != told for key, told in facts.items()):
+                return False
+            part |= facts
+    except (DataError, OSError, KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def named_by_journal(folder: Path) -> set[str]:
