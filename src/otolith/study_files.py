@@ -185,6 +185,9 @@ def count_partners(
     Raises StudyError where a file was changed, is damaged or names no recordings.
     """
     out: dict[str, int] = {}
+    for file in checksums:
+        if file.startswith(f"{PARTNERS}/") and not (folder / file).exists():
+            refuse_changed(folder, file, checksums)
     for path in sorted((folder / PARTNERS).glob("*")):
         name = path.name.removesuffix(".parquet")
         if path.is_dir():

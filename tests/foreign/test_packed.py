@@ -108,3 +108,39 @@ def test__archive__encrypted_linked_twice_or_overlapping__is_refused() -> None:
     second = two.index(b"PK\x01\x02", two.index(b"PK\x01\x02") + 1)
     two[second + 42 : second + 46] = struct.pack("<I", 10)  # the second file begins within the first
     refused(bytes(two), "within another")
+
+
+def two_files(tmp_path: Path) -> Path:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("one.csv", ROWS)
+        out.writestr("two.csv", ROWS)
+    return path
+
+
+def test__archive__directory_that_says_it_is_empty__is_refused(tmp_path: Path) -> None:
+    path = two_files(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-14] + bytes(2) + bytes(2) + bytes(4) + content[-6:])
+    with pytest.raises(ReadError, match="no whole archive"), archive(path):
+        pass
+
+
+@pytest.mark.parametrize("name", [b"one.cs?", b"\x00ne.csv"])
+def test__archive__name_that_directory_and_file_tell_differently__is_refused(name: bytes, tmp_path: Path) -> None:
+    path = two_files(tmp_path)
+    content = path.read_bytes()
+    at = content.rindex(b"one.csv")
+    path.write_bytes(content[:at] + name + content[at + len(name) :])
+    with pytest.raises(ReadError, match="no whole archive"), archive(path):
+        pass
+
+
+def test__archive__file_without_a_name__is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    named = zipfile.ZipInfo("x")
+    named.filename = ""
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr(named, b"1")
+    with pytest.raises(ReadError, match="has no name"), archive(path):
+        pass

@@ -195,3 +195,18 @@ def test__clip_text__words__are_unit_vectors_and_long_ones_told(clip: str) -> No
 def test__clip__model_that_is_not_there__says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="vectors of your own"):
         ClipText(model=str(tmp_path / "none")).encode(["walking"])
+
+
+def test__frames__metadata_that_are_no_text__and_stamps_years_apart__end_in_our_errors(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", seconds=1.0)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"Lavf")] = 0xB4  # the name of the program that wrote it
+    path.write_bytes(content)
+    assert len(list(frames(path, 0.2))) == 6
+    durations = content.index(b"stts")
+    content[durations + 12 : durations + 16] = (2**30).to_bytes(4, "big")
+    path.write_bytes(content)
+    try:
+        assert len(list(frames(path, 0.2))) <= 6
+    except StudyError as error:
+        assert "damaged" in str(error) or "decoded" in str(error)

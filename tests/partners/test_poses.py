@@ -102,7 +102,7 @@ def test__pose_vector__place_and_heading__do_not_count_and_movement_does(study: 
 
 
 def test__pose_vector__one_moment__is_refused() -> None:
-    with pytest.raises(ConfigError, match="2 moments"):
+    with pytest.raises(ConfigError, match="2 to 1,000 moments"):
         PoseVector(moments=1)
 
 

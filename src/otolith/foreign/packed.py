@@ -18,6 +18,8 @@ from otolith.limits import refuse_large
 
 _CHUNK = 1 << 20
 _MOST_MEMBERS = 100_000
+_EMPTY_BYTES = 22
+"""The whole of an archive without files."""
 _OF_TEXT = 3
 """Rows of short numbers take more memory than their letters: what is packed text counts three times."""
 
@@ -72,8 +74,12 @@ class Archive:
                     f"{name} is no whole archive ('{info.filename}' lies within another file). Get it again."
                 )
             end = info.header_offset + info.compress_size
+        if not infos and packed > _EMPTY_BYTES:
+            raise ReadError(f"{name} is no whole archive: it has {packed:,} bytes and lists no file. Get it again.")
         for info in infos:
-            if info.is_dir():
+            if not info.filename:
+                raise ReadError(f"{name} is no whole archive: a file in it has no name. Get it again.")
+            if info.filename.endswith("/"):
                 continue
             if info.filename in self.members:
                 raise ReadError(f"{name} holds '{info.filename}' twice. Get it again.")
@@ -85,6 +91,9 @@ class Archive:
                 raise ReadError(
                     f"{name} packs '{info.filename}' in a way that is not read. Pack it again as plain zip."
                 )
+            # The directory at the end and the head of each file both say its name; here they are held together.
+            with _told(name):
+                archive.open(info).close()
             self.members[info.filename] = info
 
     @property

@@ -269,11 +269,21 @@ def read_model(path: Path | str) -> BodyModel:
         or ("f" in content and content["f"].shape[1:] != (3,))
     ):
         raise ReadError(f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another.")
-    if "kintree_table" in content and content["kintree_table"][0, 1:].astype(int).tolist() != _parents(joints)[1:]:
+    if "kintree_table" in content and not _hang_so(content["kintree_table"], joints):
         raise ReadError(f"{path}: its joints hang on one another otherwise than in SMPL: it is another model.")
     count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
+    if "f" in content and not _are_points(content["f"], len(vertices)):
+        raise ReadError(f"{path}: f does not name three of its {len(vertices)} points for each triangle.")
     faces = content["f"].astype(np.int64) if "f" in content else None
     return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, content.get("weights"), faces)
+
+
+def _hang_so(table: np.ndarray, joints: tuple[str, ...]) -> bool:
+    return table.ndim == 2 and table.dtype.kind in "iuf" and np.array_equal(table[0, 1:], _parents(joints)[1:])
+
+
+def _are_points(faces: np.ndarray, count: int) -> bool:
+    return faces.dtype.kind in "iuf" and bool(((faces >= 0) & (faces < count) & (faces == np.floor(faces))).all())
 
 
 def model_joints(path: Path, betas: Float[np.ndarray, " K"], joints: tuple[str, ...]) -> Float[np.ndarray, "J 3"]:

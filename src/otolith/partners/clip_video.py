@@ -13,11 +13,11 @@ from jaxtyping import Float, UInt8
 
 from otolith.caches import HASHES, cache_folder, read_arrays, write_arrays
 from otolith.checksums import sha256_of
-from otolith.errors import ConfigError, StudyError
+from otolith.errors import ConfigError, DataError, StudyError
 from otolith.files import digest, inside
 from otolith.parquet import number_column, text_column
 from otolith.partners._clip import MODEL, load
-from otolith.partners.files import FOLDER, durations, model_stamp, places, read_table, refuse_stranger
+from otolith.partners.files import FOLDER, durations, is_there, model_stamp, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.text import printable
 from otolith.windows import Windows
@@ -26,6 +26,7 @@ from otolith.windows import Windows
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 _DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 _BATCH = 32
+_LONGEST_S = 2 * 86_400.0
 # A playlist that calls itself a film would make FFmpeg open other files and addresses.
 _ONE_FILE = {
     "protocol_whitelist": "file",
@@ -77,7 +78,7 @@ class ClipVideo(Partner):
         Raises StudyError where no study says which videos it has, and for a video that is missing, damaged, or without
         pictures, naming the file.
         """
-        files = {folder: _videos(folder) for folder in set(windows.folders.values()) if (folder / VIDEOS).exists()}
+        files = {folder: _videos(folder) for folder in set(windows.folders.values()) if is_there(folder, VIDEOS)}
         if not files:
             raise StudyError(
                 f"There is no {VIDEOS} (recording, file, start_s) in "
@@ -161,7 +162,7 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
     except ImportError as error:
         raise ConfigError("Reading video needs PyAV. Type: pip install 'otolith[video]'") from error
     try:
-        with av.open(str(path), options=_ONE_FILE) as container:
+        with av.open(str(path), options=_ONE_FILE, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise StudyError(f"{path} has no video stream; found {[s.type for s in container.streams]}.")
             stream = container.streams.video[0]
@@ -172,6 +173,8 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
                     continue
                 first = frame.time if first is None else first
                 time_s = frame.time - first
+                if abs(time_s) > _LONGEST_S:
+                    raise StudyError(f"{path}: a picture has its stamp {time_s:.0f} s after the first: it is damaged.")
                 # The one before is nearer to a moment that lies less than half way to this one.
                 while before is not None and wanted * step_s < (before[0] + time_s) / 2:
                     if abs(before[0] - wanted * step_s) <= step_s / 2:
@@ -183,7 +186,9 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
             while abs(before[0] - wanted * step_s) <= step_s / 2:
                 yield wanted * step_s, before[1].to_ndarray(format="rgb24")
                 wanted += 1
-    except av.error.FFmpegError as error:
+    except DataError:
+        raise
+    except (av.error.FFmpegError, ValueError, OverflowError, LookupError) as error:
         raise StudyError(f"{path} cannot be decoded as video ({error}).") from error
 
 

@@ -60,13 +60,25 @@ def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str,
         return {"file": partner_file(name, recording), **file_facts(temporary)}
 
 
+def is_there(folder: Path, file: str) -> bool:
+    """Return whether a study has a file of partners.
+
+    Raises StudyError where study.json vouches for it and it is gone: what was lost is not taken for never there.
+    """
+    if (folder / file).exists():
+        return True
+    if file in (vouched := checksums_of(folder)):
+        refuse_changed(folder, file, vouched)
+    return False
+
+
 def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarray]:
     """Read a partner of one recording back: column by column, "pose" or "truth".
 
     Raises StudyError where the recording has none, or its file is damaged.
     """
     path = inside(folder, partner_file(name, recording))
-    if not path.exists():
+    if not is_there(folder, partner_file(name, recording)):
         raise StudyError(f"Recording '{recording}' of {folder} has no {name}: there is no {path}.")
     table = read_table(path)
     return {column: number_column(path, table, column) for column in table.column_names}
@@ -96,7 +108,7 @@ def read_texts(folder: Path) -> dict[str, list[Text]]:
     of a recording that the study has not; and where all texts of a recording lie outside of it.
     """
     path = folder / TEXTS
-    if not path.exists():
+    if not is_there(folder, TEXTS):
         return {}
     lasts = durations(folder)
     table = read_table(path, ("recording", "start_s", "end_s", "text"))

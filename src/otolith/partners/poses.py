@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from otolith.errors import StudyError
 from otolith.motion import FINGERS, JOINTS
-from otolith.partners.files import durations, partner_file, places, read_partner
+from otolith.partners.files import durations, is_there, partner_file, places, read_partner
 from otolith.windows import Windows
 
 POSE_JOINTS = JOINTS[:22]
@@ -23,7 +23,7 @@ def has_poses(windows: Windows) -> Bool[np.ndarray, " N"]:
     """Return which windows lie in a recording that has poses."""
     found = np.zeros(len(windows), dtype=bool)
     for folder, recording, rows in places(windows):
-        found[rows] = (folder / partner_file("pose", recording)).exists()
+        found[rows] = is_there(folder, partner_file("pose", recording))
     return found
 
 
@@ -48,7 +48,7 @@ def poses_of(
     ends: dict[Path, dict[str, float]] = {}
     share = (np.arange(frames) + 0.5) / frames
     for folder, recording, rows in places(windows):
-        if not (folder / partner_file("pose", recording)).exists():
+        if not is_there(folder, partner_file("pose", recording)):
             continue
         if folder not in ends:
             ends[folder] = durations(folder)

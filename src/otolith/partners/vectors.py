@@ -12,7 +12,7 @@ from otolith.errors import ConfigError, ReadError, StudyError
 from otolith.files import inside
 from otolith.foreign.arrays import read_npy
 from otolith.parquet import list_column, number_column, text_column
-from otolith.partners.files import FOLDER, durations, places, read_table, refuse_stranger
+from otolith.partners.files import FOLDER, durations, is_there, places, read_table, refuse_stranger
 from otolith.partners.partner import Partner, PartnerVectors
 from otolith.study import Study
 from otolith.text import printable
@@ -91,7 +91,7 @@ class Vectors(Partner):
         chosen: list[tuple[int, Path, int]] = []
         for folder, recording, rows in places(windows):
             if folder not in tables:
-                if not (folder / self._file).exists():
+                if not is_there(folder, self._file):
                     continue
                 tables[folder], values[folder] = self._read(folder)
             stretches = tables[folder].get(recording, [])
