@@ -266,3 +266,9 @@ def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value:
         return
     if name in ("rows", "created", "command"):
         assert report.summary is not None
+
+
+@pytest.mark.parametrize("odd", [{"train_subjects": [["a"]]}, {"per_subject": {"a": 3}}, {"shots": {}}, {"method": []}])
+def test__report__rows_that_no_benchmark_writes__end_in_our_error(odd: dict[str, Any]) -> None:
+    with pytest.raises((ReadError, DataError)):
+        Report(rows=[*BY_HAND, {**BY_HAND[0], **odd}]).summary  # noqa: B018  a property that is worked out

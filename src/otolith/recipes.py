@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import ConfigError
+from otolith.errors import ConfigError, ReadError
 from otolith.files import write_text
+from otolith.foreign.texts import parse_toml
 
 MAX_RECIPE_BYTES = 2**20
 """How large a recipe may be; ours have less than 10 kB."""
@@ -31,9 +31,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{path} is no recipe: it has {path.stat().st_size:,} bytes, and one has {MAX_RECIPE_BYTES:,} at most."
             )
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise ConfigError(f"{path} is no readable recipe: it nests too deeply.") from error
+        content = parse_toml(path.read_text(encoding="utf-8"), path)
+    except ReadError as error:
+        raise ConfigError(f"{path} is no readable recipe: {str(error).removeprefix(f'{path} ')}") from error
     # ValueError: bytes that are no UTF-8, no TOML, a number of too many digits, a path with NUL.
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from otolith.errors import DataError, ReadError
+from otolith.errors import DataError, OtolithError, ReadError
 from otolith.files import read_json, seal_holds, write_sealed, write_text
 from otolith.sheets import sheet_of
 from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, person_scores, shots_order, summarise
@@ -17,6 +18,20 @@ from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, p
 FORMAT = 2
 READ_FORMATS = (1, 2)
 """Form 1 had no hash of its content, by which a changed file is known; all else is alike."""
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """Raise ReadError where results hold something that no benchmark writes, whatever it leads into."""
+    try:
+        yield
+    except OtolithError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ReadError(
+            f"These results hold something that no benchmark writes ({type(error).__name__}: {error}). Copy them again "
+            "from where they were made, or type the benchmark's command again."
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +64,8 @@ class Report:
     @property
     def summary(self) -> list[Row]:
         """Means, standard errors and paired differences over people, worked out from `rows` each time."""
-        return summarise(self.rows)
+        with as_written():
+            return summarise(self.rows)
 
     @property
     def simulated(self) -> bool:
@@ -62,7 +78,8 @@ class Report:
 
     def table(self) -> str:
         """Write the few-shot table as plain text: method by shots, mean ± standard error, in percent."""
-        return "\n".join(line for study in self.study_names() for line in _table_of(self, study))
+        with as_written():
+            return "\n".join(line for study in self.study_names() for line in _table_of(self, study))
 
     def missing(self) -> list[str]:
         """Say in words which cells were planned and are not there, for a run that was stopped half way."""

@@ -43,3 +43,27 @@ def test__read_json__half_a_character__becomes_one_that_can_be_written(tmp_path:
 def test__parse_toml__deep_long_or_none__is_refused(text: str) -> None:
     with pytest.raises(ReadError, match="mapping"):
         parse_toml(text, "mapping")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        [
+            "a." * 20_000 + "b = 1",
+            "[" + "a." * 20_000 + "b]",
+            "x = {" + "a . " * 20_000 + "b = 1}",
+            '"=".' + "'.'." * 20_000 + "b = 1",
+        ],
+        "[" + "a." * 20_000 + "b]",
+        "x = {" + "a . " * 20_000 + "b = 1}",
+        '"=".' + "'.'." * 20_000 + "b = 1",
+    ],
+)
+def test__parse_toml__key_of_thousands_of_parts__is_refused_at_once(text: str) -> None:
+    with pytest.raises(ReadError, match="a key of more than 100 parts"):
+        parse_toml(text, "a.toml")
+
+
+def test__parse_toml__many_numbers_and_sentences__are_no_long_key() -> None:
+    text = f"a = [{', '.join(['1.25'] * 500)}]\nb = '{'One sentence. ' * 90}'\n"
+    assert len(parse_toml(text, "a.toml")["a"]) == 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,13 @@ from fuzz.target import Target
 from otolith.datasets import FAMILY
 from otolith.units import factor
 
-SLOW: dict[str, float] = {}
-"""Data sets whose samples take long to read, and which share of the cases they get."""
+LESS: dict[str, tuple[str, ...]] = {
+    "utd_mhad": ("a2_*", "a10_*", "a1_s2_*"),
+    "ipol_gait": ("10-*",),
+    "mm_fit": ("w00_eb*", "w00_sp_r*", "w00_sw*", "w01_sw_r*"),
+    "realworld2016": ("acc_standing*", "gyr_climbing*", "mag_*"),
+}
+"""Files of a sample that only say again what others say: without them a case is quick."""
 
 
 def _reader(name: str) -> Callable[[Path, Path, str], Any]:
@@ -38,6 +44,9 @@ def written(folder: Path) -> Any:
 def _writer(name: str) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         importlib.import_module(FAMILY[name].partition(":")[0]).write_sample(folder)
+        for pattern in LESS.get(name, ()):
+            for path in sorted(folder.rglob(pattern)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return write
 
@@ -55,7 +64,6 @@ def _target(name: str) -> Target:
         (f"data set {name}",),
         promise,
         factors=factors,
-        share=SLOW.get(name, 1.0),
     )  # type: ignore[arg-type]
 
 

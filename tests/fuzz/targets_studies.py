@@ -163,8 +163,12 @@ def _arrays(folder: Path) -> None:
 
 def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
     from otolith.caches import read_arrays
+    from otolith.errors import ReadError
 
-    return read_arrays(given / "made.cache", "this")
+    found = read_arrays(given / "made.cache", "this")
+    if found is None:
+        raise ReadError("it is made again")
+    return found
 
 
 def _simulated(folder: Path) -> None:

@@ -19,7 +19,7 @@ from otolith.evaluation.provenance import notes_of_cells, what_was_run
 from otolith.evaluation.standing import Curves
 from otolith.evaluation.verdict import control_of, highest_of, lines_of, nearest_shots, verdict
 from otolith.files import write_text
-from otolith.report import Report, interval, percent, study_facts
+from otolith.report import Report, as_written, interval, percent, study_facts
 from otolith.summary import Row, Shots, person_scores, shots_order
 
 CLOSER_SHOTS = 8
@@ -41,7 +41,9 @@ READING = (
 def write_page(report: Report, path: str | Path) -> Path:
     """Write a report as one HTML page with its figures inside; an unfinished report says what it lacks."""
     path = Path(path)
-    write_text(path, page(report))
+    with as_written():
+        text = page(report)
+    write_text(path, text)
     return path
 
 
