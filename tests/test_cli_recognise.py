@@ -139,3 +139,31 @@ def test__recognise__timeline_that_is_there__is_refused_before_anything_is_recog
 def test__recognise__folder_of_neither_kind__says_what_to_type(place: Path) -> None:
     said = typed(place, "recognise recogniser visits", code=2)
     assert "no study.json" in said and "--guess --mapping mapping.toml" in said
+
+
+def test__recognise__a_picture_of_the_users_is_in_the_way__is_told_and_stays(place: Path) -> None:
+    shutil.copy(place / "study" / "recordings" / "p0-1.left_wrist.parquet", place / "left.parquet")
+    (place / "mine.svg").write_text("mine")
+    words = "recognise recogniser study/recordings/p0-1.left_wrist.parquet --out mine.csv --plot"
+    assert "mine.svg already exists" in typed(place, words, code=2)
+    assert (place / "mine.svg").read_text() == "mine"
+    assert not (place / "mine.csv").exists()
+
+
+def test__recognise__out_is_what_is_read__is_refused_whoever_overwrites(place: Path) -> None:
+    shutil.copy(place / "study" / "recordings" / "p0-1.left_wrist.parquet", place / "visit.csv")
+    before = (place / "visit.csv").read_bytes()
+    told = typed(place, "recognise recogniser visit.csv --out visit.csv --overwrite", code=2)
+    assert "is what is to be recognised" in told
+    assert (place / "visit.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", ["info study --html", "view study --figure", "view study --rrd"])
+def test__a_file_to_write__is_there_already__is_replaced_only_if_asked_for(place: Path, words: str) -> None:
+    (place / "mine.svg").write_text("mine")
+    assert "mine.svg already exists" in typed(place, f"{words} mine.svg", code=2)
+    assert (place / "mine.svg").read_text() == "mine"
+    if "--rrd" not in words:
+        typed(place, f"{words} mine.svg --overwrite")
+        assert (place / "mine.svg").read_text() != "mine"
+    (place / "mine.svg").unlink()

@@ -132,12 +132,12 @@ def test__simulate__mistyped__says_what_to_type(words: list[str], expected: str,
 
 
 def test__fidelity__study_against_itself__is_perfect(virtual: Path) -> None:
-    found = json.loads(said("fidelity", virtual, virtual, "--json"))
+    found = json.loads(said("fidelity", virtual, virtual, "--json", "--quiet"))
     assert len(found) == 8
     for row in found:
         assert row["acceleration"]["rmse"] < 1e-4
         assert row["angular_rate"]["rmse"] < 1e-4
-    table = said("fidelity", virtual, virtual, "--fit", "none").splitlines()
+    table = said("fidelity", virtual, virtual, "--fit", "none", "--quiet").splitlines()
     assert len(table) == 10
     assert "0.000" in table[1]
     assert table[-1].startswith("mean of 8")

@@ -12,6 +12,7 @@ import pytest
 from toy import write_toy_study
 
 from otolith.errors import DataError
+from otolith.files import SEAL
 from otolith.locks import only_writer
 from otolith.ownership import MARKER, claim, owned
 from otolith.partners.files import Text, write_texts
@@ -180,21 +181,33 @@ def test__simulate__again_over_a_damaged_file__makes_that_recording_again(tmp_pa
 def test__simulate__again_over_one_of_an_older_version__adds_what_that_lacks(tmp_path: Path) -> None:
     study = simulate_study(SHORT, tmp_path / "out")
     whole = everything(study.folder)
-    header, *lines = (study.folder / FILE).read_text().splitlines()
-    for number, text in enumerate(lines):
-        line = json.loads(text)
+    header, *lines = map(json.loads, (study.folder / FILE).read_text().splitlines())
+    for line in (header, *lines):
+        del line[SEAL]
+    for line in lines:
         for stream in line["entry"]["streams"]:
             del stream["bytes"]
         for part in line["entry"]["partners"].values():
             del part["bytes"], part["sha256"]
-        lines[number] = json.dumps(line)
-    (study.folder / FILE).write_text("\n".join([header, *lines, ""]))
+    (study.folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in (header, *lines)))
     (study.folder / MARKER).unlink()
     inodes = {path: path.stat().st_ino for path in study.folder.glob("recordings/*")}
     again = simulate_study(SHORT, study.folder)
     assert everything(study.folder).keys() == whole.keys()
     assert again.hash == study.hash
     assert inodes == {path: path.stat().st_ino for path in study.folder.glob("recordings/*")}
+
+
+def test__write_study__over_one_of_an_older_version__keeps_modality_files_brought_by_hand(tmp_path: Path) -> None:
+    study = write_toy_study(tmp_path / "study", people=2)
+    (study.folder / MARKER).unlink()
+    own = ["partners/text.parquet", "partners/pose/p0-1.parquet", "partners/video.parquet"]
+    for name in own:
+        (study.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (study.folder / name).write_text("mine")
+    write_toy_study(study.folder, people=1)
+    assert {name: (study.folder / name).read_text() for name in own} == dict.fromkeys(own, "mine")
+    assert not (study.folder / "recordings" / "p1-1.left_wrist.parquet").exists()
 
 
 HOLD = """

@@ -26,8 +26,8 @@ _open: dict[Path, Owned] = {}
 class Owned:
     """A folder that is being written: the names in it that are ours, and those that were written now."""
 
-    def __init__(self, folder: Path, kind: str, named: set[str]) -> None:
-        self.folder, self.kind, self.named = folder, kind, named
+    def __init__(self, folder: Path, kind: str, named: set[str], unsure: Collection[str] = ()) -> None:
+        self.folder, self.kind, self.named, self.unsure = folder, kind, named, frozenset(unsure)
         self.fresh: set[str] = set()
         """What was claimed since the folder was opened."""
 
@@ -38,7 +38,7 @@ class Owned:
         """
         wanted = list(dict.fromkeys(names))
         for name in wanted:
-            if name not in self.named and os.path.lexists(inside(self.folder, name)):
+            if name not in self.named | self.unsure and os.path.lexists(inside(self.folder, name)):
                 _refuse(self.folder / name)
         new = [name for name in wanted if name not in self.named]
         self.fresh.update(wanted)
@@ -74,12 +74,15 @@ def owned(
     kind: str,
     fixed: Collection[str] = (),
     older: Callable[[Path], Collection[str] | None] = lambda folder: None,
+    unsure: Callable[[Path], Collection[str]] = lambda folder: (),
 ) -> Iterator[Owned]:
     """Make a folder ours, or take it up again, and let nobody else write it meanwhile.
 
     A folder is ours where it is new or empty, says so itself (`MARKER`), or where `older` knows the names of what an
-    earlier version wrote. `fixed` names what is written in any case, `kind` says what is made ("study"). What dead
-    processes left half-written goes. Whoever holds the folder already may open it again.
+    earlier version wrote. `unsure` gives what lies in a folder of an earlier version and may be the user's as well: it
+    is replaced where something of that name is written, and never removed. `fixed` names what is written in any case,
+    `kind` says what is made ("study"). What dead processes left half-written goes. Whoever holds the folder already may
+    open it again.
 
     Raises DataError where the folder holds other files or something of another kind, whoever asks to overwrite it;
     where a file of a fixed name is not ours; and where another process is writing.
@@ -97,7 +100,8 @@ def owned(
     try:
         with only_writer(folder / LOCK, str(folder)):
             _sweep_below(folder)
-            mine = Owned(folder, kind, _named(folder, kind, fixed, older))
+            known = _named(folder, kind, fixed, older)
+            mine = Owned(folder, kind, known, () if _read(folder / MARKER) else unsure(folder))
             if _read(folder / MARKER) != (kind, mine.named):
                 _write(folder / MARKER, kind, mine.named)
             _open[key] = mine

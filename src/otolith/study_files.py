@@ -223,20 +223,38 @@ def owned_study(
     Raises DataError where the folder holds anything that no study names.
     """
     fixed = ("study.json", "segments.parquet", *beside)
-    return owned(folder, "study", fixed, lambda folder: _named_by_study(folder) | older(folder))
+    return owned(folder, "study", fixed, lambda folder: _named_by_study(folder) | older(folder), _beside)
 
 
 def _named_by_study(folder: Path) -> set[str]:
     """The files that a study.json names, and those that stood beside it in any case before studies had a marker."""
     try:
-        content = read_json(folder / "study.json")
-        entries = content["recordings"] if content["otolith_study"] else []
-        named = files_of(entries)
-    except (ReadError, OSError, KeyError, TypeError, AttributeError):
+        named = files_of(_entries(folder))
+    except _NO_STUDY:
         return set()
-    named |= {f"partners/{name}/{entry['id']}.parquet" for entry in entries for name in ("pose", "pose_2d", "truth")}
-    return named | {"study.json", "segments.parquet", "skipped.json", "doubtful.json", "matching.json", "recipe.toml",
-                    "partners/text.parquet"}  # fmt: skip
+    return named | {
+        *("study.json", "segments.parquet", "skipped.json", "doubtful.json", "matching.json", "recipe.toml"),
+    }
+
+
+def _beside(folder: Path) -> set[str]:
+    """The modality files that an import writes under the names under which a user brings his own."""
+    try:
+        ids = [entry["id"] for entry in _entries(folder)]
+    except _NO_STUDY:
+        return set()
+    return {f"{PARTNERS}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")} | {
+        f"{PARTNERS}/text.parquet"
+    }
+
+
+def _entries(folder: Path) -> Sequence[Mapping[str, Any]]:
+    content = read_json(folder / "study.json")
+    entries: Sequence[Mapping[str, Any]] = content["recordings"] if content["otolith_study"] else []
+    return entries
+
+
+_NO_STUDY = (ReadError, OSError, KeyError, TypeError, AttributeError)
 
 
 def files_of(entries: Iterable[Mapping[str, Any]]) -> set[str]:

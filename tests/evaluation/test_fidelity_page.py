@@ -67,8 +67,10 @@ def test__recipes__mm_fit__give_table_and_figure(folder: Path, tmp_path: Path) -
         assert row["delay_s"] == pytest.approx(2.0, abs=0.05)
         assert row["acceleration"]["magnitude_mse"] < 0.3  # of no relation at all it would be 2
     told = said("fidelity", *pair, "--figure", tmp_path / "two.svg", "--html", tmp_path / "page.html")
+    with pytest.raises(AssertionError, match=r"two\.svg already exists"):  # nothing is replaced unasked
+        said("fidelity", *pair, "--figure", tmp_path / "two.svg")
     mean = np.mean([row["acceleration"]["magnitude_mse"] for row in found])
-    assert "mean of 4" in told and f"{mean:.3f}" in told.splitlines()[5]
+    assert [line for line in told.splitlines() if line.startswith("mean of 4") and f"{mean:.3f}" in line]
     assert "w01, right wrist" in (tmp_path / "two.svg").read_text()
     page = (tmp_path / "page.html").read_text()
     assert "mean of 4" in page and "Coherence" in page and "What was fitted" in page

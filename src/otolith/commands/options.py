@@ -99,6 +99,9 @@ Trust = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=RUN)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.", rich_help_panel=RUN)]
+OverwriteFile = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the file that is to be written.", rich_help_panel=RUN)
+]
 Seconds = Annotated[
     float | None, typer.Option(help="Length of a window; the study's own if not given.", rich_help_panel=CUT)
 ]

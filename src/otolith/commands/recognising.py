@@ -130,7 +130,8 @@ def recognise(
     sources = [source for path in files for source in sources_of(path, mapping, gravity)]
     names = [source.name for source in sources]
     _refuse_same_names(names)
-    writer = _Writer(out, len(sources) > 1 or any(path.is_dir() for path in files), plot, overwrite)
+    joined, read = len(sources) > 1 or any(path.is_dir() for path in files), [*files, *filter(None, [mapping])]
+    writer = _Writer(out, joined, plot, overwrite, read)
     writer.refuse_taken(names)
     failed: list[str] = []
     with bar(quiet, "recordings") as show:
@@ -168,32 +169,33 @@ def _refuse_same_names(names: list[str]) -> None:
 class _Writer:
     """Where timelines go: a file each, or all into one table."""
 
-    def __init__(self, out: Path | None, several: bool, plot: bool | None, overwrite: bool) -> None:
+    def __init__(self, out: Path | None, several: bool, plot: bool | None, overwrite: bool, read: list[Path]) -> None:
         self._each = out if out is not None and out.is_dir() else Path() if out is None else None
         self._out = out
         self._joined = several and self._each is None
         self._plot = not self._joined if plot is None else plot
-        self._overwrite = overwrite
+        self._overwrite, self._read = overwrite, read
         self._kept: list[Timeline] = []
         self.said: list[str] = []
 
     def refuse_taken(self, names: list[str]) -> None:
         """Raise DataError where a timeline to be written is there already, before anything is recognised."""
-        for target in {self._target(name) for name in names}:
-            self._refuse(target)
+        for name in names:
+            self._refuse(self._target(name))
+            self._refuse(self._picture(name))
 
     def take(self, name: str, timeline: Timeline) -> None:
         """Write one timeline, or keep it for the table of all."""
         target = self._target(name)
         if self._joined:
             self._kept.append(replace(timeline, recording=name))
-            picture = target.with_name(f"{target.stem}.{name}.svg")
         else:
             self._refuse(target)  # where a column names the people, names are known only now
-            timeline.to_csv(target)
-            picture = target.with_suffix(".svg")
         if self._plot and timeline.unknown < len(timeline):
-            timeline.plot(picture)
+            self._refuse(self._picture(name))
+            timeline.plot(self._picture(name))
+        if not self._joined:
+            timeline.to_csv(target)
         shares = ", ".join(f"{label or 'unknown'} {seconds:.0f} s" for label, seconds in timeline.seconds.items())
         where = f"{target}, {name}" if self._joined else target
         self.said.append(f"{where}: {len(timeline)} windows: {shares}")
@@ -208,10 +210,17 @@ class _Writer:
     def _target(self, name: str) -> Path:
         return self._out if self._each is None and self._out else (self._each or Path()) / f"{name}.timeline.csv"
 
+    def _picture(self, name: str) -> Path:
+        target = self._target(name)
+        return target.with_name(f"{target.stem}.{name}.svg") if self._joined else target.with_suffix(".svg")
+
     def _refuse(self, target: Path) -> None:
         from otolith.files import refuse_existing
 
-        refuse_existing(target, "timeline", self._overwrite)
+        if any(read.exists() and target.exists() and target.samefile(read) for read in self._read):
+            raise ConfigError(f"{target} is what is to be recognised; name another file with --out.")
+        if target.suffix != ".svg" or self._plot:
+            refuse_existing(target, "timeline", self._overwrite)
 
 
 def _of_words(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from otolith.commands.options import RUN, Overwrite, Quiet, Recipe, Seed, words
+from otolith.commands.options import RUN, Overwrite, OverwriteFile, Quiet, Recipe, Seed, words
 from otolith.commands.progress import bar
 from otolith.console import keep_recipe, some, tables_of
 from otolith.errors import ConfigError, DataError
@@ -156,11 +156,15 @@ def view(
     start: Annotated[
         float | None, typer.Option(help="Second at which --figure starts; the liveliest four seconds if not given.")
     ] = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its sensors' axes."""
+    from otolith.files import refuse_existing
     from otolith.study import Study
 
     opened = Study.load(study)
+    for path in filter(None, (figure, rrd)):
+        refuse_existing(path, "picture" if path is figure else "file", overwrite)
     if figure is not None:
         from otolith.evaluation.recording_figure import write_recording_figure
 
@@ -195,6 +199,7 @@ def fidelity(
         Path | None, typer.Option(help="Draw both side by side into an .svg or .png.", metavar="FILE")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RUN)] = False,
+    overwrite: OverwriteFile = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
@@ -203,11 +208,14 @@ def fidelity(
     Recordings go together by name: a clip is called what the real recording is called. With one folder of a published
     paired set (BROAD, gaitmap), what its optics foretell is held against its sensors.
     """
+    from otolith.files import refuse_existing
     from otolith.simulation.study_fidelity import FITS, compare_paired, compare_studies
     from otolith.study import Study
 
     if fit is not None and fit not in FITS:
         raise ConfigError(f"--fit is {', '.join(FITS)}; found '{fit}'.")
+    for path in filter(None, (html, figure)):
+        refuse_existing(path, "page" if path is html else "picture", overwrite)
     notes: list[str] = []
     with bar(quiet, "pairs", "recordings are read") as show:
         if real is None:

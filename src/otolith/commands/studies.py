@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otolith.commands.options import Overwrite, Quiet, Recipe, settings_of
+from otolith.commands.options import Overwrite, OverwriteFile, Quiet, Recipe, settings_of
 from otolith.commands.progress import counter
 from otolith.console import some
 from otolith.errors import ConfigError, nearest
@@ -129,11 +129,15 @@ def info(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots.", metavar="FILE")] = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Show a study: who, how long, which sensors, which labels, and what every file lost on the way."""
+    from otolith.files import refuse_existing
     from otolith.study import Study
 
     opened = Study.load(study)
+    if html is not None:
+        refuse_existing(html, "page", overwrite)
     if as_json:
         tell_json(opened.info())
         return

@@ -11,6 +11,7 @@ from typing import Any
 from otolith.errors import ConfigError, DataError
 from otolith.files import SEAL, content_digest, inside, seal_holds, write_text
 from otolith.ownership import Owned
+from otolith.partners.files import TEXTS
 from otolith.study_files import file_facts, files_of, refuse_taken
 
 FILE = "simulated.jsonl"
@@ -90,7 +91,7 @@ def named_by_journal(folder: Path) -> set[str]:
     """Return the files that a journal names, of a folder that has no marker yet."""
     if _header(folder / FILE) is None:
         return set()
-    return {FILE} | files_of(line["entry"] for line in _lines(folder / FILE))
+    return {FILE, TEXTS} | files_of(line["entry"] for line in _lines(folder / FILE))
 
 
 def _line(content: Mapping[str, Any]) -> str:
