@@ -89,5 +89,7 @@ def as_kept(found: Iterable[np.ndarray], factors: Iterable[float]) -> np.ndarray
     """What may stand in a stream: each number times each factor, as float32."""
     flat = np.unique(np.concatenate([np.zeros(0), *(array.reshape(-1) for array in found)]))
     with np.errstate(all="ignore"):
-        kept = np.unique(np.concatenate([(flat * factor).astype(np.float32) for factor in factors]))
+        # A file may say that its numbers are single ones, before they are multiplied.
+        both = np.concatenate([flat, flat.astype(np.float32).astype(np.float64)])
+        kept = np.unique(np.concatenate([(both * factor).astype(np.float32) for factor in factors]))
     return kept[np.isfinite(kept)]

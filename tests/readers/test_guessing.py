@@ -141,3 +141,11 @@ def test__guess__nothing_to_see__says_so(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(bytes(range(256)))
     with pytest.raises(OtolithError, match=r"a\.csv"):
         guess(tmp_path)
+
+
+def test__guess__values_that_no_sensor_reads__say_nothing_of_the_unit(tmp_path: Path) -> None:
+    header = ",".join(["timestamp", *(f"left_wrist_acc_{axis}" for axis in "xyz")])
+    write(tmp_path / "P07.csv", header, rows(MILLIS[:50], "1e300,1e300,0") + rows(MILLIS[50:], "0.6,0.8,0.0"))
+    assert "looks like g" in " ".join(guess(tmp_path)[1])
+    write(tmp_path / "P07.csv", header, rows(MILLIS, "1e300,1e300,0"))
+    assert "looks like g" not in " ".join(guess(tmp_path)[1])

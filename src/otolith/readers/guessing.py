@@ -22,6 +22,7 @@ from otolith.readers.columns import Columns, CsvFormat, header_of, read_columns
 from otolith.text import printable
 from otolith.units import UNITS, gravity_verdict, still_blocks
 
+_LARGEST = 1e15  # as in reading: no sensor reads this, and its square is still a number
 _TABLES = re.compile(r"\.(csv|txt|tsv|parquet|pq)(\.gz)?$", re.IGNORECASE)
 _QUANTITIES = {
     "gyro": re.compile(
@@ -302,7 +303,7 @@ def _unit_look(quantity: str, columns: tuple[str, str, str], table: Columns, rat
     if written and written[1].replace(" ", "") in UNITS[quantity]:
         return f"the header says {written[1].replace(' ', '')}"
     values = np.column_stack([table.numbers[name] for name in columns])
-    values = values[np.isfinite(values).all(axis=1)]
+    values = values[(np.abs(values) < _LARGEST).all(axis=1)]
     if quantity == "acc" and len(values):
         typical = float(np.median(np.linalg.norm(values, axis=1)))
         for unit, one_g in (("m/s2", 9.80665), ("g", 1.0), ("mg", 1000.0)):
