@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,13 @@ def test__verify__encoder__is_held_against_its_hashes(tmp_path: Path, toy_window
     change(tmp_path / "encoder" / "model.safetensors")
     code, said = typed(tmp_path / "encoder")
     assert code == 2 and "Copy the whole folder again" in said
+
+
+def test__verify__folder_with_an_odd_name__steers_no_terminal(toy_study: Study, tmp_path: Path) -> None:
+    for name in ("a\x1b[2Jb", "caf\udce9"):
+        folder = tmp_path / name
+        shutil.copytree(toy_study.folder, folder)
+        for words in ([str(folder)], [str(folder), "--json"], [str(tmp_path / (name + "x"))]):
+            done = CliRunner().invoke(app, ["verify", *words])
+            assert done.exit_code == (2 if words[0].endswith("x") else 0), done.output
+            assert not {"\x1b", "\udce9"} & set(done.output)

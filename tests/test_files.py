@@ -275,3 +275,12 @@ def test__atomic_path__is_a_link__the_link_is_replaced_and_not_what_it_leads_to(
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     files.write_text(tmp_path / "link", "new")
     assert (tmp_path / "mine").read_text() == "mine" and (tmp_path / "link").read_text() == "new"
+
+
+def test__atomic_path__in_place_of_a_folder_pipe_or_device__is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "pipe", tmp_path / "folder", Path("/dev/null")):
+        with pytest.raises(DataError, match="name a file"), atomic_path(path):
+            pass
+    assert not Path("/dev/null").is_file() and len(list(tmp_path.iterdir())) == 2

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from otolith import Study
 from otolith.cli import app
+from otolith.deployment.recogniser import Recogniser
 from otolith.errors import ConfigError
 from otolith.recipes import MAX_RECIPE_BYTES, read_recipe, write_recipe
 from otolith.settings import configure
@@ -76,3 +79,51 @@ def test__recipe__tables_of_another_form__are_said(table: str, tmp_path: Path) -
         )
         assert done.exit_code == 2, done.output
     assert [found.name for found in tmp_path.iterdir()] == ["r.toml"]
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "said"),
+    [
+        ("adapt", "[adapt]\nmode = 'frozen'", "'mode' is an option"),
+        ("adapt", "[adapt]\nhead = 'mlp'", r"\[adapt\] has no setting 'head'"),
+        ("adapt", "[adapt]\nseed = 1", "'seed' is an option"),
+        ("adapt", "[adapt]\nweight_decay = 'x'", "'weight_decay' is a number"),
+        ("pretrain", "[pretrain]\nencoder = 'tpn'", r"\[pretrain\] has no setting 'encoder'"),
+        ("pretrain", "[pretrain]\nvalidation_people = true", "'validation_people' is a"),
+        ("pretrain", "[encoder]\nkernels = ['x']", "'kernels' is a list"),
+        ("simulate", "[ranges]\nlegs = [1]", "'legs' is a list of 2, each a number"),
+        ("simulate", "[mountings]\nleft_wrist = {rotation_deg = [true]}", "'rotation_deg' is a list of 3"),
+    ],
+)
+def test__recipe__table_with_a_wrong_key_or_type__is_said(
+    command: str, content: str, said: str, toy_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.toml").write_text(content)
+    source = {"adapt": ["features", str(toy_study.folder)], "simulate": ["procedural:walking"]}
+    words = [command, *source.get(command, [str(toy_study.folder)]), "--out", "new", "--recipe", "r.toml"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and re.search(said, done.output), done.output
+    assert [found.name for found in tmp_path.iterdir()] == ["r.toml"]
+
+
+def test__recipe__every_part_of_the_schedule__reaches_the_recogniser(toy_study: Study, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("[adapt]\nsteps = 1\nepochs = 1\nweight_decay = 0.25\nwarmup = 3")
+    words = ["adapt", "tpn", str(toy_study.folder), "--shots", "1", "--out", str(tmp_path / "new")]
+    done = CliRunner().invoke(app, [*words, "--recipe", str(recipe), "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    loaded = Recogniser.load(tmp_path / "new")
+    assert loaded.adapted_.config.weight_decay == loaded.weight_decay == 0.25 and loaded.warmup == 3
+
+
+@pytest.mark.parametrize("words", [["match", "loop", "x", "--out", "o"], ["match", "x", "x", "--out", "loop"],
+                                   ["recognise", "x", "loop"], ["simulate", "x", "--out", "loop"]])  # fmt: skip
+def test__command__link_that_leads_to_itself__is_said(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop", "loop")
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and "loop" in done.output and done.output.startswith("error: "), done.output
+    assert [found.name for found in tmp_path.iterdir()] == ["loop"]

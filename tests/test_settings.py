@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pytest
 
@@ -51,6 +51,33 @@ def test__configure__unknown_key__names_the_nearest() -> None:
 def test__configure__another_type__is_refused(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"example: '{key}' is"):
         configure(Example, {key: value}, "example")
+
+
+@dataclass(frozen=True)
+class Deep:
+    sizes: tuple[int, ...] = (1, 2)
+    bounds: tuple[float, float] = (0.0, 1.0)
+    pairs: tuple[tuple[str, str], ...] | None = None
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    loss: Literal["mean", "sum"] = "mean"
+    width: int = 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sizes", ["x"]), ("sizes", [True]), ("sizes", [1.5]), ("sizes", [[1]]), ("sizes", 3), ("sizes", None),
+     ("bounds", [1]), ("bounds", [1, 2, 3]), ("bounds", [True, 2]), ("bounds", [0.0, float("nan")]), ("pairs", [["a"]]),
+     ("pairs", ["ab"]), ("tables", {"a": 1}), ("tables", [1]), ("loss", "max"), ("loss", 1), ("width", True)],
+)  # fmt: skip
+def test__configure__another_type_within__is_refused(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"example: '{key}' is"):
+        configure(Deep, {key: value}, "example")
+
+
+def test__configure__what_fits_within__is_taken() -> None:
+    given = {"sizes": [3], "bounds": [0, 1.5], "pairs": [["a", "b"]], "tables": {"a": {"b": 1}}, "loss": "sum"}
+    assert configure(Deep, given, "example").pairs == (("a", "b"),)
+    assert configure(Deep, {"sizes": [], "pairs": None}, "example") == Deep(sizes=())
 
 
 def test__configure__optional__takes_a_value_and_nothing() -> None:

@@ -227,7 +227,9 @@ def _say(error: BaseException, context: Any = None) -> int | None:
     if isinstance(error, BrokenPipeError) or not isinstance(error, Exception):
         return None  # who read our output has seen enough: click then ends without a word
     if isinstance(error, OSError) and error.errno in _OUTSIDE:
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
+        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes | os.PathLike) else None
+        # What is written lies beside its place under a name that nobody typed.
+        where = "" if named is None else f"{named.parent if named.name.endswith('.otolith.tmp') else named}: "
         reason = os.strerror(error.errno) if error.errno else error
         complain(f"{where}{reason}. What is finished stays; make room, or choose another place, and type it again.")
         return 2

@@ -74,8 +74,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, and move what was written there into place if all went well.
 
     An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the final name; what
-    a killed process left goes when the next one writes into the folder.
+    a killed process left goes when the next one writes into the folder. Raises DataError where `path` is a folder, a
+    pipe or a device, which a file would take the place of.
     """
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep_once(path.parent)
     temporary, handle = temporary_beside(path, folder=False)

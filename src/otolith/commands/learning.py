@@ -30,6 +30,7 @@ from otolith.commands.options import (
     Trust,
     cut_choices,
     runtime_of,
+    schedule_of,
     settings_of,
     shots_of,
     some_people,
@@ -109,6 +110,7 @@ def pretrain(
     if processes > 1 and not is_launched():
         raise typer.Exit(launch(processes, sys.argv[1:]))
     tables = tables_of(context)
+    table = schedule_of(tables, "pretrain", training.PretrainConfig)
     chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
     windows = Windows.concatenate([_plain_windows(folder, chosen, missing.value) for folder in studies])
     if leave_out:
@@ -133,7 +135,7 @@ def pretrain(
         result = training.pretrain(
             windows, objective, encoder, out=out, runtime=runtime_of(device, precision, threads),
             objective_settings=wanted, encoder_settings=tables.get("encoder"), progress=progress, finish=finish,
-            **schedule | {"seed": seed} | tables.get("pretrain", {}),
+            **schedule | {"seed": seed} | table,
         )  # fmt: skip
     if not is_first():
         return
@@ -217,11 +219,13 @@ def adapt(
     from otolith.files import refuse_existing
     from otolith.heads.mixture_of_experts import MixtureOfExperts
     from otolith.study import Study
+    from otolith.training.adapt import AdaptConfig
     from otolith.training.pretrained import PretrainedEncoder
 
     refuse_existing(out, "recogniser", overwrite)
     wanted = shots_of(shots)
     tables = tables_of(context)
+    schedule = schedule_of(tables, "adapt", AdaptConfig, ("mode", "seed"))
     named = encoder in encoders.FAMILY or ":" in encoder
     start = encoder if named else PretrainedEncoder.load(encoder, trust=trust or ())
     if placements:
@@ -234,7 +238,7 @@ def adapt(
     added = [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)] if add else []
     recogniser = Recogniser(
         start, head, mode=cast(Any, mode.value), seed=seed, device=device.value,
-        precision=precision.value, threads=threads, head_settings=tables.get("head"), **tables.get("adapt", {}),
+        precision=precision.value, threads=threads, head_settings=tables.get("head"), **schedule,
     )  # fmt: skip
     if people:
         windows = windows.of(some_people(people, windows.subjects))

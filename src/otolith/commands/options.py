@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ import typer
 
 from otolith.console import take_quick, take_recipe
 from otolith.errors import ConfigError, nearest
+from otolith.settings import configure
 
 if TYPE_CHECKING:
     from otolith.training.runtime import Runtime
@@ -140,8 +141,9 @@ def refuse_odd(given: Mapping[str, Any]) -> None:
     """
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"
-        if isinstance(value, Path) and "\0" in str(value):
-            raise ConfigError(f"{option}: a path cannot hold the character NUL; found {str(value)!r}.")
+        for path in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(path, Path):
+                _refuse_path(option, path)
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         most = MOST.get(name, 2**63 - 1)
@@ -152,6 +154,15 @@ def refuse_odd(given: Mapping[str, Any]) -> None:
         raise ConfigError(f"--seed and --seeds lead past {MOST['seed']:,}, the last seed; begin with a smaller one.")
     if isinstance(given.get("out"), Path):
         _refuse_out(given["out"])
+
+
+def _refuse_path(option: str, path: Path) -> None:
+    if "\0" in str(path):
+        raise ConfigError(f"{option}: a path cannot hold the character NUL; found {str(path)!r}.")
+    try:
+        path.resolve()
+    except (OSError, RuntimeError) as error:  # Python 3.13 raises the first, older ones the second
+        raise ConfigError(f"{option}: {path} cannot be followed: it is a link that leads to itself.") from error
 
 
 def _refuse_out(out: Path) -> None:
@@ -191,6 +202,18 @@ def settings_of(texts: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             out[name.strip()] = value.strip()
     return out
+
+
+def schedule_of(tables: Mapping[str, Any], name: str, kind: type[Any], typed: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a recipe's table of a schedule; ConfigError where it is none of `kind`, or says what is an option."""
+    table = tables.get(name, {})
+    configure(kind, table, f"[{name}]")
+    for key in typed:
+        if key in table:
+            raise ConfigError(
+                f"'{key}' is an option of its own: write it above the tables of the recipe, not in [{name}]."
+            )
+    return dict(table)
 
 
 def cut_choices(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from otolith.commands.options import Quiet
 from otolith.commands.progress import bar
 from otolith.console import some
 from otolith.errors import ConfigError, OtolithError
-from otolith.text import printable
+from otolith.terminal import tell, tell_json
 
 if TYPE_CHECKING:
     from otolith.study_check import Verified
@@ -47,7 +46,7 @@ def verify(
     """
     found = _verified(path, accept_edits, quiet or as_json)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        tell_json(found.to_json())
     else:
         _tell(found, accept_edits, quiet)
     if not found.whole:
@@ -90,22 +89,22 @@ def _checkpoint(path: Path) -> str:
 
 def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
     for fault in found.faults:
-        typer.echo(f"fault: {printable(fault)}")
+        tell(f"fault: {fault}")
     if quiet:
         return
     for note in found.notes:
-        typer.echo(f"note: {printable(note)}")
+        tell(f"note: {note}")
     what = f"{found.kind} {found.path}: {some(found.files, 'file', 'files')}, {found.bytes / 1e6:.1f} MB read"
     if found.whole:
-        typer.echo(f"{what}; {'as it is now is recorded' if found.accepted else 'all is whole'}.")
+        tell(f"{what}; {'as it is now is recorded' if found.accepted else 'all is whole'}.")
         return
     faults = some(len(found.faults), "fault", "faults")
     if found.kind != "study":
-        typer.echo(f"{what}; {faults}. Copy the whole folder again from where it was made.")
+        tell(f"{what}; {faults}. Copy the whole folder again from where it was made.")
     elif accept_edits:
-        typer.echo(f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study again.")
+        tell(f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study again.")
     else:
-        typer.echo(
+        tell(
             f"{what}; {faults}. Import the study again; or, if you changed it on purpose, type: "
             f"otolith verify {found.path} --accept-edits"
         )

@@ -117,7 +117,7 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
 
 _SCHEDULE = (
     *("steps", "epochs", "batch_size", "learning_rate", "head_learning_rate"),
-    *("patience", "staged_learning_rate", "space", "balanced", "seed"),
+    *("patience", "staged_learning_rate", "weight_decay", "warmup", "space", "balanced", "seed"),
 )
 
 

@@ -44,8 +44,8 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     head: the name of a head; `mode`: "finetune" moves the encoder with the head, "frozen" leaves it as it is,
         "staged" moves it once the head has learnt.
     rate_hz, channels, gravity: of arrays only.
-    steps, epochs, batch_size, learning_rate, head_learning_rate, patience, staged_learning_rate, balanced: the fixed
-        schedule; `space`: what the head sees; see `AdaptConfig`.
+    steps, epochs, batch_size, learning_rate, head_learning_rate, patience, staged_learning_rate, weight_decay,
+        warmup, balanced: the fixed schedule; `space`: what the head sees; see `AdaptConfig`.
     head_settings, encoder_settings: further settings of the head, and of an encoder that is built by name.
     seed, device, precision, threads: the same four, the same result, bit for bit.
 
@@ -75,6 +75,8 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         head_learning_rate: float = AdaptConfig.head_learning_rate,
         patience: int = AdaptConfig.patience,
         staged_learning_rate: float = AdaptConfig.staged_learning_rate,
+        weight_decay: float = AdaptConfig.weight_decay,
+        warmup: int = AdaptConfig.warmup,
         space: Literal["encoder", "shared"] = "encoder",
         balanced: bool = AdaptConfig.balanced,
         head_settings: dict[str, Any] | None = None,
@@ -97,6 +99,8 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.head_learning_rate = head_learning_rate
         self.patience = patience
         self.staged_learning_rate = staged_learning_rate
+        self.weight_decay = weight_decay
+        self.warmup = warmup
         self.space = space
         self.balanced = balanced
         self.head_settings = head_settings
@@ -150,6 +154,8 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             head_learning_rate=self.head_learning_rate,
             patience=self.patience,
             staged_learning_rate=self.staged_learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
             space=self.space,
             balanced=self.balanced,
             seed=self.seed,
