@@ -177,6 +177,42 @@ def _with_model(given: Path, out: Path, harmed: str) -> Any:
     return _told(read(given / "walk_poses.npz", body_model=given / "model.npz"))
 
 
+def _broad(folder: Path) -> None:
+    from scipy.io import savemat
+
+    rng = np.random.default_rng(0)
+    quaternions = rng.normal(size=(60, 4))
+    arrays = {
+        "imu_acc": rng.normal(size=(60, 3)), "imu_gyr": rng.normal(size=(60, 3)),
+        "opt_quat": quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True),
+        "opt_pos": rng.normal(size=(60, 3)), "movement": np.ones((60, 1)), "sampling_rate": np.array([[285.7]]),
+    }  # fmt: skip
+    savemat(folder / "01.mat", arrays)
+    savemat(folder / "02.mat", arrays, do_compression=True)
+
+
+def _read_broad(given: Path, out: Path, harmed: str) -> Any:
+    from otolith.simulation.paired import read_broad
+
+    return read_broad(given / harmed)
+
+
+def _gaitmap(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [("left_sensor", f"{what}_{axis}") for what in ("acc", "gyr") for axis in "xyz"]
+    marks = [(f"L_{name}", axis) for name in ("TOE", "FCC", "FM5") for axis in "xyz"]
+    for file, columns, count in (("imu_sample", names, 80), ("mocap_sample", marks, 40)):
+        lines = [",".join(part) for part in zip(*columns, strict=True)]
+        lines += [",".join(f"{v:.4f}" for v in row) for row in rng.normal(size=(count, len(columns)))]
+        (folder / f"{file}.csv").write_text("\n".join(lines) + "\n")
+
+
+def _read_gaitmap(given: Path, out: Path, harmed: str) -> Any:
+    from otolith.simulation.paired import read_gaitmap
+
+    return read_gaitmap(given, "left")
+
+
 def _one(
     name: str,
     write: Callable[[Path], None],
@@ -200,5 +236,7 @@ TARGETS = (
     _one("mm_fit", _mm_fit, "positions"),
     _one("kinect", _kinect, "positions"),
     _one("sidecar", _sidecar, "bvh", harmed=("*.toml",)),
+    Target("paired_broad", _broad, _read_broad, factors=()),
+    Target("paired_gaitmap", _gaitmap, _read_gaitmap, factors=()),
     _one("model", _model, "smpl", "rest", ("model.npz",), read=_with_model),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.target import Target
-from fuzz.targets_studies import CACHE
+from fuzz.targets_studies import CACHE, _partners
 
 
 def _report(folder: Path) -> None:
@@ -105,6 +105,30 @@ def _read_cell(given: Path, out: Path, harmed: str) -> Any:
     return row
 
 
+def _verified(given: Path, out: Path, harmed: str) -> Any:
+    """What `otolith verify` finds: a fault counts as seen."""
+    from otolith.errors import ReadError
+    from otolith.study_check import verify_study
+
+    found = verify_study(given / "study")
+    if not found.whole:
+        raise ReadError(found.faults[0])
+    return found.kind
+
+
+def _accepted(given: Path, out: Path, harmed: str) -> Any:
+    """An edit that is accepted leaves a study that can be read."""
+    from otolith import Study
+    from otolith.errors import ReadError
+    from otolith.study_check import verify_study
+
+    found = verify_study(given / "study", accept_edits=True)
+    if not found.whole:
+        raise ReadError(found.faults[0])
+    study = Study.load(given / "study")
+    return list(study), study.partners
+
+
 def _recipe(folder: Path) -> None:
     from otolith.recipes import write_recipe
 
@@ -146,7 +170,6 @@ def _commands(folder: Path) -> None:
     from toy import toy_recording
 
     from fuzz.targets_checkpoints import _windows
-    from fuzz.targets_studies import _partners
     from otolith.deployment.recogniser import Recogniser
 
     _partners(folder)
@@ -175,6 +198,8 @@ TARGETS = (
     Target("results", _report, _read_report, (), "ours", ("results/results.json",), reseal=reseal),
     Target("report_page", _report, _page, (), "ours", ("results/results.json",), reseal=reseal, share=0.5),
     Target("cell", _cell, _read_cell, (), "ours"),
+    Target("verify", _partners, _verified, (), "ours", ("study/*",), writes=CACHE),
+    Target("verify_accept", _partners, _accepted, (), "rest", ("study/*",), factors=(), writes=("study",), share=0.5),
     Target("recipe", _recipe, _read_recipe, (), "rest", ("recipe.toml",), factors=()),
     Target("recipe_options", _recipe, _benchmark_recipe, (), "rest", ("recipe.toml",), factors=(), share=0.5),
     Target(

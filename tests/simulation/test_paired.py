@@ -111,3 +111,25 @@ def test__read_gaitmap__mounting_of_the_first_half__holds_on_the_second(side: st
     assert with_arm.acceleration.rmse <= 2.5
     assert max(with_arm.angular_rate.correlation) >= 0.98
     assert without.acceleration.rmse > 1.3 * with_arm.acceleration.rmse
+
+
+@pytest.mark.parametrize(
+    ("array", "value"),
+    [
+        ("sampling_rate", np.zeros((1, 1))), ("sampling_rate", np.ones((2, 2))), ("opt_quat", np.zeros((600, 3))),
+        ("movement", np.ones((5, 1))), ("imu_acc", np.zeros(600)), ("opt_pos", np.zeros((0, 3))),
+    ],
+)  # fmt: skip
+def test__read_broad__arrays_that_do_not_fit__are_refused(array: str, value: np.ndarray, tmp_path: Path) -> None:
+    write_trial(tmp_path / "01.mat", **{array: value})
+    with pytest.raises(ReadError, match="no trial of BROAD"):
+        read_broad(tmp_path / "01.mat")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n", "a,b\nx,y,z\n1,2\n", "a,b\nx,y\n", "a,a\nx,x\n1,2\n", "a,b\nx,y\n1,2\n3\n"]
+)
+def test__read_gaitmap__table_of_another_form__is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "imu_sample.csv").write_text(text)
+    with pytest.raises(ReadError, match="not in gaitmap's layout"):
+        read_gaitmap(tmp_path, "left")

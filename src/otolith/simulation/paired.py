@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from otolith import rotations
 from otolith.errors import ReadError
 from otolith.foreign.mat import read_mat
+from otolith.foreign.plain import read_text
 from otolith.simulation.kinematics import Track, track
 from otolith.simulation.sensor import Reading, ideal
 from otolith.simulation.smoothing import Smoothing
@@ -83,6 +84,8 @@ def read_broad(path: str | Path) -> Paired:
     lacking = [name for name in names if name not in found]
     if lacking:
         raise ReadError(f"{Path(path).name} is no trial of BROAD: it lacks {', '.join(lacking)}.")
+    if odd := _odd_in_broad(found):
+        raise ReadError(f"{Path(path).name} is no trial of BROAD: {odd}.")
     return Paired(
         Path(path).stem,
         float(found["sampling_rate"].squeeze()),
@@ -93,6 +96,25 @@ def read_broad(path: str | Path) -> Paired:
         found["opt_quat"][:, [1, 2, 3, 0]].astype(np.float64),
         BROAD,
     )
+
+
+def _odd_in_broad(found: dict[str, np.ndarray]) -> str:
+    """Say which array is not what BROAD's files hold; nothing where all are."""
+    if odd := [name for name, array in found.items() if array.dtype.kind not in "iufb"]:
+        return f"{odd[0]} holds no numbers"
+    rows, seen = len(found["imu_acc"]), len(found["opt_pos"])
+    wanted = {"imu_acc": (rows, 3), "imu_gyr": (rows, 3), "opt_pos": (seen, 3), "opt_quat": (seen, 4)}
+    for name, shape in wanted.items():
+        if found[name].shape != shape or not seen or not rows:
+            return f"{name} has shape {found[name].shape}"
+    rate = found["sampling_rate"]
+    if found["movement"].size != rows or rate.size != 1 or not 0 < float(rate.squeeze()) < _FASTEST_HZ:
+        return "movement and sampling_rate do not fit the signals"
+    return ""
+
+
+_FASTEST_HZ = 1e6
+_FARTHEST = 1e9  # in whatever unit: no marker is there, and its square is still a number
 
 
 def read_gaitmap(folder: str | Path, side: Literal["left", "right"]) -> Paired:
@@ -141,14 +163,23 @@ def rigid_pose(markers: Float[np.ndarray, "F M 3"]) -> Float[np.ndarray, "F 4"]:
 
 
 def _table(path: Path) -> dict[tuple[str, str], np.ndarray]:
-    """A CSV with two lines of header, column by column."""
+    """A CSV with two lines of header, column by column; a number that no sensor reads is NaN."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            first, second, *rows = list(csv.reader(file))
+        text = read_text(path, _MOST_BYTES)
+        first, second, *rows = list(csv.reader(text.splitlines()))
         values = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
-    except (OSError, ValueError) as error:
+        named = list(zip(first, second, strict=True))
+        if values.ndim != 2 or values.shape[1] != len(named) or len(set(named)) < len(named):
+            raise ValueError(
+                f"{len(named)} columns are named, of which no two may be called alike, and {len(rows)} rows"
+            )
+    except (ValueError, csv.Error) as error:
         raise ReadError(f"{path.name} is not in gaitmap's layout: {error}.") from error
-    return {(a, b): values[:, column] for column, (a, b) in enumerate(zip(first, second, strict=True))}
+    values[~(np.abs(values) < _FARTHEST)] = np.nan
+    return {name: values[:, column] for column, name in enumerate(named)}
+
+
+_MOST_BYTES = 2**28
 
 
 def _triad(table: dict[tuple[str, str], np.ndarray], name: str, prefix: str) -> np.ndarray:
