@@ -169,3 +169,22 @@ def test__import__thirty_two_joints_as_described__are_read_too(source: Path, tmp
     np.save(path, whole[:, :, :20])
     with pytest.raises(ReadError, match="has 19 joints; expected the 17"):
         import_dataset(source, "mm_fit", tmp_path / "other")
+
+
+def test__read__stamps_that_all_but_stand_still__are_refused(source: Path) -> None:
+    for path in source.rglob("*_acc.npy"):
+        rows = np.load(path)
+        change(path, stamp=rows[:, 1] * 1e-300)
+    for path in [*source.rglob("*_gyr.npy"), *source.rglob("*_mag.npy")]:
+        path.unlink()
+    with pytest.raises(ReadError, match="frames per second"):
+        import_dataset(source, "mm_fit", source.parent / "study")
+
+
+def test__write_partners__pose_without_a_place__is_refused(source: Path) -> None:
+    for path in source.rglob("*_pose_3d.npy"):
+        poses = np.load(path)
+        poses[:, :, 1:] = np.nan
+        np.save(path, poses)
+    with pytest.raises(ReadError, match="shows head and feet together in none"):
+        import_dataset(source, "mm_fit", source.parent / "study")

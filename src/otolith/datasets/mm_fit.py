@@ -199,8 +199,9 @@ def _frame_rate(folder: Path, tables: Sequence[Float[np.ndarray, "T 5"]]) -> flo
         good = np.isfinite(frames) & np.isfinite(seconds)
         # Rows before the first and after the last frame may all carry its number.
         good &= (frames > np.nanmin(frames)) & (frames < np.nanmax(frames))
-        if good.sum() > 2 and np.ptp(seconds[good]) > 0:
-            found.append(float(np.polyfit(seconds[good] - seconds[good][0], frames[good], 1)[0]))
+        if good.sum() > 2 and np.ptp(seconds[good]) > 1e-3:  # less is no clock, and its square may be nothing
+            since, counted = (part[good] - part[good].mean() for part in (seconds, frames))
+            found.append(float(since @ counted / (since @ since)))
     fps = float(np.median(found)) if found else np.nan
     if not abs(fps / _FPS - 1) < 0.05:
         raise ReadError(
@@ -263,7 +264,11 @@ def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarr
     if places.shape[1] != len(MM_FIT):
         raise ReadError(f"{path} has {places.shape[1]} joints; expected the {len(MM_FIT)} of Human3.6M.")
     named = {name: places[:, i] * _MM for i, name in enumerate(sided(MM_FIT, places)) if name}
-    upright = np.nanmedian(named["head"] - 0.5 * (named["left_ankle"] + named["right_ankle"]), axis=0)
+    stature = named["head"] - 0.5 * (named["left_ankle"] + named["right_ankle"])
+    seen = np.isfinite(stature).all(axis=1)
+    if not seen.any():
+        raise ReadError(f"{path} shows head and feet together in none of its {len(places)} frames.")
+    upright = np.median(stature[seen], axis=0)
     if not 0.3 < np.linalg.norm(upright) < 2.5:
         raise ReadError(
             f"{path}: head and feet are {np.linalg.norm(upright):.3g} m apart; expected millimetres, third axis up."
