@@ -127,3 +127,46 @@ def test__command__link_that_leads_to_itself__is_said(
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2 and "loop" in done.output and done.output.startswith("error: "), done.output
     assert [found.name for found in tmp_path.iterdir()] == ["loop"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("mine = {encoder_settings = [1]}", "'encoder_settings' is a table"),
+        ("mine = {encoder_settings = {kernels = ['x']}}", "'kernels' is a list"),
+        ("mine = {head_settings = {breadth = 1}}", "no setting 'breadth'"),
+        ("mine = {pretrain = {epochs = 'x'}}", "'epochs' is a whole number"),
+        ("mine = {adapt = {steps = true}}", "'steps' is a whole number"),
+        ("mine = {adapt = 1}", "'adapt' is a table"),
+        ("mine = {pretrain_on = 5}", "'pretrain_on' is a list of folders"),
+        ("mine = {add = [[1]]}", "'add' is a list of folders"),
+        ("mine = {}\n[windows]\nrate_hz = 1e12", "'rate_hz' is above 0 and up to 10,000"),
+        ("mine = {}\n[windows]\nseconds = 0", "'seconds' is above 0"),
+        ("mine = {}\n[windows]\nseconds = 'x'", "'seconds' is a number"),
+    ],
+)
+def test__benchmark__method_that_cannot_be__is_said_before_anything_is_trained(
+    content: str, said: str, toy_study: Study, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(f"methods = 'mine'\nworkers = 1\n[method]\n{content}")
+    words = ["benchmark", str(toy_study.folder), "--out", str(tmp_path / "out"), "--recipe", str(path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and said in done.output, done.output
+    assert not (tmp_path / "out" / "cells").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "encoder", "head"),
+    [("[head]\nsmallest_leaf = 0", "features", "forest"), ("[head]\nstrength = -1.0", "features", "logistic"),
+     ("[head]\ndropout = 2.0", "tpn", "mlp"), ("[head]\nwidth = -1", "tpn", "mlp"),
+     ("[head]\nwidth = 4611686018427387904", "tpn", "mlp")],
+)  # fmt: skip
+def test__adapt__settings_that_a_library_refuses__are_said(
+    table: str, encoder: str, head: str, toy_study: Study, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(table)
+    words = ["adapt", encoder, str(toy_study.folder), "--head", head, "--shots", "1", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*words, "--recipe", str(path), "--device", "cpu"])
+    assert done.exit_code == 2 and f"Head '{head}' cannot work with" in done.output, done.output

@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from otolith.errors import ConfigError, nearest
+from otolith.errors import ConfigError, OtolithError, nearest
 
 Settings = TypeVar("Settings")
 
@@ -101,6 +102,23 @@ def _finite(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_finite, value))
     return not isinstance(value, float) or math.isfinite(value)
+
+
+@contextmanager
+def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
+    """Say that settings do not go together where a library finds it out: sizes below 1, a share above 1, no memory.
+
+    Without settings every error stays what it is.
+    """
+    try:
+        yield
+    except OtolithError:
+        raise
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
+        if not settings:
+            raise
+        told = ", ".join(f"{key} = {value!r:.80}" for key, value in settings.items())
+        raise ConfigError(f"{who} cannot work with {told}: {str(error) or type(error).__name__:.300}") from error
 
 
 class Configured:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 OLDER = (1,)
 """Formats that are still read; what they do not hold, such as most checksums, is not checked."""
+MOST = {"seconds": 86_400.0, "rate_hz": 10_000.0}
+"""Beyond these no machine holds the windows of anybody."""
 LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
 
 
@@ -95,6 +97,10 @@ class Evaluation:
                 wanted = {float: "a number", bool: "true or false", tuple: "a list of names"}
                 raise StudyError(
                     f"An evaluation's '{key}' is {wanted.get(type(known[key]), 'a text')}; found {content[key]!r:.60}."
+                )
+            if key in MOST and not 0 < content[key] <= MOST[key]:
+                raise StudyError(
+                    f"An evaluation's '{key}' is above 0 and up to {MOST[key]:,.0f}; found {content[key]}."
                 )
         settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
         return cls(**settings)

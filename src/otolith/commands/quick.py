@@ -49,6 +49,9 @@ def methods_at_hand(methods: Mapping[str, Mapping[str, Any]], folder: Path, quie
         out[name] = dict(method)
         for key in ("pretrain_on", "add"):
             if key in method:
+                named = method[key]
+                if not isinstance(named, list | tuple) or not all(isinstance(folder, str) for folder in named):
+                    raise ConfigError(f"[method.{name}]: '{key}' is a list of folders; found {named!r:.80}.")
                 out[name][key] = all_at_hand(method[key], folder, quiet)
     return out
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from otolith import encoders, heads, objectives
 from otolith.errors import ConfigError, UnknownNameError, nearest
-from otolith.settings import configure
+from otolith.settings import built_from, configure
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,18 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
         method = _changed(method, table)
     encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
     if method.objective not in BUILT_IN:
-        objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
+        with built_from(method.objective_settings, f"Method '{text}'"):
+            objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
+    # Lists of methods are told without torch.
+    from otolith.training.adapt import AdaptConfig
+    from otolith.training.pretrain import PretrainConfig
+
+    # Hours may lie between now and the moment at which these are used.
+    for kind, settings in ((encoder.Config, method.encoder_settings), (head.Config, method.head_settings)):
+        configure(kind, settings, f"method '{text}'")
+    schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
+    configure(schedule, method.pretrain, f"pretrain of method '{text}'")
+    configure(AdaptConfig, method.adapt, f"adapt of method '{text}'")
     if method.objective != "none" and not encoder.learns:
         raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
     if not encoder.learns and not head.closed:
@@ -154,5 +165,8 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
 def _changed(method: Method, table: Mapping[str, Any]) -> Method:
     """A method with some things different: settings setting by setting, all else as a whole."""
     was = method.to_json()
+    for key, value in table.items():
+        if isinstance(was.get(key), dict) and not isinstance(value, Mapping):
+            raise ConfigError(f"method '{method.name}': '{key}' is a table; found {value!r:.80}.")
     now = {key: was[key] | value if isinstance(was.get(key), dict) else value for key, value in table.items()}
     return configure(Method, was | now, f"method '{method.name}'")

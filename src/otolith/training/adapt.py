@@ -18,7 +18,7 @@ from otolith.embeddings import Embeddings
 from otolith.errors import ConfigError, DataError
 from otolith.heads.head import ClosedHead, Head
 from otolith.heads.probe import warm_cosine
-from otolith.settings import configure
+from otolith.settings import built_from, configure
 from otolith.training.divergence import first_odd, is_finite
 from otolith.training.loader import IN_MEMORY_BYTES, Loader
 from otolith.training.pretrained import PretrainedEncoder
@@ -141,12 +141,14 @@ def adapt(
     given = dict(head_settings or {})
     if getattr(kind, "counts_tokens", False):
         given.setdefault("tokens", _tokens(encoder, windows, runtime))
-    built: Head = kind(dimension, len(windows.classes), **given)
+    with built_from(head_settings, f"Head '{head if isinstance(head, str) else head.__name__}'"):
+        built: Head = kind(dimension, len(windows.classes), **given)
     built.begin(encoder.alignment, windows.classes)
     model = Adapted(encoder, built, windows.classes, config)
     if isinstance(built, ClosedHead):
         seen = encoder.embed(windows, runtime, space=config.space) if vectors is None else vectors
-        built.fit(seen, windows.code, config.seed)
+        with built_from(head_settings, f"Head '{head if isinstance(head, str) else head.__name__}'"):
+            built.fit(seen, windows.code, config.seed)
         return model
     if not encoder.encoder.learns:
         raise ConfigError(

@@ -19,7 +19,7 @@ from otolith.encoders.encoder import Encoder
 from otolith.errors import CheckpointError, ConfigError, OtolithWarning, ReadError, SplitError
 from otolith.files import digest, read_json, write_text
 from otolith.objectives.objective import Objective
-from otolith.settings import configure
+from otolith.settings import built_from, configure
 from otolith.sheets import sheet_of
 from otolith.training import checkpoint
 from otolith.training.divergence import found_at
@@ -85,11 +85,12 @@ def pretrain(
         raise ConfigError("Pretraining needs at least one epoch, one window a step and a learning rate above 0.")
     windows = windows.hide_labels()
     runtime = runtime or Runtime.choose()
-    goal = (
-        objective
-        if isinstance(objective, Objective)
-        else objectives.FAMILY.resolve(objective)(**objective_settings or {})
-    )
+    with built_from(objective_settings, f"Objective '{objective if isinstance(objective, str) else 'given'}'"):
+        goal = (
+            objective
+            if isinstance(objective, Objective)
+            else objectives.FAMILY.resolve(objective)(**objective_settings or {})
+        )
     folder = Path(out).resolve() if out else None
     partial = partial_of(folder) if folder else None
     with ExitStack() as held:

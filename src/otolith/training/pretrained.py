@@ -21,6 +21,7 @@ from otolith.embeddings import Embeddings
 from otolith.encoders.encoder import Encoder, Standardise
 from otolith.errors import ChannelError, CheckpointError, ConfigError, OtolithError
 from otolith.partners.alignment import Alignment
+from otolith.settings import built_from
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.records import sound_record
@@ -60,7 +61,8 @@ class PretrainedEncoder:
     ) -> PretrainedEncoder:
         """Build an encoder with random weights for some windows, and take the statistics of their people."""
         torch.manual_seed(seed)
-        built = encoders.FAMILY.resolve(encoder)(windows.channels, windows.rate_hz, windows.length, **settings)
+        with built_from(settings, f"Encoder '{encoder if isinstance(encoder, str) else encoder.__name__}'"):
+            built = encoders.FAMILY.resolve(encoder)(windows.channels, windows.rate_hz, windows.length, **settings)
         standardise = Standardise(len(windows.channels))
         found = channel_statistics(windows)
         # Hand-made features are computed from SI units, of which only the range is kept in bounds.
