@@ -268,7 +268,10 @@ def digest(content: Any) -> str:
 def file_digest(path: Path) -> str:
     """Return the sha256 of a file; ReadError where it cannot be read, or is no plain file."""
     with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        total = hashlib.sha256()
+        while part := file.read(2**20):
+            total.update(part)
+        return total.hexdigest()
 
 
 def refuse_existing(path: Path, what: str, overwrite: bool) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from otolith.errors import DataError, OtolithError, ReadError
-from otolith.files import read_json, seal_holds, write_sealed, write_text
+from otolith.files import file_digest, read_json, seal_holds, write_sealed, write_text
 from otolith.sheets import sheet_of
 from otolith.summary import FEW_PEOPLE, SCORES, Row, cell_of, cells_of_people, person_scores, shots_order, summarise
 
 FORMAT = 2
+FILES = "files"
+"""The key under which results.json holds the checksums of the files beside it."""
 READ_FORMATS = (1, 2)
 """Form 1 had no hash of its content, by which a changed file is known; all else is alike."""
 
@@ -143,16 +145,22 @@ class Report:
             )
         return cls.from_dict(content)
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write results.json, results.csv (one line per cell) and people.csv (one line per person); return the folder.
+    def save(self, folder: str | os.PathLike[str], beside: Mapping[str, str] | None = None) -> Path:
+        """Write results.csv (a line per cell), people.csv (a line per person), then results.json; return the folder.
 
-        Each file appears under its name only when it is whole.
+        Each file appears under its name only when it is whole. results.json holds the checksums of the others, and of
+        what else is to lie `beside` them, by name.
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        write_sealed(target / "results.json", _plain(self.to_dict()))
-        write_text(target / "results.csv", sheet_of(map(_flat, self.rows)))
-        write_text(target / "people.csv", sheet_of(_people(self.rows)))
+        tables = {"results.csv": sheet_of(map(_flat, self.rows)), "people.csv": sheet_of(_people(self.rows))}
+        written = {**tables, **(beside or {})}
+        for name, text in written.items():
+            write_text(target / name, text)
+        files = {
+            name: {"sha256": file_digest(target / name), "bytes": (target / name).stat().st_size} for name in written
+        }
+        write_sealed(target / "results.json", _plain(self.to_dict() | {FILES: files}))
         return target
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otolith.evaluation.page import confusion, page, write_page
+from otolith.evaluation.page import confusion, page, save_with_page
 from otolith.evaluation.provenance import notes_of_cells
 from otolith.report import Report
 
@@ -288,5 +288,6 @@ def test__confusion__folds_and_draws__each_window_counts_once() -> None:
     assert confusion(rows, "s", "m", 4) is None
 
 
-def test__write_page__folder_absent__is_made(tmp_path: Path, whole: Report, html: str) -> None:
-    assert write_page(whole, tmp_path / "new" / "report.html").read_text(encoding="utf-8") == html
+def test__save_with_page__folder_absent__is_made(tmp_path: Path, whole: Report, html: str) -> None:
+    save_with_page(whole, tmp_path / "new")
+    assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8") == html

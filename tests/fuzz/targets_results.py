@@ -67,12 +67,10 @@ def _read_report(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _page(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.evaluation.page import write_page
+    from otolith.evaluation.page import page
     from otolith.report import Report
 
-    report = Report.load(given / "results")
-    write_page(report, out / "report.html")
-    return (out / "report.html").read_text(encoding="utf-8")
+    return page(Report.load(given / "results"))
 
 
 def reseal(given: Path, harmed: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from otolith.commands.options import Quiet
 from otolith.commands.progress import bar
 from otolith.console import some
-from otolith.errors import ConfigError, OtolithError
+from otolith.errors import ConfigError
 from otolith.terminal import tell, tell_json
 
 if TYPE_CHECKING:
@@ -54,37 +54,17 @@ def verify(
 
 
 def _verified(path: Path, accept_edits: bool, quiet: bool) -> Verified:
-    from otolith.study_check import Verified, verify_study
+    from otolith.study_check import verify_study
 
-    results = (path / "results.json").exists()
+    results = any((path / name).exists() for name in ("results.json", "cells"))
     if results or (path / "config.json").exists():
         if accept_edits:
             raise ConfigError(f"--accept-edits is for studies; {path} is none, and was made by one command: repeat it.")
-        found = Verified(path, "results" if results else "checkpoint")
-        try:
-            found.kind = _results(path) if results else _checkpoint(path)
-        except OtolithError as error:
-            found.faults.append(str(error))
-        files = [file for file in path.rglob("*") if file.is_file()]
-        found.files, found.bytes = len(files), sum(file.stat().st_size for file in files)
-        return found
+        from otolith.evaluation.results_check import verify_checkpoint, verify_results
+
+        return verify_results(path) if results else verify_checkpoint(path)
     with bar(quiet, "recordings", "study.json is read") as show:
         return verify_study(path, accept_edits, show)
-
-
-def _results(path: Path) -> str:
-    from otolith.report import Report
-
-    Report.load(path)
-    return "results"
-
-
-def _checkpoint(path: Path) -> str:
-    from otolith.training import checkpoint
-
-    kind = checkpoint.kind_of(path) or "encoder"
-    checkpoint.load(path, kind)  # its hashes and tensors; nothing that it names is built
-    return kind
 
 
 def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
@@ -99,7 +79,9 @@ def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
         tell(f"{what}; {'as it is now is recorded' if found.accepted else 'all is whole'}.")
         return
     faults = some(len(found.faults), "fault", "faults")
-    if found.kind != "study":
+    if found.kind == "results":
+        tell(f"{what}; {faults}. Type the benchmark's command again, or copy the whole folder again.")
+    elif found.kind != "study":
         tell(f"{what}; {faults}. Copy the whole folder again from where it was made.")
     elif accept_edits:
         tell(f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study again.")

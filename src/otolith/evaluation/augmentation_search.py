@@ -12,10 +12,9 @@ from otolith import augmentations, objectives
 from otolith.errors import ConfigError
 from otolith.evaluation.benchmark import benchmark, owned_results
 from otolith.evaluation.methods import Method
-from otolith.evaluation.page import write_page
+from otolith.evaluation.page import save_with_page
 from otolith.evaluation.sides import labelled_windows
 from otolith.evaluation.splits import people_folds
-from otolith.files import write_text
 from otolith.report import Report, percent
 from otolith.study import Study
 
@@ -103,10 +102,9 @@ def search_augmentations(
         needed = [paired[name] for name in dict.fromkeys(chosen.values())]
         measured = benchmark(studies, [untrained, *needed], shots, folds=folds, out=out, progress=progress, **shared)
         result = _of_the_choice(measured, chosen)
-        result.save(out)
-        write_page(result, out / "report.html")
         mine.claim(["pairs.md"])
-        write_text(out / "pairs.md", _choice_words(result, chosen) + "\n" + pair_tables(_pooled(inner), pairs))
+        words = _choice_words(result, chosen) + "\n" + pair_tables(_pooled(inner), pairs)
+        save_with_page(result, out, {"pairs.md": words})
     return result
 
 

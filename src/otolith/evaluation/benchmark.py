@@ -16,7 +16,7 @@ from otolith.duplicates import warn_of_duplicates
 from otolith.errors import ConfigError, InterruptedRunError, ReadError
 from otolith.evaluation.few_shot import Fold, FoldRun, read_kept
 from otolith.evaluation.methods import BUILT_IN, Method, parse_method
-from otolith.evaluation.page import write_page
+from otolith.evaluation.page import save_with_page
 from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.splits import official_parts, people_folds
 from otolith.files import digest, read_json, write_sealed
@@ -140,8 +140,7 @@ def _measure(
         notes=list(dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])),
         command=command,
     )
-    report.save(out)
-    write_page(report, out / "report.html")
+    save_with_page(report, out)
     if interrupted:
         raise InterruptedRunError(
             f"Stopped. {len(report.rows)} of {cells} cells are finished and kept in {out}; the same command goes on "

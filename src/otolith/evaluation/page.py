@@ -18,7 +18,6 @@ from otolith.evaluation.drawing import DARK, LIGHT, css_variables, inline_svg, m
 from otolith.evaluation.provenance import notes_of_cells, what_was_run
 from otolith.evaluation.standing import Curves
 from otolith.evaluation.verdict import control_of, highest_of, lines_of, nearest_shots, verdict
-from otolith.files import write_text
 from otolith.report import Report, as_written, interval, percent, study_facts
 from otolith.summary import Row, Shots, person_scores, shots_order
 
@@ -38,13 +37,12 @@ READING = (
 )
 
 
-def write_page(report: Report, path: str | Path) -> Path:
-    """Write a report as one HTML page with its figures inside; an unfinished report says what it lacks."""
-    path = Path(path)
+def save_with_page(report: Report, folder: str | Path, beside: Mapping[str, str] | None = None) -> None:
+    """Write a report's results and tables with its page, figures inside, and with what else is to lie
+    `beside` them; an unfinished report says what it lacks."""
     with as_written():
         text = page(report)
-    write_text(path, text)
-    return path
+    report.save(folder, {"report.html": text, **(beside or {})})
 
 
 def page(report: Report) -> str:
