@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from otolith import rotations
-from otolith.errors import UnknownNameError
+from otolith.errors import DataError, UnknownNameError
 from otolith.motion import JOINTS, Motion
 from otolith.motions.names import joint_names, split_side
 from otolith.motions.procedural import make
@@ -160,3 +160,12 @@ def test__split_side__usual_spellings__are_understood(name: str, side: str, part
 def test__stature__scaled_skeleton__follows(scale: float, walk: Motion) -> None:
     assert walk.offsets is not None
     assert stature_m(replace(walk, offsets=walk.offsets * scale)) == pytest.approx(1.70 * scale, rel=1e-9)
+
+
+def test__to_body__joints_that_lie_on_one_another__are_refused() -> None:
+
+    walk = make("walking", seconds=3.0, rate_hz=20.0)
+    assert walk.offsets is not None
+    flat = replace(walk, offsets=np.zeros_like(walk.offsets))
+    with pytest.raises(DataError, match="lie on one another or in one line"):
+        to_body(flat, rest="anatomy")

@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from otolith.errors import ReadError
 
@@ -31,7 +31,7 @@ def plain_size(path: Path) -> int:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a plain file for reading; whatever the system says against it, then or later, is a ReadError."""
     try:
         # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.

@@ -138,7 +138,10 @@ def _ready(
     """Bring a motion to our joints, hold it against a human body, and say where it is from."""
     if motion.frames < 2:
         raise ReadError(f"{path} holds {motion.frames} frame; a motion needs at least two.")
-    body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
+    try:
+        body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
+    except DataError as error:
+        raise ReadError(f"{path}: {error}") from error
     if kind not in ("procedural", "smpl"):
         check_stature(str(path), stature_m(body), about.unit or _UNIT.get(kind, "m"))
     if about.check_up is not False and not made:

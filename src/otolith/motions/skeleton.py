@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith import rotations
+from otolith.errors import DataError
 from otolith.motion import FINGERS, JOINTS, PARENTS, REFERENCE_STATURE_M, SKELETON, Motion, reference_offsets
 from otolith.motions.names import LIMBS, joint_names
 from otolith.motions.turning import mean_rotation, shortest
@@ -334,12 +335,24 @@ def _axes(along: Vector, across: Vector, ours_along: Vector, ours_across: Vector
     """Rotation from our axes to a joint's: `ours_along` comes to lie on `along`, `ours_across` nearest to `across`."""
 
     def triad(first: Vector, second: Vector) -> np.ndarray:
-        first = first / np.linalg.norm(first)
-        third = np.cross(first, second)
-        third = third / np.linalg.norm(third)
+        first = _told_apart(first)
+        third = _told_apart(np.cross(first, second))
         return np.stack([first, np.cross(third, first), third], axis=1)
 
     return rotations.from_matrix(triad(along, across) @ triad(ours_along, ours_across).T)
+
+
+def _told_apart(vector: Vector) -> Vector:
+    length = float(np.linalg.norm(vector))
+    if not length > _SAME:
+        raise DataError(
+            "Joints of this skeleton lie on one another or in one line, so that the axes of a bone cannot be seen: the "
+            "file is damaged, or a joint is named wrongly."
+        )
+    return np.asarray(vector / length)
+
+
+_SAME = 1e-12
 
 
 def stature_m(motion: Motion) -> float:
