@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,13 @@ def test__simulate__both__keep_performer_text_and_split(moving: Motion, tmp_path
     assert "GRAB licence" in study.terms and "CC BY-NC 4.0" in study.terms
     kept = json.loads((study.folder / "study.json").read_text())["recordings"][0]["partners"]["pose"]
     assert kept["joints"] == 22 + 30
+
+
+@pytest.mark.parametrize("kind", ["loop", "folder", "pipe"])
+def test__how2sign__transcript_that_is_no_plain_file__is_named(kind: str, moving: Motion, tmp_path: Path) -> None:
+    path = write_how2sign(tmp_path, moving, [row("hello")])
+    table = tmp_path / "how2sign_realigned_train.csv"
+    table.unlink()
+    {"loop": lambda: table.symlink_to(table.name), "folder": table.mkdir, "pipe": lambda: os.mkfifo(table)}[kind]()
+    with pytest.raises(ReadError, match="how2sign_realigned_train"):
+        read(path, frame_rate=30.0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from otolith.errors import ReadError
-from otolith.foreign.plain import read_text
+from otolith.foreign.plain import opened, read_text
 
 TERMS = "CC BY-NC 4.0; see https://how2sign.github.io"
 _FILE = re.compile(r".+-(\d+)-rgb_(?:front|side)")
@@ -38,7 +39,9 @@ def known(path: Path) -> dict[str, str | float]:
         return {}
     for folder in (path.parent, *list(path.parents)[1 : 1 + _ABOVE]):
         for table in _tables(folder):
-            rows = _read(table, table.stat().st_mtime_ns)
+            with opened(table) as file:
+                stamp = os.fstat(file.fileno()).st_mtime_ns
+            rows = _read(table, stamp)
             if path.stem in rows:
                 split = _TABLE.fullmatch(table.name)
                 assert split is not None
