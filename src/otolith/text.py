@@ -21,6 +21,15 @@ def printable(text: object, limit: int = 2_000) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN else _escaped(c) for c in shown)
 
 
+def card_line(line: str) -> str:
+    """Return a line of a card in Markdown: one line, without control characters, and no text in it is a tag of HTML.
+
+    >>> card_line("- learnt from <b>Ann")
+    '- learnt from &lt;b>Ann'
+    """
+    return printable(" ".join(line.splitlines()), 1_000_000).replace("<", "&lt;")
+
+
 def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

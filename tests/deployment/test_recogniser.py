@@ -186,3 +186,15 @@ def test__recogniser__progress__is_told_of_every_step(toy_windows: Windows) -> N
     seen: list[int] = []
     Recogniser(**QUICK).fit(toy_windows.few(1), progress=lambda step, steps, loss: seen.append(step))
     assert seen == list(range(1, 61))
+
+
+def test__card__names_with_controls_and_markup__are_plain_text(toy_study: Study, tmp_path: Path) -> None:
+    windows = toy_study.windows().labelled
+    odd = ("\x1b[2Jrest", "<script>x", "a\n# forged")
+    windows = dataclasses.replace(
+        windows, classes=odd, subject=np.array([f"\x07{who}" for who in windows.subject], dtype=object)
+    )
+    recogniser = Recogniser("features", "logistic").fit(windows.few(2))
+    recogniser.save(tmp_path / "odd")
+    said = (tmp_path / "odd" / "README.md").read_text()
+    assert not {"\x1b", "\x07"} & set(said) and "<script" not in said and "\n# forged" not in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
 from otolith.encoders.tpn import TPN
-from otolith.errors import OtolithWarning, SplitError, StudyError, UnknownNameError
+from otolith.errors import DataError, OtolithWarning, SplitError, StudyError, UnknownNameError
 from otolith.evaluation.few_shot import Fold, FoldRun, kept_encoder, scores
 from otolith.evaluation.methods import Method, parse_method
 from otolith.evaluation.sides import labelled_windows, plain_windows
 from otolith.evaluation.splits import people_folds
+from otolith.files import write_json
 from otolith.partners.files import Text, write_texts
 from otolith.training.pretrained import PretrainedEncoder
 from otolith.training.runtime import Runtime
@@ -132,6 +134,40 @@ def test__fold__its_kept_encoder_is_damaged__is_made_again(toy_study: Study, tmp
         with pytest.warns(OtolithWarning, match="It is made again"):
             assert FoldRun(fold).encoder().name == "tpn"
         assert b"tpn" in config.read_bytes()
+
+
+@pytest.mark.parametrize("room", ["encoders", "cells"])
+def test__fold__a_room_that_leads_to_files_of_the_users__is_not_entered(
+    room: str, toy_study: Study, tmp_path: Path
+) -> None:
+    fold = fold_of(toy_study, tmp_path / "out", ("p0",), "pim", shots=(1,))
+    fold = replace(fold, method=replace(fold.method, **QUICK))
+    users = tmp_path / "users" / FoldRun(fold).encoder_key
+    users.mkdir(parents=True)
+    for name in ("config.json", "README.md"):
+        (users / name).write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / room).symlink_to(users.parent)
+    with pytest.raises(DataError, match="a link that leads out"):
+        FoldRun(fold).run(1, 0)
+    assert {path.name: path.read_text() for path in users.iterdir()} == {"config.json": "mine", "README.md": "mine"}
+
+
+def test__kept_encoder__damaged_and_names_its_own_parent__removes_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    (folder / "notes").mkdir(parents=True)
+    write_json(folder / "config.json", {"otolith_checkpoint": 1, "files": dict.fromkeys(["..", ".", "notes"], "")})
+    with pytest.warns(OtolithWarning, match="It is made again"):
+        assert kept_encoder(folder, Method("own")) is None
+    assert [path.name for path in folder.iterdir()] == ["notes"]
+
+
+def test__cell__under_the_name_of_another__is_made_again(toy_study: Study, tmp_path: Path) -> None:
+    run = FoldRun(fold_of(toy_study, tmp_path / "out", ("p0",)))
+    first, second = run.run(1, 0), run.run(2, 0)
+    shutil.copy(run.cell_path(1, 0), run.cell_path(2, 0))
+    with pytest.warns(OtolithWarning, match="holds another cell; it is made again"):
+        assert run.run(2, 0)["train_windows"] == second["train_windows"] != first["train_windows"]
 
 
 def test__kept_encoder__names_what_its_own_method_names__is_read(toy_study: Study, tmp_path: Path) -> None:

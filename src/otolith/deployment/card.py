@@ -7,6 +7,7 @@ from typing import Any
 
 from otolith.heads.text import UNKNOWN
 from otolith.study import natural_key
+from otolith.text import card_line
 
 
 def card(config: Mapping[str, Any]) -> str:
@@ -59,7 +60,7 @@ def card(config: Mapping[str, Any]) -> str:
         "- Other placements, other devices and other ways to do these activities were not tested.",
         "- It is not a medical device.",
     ]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{card_line(line)}\n" for line in lines)
 
 
 def _words(after: Mapping[str, Any]) -> list[str]:

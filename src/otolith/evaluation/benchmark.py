@@ -19,7 +19,7 @@ from otolith.evaluation.methods import BUILT_IN, Method, parse_method
 from otolith.evaluation.page import save_with_page
 from otolith.evaluation.sides import labelled_windows, of_recordings, plain_windows
 from otolith.evaluation.splits import official_parts, people_folds
-from otolith.files import digest, read_json, write_sealed
+from otolith.files import digest, inside, read_json, write_sealed
 from otolith.ownership import Owned, owned
 from otolith.report import Report
 from otolith.scale.executor import run_all, tell
@@ -315,7 +315,7 @@ def _work(fold: Fold) -> dict[str, Any]:
         tell((name, 0, ""))
     picture = None
     if fold.pictured and fold.method.objective != "none":
-        path = Path(fold.out) / "cells" / f"picture-{run.encoder_key}-{digest(fold.method.name)}.json"
+        path = inside(Path(fold.out), f"cells/picture-{run.encoder_key}-{digest(fold.method.name)}.json")
         picture = read_kept(path, _PICTURE)
         if picture is None:
             tell((name, 0, "draws its embedding"))

@@ -20,7 +20,7 @@ from otolith.evaluation.methods import Method
 from otolith.evaluation.probes import Problem, solve
 from otolith.evaluation.sides import sides_of
 from otolith.evaluation.splits import Parts
-from otolith.files import SEAL, digest, read_json, seal_holds, write_sealed
+from otolith.files import SEAL, digest, inside, read_json, seal_holds, write_sealed
 from otolith.heads.logistic import Logistic
 from otolith.locks import only_writer
 from otolith.metrics.accuracy import accuracy
@@ -117,7 +117,7 @@ class FoldRun:
         method = self.method.to_json() | {"name": ""}
         what = [self.encoder_key, self.train.hash, self.test.hash, method, shots, draw]
         what += [other.hash for other in self.added]
-        return Path(self.fold.out) / "cells" / f"{digest(what)}.json"
+        return inside(Path(self.fold.out), f"cells/{digest(what)}.json")
 
     def encoder(self) -> PretrainedEncoder:
         """Return the encoder of this fold, pretrained on its training people if the method asks for it."""
@@ -126,7 +126,7 @@ class FoldRun:
             if m.objective == "none":
                 self._encoder = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
             else:
-                folder = Path(self.fold.out) / "encoders" / self.encoder_key
+                folder = inside(Path(self.fold.out), f"encoders/{self.encoder_key}")
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 # Folds on other processes may want the same encoder: one makes it, the others wait.
                 self._told("waits for its encoder")
@@ -168,8 +168,16 @@ class FoldRun:
 
     def finished(self, shots: Shots, draw: int) -> dict[str, Any] | None:
         """Return a cell's row from its file; None where it is not finished, or damaged."""
-        kept = read_kept(self.cell_path(shots, draw), _CELL)
-        return None if kept is None else kept | {"method": self.method.name}
+        path, m, fold = self.cell_path(shots, draw), self.method, self.fold
+        kept = read_kept(path, _CELL)
+        if kept is None:
+            return None
+        whose = {"shots": shots, "draw": draw, "fold": fold.number, "seed": fold.seed, "study": self.train.study}
+        whose |= {"objective": m.objective, "encoder": m.encoder, "head": m.head}
+        if any(kept.get(key) != told for key, told in whose.items()):
+            warnings.warn(f"{path} holds another cell; it is made again.", OtolithWarning, stacklevel=2)
+            return None
+        return kept | {"method": m.name}
 
     def run(self, shots: Shots, draw: int) -> dict[str, Any]:
         """Return one cell's row, from its file where it is finished."""

@@ -71,7 +71,7 @@ def ours(folder: Path) -> set[str]:
 def remove(folder: Path) -> None:
     """Remove a checkpoint; what else lies in its folder stays."""
     for name in ours(folder):
-        if "/" not in name:
+        if _NAME.fullmatch(name) and not (folder / name).is_dir():
             (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()

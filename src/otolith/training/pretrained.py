@@ -22,6 +22,7 @@ from otolith.encoders.encoder import Encoder, Standardise
 from otolith.errors import ChannelError, CheckpointError, ConfigError, OtolithError
 from otolith.partners.alignment import Alignment
 from otolith.settings import built_from
+from otolith.text import card_line
 from otolith.training import checkpoint
 from otolith.training.loader import Loader
 from otolith.training.records import sound_record
@@ -256,7 +257,7 @@ class PretrainedEncoder:
             "",
             "People listed here must not be tested on. Use: `otolith adapt ENCODER STUDY --shots 8 --out RECOGNISER`.",
         ]
-        return "\n".join(lines) + "\n"
+        return "".join(f"{card_line(line)}\n" for line in lines)
 
     def _shared_words(self) -> list[str]:
         if not self.alignment:
