@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -64,11 +66,15 @@ class Sandbox:
 
 
 def memory_bytes(what: str) -> int:
-    """Return a line of this process's memory, in bytes: VmRSS now, VmHWM at most since it was reset."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    """Return a line of this process's memory, in bytes: VmRSS now, VmHWM at most since it was reset.
+
+    Where the system keeps no such lines, the most that the process ever held.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:")), 0)
 
 
 def reset_peak() -> None:

@@ -181,3 +181,12 @@ def test__read_npz__lost_frames__are_gaps_and_signs_are_unrolled(walk: Motion, t
     assert np.flatnonzero(motion.lost).tolist() == [20, 21, 22]
     for piece in motion.pieces():
         assert np.sum(piece.rotations[1:] * piece.rotations[:-1], axis=-1).min() > 0.5
+
+
+def test__read__body_model_that_is_a_link_to_itself__is_named(walk: Motion, tmp_path: Path) -> None:
+    poses, trans = poses_of(walk, "z", 72)
+    np.savez(tmp_path / "a.npz", poses=poses, trans=trans, betas=np.zeros(10), mocap_frame_rate=60)
+    model = tmp_path / "model.npz"
+    model.symlink_to("model.npz")
+    with pytest.raises(ReadError, match=r"model\.npz"):
+        read(tmp_path / "a.npz", body_model=model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -81,8 +82,9 @@ def _of_study(path: Path) -> Recording | None:
                 f"Study '{study.name}' holds {len(ids)} recordings; give one of their files, such as {path / first}."
             )
         return study.recording(ids[0])
-    folder = path.resolve().parent.parent
-    if path.resolve().parent.name != "recordings" or not (folder / "study.json").exists():
+    place = Path(os.path.realpath(path)).parent  # unlike Path.resolve, a link to itself is left to whoever opens it
+    folder = place.parent
+    if place.name != "recordings" or not (folder / "study.json").exists():
         return None
     study = Study.load(folder)
     name = f"recordings/{path.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def read(
     """
     made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
     path = Path(path)
-    model = None if body_model is None else str(Path(body_model).resolve())
+    model = None if body_model is None else os.path.realpath(body_model)
     said = About(
         format,
         frame_rate,

@@ -279,7 +279,8 @@ def read_model(path: Path | str) -> BodyModel:
 
 
 def _hang_so(table: np.ndarray, joints: tuple[str, ...]) -> bool:
-    return table.ndim == 2 and table.dtype.kind in "iuf" and np.array_equal(table[0, 1:], _parents(joints)[1:])
+    known = table.ndim == 2 and len(table) > 0 and table.dtype.kind in "iuf"
+    return known and np.array_equal(table[0, 1:], _parents(joints)[1:])
 
 
 def _are_points(faces: np.ndarray, count: int) -> bool:
