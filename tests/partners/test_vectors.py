@@ -54,6 +54,7 @@ def test__vectors__parquet__the_row_that_covers_most(study: Study) -> None:
         (("R", 0.0, 1.0, [1.0]), "row 1 holds 1 numbers, the rows before it 2"),
         (("R", 0.0, 1.0, None), "row 1 holds nothing"),
         (("R", 0.0, 1.0, [1.0, float("nan")]), "row 1 holds numbers that are not finite"),
+        (("R", 0.0, 1.0, [1.0, 1e39]), "row 1 holds numbers that are not finite"),
         (("nobody", 0.0, 1.0, [1.0, 2.0]), "row 1 is of recording 'nobody'"),
         (("R", 2.0, 1.0, [1.0, 2.0]), "row 1 goes from 2.0 to 1.0 s"),
         (("R", 99.0, 100.0, [1.0, 2.0]), "row 1 goes from 99.0 to 100.0 s"),

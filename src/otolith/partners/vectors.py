@@ -165,7 +165,9 @@ def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
 
 
 def _finite(path: Path, values: np.ndarray) -> np.ndarray:
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32)  # in which numbers above 3.4e38 are not finite either
+    bad = np.flatnonzero(~np.isfinite(single).all(axis=1))
     if bad.size:
         raise StudyError(f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} more.")
-    return values.astype(np.float32)
+    return single
