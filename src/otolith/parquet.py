@@ -49,6 +49,14 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise StudyError(f"{path} is {'damaged' if path.exists() else 'missing'} ({error}). Write it again.") from error
 
 
+def write_parquet(path: Path, table: pa.Table, compression: str = "zstd") -> None:
+    """Write a table, each page with a checksum: zstd alone does not notice a page of zeros in its middle."""
+    import pyarrow.parquet as pq
+
+    with path.open("wb") as out:  # Arrow itself opens no file whose name is not UTF-8
+        pq.write_table(table, out, compression=compression, write_page_checksum=True)
+
+
 def _file(opened: BinaryIO, words: Sequence[str] = ()) -> Any:
     import pyarrow.parquet as pq
 

@@ -17,8 +17,9 @@ from otolith.checksums import sha256_of
 from otolith.errors import DataError, ReadError, StudyError, nearest
 from otolith.files import atomic_path, file_digest, inside, read_json, refuse_existing
 from otolith.ownership import Owned, owned
-from otolith.parquet import number_column, read_parquet, text_column
+from otolith.parquet import number_column, read_parquet, text_column, write_parquet
 from otolith.recording import RowReport, Segment, Stream
+from otolith.text import well_formed
 
 SEGMENTS = "segments.parquet"
 TIME = "time_s"
@@ -114,15 +115,13 @@ def fault_of_rows(time_s: np.ndarray, values: np.ndarray) -> str:
 def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]:
     """Write one stream of a recording, whole or not at all, and return what study.json says of it."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     file = stream_file(recording, stream.name)
     names = channel_names(stream.channels)
     columns = {"time_s": pa.array(stream.time_s)}
     columns |= {name: pa.array(stream.values[:, i]) for i, name in enumerate(names)}
     with atomic_path(inside(folder, file)) as temporary:
-        # zstd alone does not notice a page of zeros in its middle.
-        pq.write_table(pa.table(columns), temporary, compression="zstd", write_page_checksum=True)
+        write_parquet(temporary, pa.table(columns))
         checksum = file_facts(temporary)
     return {
         "name": stream.name,
@@ -169,12 +168,12 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
 def write_segments(folder: Path, segments: Sequence[dict[str, Any]]) -> None:
     """Write labelled stretches: recording, start_s, end_s, label, source."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    rows = [{key: well_formed(part) if isinstance(part, str) else part for key, part in s.items()} for s in segments]
     text, number = pa.string(), pa.float64()
     schema = pa.schema([("recording", text), ("start_s", number), ("end_s", number), ("label", text), ("source", text)])
     with atomic_path(folder / SEGMENTS) as temporary:
-        pq.write_table(pa.Table.from_pylist(list(segments), schema=schema), temporary, write_page_checksum=True)
+        write_parquet(temporary, pa.Table.from_pylist(rows, schema=schema), "snappy")
 
 
 def count_partners(

@@ -30,6 +30,11 @@ def card_line(line: str) -> str:
     return printable(" ".join(line.splitlines()), 1_000_000).replace("<", "&lt;")
 
 
+def well_formed(text: str) -> str:
+    """Return text that UTF-8 can hold: half a character, as a cut-off emoji leaves it in JSON, is shown as \\uNNNN."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

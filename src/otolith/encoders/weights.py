@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch import Tensor
 
 from otolith.errors import CheckpointError, ReadError
 from otolith.foreign.plain import opened
+from otolith.text import well_formed
 
 MAX_HEADER_BYTES = 4 * 2**20
 """How long the table of names may be that a file of weights begins with, or the pickle that stands for it in a .pt."""
@@ -46,6 +47,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(f"{path} cannot be read as weights: it is shorter than its header says. {_AGAIN}")
         if length > MAX_HEADER_BYTES:
             raise CheckpointError(f"{path} has a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read.")
+        if well_formed(str(path)) != str(path):  # a name that safetensors does not take
+            return dict(load(path.read_bytes()))
         return dict(load_file(path))
     except (ReadError, SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         if isinstance(error, CheckpointError):

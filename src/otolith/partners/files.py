@@ -12,9 +12,10 @@ import numpy as np
 from otolith.errors import StudyError, nearest
 from otolith.files import atomic_path, inside
 from otolith.ownership import claim
-from otolith.parquet import number_column, read_parquet, text_column
+from otolith.parquet import number_column, read_parquet, text_column, write_parquet
 from otolith.study import Study, checksums_of
 from otolith.study_files import PARTNERS, file_facts, refuse_changed
+from otolith.text import well_formed
 from otolith.windows import Windows
 
 if TYPE_CHECKING:
@@ -49,14 +50,13 @@ def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str,
     Returns where it lies, and its checksums, as study.json may hold them.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     arrays = {
         column: pa.array(values if column == "time_s" else values.astype(np.float32))
         for column, values in columns.items()
     }
     with atomic_path(claim(folder, partner_file(name, recording))) as temporary:
-        pq.write_table(pa.table(arrays), temporary, compression="zstd", write_page_checksum=True)
+        write_parquet(temporary, pa.table(arrays))
         return {"file": partner_file(name, recording), **file_facts(temporary)}
 
 
@@ -87,18 +87,17 @@ def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarra
 def write_texts(folder: Path, texts: Iterable[Text]) -> None:
     """Write what happens in the recordings, in words."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     rows = list(texts)
     columns = {
         "recording": pa.array([row.recording for row in rows], pa.string()),
         "start_s": pa.array([row.start_s for row in rows], pa.float64()),
         "end_s": pa.array([row.end_s for row in rows], pa.float64()),
-        "text": pa.array([row.text for row in rows], pa.string()),
-        "source": pa.array([row.source for row in rows], pa.string()),
+        "text": pa.array([well_formed(row.text) for row in rows], pa.string()),
+        "source": pa.array([well_formed(row.source) for row in rows], pa.string()),
     }
     with atomic_path(claim(folder, TEXTS)) as temporary:
-        pq.write_table(pa.table(columns), temporary, write_page_checksum=True)
+        write_parquet(temporary, pa.table(columns), "snappy")
 
 
 def read_texts(folder: Path) -> dict[str, list[Text]]:

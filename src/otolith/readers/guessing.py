@@ -159,7 +159,8 @@ def _format(path: Path) -> CsvFormat:
     try:
         names = header_of(path, CsvFormat(delimiter="\x1f"))
     except ReadError as error:
-        if " text" not in str(error):
+        # Other faults stay what they are: to try another encoding takes the memory of the whole file.
+        if " is not utf-8 text" not in str(error):
             raise
         with path.open("rb") as opened:
             start = opened.read(2)

@@ -50,7 +50,7 @@ def save(
     with atomic_folder(Path(folder), ours=ours(folder)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         for name, text in files.items():
-            (temporary / name).write_text(text, encoding="utf-8")
+            (temporary / name).write_text(text, encoding="utf-8", errors="backslashreplace")
         content = {"otolith_checkpoint": FORMAT, "kind": kind, "weights_sha256": file_digest(temporary / WEIGHTS)}
         content["files"] = {name: file_digest(temporary / name) for name in files}
         write_sealed(temporary / CONFIG, content | dict(config))
