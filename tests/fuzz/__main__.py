@@ -25,7 +25,7 @@ class Run:
 
     def __init__(self, folder: Path, cases: int, targets: list[Target], again: bool) -> None:
         self.folder, self.targets = folder, targets
-        self.cases = {target.name: max(1, round(cases * target.share)) for target in targets}
+        self.cases = {target.name: cases for target in targets}
         self.lock = threading.Lock()
         self.path = folder / "state.json"
         self.state: dict[str, dict[str, Any]] = {}

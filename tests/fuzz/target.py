@@ -42,8 +42,6 @@ class Target:
     """What numbers of the files are multiplied by on the way in."""
     writes: tuple[str, ...] = ()
     """Where in the files' own folder the reader may write, such as its cache."""
-    share: float = 1.0
-    """Of the cases that were asked for, how many are run: less for a reader that is slow."""
 
 
 @dataclass

@@ -194,14 +194,14 @@ def _command(given: Path, out: Path, harmed: str) -> Any:
 
 TARGETS = (
     Target("results", _report, _read_report, (), "ours", ("results/results.json",), reseal=reseal),
-    Target("report_page", _report, _page, (), "ours", ("results/results.json",), reseal=reseal, share=0.5),
+    Target("report_page", _report, _page, (), "ours", ("results/results.json",), reseal=reseal),
     Target("cell", _cell, _read_cell, (), "ours"),
     Target("verify", _partners, _verified, (), "ours", ("study/*",), writes=CACHE),
-    Target("verify_accept", _partners, _accepted, (), "rest", ("study/*",), factors=(), writes=("study",), share=0.5),
+    Target("verify_accept", _partners, _accepted, (), "rest", ("study/*",), factors=(), writes=("study",)),
     Target("recipe", _recipe, _read_recipe, (), "rest", ("recipe.toml",), factors=()),
-    Target("recipe_options", _recipe, _benchmark_recipe, (), "rest", ("recipe.toml",), factors=(), share=0.5),
+    Target("recipe_options", _recipe, _benchmark_recipe, (), "rest", ("recipe.toml",), factors=()),
     Target(
         "commands", _commands, _command, (), "rest", ("study/*", "recogniser/*", "new.csv"),
-        factors=(), writes=CACHE, share=0.25,
+        factors=(), writes=CACHE,
     ),
 )  # fmt: skip

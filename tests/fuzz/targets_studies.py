@@ -299,6 +299,6 @@ TARGETS = (
     _ours("journal", _simulated, _journal, "study/simulated.jsonl", writes=("study",)),
     Target(
         "overwrite", _owned, _overwrite, (), "rest", ("study/study.json", "study/.*"), factors=(),
-        writes=("study",), share=0.25,
+        writes=("study",),
     ),
 )  # fmt: skip

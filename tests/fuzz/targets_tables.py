@@ -201,7 +201,7 @@ TARGETS = (
     _one("parquet", _parquet, "*.parquet"),
     _one("people", _people, "*.csv"),
     _one("skipping", _csv, "*.csv", read=_skipping),
-    Target("table_import", _csv, _imported, ("reader table",), "rest", ("*.csv",), share=0.25),
+    Target("table_import", _csv, _imported, ("reader table",), "rest", ("*.csv",)),
     _one("labels", _labels, "*.tsv"),
     _one("label_each", _label_each, "labels/*"),
     Target("mapping", _csv, read_all, (), "rest", ("*.toml",), factors=()),
