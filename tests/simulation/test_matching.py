@@ -122,3 +122,16 @@ def test__match__typed__tells_what_changed(pair: tuple[Study, Study], tmp_path: 
     assert people_matched_to(Study.load(tmp_path / "m"), "real") == {"p0", "p1", "p2"}
     assert typed("match", simulated, real, "--by", "rank", "--out", tmp_path / "n").exit_code == 2
     assert typed("match", simulated, real, "--out", tmp_path / "m").exit_code == 2
+
+
+def test__match_study__a_partner_that_leads_elsewhere__is_not_copied(pair: tuple[Study, Study], tmp_path: Path) -> None:
+    simulated, real = pair
+    (tmp_path / "secret").write_text("private")
+    link = simulated.folder / "partners" / "notes.parquet"
+    link.symlink_to(tmp_path / "secret")
+    try:
+        with pytest.raises(DataError, match="a link that leads out"):
+            match_study(simulated, real, tmp_path / "out")
+    finally:
+        link.unlink()
+    assert "private" not in {path.read_text(errors="replace") for path in tmp_path.glob("out/partners/*.parquet")}

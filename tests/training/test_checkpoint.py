@@ -13,7 +13,7 @@ import pytest
 import torch
 from resealed import edit_config, edit_tensors
 
-from otolith.errors import ChannelError, CheckpointError, OtolithError, UnknownNameError
+from otolith.errors import ChannelError, CheckpointError, DataError, OtolithError, UnknownNameError
 from otolith.files import SEAL, file_digest, write_sealed
 from otolith.training import checkpoint
 from otolith.training.pretrained import PretrainedEncoder
@@ -276,3 +276,11 @@ def test__checkpoint__any_value_is_another_kind_of_thing__ends_in_our_errors_or_
                 continue
             except Exception as error:
                 raise AssertionError(f"{place} = {odd!r} raised {error!r}") from error
+
+
+def test__save__over_a_checkpoint_of_another_kind__is_refused_and_that_stays(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "made", "encoder", {}, {"a": torch.zeros(1)}, {})
+    before = (tmp_path / "made" / "config.json").read_bytes()
+    with pytest.raises(DataError, match="holds a checkpoint of kind 'encoder'; choose another folder"):
+        checkpoint.save(tmp_path / "made", "recogniser", {}, {"a": torch.ones(1)}, {})
+    assert (tmp_path / "made" / "config.json").read_bytes() == before

@@ -223,6 +223,7 @@ def adapt(
     from otolith.training.pretrained import PretrainedEncoder
 
     refuse_existing(out, "recogniser", overwrite)
+    refuse_strange_folder(out, "recogniser")
     wanted = shots_of(shots)
     tables = tables_of(context)
     schedule = schedule_of(tables, "adapt", AdaptConfig, ("mode", "seed"))

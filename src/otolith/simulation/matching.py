@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from otolith.errors import DataError, SplitError, nearest
-from otolith.files import atomic_path, write_json
+from otolith.files import atomic_path, inside, write_json
 from otolith.ownership import claim
 from otolith.partners.files import FOLDER as PARTNERS
 from otolith.signals.match import Matching
@@ -90,8 +90,9 @@ def _match(
             progress(number, len(simulated), recording.id)
     for path in sorted((simulated.folder / PARTNERS).rglob("*")):
         if path.is_file():
-            with atomic_path(claim(out, path.relative_to(simulated.folder).as_posix())) as temporary:
-                shutil.copyfile(path, temporary)
+            name = path.relative_to(simulated.folder).as_posix()
+            with atomic_path(claim(out, name)) as temporary:
+                shutil.copyfile(inside(simulated.folder, name), temporary)
     report = [_pooled(name, found_changes) for name, found_changes in changes.items()]
     write_json(claim(out, FILE), found.to_json() | told | {"changes": [asdict(change) for change in report]})
     # Bent axes need not hold gravity at rest any more: nothing is checked, and nothing claimed.

@@ -96,7 +96,7 @@ def lock_of(folder: Path) -> Path:
 
 
 def refuse_strange_folder(folder: Path, kind: str) -> None:
-    """Raise DataError where writing a checkpoint would replace a folder that is none."""
+    """Raise DataError where writing a checkpoint would replace a folder that is none, or one of another kind."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     try:
@@ -105,6 +105,9 @@ def refuse_strange_folder(folder: Path, kind: str) -> None:
         held = None
     if not isinstance(held, dict) or "otolith_checkpoint" not in held:
         raise DataError(f"{folder} holds other files, which would be lost; choose another folder for the {kind}.")
+    if held.get("kind") != kind:
+        other = printable(held.get("kind"), 80)
+        raise DataError(f"{folder} holds a checkpoint of kind '{other}'; choose another folder for the {kind}.")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
