@@ -18,7 +18,7 @@ from toy import RATE_HZ, toy_recording, write_toy_study
 
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
 from otolith.channels import triad
-from otolith.errors import StudyError, UnitError
+from otolith.errors import DataError, StudyError, UnitError
 from otolith.files import write_sealed
 from otolith.recording import RowReport
 from otolith.study import natural_key
@@ -255,3 +255,13 @@ def test__study__clips_of_one_group__are_one_side_of_a_split(tmp_path: Path) -> 
     assert study.subjects == ["c", "wave"]
     assert [recording.clip_group for recording in study] == ["wave", "wave", None]
     assert sorted(study.windows(seconds=2.0, rate_hz=RATE_HZ).subjects) == ["c", "wave"]
+
+
+def test__write_study__study_json_is_a_folder__is_told_and_left(tmp_path: Path) -> None:
+    study = write_toy_study(tmp_path / "study", people=1, seconds_each=2.0)
+    (study.folder / "study.json").unlink()
+    (study.folder / "study.json").mkdir()
+    (study.folder / "study.json" / "mine.txt").write_text("my own")
+    with pytest.raises(DataError, match="is a folder"):
+        write_toy_study(tmp_path / "study", people=1, seconds_each=2.0)
+    assert (study.folder / "study.json" / "mine.txt").read_text() == "my own"

@@ -15,7 +15,7 @@ import numpy as np
 from otolith.catalog import PLACEMENTS
 from otolith.checksums import Fingerprint, fingerprint
 from otolith.duplicates import duplicates
-from otolith.errors import StudyError, nearest
+from otolith.errors import DataError, StudyError, nearest
 from otolith.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.ownership import claim
 from otolith.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
@@ -371,7 +371,10 @@ def write_study(
     """
     folder = Path(folder)
     with owned_study(folder):
-        (folder / "study.json").unlink(missing_ok=True)
+        path = folder / "study.json"
+        if path.is_dir() and not path.is_symlink():
+            raise DataError(f"{path} is a folder, where a study has a file. Look into it, and move it elsewhere.")
+        path.unlink(missing_ok=True)
         return _write_study(
             folder, recordings, progress, beside, name=name, source=source, terms=terms, citation=citation,
             evaluation=evaluation,
