@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from otolith.cli import app
 from otolith.recording import Recording
 from otolith.study import Evaluation, write_study
+from otolith.training.checkpoint import save
 
 MAPPING = """
 [study]
@@ -167,3 +168,9 @@ def test__a_file_to_write__is_there_already__is_replaced_only_if_asked_for(place
         typed(place, f"{words} mine.svg --overwrite")
         assert (place / "mine.svg").read_text() != "mine"
     (place / "mine.svg").unlink()
+
+
+def test__adapt__over_its_own_encoder__is_refused_before_it_learns(place: Path) -> None:
+    save(place / "made", "encoder", {}, {}, {})
+    told = typed(place, "adapt features study --head logistic --out made --overwrite", code=2)
+    assert "holds a checkpoint of kind 'encoder'; choose another folder for the recogniser" in told

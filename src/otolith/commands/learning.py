@@ -220,6 +220,7 @@ def adapt(
     from otolith.heads.mixture_of_experts import MixtureOfExperts
     from otolith.study import Study
     from otolith.training.adapt import AdaptConfig
+    from otolith.training.checkpoint import refuse_strange_folder
     from otolith.training.pretrained import PretrainedEncoder
 
     refuse_existing(out, "recogniser", overwrite)
