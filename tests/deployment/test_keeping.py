@@ -261,3 +261,18 @@ def test__load__no_error_but_ours__whatever_value_is_replaced(folder: Path) -> N
                 continue
             except Exception as error:
                 raise AssertionError(f"{place} = {odd!r} raised {error!r}") from error
+
+
+@pytest.mark.parametrize(("name", "value"), [("left", 10**6), ("right", -1), ("feature", 10**6), ("depth", 2**40)])
+def test__load__forest_whose_trees_lead_nowhere__is_refused_or_ends(
+    name: str, value: int, toy_windows: Windows, tmp_path: Path
+) -> None:
+    fitted = Recogniser("features", "forest", head_settings={"trees": 3}, **QUICK).fit(toy_windows.few(2))
+    fitted.save(tmp_path / "r")
+    edit_tensors(tmp_path / "r", lambda tensors: tensors[f"head.{name}"].fill_(value))
+    if name == "depth":  # no tree is deeper than it has nodes
+        again = Recogniser.load(tmp_path / "r", threads=1)
+        assert (again.predict_proba(toy_windows) == fitted.predict_proba(toy_windows)).all()
+        return
+    with pytest.raises(CheckpointError, match=f"'{name}' goes beyond"):
+        Recogniser.load(tmp_path / "r")

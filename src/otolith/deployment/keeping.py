@@ -95,6 +95,8 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
     checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
     load_standardise(encoder.standardise, tensors, where)
     checkpoint.load_into(head, tensors, "head.", where)
+    if isinstance(head, ClosedHead) and (odd := head.odd()):
+        raise CheckpointError(f"{where}: the head cannot be one that was fitted: {odd}. Copy the whole folder again.")
     load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()
     head.eval()

@@ -85,10 +85,19 @@ class Forest(ClosedHead):
         vectors = embeddings.pooled.float()
         trees = torch.arange(len(self.feature), device=vectors.device)
         node = torch.zeros(len(vectors), len(trees), dtype=torch.int64, device=vectors.device)
-        for _ in range(int(self.depth)):
+        # No tree is deeper than it has nodes, whatever was saved.
+        for _ in range(min(int(self.depth), self.feature.shape[1])):
             value = vectors.gather(1, self.feature[trees, node])
             node = torch.where(value <= self.threshold[trees, node], self.left[trees, node], self.right[trees, node])
         return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
+
+    def odd(self) -> str:
+        """Say where trees ask for features or lead to nodes that there are not."""
+        for name, most in (("feature", self.dimension), ("left", self.left.shape[1]), ("right", self.right.shape[1])):
+            places = getattr(self, name)
+            if ((places < 0) | (places >= most)).any():
+                return f"its trees' '{name}' goes beyond the {most} that there are"
+        return ""
 
     @classmethod
     def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> Forest:

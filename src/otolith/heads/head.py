@@ -55,6 +55,10 @@ class ClosedHead(Head):
     def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> ClosedHead:
         """Build a head whose buffers have the shapes of a saved one, ready to be loaded."""
 
+    def odd(self) -> str:
+        """Say what in loaded buffers nothing fitted could have left there; nothing where all is well."""
+        return ""
+
     def shapes(self) -> dict[str, list[int]]:
         """Return the shapes of the buffers, which depend on what was fitted."""
         return {name: list(buffer.shape) for name, buffer in self.named_buffers()}
