@@ -78,8 +78,8 @@ def _pieces(thing: Any) -> Iterator[bytes]:
                 yield one.name.encode()
                 yield from _pieces(getattr(thing, one.name))
     elif isinstance(thing, Mapping):
-        for key, value in thing.items():
-            yield f"key{key}".encode()
+        for key, value in sorted(thing.items(), key=lambda item: str(item[0])):  # their order says nothing
+            yield f"key{key}".encode("utf-8", "replace")
             yield from _pieces(value)
     elif isinstance(thing, list | tuple):
         yield f"list{len(thing)}".encode()
