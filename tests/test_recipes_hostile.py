@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from otolith import Study
 from otolith.cli import app
+from otolith.console import TABLES
 from otolith.deployment.recogniser import Recogniser
 from otolith.errors import ConfigError
 from otolith.recipes import MAX_RECIPE_BYTES, read_recipe, write_recipe
@@ -170,3 +172,35 @@ def test__adapt__settings_that_a_library_refuses__are_said(
     words = ["adapt", encoder, str(toy_study.folder), "--head", head, "--shots", "1", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(app, [*words, "--recipe", str(path), "--device", "cpu"])
     assert done.exit_code == 2 and f"Head '{head}' cannot work with" in done.output, done.output
+
+
+ODD = ("'x'", "''", "-1", "0", "1.5", "true", "[1]", "[[1]]", "['x', 1]", "[]", "{a = 1}", "{name = {}}", "[true]",
+       "4611686018427387904", '"\\u0000"', "-1.5e300", "1e-300", "'../x'", "1979-05-27")  # fmt: skip
+"""What somebody may write behind a key that wants something else."""
+SOURCES = {"adapt": 2, "recognise": 2, "retrieve": 2, "fidelity": 2, "demo": 0}
+"""How many folders or files a command takes; one if not said."""
+
+
+def commands_with_recipes() -> dict[str, list[str]]:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = {name: [option.name for option in command.params] for name, command in commands.items()}
+    return {name: options for name, options in names.items() if "recipe" in options}
+
+
+@pytest.mark.parametrize("command", sorted(commands_with_recipes()))
+def test__recipe__any_key_with_any_value__is_one_sentence(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = [key for key in commands_with_recipes()[command] if key not in ("help", "recipe")]
+    cases = [(key, value) for key in (*keys, *TABLES.get(command, ())) for value in ODD]
+    # What is named is not there, so that each ends before any work; a few of thousands, others for each command.
+    for key, value in cases[len(command) :: 61]:
+        study = "study = 'absent'" if command == "demo" and key != "study" else ""
+        Path("r.toml").write_text(f"{study}\n{key} = {value}\n")
+        absent = [f"absent{number}" for number in range(SOURCES.get(command, 1))]
+        out = ["--out", "new"] if "out" in keys else []
+        done = CliRunner().invoke(app, [command, *absent, *out, "--recipe", "r.toml"])
+        assert done.exit_code == 2, (key, value, done.output)
+        assert "Traceback" not in done.output and done.output.strip(), (key, value)
+        assert [found.name for found in tmp_path.iterdir() if found.name != "new"] == ["r.toml"], (key, value)
