@@ -103,7 +103,7 @@ def test__write__disk_is_full__leaves_no_half_file(at: int, tmp_path: Path, monk
     def full(table: Any, where: Any, **more: Any) -> None:
         calls.append(where)
         if len(calls) == at:
-            Path(where).write_bytes(b"PAR1 half of a fi")
+            where.write(b"PAR1 half of a fi")
             raise OSError(errno.ENOSPC, "No space left on device")
         original(table, where, **more)
 
