@@ -185,3 +185,11 @@ def test__moment__past_midnight__goes_on_and_never_leaves_the_calendar() -> None
     assert str(made.moment(1.0)) == "2027-01-01 00:00:00.500000-03:00"
     with pytest.raises(DataError, match="starts at"):
         made.moment(1e15)
+
+
+def test__from_rows__stamps_less_than_a_nanosecond_apart__are_refused() -> None:
+    from otolith.channels import triad
+    from otolith.errors import ReadError
+
+    with pytest.raises(ReadError, match="less than a nanosecond apart"):
+        Stream.from_rows("acc", triad("waist", "acc"), np.arange(9) * 1e-310, np.ones((9, 3)))

@@ -272,3 +272,13 @@ def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value:
 def test__report__rows_that_no_benchmark_writes__end_in_our_error(odd: dict[str, Any]) -> None:
     with pytest.raises((ReadError, DataError)):
         Report(rows=[*BY_HAND, {**BY_HAND[0], **odd}]).summary  # noqa: B018  a property that is worked out
+
+
+@pytest.mark.parametrize(
+    "odd", [{"studies": [3]}, {"losses": [[]]}, {"planned": {"methods": 3.5}}, {"embedding": [{"x": [".."]}]}]
+)
+def test__page__report_that_no_benchmark_writes__ends_in_our_error(odd: dict[str, Any]) -> None:
+    from otolith.evaluation.page import page
+
+    with pytest.raises(ReadError, match="no benchmark writes"):
+        page(Report(rows=BY_HAND, **odd))

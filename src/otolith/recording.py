@@ -16,6 +16,7 @@ from otolith.errors import DataError, ReadError, UnitError
 from otolith.text import printable
 from otolith.units import GravityVerdict, gravity_verdict, still_blocks
 
+_FASTEST_HZ = 1e9
 GAP_PERIODS = 3.0
 """A step between stamps longer than this many median steps is no jitter: samples are missing there."""
 LARGEST = 1e15
@@ -92,12 +93,14 @@ class Stream:
         if len(self.time_s) < 2:
             return float("nan")
         steps = np.diff(self.time_s)
-        periods = steps / np.median(steps)
+        with np.errstate(over="ignore"):
+            periods = steps / np.median(steps)
         whole = (periods > 0.5) & (periods < 1.5)
         # On an even clock a step of two or three periods is loss, not a slower sensor; stamps that come in bunches
         # have no such clock, and only what is clearly a gap is left out.
         steps = steps[whole] if whole.mean() > 0.6 else steps[periods <= GAP_PERIODS]
-        return float(len(steps) / steps.sum())
+        with np.errstate(over="ignore"):
+            return float(len(steps) / steps.sum())
 
     @classmethod
     def from_rows(
@@ -159,6 +162,11 @@ class Stream:
             rows_read,
             tuple(out),
         )
+        if len(time_s) > 1 and not stream.rate_hz < _FASTEST_HZ:
+            raise ReadError(
+                f"Stream '{name}' has stamps less than a nanosecond apart: {len(time_s)} samples in "
+                f"{stream.duration_s:.3g} s. Check the unit of its stamps."
+            )
         lost, gaps = stream.lost_samples()
         if lost:
             report = RowReport("lost samples", 0, f"{lost} never came, in {gaps} places")

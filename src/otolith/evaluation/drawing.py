@@ -133,7 +133,10 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
     """
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(text, format="svg", metadata=nothing)
+    with warnings.catch_warnings():
+        # Names too long for their figure: it is drawn without the fitting, and the table beside it says the same.
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        figure.savefig(text, format="svg", metadata=nothing)
     # A name may hold characters that XML forbids, or that turn the direction of all that follows.
     box, body = _taken_apart(printable(text.getvalue(), 10**9))
     title, description = printable(title), printable(description)

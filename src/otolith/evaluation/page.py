@@ -40,13 +40,12 @@ READING = (
 def save_with_page(report: Report, folder: str | Path, beside: Mapping[str, str] | None = None) -> None:
     """Write a report's results and tables with its page, figures inside, and with what else is to lie
     `beside` them; an unfinished report says what it lacks."""
-    with as_written():
-        text = page(report)
-    report.save(folder, {"report.html": text, **(beside or {})})
+    report.save(folder, {"report.html": page(report), **(beside or {})})
 
 
+@as_written()
 def page(report: Report) -> str:
-    """Give the HTML of a report's page."""
+    """Give the HTML of a report's page; ReadError where the report holds what no benchmark writes."""
     here = resources.files("otolith.evaluation")
     style = Template((here / "page.css").read_text(encoding="utf-8"))
     names = report.study_names()

@@ -184,7 +184,8 @@ def _numbers(path: Path, content: bytes, found: _Found, order: str) -> np.ndarra
     if math.prod(found.shape) * stored.itemsize != len(values):
         raise _damaged(path, f"'{found.name}' of shape {found.shape} has {len(values):,} bytes of numbers")
     refuse_large(path, os.stat(path).st_size, math.prod(found.shape) * np.dtype(found.kind).itemsize)
-    return np.frombuffer(values, dtype=stored).astype(found.kind).reshape(found.shape, order="F")
+    with np.errstate(invalid="ignore", over="ignore"):  # a number that its class cannot hold is not finite in it
+        return np.frombuffer(values, dtype=stored).astype(found.kind).reshape(found.shape, order="F")
 
 
 def _damaged(path: Path, why: str) -> ReadError:
