@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 
 from otolith import Evaluation, Recording, Segment, Stream, write_study
 from otolith.channels import triad
-from otolith.files import read_json, write_json
+from otolith.files import read_json, write_sealed
+from otolith.study_files import file_facts
 
 RATE_HZ, CHANNELS, BYTES = 50, 6, 4
 LABELS = ("resting", "walking", "cycling")
@@ -71,7 +72,8 @@ def make(folder: Path, hours: float, hours_each: float) -> float:
     rows = [bout | {"recording": f"day-{i}"} for i in range(count) for bout in own[f"day-{i % 2}"]]
     schema = pq.read_schema(folder / "segments.parquet")
     pq.write_table(_table(rows, schema), folder / "segments.parquet")
-    write_json(folder / "study.json", content)
+    content["files"]["segments.parquet"] = file_facts(folder / "segments.parquet")
+    write_sealed(folder / "study.json", content)
     return count * hours_each
 
 

@@ -254,7 +254,7 @@ def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.Mo
         ("benchmark study --shots 0 --out x", "whole numbers from 1 up"),
         ("benchmark study --labels walking --out x", "one class"),
         ("benchmark study --folds one --out x", "--folds"),
-        ("pretrain study --recipe nowhere.toml --out x", "no readable recipe"),
+        ("pretrain study --recipe nowhere.toml --out x", "nowhere.toml is no recipe: there is no such file"),
         ("pretrain --recipe quick.toml --out x", "no option 'methods'"),
         ("bogus", "No such command"),
     ],

@@ -261,11 +261,11 @@ def test__atomic_folder__killed__either_the_old_or_the_new_one_is_there(
 
 def test__atomic_folder__where_it_cannot_be__is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(DataError, match="is a file"), atomic_folder(tmp_path / "file"):
+    with pytest.raises(DataError, match="is a file"), atomic_folder(tmp_path / "file", ()):
         pass
     monkeypatch.chdir(tmp_path)
     for here in (Path("."), tmp_path, tmp_path.parent):
-        with pytest.raises(DataError, match="that you stand in"), atomic_folder(here):
+        with pytest.raises(DataError, match="that you stand in"), atomic_folder(here, ()):
             pass
     assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "mine"
 

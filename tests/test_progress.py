@@ -49,7 +49,7 @@ COMMANDS = {
         "cells: 4 of 4 in",
     ),
     "search-augmentations": (
-        f"study --recipe pairs.toml --folds 2 --draws 1 --epochs 1 --workers 1 --out OUT {QUICK}",
+        f"study --recipe pairs.toml --folds 2 --inner-folds 3 --draws 1 --epochs 1 --workers 1 --out OUT {QUICK}",
         "cells: 4 of 4 in",
     ),
 }
@@ -60,14 +60,14 @@ COMMANDS = {
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("progress")
     (folder / "tables").mkdir()
-    rows = "".join(f"{row / 50:.2f},0.1,0.2,9.8\n" for row in range(500))
     for number in range(4):
+        rows = "".join(f"{row / 50:.2f},0.{number},0.2,9.8\n" for row in range(500))
         (folder / "tables" / f"p{number}.csv").write_text(f"time_s,x,y,z\n{rows}")
     (folder / "mapping.toml").write_text(TABLE)
     (folder / "small.toml").write_text(SMALL)
     (folder / "pairs.toml").write_text('augmentations = ["scaling"]\nshots = [1]\n')
     (folder / "short.toml").write_text("[adapt]\nsteps = 3\nepochs = 1\n")
-    write_toy_study(folder / "study", people=4)
+    write_toy_study(folder / "study", people=6)
     before = Path.cwd()
     os.chdir(folder)
     try:

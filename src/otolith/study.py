@@ -15,7 +15,7 @@ import numpy as np
 from otolith.catalog import PLACEMENTS
 from otolith.checksums import Fingerprint, fingerprint
 from otolith.duplicates import duplicates
-from otolith.errors import DataError, StudyError, nearest
+from otolith.errors import ConfigError, DataError, StudyError, nearest
 from otolith.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.ownership import claim
 from otolith.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
@@ -81,10 +81,16 @@ class Evaluation:
     def changed(self, given: Mapping[str, Any]) -> Evaluation:
         """Return this with some choices different; whoever names placements sees them under their own names.
 
-        Raises StudyError where a key is unknown.
+        Raises StudyError where a key is unknown, ConfigError where a value cannot be.
         """
         shown = {"slot": ""} if given.get("placements") else {}
-        return self.from_json(self.to_json() | shown | dict(given))
+        held = self.to_json()
+        try:
+            return self.from_json(held | shown | dict(given))
+        except StudyError as error:
+            if given.keys() <= held.keys():  # the value is the caller's, not one that a study holds
+                raise ConfigError(str(error)) from error
+            raise
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Evaluation:

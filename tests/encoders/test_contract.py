@@ -9,8 +9,8 @@ import torch
 from otolith import encoders
 from otolith.batch import Batch
 from otolith.channels import triad
-from otolith.encoders.encoder import Encoder, Standardise
-from otolith.errors import ConfigError
+from otolith.encoders.encoder import Encoder
+from otolith.errors import ConfigError, UnknownNameError
 
 NAMES = list(encoders.FAMILY)
 CHANNELS = (*triad("left_wrist", "acc"), *triad("left_wrist", "gyro"))
@@ -130,4 +130,6 @@ def test__family__class_of_ones_own__is_taken_and_named_by_its_module() -> None:
     tpn = encoders.FAMILY.resolve("tpn")
     assert encoders.FAMILY.resolve(tpn) is tpn
     assert encoders.FAMILY.name_of(tpn) == "tpn"
-    assert encoders.FAMILY.resolve("otolith.encoders.encoder:Standardise") is Standardise
+    assert encoders.FAMILY.resolve("otolith.encoders.tpn:TPN") is tpn
+    with pytest.raises(UnknownNameError, match="Standardise is no encoder"):
+        encoders.FAMILY.resolve("otolith.encoders.encoder:Standardise")

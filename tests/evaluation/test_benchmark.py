@@ -303,7 +303,7 @@ def test__disk_full__at_a_cell__leaves_no_half_cell_and_the_same_call_goes_on(
 def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_tested(tmp_path: Path) -> None:
     made = []
     for number, part in enumerate(("train", "train", "test", "")):
-        recording = toy_recording(f"p{number % 2}", seconds_each=4.0, id=f"take{number}")
+        recording = toy_recording(f"p{number % 2}", seconds_each=4.0 + 0.1 * number, id=f"take{number}")
         made.append(replace(recording, facts={"split": part} if part else {}))
     study = write_study(tmp_path / "listed", made, name="listed", evaluation=Evaluation(2.0, 50.0))
     choices = CHOICES | {"methods": ["logistic"], "shots": [2], "draws": 1}

@@ -60,6 +60,7 @@ def uneven(tmp_path: Path) -> Study:
 
     def made(id: str, time_s: np.ndarray, broken: int = 0) -> Recording:
         values = np.tile([0.0, 0.0, 9.81], (len(time_s), 1))
+        values[:, 0] = 0.01 * len(id) + 0.001 * ord(id[0])  # no two are the same, byte for byte
         values[:broken] = np.nan
         stream = Stream.from_rows("any name", triad("chest", "acc"), time_s, values, 50.0)
         return Recording(id, id, (stream,), (Segment(0.0, 2.0, "walking"),))
@@ -83,7 +84,7 @@ def test__text__of_the_toy__says_what_was_written(toy_study: Study) -> None:
 def test__text__many_recordings__is_no_longer_than_for_few(tmp_path: Path) -> None:
     few, many = (
         write_study(
-            tmp_path / str(n), [toy_recording(f"p{i % 3}", 1.0, id=f"r{i}") for i in range(n)], name="n"
+            tmp_path / str(n), [toy_recording(f"p{i % 3}", 1.0 + 0.02 * i, id=f"r{i}") for i in range(n)], name="n"
         )
         for n in (3, 60)
     )  # fmt: skip

@@ -80,8 +80,9 @@ def run(folder: Path, command: str, moment: Moment = NEVER) -> Ended:
             _, status = os.waitpid(child, 0)
             break
         time.sleep(_POLL_S)
-    said = log.read_text(errors="replace")
-    log.unlink()
+    # Killed before it opened its log, a command has said nothing.
+    said = log.read_text(errors="replace") if log.exists() else ""
+    log.unlink(missing_ok=True)
     return Ended(os.waitstatus_to_exitcode(status), time.perf_counter() - started, events, said)
 
 

@@ -150,7 +150,7 @@ def test__find_and_read__terabyte_headers_and_pipes__take_no_memory_and_no_time(
     (tmp_path / "b.npz").write_bytes(packed.getvalue())
     os.mkfifo(tmp_path / "c.bvh")
     (tmp_path / "d.mat").write_bytes(b"MATLAB 5.0" + bytes(114) + b"\0\1IM" + b"\x0e\0\0\0\xff\xff\xff\x7f")
-    assert [path.name for path in find(tmp_path)] == ["a.npy", "b.npz"]
+    assert [path.name for path in find(tmp_path)] == ["a.npy", "b.npz", "d.mat"]
     for name in ("a.npy", "b.npz", "c.bvh", "d.mat"):
         with pytest.raises(ReadError, match=name):
             read(tmp_path / name)

@@ -245,7 +245,7 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
     [
         ({"seconds": 0.1}, ConfigError, "two samples or more"),
         ({"overlap": 1.0}, ConfigError, "overlap of at least 0 and under 1"),
-        ({"rate_hz": -10.0}, ConfigError, "cannot be cut"),
+        ({"rate_hz": -10.0}, ConfigError, "'rate_hz' is above 0"),
         ({"label_rule": "most"}, ConfigError, "inside, majority, centred or unlabelled, not 'most'"),
         ({"labels": ("z",)}, StudyError, "has no label 'z'; it has a"),
         ({"quantities": ("gyro",)}, StudyError, r"has none of gyro at chest; it has chest\.acc\.x"),

@@ -152,5 +152,5 @@ def test__adapt__what_does_not_fit__is_told(encoder: PretrainedEncoder, toy_wind
         adapt(encoder, toy_windows, "liner", runtime=CPU)
     with pytest.raises(ConfigError, match="Did you mean 'batch_size'"):
         adapt(encoder, toy_windows, runtime=CPU, batchsize=3)
-    with pytest.raises(ConfigError, match="'finetune', 'frozen' or 'staged', not 'half'"):
+    with pytest.raises(ConfigError, match="'finetune', 'frozen' or 'staged'; found 'half'"):
         adapt(encoder, toy_windows, runtime=CPU, mode="half")

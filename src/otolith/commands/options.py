@@ -126,8 +126,8 @@ MissingOption = Annotated[
 MOST = {
     "seconds": 86_400.0, "rate": 10_000.0, "pose_rate": 10_000.0, "frame_rate": 100_000.0, "band": 10_000.0,
     "search": 3_600.0, "start": 1e9, "learning_rate": 1e6, "seed": 2**32 - 1, "threads": 1_024, "workers": 1_024,
-    "processes": 1_024, "folds": 10_000, "draws": 10_000, "seeds": 10_000, "epochs": 10**6, "batch_size": 2**31 - 1,
-    "patience": 10**6, "plateau": 10**6, "bodies": 100_000, "people": 10_000,
+    "processes": 1_024, "folds": 10_000, "inner_folds": 10_000, "draws": 10_000, "seeds": 10_000,
+    "epochs": 10**6, "batch_size": 2**31 - 1, "patience": 10**6, "plateau": 10**6, "bodies": 100_000, "people": 10_000,
 }  # fmt: skip
 """The most that a number may be, by its option; beyond it a machine would be busy for years, or full at once."""
 ABOVE_ZERO = ("seconds", "rate", "pose_rate", "frame_rate", "band", "learning_rate")
