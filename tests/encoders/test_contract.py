@@ -9,7 +9,7 @@ import torch
 from otolith import encoders
 from otolith.batch import Batch
 from otolith.channels import triad
-from otolith.encoders.encoder import Encoder
+from otolith.encoders.encoder import Encoder, Standardise
 from otolith.errors import ConfigError, UnknownNameError
 
 NAMES = list(encoders.FAMILY)
