@@ -16,7 +16,7 @@ from otolith.errors import DataError, ReadError, UnitError
 from otolith.text import printable
 from otolith.units import GravityVerdict, gravity_verdict, still_blocks
 
-_FASTEST_HZ = 1e9
+_FASTEST_HZ = 1e9 * (1 + 1e-6)  # a nanosecond from stamp to stamp, as float64 has it
 GAP_PERIODS = 3.0
 """A step between stamps longer than this many median steps is no jitter: samples are missing there."""
 LARGEST = 1e15
@@ -162,7 +162,7 @@ class Stream:
             rows_read,
             tuple(out),
         )
-        if len(time_s) > 1 and not stream.rate_hz < _FASTEST_HZ:
+        if len(time_s) > 1 and not stream.rate_hz <= _FASTEST_HZ:
             raise ReadError(
                 f"Stream '{name}' has stamps less than a nanosecond apart: {len(time_s)} samples in "
                 f"{stream.duration_s:.3g} s. Check the unit of its stamps."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def spoilt(windows: Windows, size: float = 1e6, window: int = 3) -> Windows:
     values = np.array(windows.store.values)
     values[windows.first_row[window] + 5, 0] = size
     store = Store(values, np.array(windows.store.lost), windows.store.pieces, f"{windows.store.key}-spoilt")
-    return Windows(**{**vars(windows), "store": store})
+    return replace(windows, store=store)
 
 
 @pytest.mark.parametrize("size", [1e3, -1e6, 1e30, np.inf])

@@ -52,6 +52,8 @@ class Processes:
             _join("nccl" if runtime.device.startswith("cuda") else "gloo")
             try:
                 yield cls(distributed.get_rank(), distributed.get_world_size())
+                # Who leaves first takes down what the others still speak through: torch then ends them with an abort.
+                distributed.barrier()
             finally:
                 distributed.destroy_process_group()
 
