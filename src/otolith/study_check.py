@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from otolith import caches
 from otolith.channels import Channel
 from otolith.errors import DataError, OtolithError, StudyError
@@ -18,7 +16,7 @@ from otolith.parquet import number_column, read_parquet, text_column
 from otolith.recording import RowReport, Stream
 from otolith.store import LOST, STORES, VALUES
 from otolith.study import FORMAT, Study, as_written
-from otolith.study_files import PARTNERS, SEGMENTS, TIME, fault_of_rows, file_facts, read_segments
+from otolith.study_files import PARTNERS, SEGMENTS, TIME, fault_of_rows, file_facts, read_segments, signal_of
 
 Progress = Callable[[int, int, str], None]
 EDIT = "edited by hand"
@@ -240,11 +238,7 @@ class _Check:
 def _stream(path: Path, told: Mapping[str, Any]) -> Stream:
     names = told["channels"]
     table = read_parquet(path, [TIME, *names])
-    time_s = number_column(path, table, TIME).astype(np.float64, copy=False)
-    values = np.empty((table.num_rows, len(names)), dtype=np.float32)
-    for column, name in enumerate(names):
-        with np.errstate(over="ignore"):
-            values[:, column] = number_column(path, table, name)
+    time_s, values = signal_of(path, table, names)
     if fault := fault_of_rows(time_s, values):
         raise StudyError(f"{path}: {fault}")
     return Stream(told["name"], tuple(Channel.parse(name) for name in names), time_s, values)

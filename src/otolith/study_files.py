@@ -78,11 +78,7 @@ def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
         raise StudyError(
             f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}. {how_to_go_on(folder)}"
         )
-    time_s = number_column(path, table, TIME).astype(np.float64, copy=False)
-    values = np.empty((table.num_rows, len(names)), dtype=np.float32)
-    for column, name in enumerate(names):
-        with np.errstate(over="ignore"):
-            values[:, column] = number_column(path, table, name)
+    time_s, values = signal_of(path, table, names)
     if fault := fault_of_rows(time_s, values):
         raise StudyError(f"{path}: {fault}. Import the study again.")
     return Stream(
@@ -94,6 +90,19 @@ def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
         facts["rows_read"],
         tuple(RowReport(**report) for report in facts["reports"]),
     )
+
+
+def signal_of(path: Path, table: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stamps (T,) float64 and the named channels (T, C) float32 of a stream's table.
+
+    Raises StudyError for a column that holds no numbers.
+    """
+    time_s = number_column(path, table, TIME).astype(np.float64, copy=False)
+    values = np.empty((table.num_rows, len(names)), dtype=np.float32)
+    for column, name in enumerate(names):
+        with np.errstate(over="ignore"):
+            values[:, column] = number_column(path, table, name)
+    return time_s, values
 
 
 def stream_file(recording: str, stream: str) -> str:
