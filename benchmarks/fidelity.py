@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from otolith.simulation.alignment import align
-from otolith.simulation.fidelity import BANDS_HZ, Fidelity, banded, fidelity
-from otolith.simulation.paired import Paired, read_broad, read_gaitmap
-from otolith.simulation.sensor import Reading
-from otolith.simulation.smoothing import SavitzkyGolay
+from otolith.motion.fidelity.alignment import align
+from otolith.motion.fidelity.fidelity import BANDS_HZ, Fidelity, banded, fidelity
+from otolith.motion.fidelity.paired import Paired, read_broad, read_gaitmap
+from otolith.motion.simulation.sensor import Reading
+from otolith.motion.simulation.smoothing import SavitzkyGolay
 
 WINDOWS = (9, 21, 41)
 BAND_HZ = 20.0

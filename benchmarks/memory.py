@@ -23,9 +23,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from otolith import Evaluation, Recording, Segment, Stream, write_study
-from otolith.channels import triad
-from otolith.files import read_json, write_sealed
-from otolith.study_files import file_facts
+from otolith.core.files import read_json, write_sealed
+from otolith.data.channels import triad
+from otolith.data.study_files import file_facts
 
 RATE_HZ, CHANNELS, BYTES = 50, 6, 4
 LABELS = ("resting", "walking", "cycling")
@@ -41,7 +41,7 @@ def peak_mb():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-import numpy, otolith.signals.segment
+import numpy, otolith.data.cut
 from otolith import Study
 started, before = time.perf_counter(), peak_mb()
 windows = Study.load(sys.argv[1]).windows()

@@ -135,7 +135,7 @@ def longer(method: dict[str, Any], epochs: int) -> dict[str, Any]:
 
 def recipe(part: dict[str, Any], path: Path) -> str:
     """Write a part as a recipe."""
-    from otolith.recipes import write_recipe
+    from otolith.core.recipes import write_recipe
 
     content = {key: value for key, value in part.items() if key not in ("study", "out", "method", "windows")}
     tables = {"windows": part["windows"], "method": part["method"]}

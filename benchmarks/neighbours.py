@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch  # noqa: E402  (the lines above must come first)
 
-from otolith.objectives._queue import IMU, Queue  # noqa: E402
+from otolith.learn.objectives._queue import IMU, Queue  # noqa: E402
 
 WIDTH, ASKED = 512, 512
 

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from otolith import rotations
-from otolith.errors import OtolithError
-from otolith.motion import Motion
-from otolith.motions import check, find, read
-from otolith.motions.jumps import jumps
-from otolith.motions.procedural import PROCEDURAL, make
+from otolith.core.errors import OtolithError
+from otolith.motion import rotations
+from otolith.motion.formats import check, find, read
+from otolith.motion.motion import Motion
+from otolith.motion.procedural.jumps import jumps
+from otolith.motion.procedural.procedural import PROCEDURAL, make
 
 RIGHT_RATE = {"salsa": 60.0}
 """Folder -> frames per second, where the files say another number: the salsa clips say 120."""

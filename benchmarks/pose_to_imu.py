@@ -26,9 +26,9 @@ CUT_HZ = 5.0
 
 def simulated(data: Path, trial: str) -> np.ndarray:
     """What a sensor on the skeleton's wrist would have read, at 50 Hz."""
-    from otolith.datasets.utd_mhad import skeleton
-    from otolith.motions.joint_positions import LAYOUTS, from_positions
-    from otolith.simulation.sensor import Mounting, simulate
+    from otolith.data.datasets.utd_mhad import skeleton
+    from otolith.motion.formats.joint_positions import LAYOUTS, from_positions
+    from otolith.motion.simulation.sensor import Mounting, simulate
 
     time_s, places = skeleton(data / "data" / "utd_mhad", trial)
     rate_hz = (len(time_s) - 1) / (time_s[-1] - time_s[0])
@@ -53,9 +53,9 @@ def main() -> None:
         sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/utd_mhad.")
     data = Path(os.environ["OTOLITH_DATA"])
     from otolith import Study
-    from otolith.objectives.multi3net import Multi3Net
-    from otolith.training.pretrain import pretrain
-    from otolith.training.runtime import Runtime
+    from otolith.learn.objectives.multi3net import Multi3Net
+    from otolith.learn.training.pretrain import pretrain
+    from otolith.learn.training.runtime import Runtime
 
     folder = chosen.work / "studies" / "utd_mhad"
     if not (folder / "study.json").exists():
@@ -99,7 +99,7 @@ def draw(shown: dict[str, np.ndarray], path: Path) -> None:
     """Acceleration along the forearm, measured, simulated and regressed."""
     from matplotlib.figure import Figure
 
-    from otolith.evaluation.drawing import save_figure
+    from otolith.show.drawing import save_figure
 
     figure = Figure(figsize=(7.0, 2.8), layout="constrained")
     axes = figure.subplots()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from training import THREADS, compared, early, made_windows, product_flops, start, table, take_turns, within
 
-from otolith.training.runtime import Runtime
+from otolith.learn.training.runtime import Runtime
 
 AT_LEAST = 1.5
 

@@ -110,7 +110,7 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
 
 def recipe(part: dict[str, Any]) -> str:
     """Write a part as a recipe."""
-    from otolith.recipes import write_recipe
+    from otolith.core.recipes import write_recipe
 
     path = Path(part["at"])
     content = {key: value for key, value in part.items() if key not in ("study", "method", "at", "labels", "windows")}
@@ -200,8 +200,8 @@ def words_table(found: dict[str, Any]) -> list[str]:
 
 def draw(reports: dict[str, Any], docs: Path) -> None:
     """Draw macro-F1 at 8 labels a class in the three settings."""
-    from otolith.evaluation.ablation import ablation_figure
-    from otolith.evaluation.drawing import save_figure
+    from otolith.show.ablation import ablation_figure
+    from otolith.show.drawing import save_figure
 
     def at_eight(name: str) -> dict[str, tuple[float, float]]:
         lines = [line for line in reports[name].summary if line["shots"] == 8]

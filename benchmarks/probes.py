@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from otolith.evaluation.probes import Problem, solve
+from otolith.measure.probes import Problem, solve
 
 SHOTS = (10, 20, 50, 100, 200, 500)
 ENCODERS = ("stacked_rnn", "tpn", "features")
@@ -36,7 +36,7 @@ def made() -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]], int]:
 
 def sweep(windows: Any, vectors: np.ndarray, draws: int) -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]]]:
     """Return the problems of a sweep, and what each is tested on."""
-    from otolith.evaluation.splits import people_folds
+    from otolith.learn.splits import people_folds
 
     problems, tests = [], []
     for people in people_folds(windows.subjects, 5):
@@ -114,10 +114,10 @@ def main() -> None:
 
 def on_hapt(draws: int, threads: int) -> list[dict[str, Any]]:
     """Measure on the real study."""
-    from otolith.datasets.dataset import import_dataset
-    from otolith.evaluation.sides import labelled_windows
-    from otolith.training.pretrained import PretrainedEncoder
-    from otolith.training.runtime import Runtime
+    from otolith.data.datasets.dataset import import_dataset
+    from otolith.learn.training.pretrained import PretrainedEncoder
+    from otolith.learn.training.runtime import Runtime
+    from otolith.measure.sides import labelled_windows
 
     data = os.environ.get("OTOLITH_DATA")
     if not data:

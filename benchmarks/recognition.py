@@ -42,8 +42,8 @@ def measure(data: Path, work: Path) -> None:
 
 def write(work: Path, docs: Path) -> None:
     from otolith import Report
-    from otolith.evaluation.drawing import method_style, save_figure
-    from otolith.evaluation.figures import few_shot_grid
+    from otolith.show.drawing import method_style, save_figure
+    from otolith.show.figures import few_shot_grid
 
     reports = {name: Report.load(work / "results" / name) for name in SETS}
     (docs / "results").mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import resample_poly
 
-from otolith.signals.resample import polyphase
+from otolith.data.signals.resample import polyphase
 
 SOURCE_HZ, CHANNELS, WINDOW, STEP = 100, 6, 250, 125
 

@@ -148,7 +148,7 @@ def keep(path: Path, records: dict[str, dict[str, Any]], threads: int) -> None:
 
 def machine(threads: int) -> dict[str, Any]:
     """Return what figures depend on beside the code."""
-    from otolith.training.runtime import Runtime, commit, versions
+    from otolith.learn.training.runtime import Runtime, commit, versions
 
     return Runtime("cpu", "fp32", threads).record() | {"versions": versions(), "commit": commit()}
 

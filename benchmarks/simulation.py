@@ -20,12 +20,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import lfilter
 
-from otolith import rotations
-from otolith.motions.procedural import make
-from otolith.simulation.fused import HALO, sense
-from otolith.simulation.placements import SITES
-from otolith.simulation.sensor import simulate
-from otolith.units import STANDARD_GRAVITY
+from otolith.data.units import STANDARD_GRAVITY
+from otolith.motion import rotations
+from otolith.motion.procedural.procedural import make
+from otolith.motion.simulation.fused import HALO, sense
+from otolith.motion.simulation.placements import SITES
+from otolith.motion.simulation.sensor import simulate
 
 RATE_HZ = 100.0
 _ROOTS = np.roots([1.0, 26.0, 66.0, 26.0, 1.0])

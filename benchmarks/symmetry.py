@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np  # noqa: E402  (the lines above must come first)
 
-from otolith.physics import dtw, symmetry  # noqa: E402
+from otolith.data.physics import dtw, symmetry  # noqa: E402
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> float:

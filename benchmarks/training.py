@@ -37,21 +37,21 @@ from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from otolith import objectives  # noqa: E402
-from otolith.batch import Batch  # noqa: E402
-from otolith.channels import triad  # noqa: E402
-from otolith.encoders.tpn import TPN  # noqa: E402
-from otolith.errors import OtolithWarning  # noqa: E402
-from otolith.heads.mlp import MLP  # noqa: E402
-from otolith.objectives.pim import PIM  # noqa: E402
-from otolith.store import Store  # noqa: E402
-from otolith.study import Study  # noqa: E402
-from otolith.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
-from otolith.training.pretrain import PretrainConfig, _Run  # noqa: E402
-from otolith.training.pretrained import PretrainedEncoder  # noqa: E402
-from otolith.training.processes import Processes  # noqa: E402
-from otolith.training.runtime import Runtime  # noqa: E402
-from otolith.windows import Windows  # noqa: E402
+from otolith.core.errors import OtolithWarning  # noqa: E402
+from otolith.data.batch import Batch  # noqa: E402
+from otolith.data.channels import triad  # noqa: E402
+from otolith.data.store import Store  # noqa: E402
+from otolith.data.study import Study  # noqa: E402
+from otolith.data.windows import Windows  # noqa: E402
+from otolith.learn import objectives  # noqa: E402
+from otolith.learn.encoders.tpn import TPN  # noqa: E402
+from otolith.learn.heads.mlp import MLP  # noqa: E402
+from otolith.learn.objectives.pim import PIM  # noqa: E402
+from otolith.learn.training.adapt import AdaptConfig, adapt, class_weights  # noqa: E402
+from otolith.learn.training.pretrain import PretrainConfig, _Run  # noqa: E402
+from otolith.learn.training.pretrained import PretrainedEncoder  # noqa: E402
+from otolith.learn.training.processes import Processes  # noqa: E402
+from otolith.learn.training.runtime import Runtime  # noqa: E402
 
 PLACES = ("left_wrist", "right_wrist", "left_ankle")
 PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from otolith.datasets.utd_mhad import WRIST_ACTIONS
+from otolith.data.datasets.utd_mhad import WRIST_ACTIONS
 
 MOUNTED = (180.0, 0.0, 0.0)
 """UTD-MHAD's sensor lies upside down beside ours: fitted to the skeletons of the first trials, 168 degrees about x."""

@@ -32,7 +32,7 @@ SEED, FOLDS, GROUPS = 0, 4, 3
 
 def said(encoder: Any, windows: Any, classes: Sequence[str], runtime: Any) -> np.ndarray:
     """Return which class's words each window lies nearest to."""
-    from otolith.heads.text import prompts_of, words_of
+    from otolith.learn.heads.text import prompts_of, words_of
 
     words = words_of(encoder.require_alignment(), prompts_of(classes))
     found: np.ndarray = (encoder.embed(windows, runtime, space="shared") @ words.T).argmax(axis=1)
@@ -41,10 +41,10 @@ def said(encoder: Any, windows: Any, classes: Sequence[str], runtime: Any) -> np
 
 def by_nearest_text(training: Any, tested: Any, classes: Sequence[str], runtime: Any) -> np.ndarray:
     """Return the class whose name is most like the text of the nearest window in hand-made features."""
-    from otolith.heads.text import prompts_of
-    from otolith.partners.minilm import MiniLM
-    from otolith.partners.texts import texts_of
-    from otolith.training.pretrained import PretrainedEncoder
+    from otolith.learn.heads.text import prompts_of
+    from otolith.learn.modalities.minilm import MiniLM
+    from otolith.learn.modalities.texts import texts_of
+    from otolith.learn.training.pretrained import PretrainedEncoder
 
     features = PretrainedEncoder.fresh(training, "features", 0)
     known, asked = features.embed(training, runtime), features.embed(tested, runtime)
@@ -84,8 +84,8 @@ class Scores:
 
 def unseen(study: Any, pretrained: Callable[[Any, str], Any], runtime: Any) -> dict[str, Any]:
     """Hold out people and actions at once."""
-    from otolith.evaluation.sides import labelled_windows
-    from otolith.evaluation.splits import people_folds
+    from otolith.learn.splits import people_folds
+    from otolith.measure.sides import labelled_windows
 
     windows = labelled_windows(study, study.evaluation)
     groups = np.array_split(np.random.default_rng(SEED).permutation(len(windows.classes)), GROUPS)
@@ -108,9 +108,9 @@ def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any)
     """Ask encoders that saw simulated motion alone."""
     import dataclasses
 
-    from otolith.evaluation.sides import labelled_windows, other_windows
-    from otolith.training.pretrained import PretrainedEncoder
-    from otolith.windows import Windows
+    from otolith.data.windows import Windows
+    from otolith.learn.training.pretrained import PretrainedEncoder
+    from otolith.measure.sides import labelled_windows, other_windows
 
     evaluation = dataclasses.replace(
         study.evaluation, seconds=4.0, slot="", placements=("right_wrist",), labels=tuple(CLASSES)
@@ -138,9 +138,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=("motion", "unseen"), help="one of the two settings")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
-    from otolith.study import Study
-    from otolith.training.pretrain import pretrain
-    from otolith.training.runtime import Runtime
+    from otolith.data.study import Study
+    from otolith.learn.training.pretrain import pretrain
+    from otolith.learn.training.runtime import Runtime
 
     if not (chosen.work / "studies" / "utd_mhad" / "study.json").exists():
         sys.exit("SKIPPED: run benchmarks/primus.py first, in the same folder.")

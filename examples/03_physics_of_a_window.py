@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from otolith.physics.angles import gravity_angles
-from otolith.physics.bins import UniformBins
-from otolith.physics.gravity import split_gravity
-from otolith.physics.speed import speed
-from otolith.physics.symmetry import best_lag, norms, symmetry
+from otolith.data.physics.angles import gravity_angles
+from otolith.data.physics.bins import UniformBins
+from otolith.data.physics.gravity import split_gravity
+from otolith.data.physics.speed import speed
+from otolith.data.physics.symmetry import best_lag, norms, symmetry
 
 RATE_HZ = 50.0
 GRAVITY = 9.81

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import otolith
-from otolith.simulation.people import virtual_study
+from otolith.motion.bodies.people import virtual_study
 
 
 def main() -> None:

@@ -55,7 +55,13 @@ class _ShapeLoader(SourceFileLoader):
 class _ShapeFinder(MetaPathFinder):
     """Finds the modules of array functions, where a wrong shape gives a wrong number and no error."""
 
-    rooms = ("otolith.rotations", "otolith.signals", "otolith.physics", "otolith.metrics", "otolith.simulation")
+    rooms = (
+        "otolith.motion.rotations",
+        "otolith.data.signals",
+        "otolith.data.physics",
+        "otolith.learn.metrics",
+        "otolith.motion.simulation",
+    )
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

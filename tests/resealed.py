@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from otolith.files import file_digest, write_sealed
+from otolith.core.files import file_digest, write_sealed
 
 
 def edit_config(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

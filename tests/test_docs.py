@@ -14,12 +14,12 @@ from toy import write_toy_study
 from typer.testing import CliRunner
 
 import otolith
-from otolith import catalog
-from otolith.cli import COMMANDS, app
-from otolith.evaluation.methods import METHODS
-from otolith.objectives.pim import PIMConfig
-from otolith.training.adapt import AdaptConfig
-from otolith.training.pretrain import PretrainConfig
+from otolith.cli.app import COMMANDS, app
+from otolith.core import catalog
+from otolith.learn.objectives.pim import PIMConfig
+from otolith.learn.training.adapt import AdaptConfig
+from otolith.learn.training.pretrain import PretrainConfig
+from otolith.measure.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

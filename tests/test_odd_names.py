@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from otolith import Study, write_study
-from otolith.cli import app
-from otolith.files import read_json, write_json, write_text
-from otolith.partners.files import Text, read_texts, write_texts
-from otolith.study_files import read_segments, write_segments
-from otolith.text import well_formed
+from otolith.cli.app import app
+from otolith.core.files import read_json, write_json, write_text
+from otolith.core.text import well_formed
+from otolith.data.paired import Text, read_texts, write_texts
+from otolith.data.study_files import read_segments, write_segments
 
 ODD = "caf\udce9"
 

@@ -16,9 +16,9 @@ TEST = re.compile(r"`(test__\w+)`")
 
 # Who reaches out, and what for. Whoever adds one comes past here, and past SECURITY.md.
 REACHES_OUT = {
-    ("partners/_models.py", "huggingface_hub"): "a model that the caller names is fetched once",
-    ("training/processes.py", "socket"): "processes of one machine meet on loopback",
-    ("simulation/viewing.py", "socket"): "a free port of this machine, for Rerun's window",
+    ("learn/modalities/_models.py", "huggingface_hub"): "a model that the caller names is fetched once",
+    ("learn/training/processes.py", "socket"): "processes of one machine meet on loopback",
+    ("motion/simulation/viewing.py", "socket"): "a free port of this machine, for Rerun's window",
 }
 NETWORK = frozenset(
     ("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "telnetlib", "xmlrpc", "socketserver", "asyncio",
@@ -72,7 +72,7 @@ def test__source__reaches_no_network_but_for_named_models() -> None:
         if module in NETWORK
     }
     assert not found - REACHES_OUT.keys(), "who reaches out is listed in REACHES_OUT and in SECURITY.md"
-    assert ("partners/_models.py", "huggingface_hub") in found, "the search itself works"
+    assert ("learn/modalities/_models.py", "huggingface_hub") in found, "the search itself works"
 
 
 @pytest.mark.parametrize("place", ["trust_remote_code", "weights_only", "use_safetensors"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
-from otolith.channels import Channel, triad
-from otolith.partners.texts import TextModel
+from otolith.data.channels import Channel, triad
+from otolith.learn.modalities.texts import TextModel
 
 RATE_HZ = 50.0
 CLASSES = ("resting", "shaking", "walking")
@@ -67,7 +67,7 @@ def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from otolith.partners.files import Text, write_texts
+    from otolith.data.paired import Text, write_texts
 
     study, rng = Study.load(folder), np.random.default_rng(0)
     seen = rng.normal(size=(len(CLASSES), width))

@@ -4,51 +4,52 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from otolith.channels import Channel as Channel
-    from otolith.deployment.recogniser import Recogniser as Recogniser
-    from otolith.deployment.timeline import Timeline as Timeline
-    from otolith.errors import OtolithError as OtolithError
-    from otolith.errors import OtolithWarning as OtolithWarning
-    from otolith.evaluation.benchmark import benchmark as benchmark
-    from otolith.recording import Recording as Recording
-    from otolith.recording import Segment as Segment
-    from otolith.recording import Stream as Stream
-    from otolith.report import Report as Report
-    from otolith.study import Evaluation as Evaluation
-    from otolith.study import Study as Study
-    from otolith.study import write_study as write_study
-    from otolith.training.adapt import adapt as adapt
-    from otolith.training.pretrain import pretrain as pretrain
-    from otolith.training.pretrained import PretrainedEncoder as PretrainedEncoder
-    from otolith.windows import Windows as Windows
+    from otolith.core.errors import OtolithError as OtolithError
+    from otolith.core.errors import OtolithWarning as OtolithWarning
+    from otolith.data.channels import Channel as Channel
+    from otolith.data.recording import Recording as Recording
+    from otolith.data.recording import Segment as Segment
+    from otolith.data.recording import Stream as Stream
+    from otolith.data.study import Evaluation as Evaluation
+    from otolith.data.study import Study as Study
+    from otolith.data.study import write_study as write_study
+    from otolith.data.windows import Windows as Windows
+    from otolith.learn.training.adapt import adapt as adapt
+    from otolith.learn.training.pretrain import pretrain as pretrain
+    from otolith.learn.training.pretrained import PretrainedEncoder as PretrainedEncoder
+    from otolith.measure.benchmark import benchmark as benchmark
+    from otolith.measure.report import Report as Report
+    from otolith.use.recogniser import Recogniser as Recogniser
+    from otolith.use.timeline import Timeline as Timeline
 
     load = Study.load
 
 # Bound when first used, so that `import otolith` stays quick and pulls no torch.
 _WHERE = {
-    "Channel": "otolith.channels:Channel",
-    "Evaluation": "otolith.study:Evaluation",
-    "OtolithError": "otolith.errors:OtolithError",
-    "OtolithWarning": "otolith.errors:OtolithWarning",
-    "PretrainedEncoder": "otolith.training.pretrained:PretrainedEncoder",
-    "Recogniser": "otolith.deployment.recogniser:Recogniser",
-    "Recording": "otolith.recording:Recording",
-    "Report": "otolith.report:Report",
-    "Segment": "otolith.recording:Segment",
-    "Stream": "otolith.recording:Stream",
-    "Study": "otolith.study:Study",
-    "Timeline": "otolith.deployment.timeline:Timeline",
-    "Windows": "otolith.windows:Windows",
-    "adapt": "otolith.training.adapt:adapt",
-    "benchmark": "otolith.evaluation.benchmark:benchmark",
-    "load": "otolith.study:Study.load",
-    "pretrain": "otolith.training.pretrain:pretrain",
-    "write_study": "otolith.study:write_study",
+    "Channel": "otolith.data.channels:Channel",
+    "Evaluation": "otolith.data.study:Evaluation",
+    "OtolithError": "otolith.core.errors:OtolithError",
+    "OtolithWarning": "otolith.core.errors:OtolithWarning",
+    "PretrainedEncoder": "otolith.learn.training.pretrained:PretrainedEncoder",
+    "Recogniser": "otolith.use.recogniser:Recogniser",
+    "Recording": "otolith.data.recording:Recording",
+    "Report": "otolith.measure.report:Report",
+    "Segment": "otolith.data.recording:Segment",
+    "Stream": "otolith.data.recording:Stream",
+    "Study": "otolith.data.study:Study",
+    "Timeline": "otolith.use.timeline:Timeline",
+    "Windows": "otolith.data.windows:Windows",
+    "adapt": "otolith.learn.training.adapt:adapt",
+    "benchmark": "otolith.measure.benchmark:benchmark",
+    "load": "otolith.data.study:Study.load",
+    "pretrain": "otolith.learn.training.pretrain:pretrain",
+    "write_study": "otolith.data.study:write_study",
 }
 __all__ = sorted(_WHERE)
 
@@ -64,3 +65,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _MovedModules:
+    """Asked last, for a module that nobody found: one of version 0.1 is an error that says where it is now."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if not name.startswith("otolith."):
+            return
+        from otolith.core.moved import explain
+
+        if sentence := explain(name):
+            raise ModuleNotFoundError(sentence, name=name)
+
+
+sys.meta_path.append(_MovedModules)

@@ -1,5 +1,5 @@
 """`python -m otolith` is `otolith`."""
 
-from otolith.cli import main
+from otolith.cli.app import main
 
 main()

@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzz.harness import Harness
 from fuzz.targets import TARGETS, Target
-from otolith.files import write_json
+from otolith.core.files import write_json
 
 RUNS = Path(__file__).resolve().parents[2] / "runs" / "fuzz"
 PART = 100

@@ -46,7 +46,8 @@ ABSURD_TEXTS = (
 ABSURD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 0.5, -0.0, 1e308, -1e308, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 10**400,
     float("nan"), float("inf"), "", "x", "x" * 300, "..", "../up", "/etc/passwd", "a/../../b", "a\\b", "\x00",
-    "\x1b[2J", "subprocess:getoutput", "os:system", "builtins:eval", "otolith.cli:main", "=1+1", "\u202e", "💥", "nan",
+    "\x1b[2J", "subprocess:getoutput", "os:system", "builtins:eval", "otolith.cli.app:main",
+    "=1+1", "\u202e", "💥", "nan",
     "1e9", [], {}, [None], [[]], [1, "a", None], {"a": 1}, {"": {}}, ["x"] * 1000, [0] * 1000, [[1, 2], [3]],
     {"partner": "os:system"},
 )  # fmt: skip

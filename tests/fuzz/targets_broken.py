@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.target import Target
-from otolith.errors import ReadError
+from otolith.core.errors import ReadError
 
 CONTENT = b"".join(b"%d,%d,3\n" % (n, n + 1) for n in range(200))
 
@@ -52,7 +52,7 @@ def _death(path: Path) -> Any:
 
 def _stream(rows: int, value: float) -> Any:
     from otolith import Recording, Stream
-    from otolith.channels import triad
+    from otolith.data.channels import triad
 
     values = np.full((3, 3), value, np.float32)
     stream = Stream("acc", triad("waist", "acc"), np.arange(3.0), values, 1.0, 3)

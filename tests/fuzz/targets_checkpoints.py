@@ -37,8 +37,8 @@ def _aligned() -> Any:
 
     from toy import add_partners
 
-    from otolith.training.pretrain import pretrain
-    from otolith.training.runtime import Runtime
+    from otolith.learn.training.pretrain import pretrain
+    from otolith.learn.training.runtime import Runtime
 
     study = small_study(Path(tempfile.mkdtemp()), people=3)
     add_partners(study.folder)
@@ -50,7 +50,7 @@ def _aligned() -> Any:
 
 
 def _encoders(folder: Path) -> None:
-    from otolith.training.pretrained import PretrainedEncoder
+    from otolith.learn.training.pretrained import PretrainedEncoder
 
     for name, settings in ENCODERS.items():
         PretrainedEncoder.fresh(_windows(), name, seed=5, **settings).save(folder / name / "encoder")
@@ -58,7 +58,7 @@ def _encoders(folder: Path) -> None:
 
 
 def _read_encoder(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.training.pretrained import PretrainedEncoder
+    from otolith.learn.training.pretrained import PretrainedEncoder
 
     loaded = PretrainedEncoder.load(given / "encoder", trust="toy")
     shared = loaded.alignment.state_dict() if loaded.alignment else {}
@@ -73,8 +73,8 @@ def _read_encoder(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _recognisers(folder: Path) -> None:
-    from otolith.deployment.recogniser import Recogniser
-    from otolith.deployment.words import from_words
+    from otolith.use.recogniser import Recogniser
+    from otolith.use.zero_shot import from_words
 
     for head in HEADS:
         encoder = "features" if head == "forest" else "tpn"
@@ -83,7 +83,7 @@ def _recognisers(folder: Path) -> None:
 
 
 def _read_recogniser(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.deployment.recogniser import Recogniser
+    from otolith.use.recogniser import Recogniser
 
     loaded = Recogniser.load(given / "recogniser", threads=1, device="cpu", trust="toy")
     return loaded.classes_, loaded.predict_proba(_windows()[np.arange(3)])
@@ -92,14 +92,14 @@ def _read_recogniser(given: Path, out: Path, harmed: str) -> Any:
 def _state(folder: Path) -> None:
     import torch
 
-    from otolith.training.checkpoint import save_state
+    from otolith.learn.training.checkpoint import save_state
 
     save_state(folder / "unfinished", {"key": "this", "epoch": 3}, {"a": torch.arange(50.0), "b": torch.ones(3, 3)})
 
 
 def _read_state(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.errors import CheckpointError
-    from otolith.training.checkpoint import load_state
+    from otolith.core.errors import CheckpointError
+    from otolith.learn.training.checkpoint import load_state
 
     found = load_state(given / "unfinished")
     if found is None:
@@ -110,9 +110,9 @@ def _read_state(given: Path, out: Path, harmed: str) -> Any:
 def _weights() -> dict[str, Any]:
     import torch
 
-    from otolith.channels import triad
-    from otolith.encoders.published import NAMES
-    from otolith.encoders.stacked_rnn import StackedRNN
+    from otolith.data.channels import triad
+    from otolith.learn.encoders.published import NAMES
+    from otolith.learn.encoders.stacked_rnn import StackedRNN
 
     torch.manual_seed(0)
     channels = (*triad("head", "acc"), *triad("head", "gyro"))
@@ -136,7 +136,7 @@ def _pt(folder: Path) -> None:
 
 
 def _published(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.training.published import load_published
+    from otolith.learn.training.published import load_published
 
     encoder, _ = load_published(given / harmed)
     return encoder.encoder.state_dict()
@@ -144,7 +144,7 @@ def _published(given: Path, out: Path, harmed: str) -> Any:
 
 def reseal(given: Path, harmed: str) -> None:
     """Make the hashes of a checkpoint fit what lies beside its config.json."""
-    from otolith.files import SEAL, content_digest, file_digest
+    from otolith.core.files import SEAL, content_digest, file_digest
 
     path = next(given.rglob("config.json"))
     content = json.loads(path.read_bytes())

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.target import Target
-from otolith.datasets import FAMILY
-from otolith.units import factor
+from otolith.data.datasets import FAMILY
+from otolith.data.units import factor
 
 LESS: dict[str, tuple[str, ...]] = {
     "utd_mhad": ("a2_*", "a10_*", "a1_s2_*"),
@@ -34,7 +34,7 @@ def _reader(name: str) -> Callable[[Path, Path, str], Any]:
 
 def written(folder: Path) -> Any:
     """What was written beside the recordings."""
-    from otolith.partners.files import read_table
+    from otolith.data.paired import read_table
 
     return {
         path.relative_to(folder).as_posix(): read_table(path).to_pydict() for path in sorted(folder.rglob("*.parquet"))

@@ -12,14 +12,14 @@ from fuzz.target import Target
 
 
 def _walk() -> Any:
-    from otolith.motions.procedural import make
+    from otolith.motion.procedural.procedural import make
 
     return make("walking", seconds=3.0, rate_hz=20.0)
 
 
 def _read(given: Path, out: Path, harmed: str) -> Any:
     """All clips of a folder, as a simulation finds them."""
-    from otolith.motions import find, read
+    from otolith.motion.formats import find, read
 
     return [_told(read(path)) for path in find(given)]
 
@@ -31,13 +31,13 @@ def _told(motion: Any) -> Any:
 
 
 def _bvh(folder: Path) -> None:
-    from otolith.motions import write_bvh
+    from otolith.motion.formats import write_bvh
 
     write_bvh(_walk(), folder / "walk.bvh")
 
 
 def _amc(folder: Path) -> None:
-    from otolith.motions.asf_amc import read_amc  # noqa: F401
+    from otolith.motion.formats.asf_amc import read_amc  # noqa: F401
 
     bones = [
         ("lhipjoint", "root", "0.6 -0.7 0.3", 2.4, ""), ("lfemur", "lhipjoint", "0.34 -0.94 0", 7.4, "rx ry rz"),
@@ -80,8 +80,8 @@ def _amc(folder: Path) -> None:
 
 
 def _vectors(motion: Any, up: str) -> tuple[np.ndarray, np.ndarray]:
-    from otolith import rotations
-    from otolith.motions.world import up_axis
+    from otolith.motion import rotations
+    from otolith.motion.formats.world import up_axis
 
     template, to_file = up_axis("y"), rotations.conjugate(up_axis(up))
     back = rotations.rotate(rotations.conjugate(template), motion.rotations[..., :3])
@@ -129,13 +129,13 @@ def _positions(names: tuple[str, ...]) -> np.ndarray:
 
 
 def _npy(folder: Path) -> None:
-    from otolith.motion import JOINTS
+    from otolith.data.skeleton import JOINTS
 
     np.save(folder / "walk.npy", _positions(JOINTS[:22]).astype(np.float32))
 
 
 def _mm_fit(folder: Path) -> None:
-    from otolith.motions.joint_positions import MM_FIT
+    from otolith.data.skeleton import MM_FIT
 
     places = _walk().forward([name or "head" for name in MM_FIT])[0] * 1000.0
     array = np.zeros((3, len(places), 18))
@@ -147,7 +147,7 @@ def _mm_fit(folder: Path) -> None:
 def _kinect(folder: Path) -> None:
     from scipy.io import savemat
 
-    from otolith.motions.joint_positions import KINECT
+    from otolith.data.skeleton import KINECT
 
     places = _positions(KINECT).transpose(1, 2, 0)
     for name, packed in (("a1_s1_t1_skeleton", True), ("a22_s2_t1_skeleton", False)):
@@ -164,7 +164,7 @@ def _sidecar(folder: Path) -> None:
 def _model(folder: Path) -> None:
     from box_body import write
 
-    from otolith.motions.smpl_npz import JOINTS_OF
+    from otolith.motion.formats.smpl_npz import JOINTS_OF
 
     _smpl(folder)
     (folder / "run_poses.npz").unlink()
@@ -172,7 +172,7 @@ def _model(folder: Path) -> None:
 
 
 def _with_model(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.motions import read
+    from otolith.motion.formats import read
 
     return _told(read(given / "walk_poses.npz", body_model=given / "model.npz"))
 
@@ -192,7 +192,7 @@ def _broad(folder: Path) -> None:
 
 
 def _read_broad(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.simulation.paired import read_broad
+    from otolith.motion.fidelity.paired import read_broad
 
     return read_broad(given / harmed)
 
@@ -208,7 +208,7 @@ def _gaitmap(folder: Path) -> None:
 
 
 def _read_gaitmap(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.simulation.paired import read_gaitmap
+    from otolith.motion.fidelity.paired import read_gaitmap
 
     return read_gaitmap(given, "left")
 

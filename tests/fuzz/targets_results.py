@@ -12,7 +12,7 @@ from fuzz.targets_studies import CACHE, _partners
 
 
 def _report(folder: Path) -> None:
-    from otolith.report import Report
+    from otolith.measure.report import Report
 
     rng = np.random.default_rng(0)
     people = {"s": [["a", "b"], ["c", "d"]]}
@@ -60,15 +60,15 @@ def _report(folder: Path) -> None:
 
 
 def _read_report(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.report import Report
+    from otolith.measure.report import Report
 
     report = Report.load(given / "results")
     return report.to_dict(), report.table()
 
 
 def _page(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.evaluation.page import page
-    from otolith.report import Report
+    from otolith.measure.report import Report
+    from otolith.show.page import page
 
     return page(Report.load(given / "results"))
 
@@ -77,7 +77,7 @@ def reseal(given: Path, harmed: str) -> None:
     """Make the hash that results.json carries fit what it says."""
     import json
 
-    from otolith.files import SEAL, content_digest
+    from otolith.core.files import SEAL, content_digest
 
     path = given / "results" / "results.json"
     content = json.loads(path.read_bytes())
@@ -86,7 +86,7 @@ def reseal(given: Path, harmed: str) -> None:
 
 
 def _cell(folder: Path) -> None:
-    from otolith.files import write_sealed
+    from otolith.core.files import write_sealed
 
     row = {"study": "s", "method": "pim", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5, "notes": ["a"]}
     write_sealed(folder / "cells" / "0a.json", row | {"per_subject": {"a": {"macro_f1": 0.5}}})
@@ -94,8 +94,8 @@ def _cell(folder: Path) -> None:
 
 def _read_cell(given: Path, out: Path, harmed: str) -> Any:
     """A damaged cell counts as not finished."""
-    from otolith.errors import ReadError
-    from otolith.evaluation.few_shot import read_kept
+    from otolith.core.errors import ReadError
+    from otolith.measure.few_shot import read_kept
 
     row = read_kept(given / "cells" / "0a.json", ("study", "method", "macro_f1"))
     if row is None:
@@ -105,8 +105,8 @@ def _read_cell(given: Path, out: Path, harmed: str) -> Any:
 
 def _verified(given: Path, out: Path, harmed: str) -> Any:
     """What `otolith verify` finds: a fault counts as seen."""
-    from otolith.errors import ReadError
-    from otolith.study_check import verify_study
+    from otolith.core.errors import ReadError
+    from otolith.data.study_check import verify_study
 
     found = verify_study(given / "study")
     if not found.whole:
@@ -117,8 +117,8 @@ def _verified(given: Path, out: Path, harmed: str) -> Any:
 def _accepted(given: Path, out: Path, harmed: str) -> Any:
     """An edit that is accepted leaves a study that can be read."""
     from otolith import Study
-    from otolith.errors import ReadError
-    from otolith.study_check import verify_study
+    from otolith.core.errors import ReadError
+    from otolith.data.study_check import verify_study
 
     found = verify_study(given / "study", accept_edits=True)
     if not found.whole:
@@ -128,7 +128,7 @@ def _accepted(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _recipe(folder: Path) -> None:
-    from otolith.recipes import write_recipe
+    from otolith.core.recipes import write_recipe
 
     content = {"studies": ["a", "b"], "methods": "pim,forest", "shots": "1,2,all", "folds": 5, "seed": 0, "pad": True}
     tables = {"pim": {"objective": "pim", "encoder_settings": {"width": 8}, "pretrain": {"epochs": 3}}, "forest": {}}
@@ -136,7 +136,7 @@ def _recipe(folder: Path) -> None:
 
 
 def _read_recipe(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.recipes import read_recipe
+    from otolith.core.recipes import read_recipe
 
     return read_recipe(given / "recipe.toml")
 
@@ -150,7 +150,7 @@ def _typed(*words: str) -> int:
     """Type a command; return its exit code, 0 or that of an error which is understood."""
     from typer.testing import CliRunner
 
-    from otolith.cli import app
+    from otolith.cli.app import app
 
     result = CliRunner().invoke(app, list(words))
     if result.exit_code in (0, 2):
@@ -168,7 +168,7 @@ def _commands(folder: Path) -> None:
     from toy import toy_recording
 
     from fuzz.targets_checkpoints import _windows
-    from otolith.deployment.recogniser import Recogniser
+    from otolith.use.recogniser import Recogniser
 
     _partners(folder)
     quick: dict[str, Any] = {"steps": 3, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}

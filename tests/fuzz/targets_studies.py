@@ -38,8 +38,8 @@ def _read_study(given: Path, out: Path, harmed: str) -> Any:
 def _partners(folder: Path) -> None:
     from toy import add_partners
 
-    from otolith.partners.files import write_partner
-    from otolith.study_check import verify_study
+    from otolith.data.paired import write_partner
+    from otolith.data.study_check import verify_study
 
     study = small_study(folder)
     add_partners(study.folder, without=("p1-1",))
@@ -51,7 +51,7 @@ def _partners(folder: Path) -> None:
 
 @cache
 def _pose(frames: int) -> dict[str, np.ndarray]:
-    from otolith.motion import JOINTS
+    from otolith.data.skeleton import JOINTS
 
     rng = np.random.default_rng(0)
     return {f"{joint}.{axis}": rng.normal(size=frames) for joint in JOINTS[:22] for axis in "xyz"}
@@ -59,14 +59,14 @@ def _pose(frames: int) -> dict[str, np.ndarray]:
 
 def _texts(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.partners.files import read_texts
+    from otolith.data.paired import read_texts
 
     return read_texts(given / "study"), Study.load(given / "study").partners
 
 
 def _poses(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.partners.files import read_partner
+    from otolith.data.paired import read_partner
 
     return [read_partner(given / "study", "pose", entry["id"]) for entry in Study.load(given / "study").entries]
 
@@ -80,14 +80,16 @@ def _cut(folder: Path) -> None:
 
 
 def _vectors(given: Path, out: Path, harmed: str) -> Any:
-    from otolith import Study, partners
+    from otolith import Study
+    from otolith.learn import modalities as partners
 
     found = partners.FAMILY.resolve("vectors")(name="video").vectors(Study.load(given / "study").windows())
     return found.values, found.present
 
 
 def _pose_vector(given: Path, out: Path, harmed: str) -> Any:
-    from otolith import Study, partners
+    from otolith import Study
+    from otolith.learn import modalities as partners
 
     found = partners.FAMILY.resolve("pose_vector")().vectors(Study.load(given / "study").windows())
     return found.values, found.present
@@ -102,7 +104,8 @@ def _npy(folder: Path) -> None:
 
 
 def _vectors_npy(given: Path, out: Path, harmed: str) -> Any:
-    from otolith import Study, partners
+    from otolith import Study
+    from otolith.learn import modalities as partners
 
     file = str(given / "vectors.npy")
     found = partners.FAMILY.resolve("vectors")(file=file).vectors(Study.load(given / "study").windows())
@@ -116,7 +119,7 @@ def _film(folder: Path) -> None:
     import pyarrow.parquet as pq
     from toy_film import film
 
-    from otolith.study_check import verify_study
+    from otolith.data.study_check import verify_study
 
     small_study(folder, people=1)
     (folder / "study" / "partners").mkdir(exist_ok=True)
@@ -127,7 +130,7 @@ def _film(folder: Path) -> None:
 
 
 def _pictures(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.partners.clip_video import frames
+    from otolith.learn.modalities.clip_video import frames
 
     return [(time_s, picture) for time_s, picture in frames(given / "study" / "partners" / "a.mp4", 0.2)]
 
@@ -135,7 +138,7 @@ def _pictures(given: Path, out: Path, harmed: str) -> Any:
 def _video_files(given: Path, out: Path, harmed: str) -> Any:
     """A model that sees only how large pictures are."""
     from otolith import Study
-    from otolith.partners.clip_video import ClipVideo
+    from otolith.learn.modalities.clip_video import ClipVideo
 
     class Sizes(ClipVideo):
         dimension = 2  # type: ignore[assignment]
@@ -155,15 +158,15 @@ def _windows(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _arrays(folder: Path) -> None:
-    from otolith.caches import write_arrays
+    from otolith.core.caches import write_arrays
 
     rng = np.random.default_rng(0)
     write_arrays(folder / "made.cache", "this", {"a": [1, 2]}, {"x": rng.normal(size=(40, 3)), "n": np.arange(9)})
 
 
 def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.caches import read_arrays
-    from otolith.errors import ReadError
+    from otolith.core.caches import read_arrays
+    from otolith.core.errors import ReadError
 
     found = read_arrays(given / "made.cache", "this")
     if found is None:
@@ -172,7 +175,7 @@ def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _simulated(folder: Path) -> None:
-    from otolith.simulation.simulate_study import SimulationConfig, simulate_study
+    from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
 
     config = SimulationConfig(bodies=1, rate_hz=25.0, pose_hz=10.0)
     simulate_study(["procedural:walking", "procedural:squat"], folder / "study", config)
@@ -182,10 +185,10 @@ def _simulated(folder: Path) -> None:
 
 def _journal(given: Path, out: Path, harmed: str) -> Any:
     """A journal is opened again: a line counts as it was written, or not at all."""
-    from otolith.errors import ReadError
-    from otolith.files import SEAL
-    from otolith.ownership import owned
-    from otolith.simulation.journal import Journal
+    from otolith.core.errors import ReadError
+    from otolith.core.files import SEAL
+    from otolith.core.ownership import owned
+    from otolith.motion.simulation.journal import Journal
 
     lines = (given / "as_written.txt").read_text(encoding="utf-8").splitlines()
     settings = json.loads(lines[0])["settings"]
@@ -208,7 +211,7 @@ def _owned(folder: Path) -> None:
 
     (folder / "tables").mkdir()
     _csv(folder / "tables")
-    from otolith.readers import import_tables
+    from otolith.data.readers import import_tables
 
     import_tables(folder / "tables", folder / "tables" / "mapping.toml", folder / "study")
     for name in MINE:
@@ -222,8 +225,8 @@ MINE = ("notes.txt", "recordings/mine.csv", "recordings/mine.parquet", "partners
 
 def _overwrite(given: Path, out: Path, harmed: str) -> Any:
     """Whatever a marker or study.json says, what is the user's stays."""
-    from otolith.errors import OtolithError
-    from otolith.readers import import_tables
+    from otolith.core.errors import OtolithError
+    from otolith.data.readers import import_tables
 
     try:
         import_tables(given / "tables", given / "tables" / "mapping.toml", given / "study", overwrite=True)
@@ -242,7 +245,7 @@ def _overwrite(given: Path, out: Path, harmed: str) -> Any:
 
 def reseal(given: Path, harmed: str) -> None:
     """Make every hash that study.json holds fit the files again."""
-    from otolith.files import SEAL, content_digest, file_digest
+    from otolith.core.files import SEAL, content_digest, file_digest
 
     path = given / "study" / "study.json"
     content = json.loads(path.read_bytes())

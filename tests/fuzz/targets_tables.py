@@ -150,7 +150,7 @@ def _label_each(folder: Path) -> None:
 
 def read_all(given: Path, out: Path, harmed: str, on_error: str = "stop") -> Any:
     """All recordings of a folder, through its mapping."""
-    from otolith.readers import load_mapping, read_table_study
+    from otolith.data.readers import load_mapping, read_table_study
 
     skipped: list[Any] = []
     return list(read_table_study(given, load_mapping(given / "mapping.toml"), on_error, skipped)), len(skipped)  # type: ignore[arg-type]
@@ -161,20 +161,20 @@ def _skipping(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _imported(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.readers import import_tables
+    from otolith.data.readers import import_tables
 
     study = import_tables(given, given / "mapping.toml", out / "study", on_error="skip")
     return list(study)
 
 
 def _guess(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.readers import guess
+    from otolith.data.readers import guess
 
     return guess(given / harmed)
 
 
 def _plain(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.deployment.reading import read_recording
+    from otolith.use.reading import read_recording
 
     return read_recording(given / harmed)
 

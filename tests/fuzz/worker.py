@@ -163,7 +163,7 @@ class Worker:
             path.symlink_to(path.name)
 
     def _of_error(self, error: BaseException) -> tuple[str, str, str]:
-        from otolith.errors import OtolithError
+        from otolith.core.errors import OtolithError
 
         if isinstance(error, OtolithError):
             text = str(error)
@@ -196,7 +196,7 @@ class Worker:
         return [f"files outside of the named folder: {', '.join(changed[:5])}"]
 
     def _ours(self, category: type[Warning]) -> bool:
-        from otolith.errors import OtolithWarning
+        from otolith.core.errors import OtolithWarning
 
         return issubclass(category, OtolithWarning)
 
@@ -252,7 +252,7 @@ def main() -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     faulthandler.enable()
-    import otolith.cli  # noqa: F401  what every case stands on is loaded before anything is measured
+    import otolith.cli.app  # noqa: F401  what every case stands on is loaded before anything is measured
     from fuzz.targets import TARGETS
     from fuzz.targets_broken import BROKEN
 

@@ -95,7 +95,7 @@ def _be_typed(folder: Path, command: str, log: Path) -> None:
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         sys.argv = ["otolith", *shlex.split(command)]
-        from otolith.cli import main
+        from otolith.cli.app import main
 
         try:
             main()

@@ -28,9 +28,6 @@ class Unbroken:
 
 def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Unbroken]]:
     """Make the place in a new folder, and run each command once, unbroken."""
-    import otolith.evaluation.benchmark
-    import otolith.evaluation.figures
-    import otolith.simulation.simulate_study  # noqa: F401  # what a forked process need not import again
 
     shutil.rmtree(folder, ignore_errors=True)
     place = Place.make(folder / "place")

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, files, settings, tables of names, text, processes."""

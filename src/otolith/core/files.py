@@ -1,0 +1,296 @@
+"""Writing so that nothing is lost: a file or folder stands under its final name only when it is whole."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from otolith.core.errors import DataError, ReadError
+from otolith.core.foreign.plain import opened
+from otolith.core.locks import RETIRED, put_back, sweep_once, temporary_beside
+from otolith.core.text import printable
+
+MAX_JSON_BYTES = 64 * 2**20
+"""How large a JSON file of ours may be; a study of 20,000 recordings has about 40 MB."""
+
+
+LONGEST_NAME_BYTES = 200
+"""How long one part of a name may be: file systems take 255, and names that are being written need room for more."""
+_RESERVED = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))])
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """Return where a name that a file, a mapping or a person gave lies in a folder; `/` separates its parts.
+
+    Raises DataError where it would leave the folder (`..`, an absolute path, a drive, a link that leads out) or could
+    not be the same name on every system: control characters, backslashes, colons, a name that Windows keeps for
+    itself, a dot or space at an end, or a part too long to be a file's name.
+    """
+    if fault := _fault_of(relative):
+        raise DataError(
+            f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where it comes from."
+        )
+    path = folder / relative
+    # Unlike Path.resolve, this leaves a link that leads to itself to whoever opens it.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise DataError(
+            f"{path} is reached through a link that leads out of {folder}. Put the files themselves there, or name "
+            "the other folder."
+        )
+    return path
+
+
+def _fault_of(relative: object) -> str:
+    """Say why a text cannot name a file in a folder; nothing where it can."""
+    if not isinstance(relative, str) or not relative:
+        return "it is empty, or no text"
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in relative):
+        return "it holds control characters, or is no proper text"
+    if "\\" in relative or ":" in relative:
+        return "it holds a backslash or a colon, which separate folders and drives on some systems"
+    for part in relative.split("/"):
+        if part in ("", ".", ".."):
+            return f"a part of it is '{part}', which is no name inside of a folder"
+        if part != part.strip(" ") or part.endswith("."):
+            return f"'{printable(part, 80)}' begins or ends with a space, or ends with a dot, which Windows drops"
+        if part.partition(".")[0].rstrip(" ").upper() in _RESERVED:
+            return f"'{part}' is a device on Windows, not a file"
+        if len(part.encode()) > LONGEST_NAME_BYTES:
+            return f"'{part[:40]}…' is longer than {LONGEST_NAME_BYTES} bytes"
+    return ""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`, and move what was written there into place if all went well.
+
+    An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the final name; what
+    a killed process left goes when the next one writes into the folder. Raises DataError where `path` is a folder, a
+    pipe or a device, which a file would take the place of.
+    """
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_once(path.parent)
+    temporary, handle = temporary_beside(path, folder=False)
+    try:
+        yield temporary
+        # Made for their owner alone by whoever writes safely; what we write is as open as any other file.
+        share(temporary)
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is replaced.
+
+    Killed at any moment, either the old or the new one is there (see `otolith.core.locks.recover` for systems that
+    cannot exchange two folders in one step). `ours` names what of the older one goes; all else is kept, also what
+    somebody lays there meanwhile. Raises DataError where `path` is a file, or the folder that the process stands in.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file; name a folder.")
+    if path.exists() and path in (here := Path.cwd().resolve(), *here.parents):
+        raise DataError(f"{path} is the folder that you stand in, or above it; name a new folder inside of it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_once(path.parent)
+    temporary, handle = temporary_beside(path, folder=True)
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            _keep_strangers(path, temporary, ours)
+        for inner, _, names in os.walk(temporary, topdown=False):
+            for name in names:
+                sync(Path(inner, name))
+            sync(Path(inner))
+        if path.exists():
+            _exchange(temporary, path)
+            _keep_strangers(temporary, path, ours)  # what came while the new folder was made whole
+        else:
+            temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    else:
+        shutil.rmtree(temporary, ignore_errors=True)  # the older one, if there was one
+    finally:
+        os.close(handle)
+
+
+def _keep_strangers(old: Path, new: Path, ours: Collection[str]) -> None:
+    """Let what is not ours lie in the new folder too, so that it is never without a place."""
+    for stranger in old.iterdir():
+        target = new / stranger.name
+        if stranger.name in ours or os.path.lexists(target):
+            continue
+        if stranger.is_dir() and not stranger.is_symlink():
+            shutil.copytree(stranger, target, symlinks=True, copy_function=_link_or_copy)
+        else:
+            _link_or_copy(str(stranger), str(target))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Let two folders change places, in one step where the system can; else by way of a third, which is swept back."""
+    if _swap(new, old):
+        return
+    retired, handle = temporary_beside(old, folder=True, ending=RETIRED)
+    try:
+        old.replace(retired / old.name)
+        new.replace(old)
+        (retired / old.name).replace(new)
+    finally:
+        put_back(retired)
+        shutil.rmtree(retired, ignore_errors=True)
+        os.close(handle)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux; RENAME_SWAP of macOS is 2 as well
+    library: Any = ctypes.CDLL(None) if os.name == "posix" else None
+    first, second = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):
+        return bool(library.renameat2(here, first, here, second, swap) == 0)
+    return hasattr(library, "renamex_np") and bool(library.renamex_np(first, second, swap) == 0)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file or a folder's list of names to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise  # a folder's names cannot be synced everywhere; a full disk is told
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; bytes of a file's name that are no text are shown by number."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all; a number that is not finite is refused."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Read a JSON file.
+
+    Raises ReadError where it is absent, cut off, not JSON, nested too deeply, names a key twice or is larger than
+    `max_bytes`.
+    """
+    try:
+        with opened(path) as file:
+            text = file.read(max_bytes + 1)
+        if len(text) > max_bytes:
+            raise ReadError(f"{path} has more bytes than are read; at most {max_bytes:,} are. Make it again.")
+        return json.loads(text.decode(), object_pairs_hook=_once_each)
+    except ReadError:
+        raise
+    except RecursionError as error:
+        raise ReadError(f"{path} nests lists or objects too deeply to be one of our files. Make it again.") from error
+    except ValueError as error:
+        raise ReadError(f"{path} is not readable as JSON ({error}); it may be cut off. Make it again.") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return out
+
+
+SEAL = "content_sha256"
+"""The key under which a JSON file of ours holds the hash of all that it says besides."""
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """Return the sha256 of what a JSON object says, whatever its layout and its own seal.
+
+    Raises ValueError for a number that is not finite.
+    """
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    plain = json.loads(json.dumps(rest, allow_nan=False))  # keys become text, tuples lists: as they are read back
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object with the hash of its content, whole or not at all."""
+    write_json(path, {**content, SEAL: content_digest(content)})
+
+
+def seal_holds(content: Mapping[str, Any]) -> bool | None:
+    """Return whether a JSON object is as it was written; None where it carries no hash (an older format)."""
+    if SEAL not in content:
+        return None
+    try:
+        return bool(content[SEAL] == content_digest(content))
+    except ValueError:
+        return False
+
+
+def digest(content: Any) -> str:
+    """Return a short hash of anything that JSON can write; equal content, equal hash, on every machine."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file; ReadError where it cannot be read, or is no plain file."""
+    with opened(path) as file:
+        total = hashlib.sha256()
+        while part := file.read(2**20):
+            total.update(part)
+        return total.hexdigest()
+
+
+def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
+    """Raise DataError where `path` already holds something that may not be replaced.
+
+    What a dead process left beside it, or inside, goes even then.
+    """
+    for folder in (path.resolve().parent, path):
+        sweep_once(folder)
+    if path.exists() and not overwrite and (path.is_file() or any(path.iterdir())):
+        raise DataError(f"{path} already exists; choose another name for the {what}, or pass --overwrite.")
+
+
+def share(path: Path) -> None:
+    """Give a file the mode that other files get, where whoever wrote it made it for its owner alone."""
+    path.chmod(0o666 & ~_umask())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,160 @@
+"""NumPy's files, .npy and .npz: plain numbers alone, and no larger than the bytes that are there.
+
+numpy's own reader takes memory by what the header claims, before it looks whether the file is as long. Format:
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import os
+import struct
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from otolith.core.errors import ReadError
+from otolith.core.foreign.packed import Archive, archive
+from otolith.core.foreign.plain import opened
+from otolith.core.limits import refuse_large
+
+_MAGIC = b"\x93NUMPY"
+_LONGEST = 10_000  # letters of a header: numpy's own limit
+_PLAIN = "fiub"
+_WIDEST_NUMBER = 8
+_LARGEST = 1e15  # its square is one of float32
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of a .npy file says."""
+
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
+    fortran: bool
+    at: int
+    """Where its numbers begin."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes its numbers need."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def sane(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers as float64, nan where one is no number or larger than any sensor's value or stamp."""
+    with np.errstate(invalid="ignore"):
+        wide = numbers.astype(np.float64)
+        return np.where(np.abs(wide) < _LARGEST, wide, np.nan)
+
+
+def npy_header(name: object, start: bytes) -> Header:
+    """Read the beginning of a .npy file; ReadError where it is none, holds objects, or claims the impossible."""
+    try:
+        if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
+            raise ValueError("it does not begin as one")
+        width = 2 if start[6] == 1 else 4
+        (length,) = struct.unpack("<H" if width == 2 else "<I", start[8 : 8 + width])
+        at = 8 + width + length
+        if length > _LONGEST:
+            raise ValueError(f"a header of {length:,} letters")
+        if len(start) < at:
+            raise ValueError("its header is cut off")
+        said = ast.literal_eval(start[8 + width : at].decode("utf-8" if start[6] == 3 else "latin-1").strip())
+        shape, fortran, kind = said["shape"], said["fortran_order"], said["descr"]
+        if not isinstance(kind, str) or not isinstance(fortran, bool) or not isinstance(shape, tuple):
+            raise ValueError("not an array of plain numbers")
+        good = all(type(count) is int and count >= 0 for count in shape) and len(shape) <= 32
+        if not good or (0 in shape and max(shape) > _LONGEST):
+            raise ValueError(f"no such shape as {str(shape)[:60]}")
+        dtype = np.dtype(kind)
+        if dtype.kind == "O":
+            raise ReadError(
+                f"{name} is a pickled object and no plain .npy array; it could run anything, and is never opened. Save "
+                "the arrays themselves, as numbers: np.save(..., np.asarray(..., dtype=float))."
+            )
+        if dtype.kind not in _PLAIN or dtype.itemsize > _WIDEST_NUMBER:
+            raise ValueError(f"it holds {dtype}, where numbers were expected")
+        return Header(dtype, shape, fortran, at)
+    except ReadError:
+        raise
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+        struct.error,
+    ) as error:
+        raise ReadError(f"{name} is no plain .npy array, or damaged: {error}.") from error
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read an array of plain numbers from a .npy file; ReadError where it is damaged, cut off or something else."""
+    with opened(path) as file:
+        header = npy_header(path, file.read(_LONGEST + 12))
+        there = os.fstat(file.fileno()).st_size - header.at
+        _refuse_other_length(path, header, there)
+        file.seek(header.at)
+        return _array(header, file.read(header.size))
+
+
+def npy_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape that a .npy file claims to have; raises as `read_npy` does."""
+    with opened(path) as file:
+        return npy_header(path, file.read(_LONGEST + 12)).shape
+
+
+class Arrays:
+    """The arrays of a .npz file, each read when it is asked for."""
+
+    def __init__(self, found: Archive) -> None:
+        self._archive = found
+        self.names = [name.removesuffix(".npy") for name in found.names if name.endswith(".npy")]
+
+    def refuse_bomb(self, names: Collection[str]) -> None:
+        """Raise ReadError where these arrays together, as float64, are more than the limit."""
+        headers = (self._header(name) for name in names)
+        refuse_large(self._archive.name, self._archive.packed, sum(8 * math.prod(header.shape) for header in headers))
+
+    def read(self, name: str) -> np.ndarray:
+        """Return one array of plain numbers; ReadError where it is damaged or holds something else."""
+        header = self._header(name)
+        content = self._archive.read(f"{name}.npy")
+        return _array(header, memoryview(content)[header.at :])
+
+    def _header(self, name: str) -> Header:
+        where = f"{self._archive.name}: '{name}'"
+        header = npy_header(where, self._archive.start(f"{name}.npy", _LONGEST + 12))
+        _refuse_other_length(where, header, self._archive.members[f"{name}.npy"].file_size - header.at)
+        return header
+
+
+@contextmanager
+def npz(path: Path) -> Iterator[Arrays]:
+    """Open a .npz file; ReadError where it is no archive, damaged, or unpacks to more than the limit."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(archive(path))
+        except ReadError as error:
+            raise ReadError(f"{path} is no .npz file: {error}") from error
+        yield Arrays(found)
+
+
+def _refuse_other_length(name: object, header: Header, there: int) -> None:
+    if header.size != there:
+        raise ReadError(
+            f"{name} is damaged: its header promises {header.size:,} bytes of numbers (shape {header.shape}), "
+            f"{there:,} are there. Get it again."
+        )
+
+
+def _array(header: Header, content: bytes | memoryview) -> np.ndarray:
+    flat = np.frombuffer(content, dtype=header.dtype)
+    return flat.reshape(header.shape, order="F" if header.fortran else "C")

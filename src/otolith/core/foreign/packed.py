@@ -1,0 +1,155 @@
+"""What is packed, gzip and zip: unpacked within the limit, checked to its end, and never onto the disk."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from otolith.core.errors import OtolithError, ReadError
+from otolith.core.foreign.plain import opened, plain_size
+from otolith.core.limits import refuse_large
+
+_CHUNK = 1 << 20
+_MOST_MEMBERS = 100_000
+_EMPTY_BYTES = 22
+"""The whole of an archive without files."""
+_OF_TEXT = 3
+"""Rows of short numbers take more memory than their letters: what is packed text counts three times."""
+
+
+def gunzip(path: Path) -> bytearray:
+    """Return what a .gz file holds; ReadError where it is cut, damaged, or unpacks to more than the limit."""
+    packed = plain_size(path)
+    try:
+        # Once to count, once to keep: what is refused has then taken no memory.
+        total = 0
+        for part in _gunzipped(path):
+            total += len(part)
+            refuse_large(path, packed, _OF_TEXT * total)
+        out = bytearray(total)
+        at = 0
+        for part in _gunzipped(path):
+            out[at : at + len(part)] = part
+            at += len(part)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ReadError(f"{path} cannot be read: {error}. It may be cut off or damaged; copy it again.") from error
+    return out
+
+
+def _gunzipped(path: Path) -> Iterator[bytes]:
+    with opened(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
+        while True:
+            try:
+                part = unpacked.read(_CHUNK)
+            except gzip.BadGzipFile as error:  # an OSError, which `opened` would take for the disk's
+                raise EOFError(str(error)) from error
+            if not part:
+                return
+            yield part
+
+
+class Archive:
+    """A zip archive that was looked through: no bomb, nothing encrypted, linked or overlapping; names are only names.
+
+    Nothing is ever unpacked onto the disk, so that a name such as ../../x or /etc/x leads nowhere.
+    """
+
+    def __init__(self, name: object, archive: zipfile.ZipFile, packed: int) -> None:
+        self.name, self.packed, self._archive = name, packed, archive
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        infos = archive.infolist()
+        if len(infos) > _MOST_MEMBERS:
+            raise ReadError(f"{name} lists {len(infos):,} files; at most {_MOST_MEMBERS:,} are read.")
+        end = 0
+        for info in sorted(infos, key=lambda info: info.header_offset):
+            if info.header_offset < end:
+                raise ReadError(
+                    f"{name} is no whole archive ('{info.filename}' lies within another file). Get it again."
+                )
+            end = info.header_offset + info.compress_size
+        if not infos and packed > _EMPTY_BYTES:
+            raise ReadError(f"{name} is no whole archive: it has {packed:,} bytes and lists no file. Get it again.")
+        for info in infos:
+            if not info.filename:
+                raise ReadError(f"{name} is no whole archive: a file in it has no name. Get it again.")
+            if info.filename.endswith("/"):
+                continue
+            if info.filename in self.members:
+                raise ReadError(f"{name} holds '{info.filename}' twice. Get it again.")
+            if info.flag_bits & 0x1:
+                raise ReadError(f"{name} is encrypted. Unpack it with its password, and give the folder.")
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise ReadError(f"{name} holds a link, '{info.filename}', which is not followed. Unpack it by hand.")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ReadError(
+                    f"{name} packs '{info.filename}' in a way that is not read. Pack it again as plain zip."
+                )
+            # The directory at the end and the head of each file both say its name; here they are held together.
+            with _told(name):
+                archive.open(info).close()
+            self.members[info.filename] = info
+
+    @property
+    def names(self) -> list[str]:
+        """The files that it holds, as it lists them."""
+        return list(self.members)
+
+    def read(self, name: str) -> bytearray:
+        """Return what a file of it holds, to its end and as long as it says."""
+        info = self.members[name]
+        refuse_large(f"{self.name}, {name}", self.packed, info.file_size)
+        out = bytearray()
+        with _told(self.name), self._archive.open(info) as file:
+            while part := file.read(_CHUNK):
+                out += part
+        if len(out) != info.file_size:
+            raise ReadError(f"{self.name} is no whole archive: '{name}' is cut off. Get it again.")
+        return out
+
+    def start(self, name: str, count: int) -> bytes:
+        """Return the first bytes of a file of it."""
+        with _told(self.name), self._archive.open(self.members[name]) as file:
+            return file.read(count)
+
+    def refuse_bomb(self) -> None:
+        """Raise ReadError where all that it holds is more than the limit."""
+        refuse_large(self.name, self.packed, sum(info.file_size for info in self.members.values()))
+
+
+@contextmanager
+def archive(path: Path) -> Iterator[Archive]:
+    """Open a zip file; ReadError where it is none, damaged, or of a kind that is not read."""
+    with opened(path) as file, _zip(path, file, plain_size(path)) as found:
+        yield found
+
+
+@contextmanager
+def archive_within(name: object, content: bytes | bytearray) -> Iterator[Archive]:
+    """Open a zip file that lay within another."""
+    with _zip(name, io.BytesIO(content), len(content)) as found:
+        yield found
+
+
+@contextmanager
+def _zip(name: object, file: BinaryIO, packed: int) -> Iterator[Archive]:
+    with _told(name):
+        found = zipfile.ZipFile(file)
+    with found:
+        yield Archive(name, found, packed)
+
+
+@contextmanager
+def _told(name: object) -> Iterator[None]:
+    try:
+        yield
+    except (OtolithError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:  # zipfile and zlib raise whatever a damaged archive leads them into
+        raise ReadError(f"{name} is no whole archive ({error}). Get it again.") from error

@@ -1,0 +1,84 @@
+"""JSON and TOML of other people: bounded in size and depth, and free of what no file of ours could hold."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from otolith.core.errors import ReadError
+from otolith.core.foreign.plain import read_text
+
+MAX_JSON_BYTES = 2**30
+"""The narrations of Ego4D are the largest that is read, some hundred megabytes."""
+MAX_TOML_BYTES = 2**18
+MAX_DEPTH = 100
+"""Lists within lists; what people write by hand or by a program goes ten deep."""
+
+
+def read_json(path: Path) -> Any:
+    """Read a stranger's JSON file.
+
+    Raises ReadError where it is absent, cut off, not JSON, nested too deeply or too large. Half characters (a lone
+    surrogate), which no text file can hold, become "?".
+    """
+    text = read_text(path, MAX_JSON_BYTES)
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ReadError(f"{path} nests lists or objects too deeply to be data. Get it again.") from error
+    except ValueError as error:
+        raise ReadError(f"{path} is not readable as JSON ({error}); it may be cut off. Get it again.") from error
+    if too_deep(content):
+        raise ReadError(f"{path} nests lists or objects more than {MAX_DEPTH} deep. Get it again.")
+    return _mended(content) if "\\ud" in text.lower() else content
+
+
+def parse_toml(text: str, name: object) -> dict[str, Any]:
+    """Read the text of a TOML file; ReadError where it is none, too long, or nested too deeply."""
+    if len(text) > MAX_TOML_BYTES:
+        raise ReadError(f"{name} has {len(text):,} letters; at most {MAX_TOML_BYTES:,} are read.")
+    # tomllib takes minutes over one of thousands, wherever it stands: in a line of its own, a head, an inline table.
+    if text.count(".") > MAX_DEPTH and _LONG_KEY.search(text):
+        raise ReadError(f"{name} has a key of more than {MAX_DEPTH} parts.")
+    try:
+        content = tomllib.loads(text)
+    except RecursionError as error:
+        raise ReadError(f"{name} nests lists or tables too deeply.") from error
+    except ValueError as error:  # TOMLDecodeError, and what a stamp or number out of range leads to
+        raise ReadError(
+            f"{name} is not valid TOML: {error}. Backslashes stand in '…' or are doubled in \"…\"."
+        ) from error
+    if too_deep(content):
+        raise ReadError(f"{name} nests lists or tables more than {MAX_DEPTH} deep.")
+    return content
+
+
+_LONG_KEY = re.compile(rf"""(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""", re.ASCII)
+
+
+def too_deep(content: Any, most: int = MAX_DEPTH) -> bool:
+    """Whether lists and objects stand within one another more than `most` deep."""
+    level = [content]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(content: Any) -> list[Any]:
+    values = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _mended(content: Any) -> Any:
+    if isinstance(content, str):
+        return content.encode("utf-8", "replace").decode()
+    if isinstance(content, list):
+        return [_mended(value) for value in content]
+    if isinstance(content, dict):
+        return {_mended(key): _mended(value) for key, value in content.items()}
+    return content

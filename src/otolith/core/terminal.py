@@ -1,0 +1,72 @@
+"""What is said at a terminal: text of others loses its commands on the way, and no terminal is too plain for it.
+
+A name may hold an escape sequence that clears the screen or sets its title, or turn the direction of writing. Whatever
+Otolith says goes through here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from otolith.core.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+MESSAGE, WHOLE = 4_000, 10**9
+"""Characters of a message, and of a table that was asked for."""
+
+
+def tell(text: object = "", err: bool = False) -> None:
+    """Say a text that was asked for, whole."""
+    typer.echo(printable(text, WHOLE), err=err)
+
+
+def note(text: object) -> None:
+    """Say something beside the result, at standard error."""
+    typer.echo(f"note: {printable(text, MESSAGE)}", err=True)
+
+
+def complain(text: object) -> None:
+    """Say what is wrong, at standard error."""
+    typer.echo(f"error: {printable(text, MESSAGE)}", err=True)
+
+
+def tell_json(content: Any) -> None:
+    """Print JSON that every reader of JSON takes and no terminal obeys; a number that is not finite becomes null."""
+    plain = _finite(content)
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    # Letters of all alphabets stay readable; what would steer a terminal is written by number, for all of the text.
+    typer.echo(text if printable(text, WHOLE) == text else json.dumps(plain, indent=1, allow_nan=False))
+
+
+def tell_rich(content: RenderableType) -> None:
+    """Print tables and bold words; of every text in them what would steer a terminal is shown by number."""
+    from rich.console import Console
+    from rich.segment import Segment, Segments
+
+    console = Console()
+    parts = [
+        part if part.control else Segment(printable(part.text, WHOLE), part.style) for part in console.render(content)
+    ]
+    console.print(Segments(parts), end="")
+
+
+def prepare() -> None:
+    """Let every terminal take every text: what its alphabet lacks is shown by number."""
+    for stream in (sys.stdout, sys.stderr):
+        change = getattr(stream, "reconfigure", None)
+        if change is not None:
+            change(errors="backslashreplace")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value

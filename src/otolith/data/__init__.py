@@ -1,0 +1,1 @@
+"""Recordings, studies and windows: how they are read, kept, resampled and cut."""

@@ -1,7 +1,0 @@
-"""Published data sets: each file reads one set's own folders into recordings."""
-
-from __future__ import annotations
-
-from otolith.datasets.dataset import FAMILY, DataSet, import_dataset
-
-__all__ = ["FAMILY", "DataSet", "import_dataset"]

@@ -1,0 +1,42 @@
+"""Channels that fell silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from otolith.data.channels import Channel
+from otolith.learn.augmentations.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class ChannelDropoutConfig:
+    """How many channels fall silent."""
+
+    share: float = 0.2
+    """How likely each channel is dropped; at least one of a window always stays."""
+
+
+class ChannelDropout(Augmentation):
+    """Set some channels of each window to 0, each by its own chance; the others stay exactly as they are.
+
+    In standardised windows 0 is the mean over the training people, as if the channel were absent. In SI units it
+    removes the part of gravity that the channel holds.
+    """
+
+    Config: ClassVar[type[Any]] = ChannelDropoutConfig
+    config: ChannelDropoutConfig
+
+    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+        super().__init__(channels, **settings)
+        self.require(0 < self.config.share < 1, f"share must lie between 0 and 1, not {self.config.share}")
+
+    def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Drop channels."""
+        draw = torch.rand(values.shape[:2], generator=generator, device=values.device)
+        stays = (draw >= self.config.share) | (draw == draw.amax(1, keepdim=True))
+        return torch.where(stays[..., None], values, 0.0)

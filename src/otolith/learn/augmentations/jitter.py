@@ -1,0 +1,40 @@
+"""Noise: what a cheaper sensor adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from otolith.data.channels import Channel
+from otolith.learn.augmentations.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class JitterConfig:
+    """How strong the noise is."""
+
+    deviation: float = 0.05
+    """Standard deviation of the noise, in the unit of the windows."""
+
+
+class Jitter(Augmentation):
+    """Add white noise to every sample.
+
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
+    https://arxiv.org/abs/1907.11879. Sign and gravity stay, on average.
+    """
+
+    Config: ClassVar[type[Any]] = JitterConfig
+    config: JitterConfig
+
+    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+        super().__init__(channels, **settings)
+        self.require(self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}")
+
+    def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Add noise."""
+        return values + self.config.deviation * torch.empty_like(values).normal_(generator=generator)

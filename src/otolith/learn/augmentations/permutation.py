@@ -1,0 +1,46 @@
+"""A window cut into pieces that are put together in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from otolith.data.channels import Channel
+from otolith.learn.augmentations.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class PermutationConfig:
+    """How often a window is cut."""
+
+    cuts: int = 4
+    """Places at which a window is cut, drawn anew for each window; two that coincide leave one piece less."""
+
+
+class Permutation(Augmentation):
+    """Cut each window at random places and put its pieces together in a random order, all channels alike.
+
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
+    https://arxiv.org/abs/1907.11879. Every sample keeps its sign and its gravity; at the seams the signal jumps.
+    """
+
+    Config: ClassVar[type[Any]] = PermutationConfig
+    config: PermutationConfig
+
+    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+        super().__init__(channels, **settings)
+        self.require(self.config.cuts > 0, f"cuts must be above 0, not {self.config.cuts}")
+
+    def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Cut and shuffle."""
+        rows, _, length = values.shape
+        device, cuts = values.device, self.config.cuts
+        at = torch.randint(1, max(length, 2), (rows, cuts, 1), generator=generator, device=device)
+        piece = (torch.arange(length, device=device) >= at).sum(1)
+        place = torch.rand(rows, cuts + 1, generator=generator, device=device).argsort(1)
+        order = place.gather(1, piece).argsort(dim=1, stable=True)
+        return values.gather(2, order[:, None].expand_as(values))

@@ -1,0 +1,118 @@
+"""Attention over a sensor's channels, each sensor with weights of its own: the IMU encoder of Multi3Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from otolith.core.errors import ConfigError
+from otolith.data.batch import Batch
+from otolith.data.channels import Channel, channel_names, sensors
+from otolith.learn.embeddings import Embeddings
+from otolith.learn.encoders._attention import Positions, PostNorm
+from otolith.learn.encoders.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class ChannelAttentionConfig:
+    """Sizes of the channel attention; the defaults are the published ones."""
+
+    width: int = 256
+    """D, numbers of a token and of a vector."""
+    heads: int = 8
+    """Heads of the attention."""
+    blocks: int = 1
+    """Blocks of attention; how many the paper has, it does not say."""
+    dropout: float = 0.1
+    """Share of the attention weights dropped while training."""
+    position_dropout: float = 0.3
+    """Share of a token's numbers dropped while training, once its place is added."""
+    views: int = 3
+    """Vectors that a sensor's tokens are brought to, whose mean is its own vector."""
+
+
+class ChannelAttention(Encoder):
+    """A token for each channel, attention among the channels of a sensor, one vector a sensor.
+
+    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language, Pose and
+    Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316; Ray et al., "Improving IMU based human activity
+    recognition using simulated multimodal representations and a MoE classifier" (2025),
+    https://doi.org/10.3389/fcomp.2025.1569205. A channel's whole window goes through one linear layer, sinusoids tell
+    its place, and the layer normalisation's output is H: tokens (B, C, D), 6 x 256 for one wrist and 12 x 256 for two.
+    `Embeddings.sensors` (B, S, D) has one vector for each sensor; `pooled` is their mean over the sensors that a window
+    has. Weights are named after the sensor. Channels that a window lacks are looked at by none and leave as 0.
+
+    The published text tells neither residual connections nor the activation; here attention is added to what came in,
+    and a leaky ReLU stands between the two linear layers behind H. Windows of one length only.
+    """
+
+    Config: ClassVar[type[Any]] = ChannelAttentionConfig
+    config: ChannelAttentionConfig
+    any_length: ClassVar[bool] = False
+    tokens_in_time = False
+    keeps_sensors_apart = True
+
+    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+        super().__init__(channels, rate_hz, length, **settings)
+        c = self.config
+        if min(c.width, c.heads, c.blocks, c.views) < 1:
+            raise ConfigError("channel_attention needs a width, heads, blocks and views of 1 or more.")
+        self.dimension = c.width
+        own = {name: [i for i, ch in enumerate(self.channels) if ch.sensor == name] for name in sensors(self.channels)}
+        self.places = list(own.values())
+        self.sensors = nn.ModuleDict({name: _Sensor(len(places), length, c) for name, places in own.items()})
+        order = [place for places in self.places for place in places]
+        self.back = None if order == sorted(order) else [order.index(i) for i in range(len(order))]
+
+    def forward(self, batch: Batch) -> Embeddings:
+        """Encode a batch."""
+        parts, vectors, there = [], [], []
+        for places, sensor in zip(self.places, self.sensors.values(), strict=True):
+            present = batch.present[:, places]
+            tokens, vector = sensor(batch.values[:, places], present)
+            parts.append(tokens)
+            vectors.append(vector)
+            there.append(present.any(dim=1))
+        tokens = torch.cat(parts, dim=1)
+        each, count = torch.stack(vectors, dim=1), torch.stack(there, dim=1).sum(dim=1, keepdim=True)
+        pooled = each.sum(dim=1) / count.clamp(min=1)
+        return Embeddings(tokens if self.back is None else tokens[:, self.back], pooled, each)
+
+    def narrowed(self, channels: Sequence[Channel]) -> ChannelAttention:
+        """Return the encoder of some of the sensors, with their weights.
+
+        Raises ConfigError for a sensor, or channels of one, that this encoder does not have in the same order.
+        """
+        fewer = ChannelAttention(channels, self.rate_hz, self.length, **self.settings())
+        for name, places in zip(fewer.sensors, fewer.places, strict=True):
+            own = [channel for channel in self.channels if channel.sensor == name]
+            if own != [fewer.channels[place] for place in places]:
+                there = ", ".join(channel_names(self.channels))
+                raise ConfigError(f"This encoder has no sensor '{name}' with these channels; it has {there}.")
+            fewer.sensors[name].load_state_dict(self.sensors[name].state_dict())
+        return fewer
+
+
+class _Sensor(nn.Module):
+    def __init__(self, channels: int, length: int, config: ChannelAttentionConfig) -> None:
+        super().__init__()
+        width, flat = config.width, channels * config.width
+        self.over_time = nn.Linear(length, width)
+        self.positions = Positions(channels, width, config.position_dropout)
+        self.blocks = nn.ModuleList(PostNorm(width, config.heads, config.dropout) for _ in range(config.blocks))
+        self.mix, self.views = nn.Linear(flat, flat), nn.Linear(flat, config.views * width)
+
+    def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), of which channels (B, C) are there."""
+        tokens = self.positions(self.over_time(values))
+        for block in self.blocks:
+            tokens = block(tokens, present)
+        tokens = tokens * present[..., None]
+        views = self.views(functional.leaky_relu(self.mix(tokens.flatten(1))))
+        vector = views.view(len(views), -1, tokens.shape[-1]).mean(dim=1)
+        return tokens, vector * present.any(dim=1, keepdim=True)

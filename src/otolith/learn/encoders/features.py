@@ -1,0 +1,43 @@
+"""Hand-made features as an encoder without weights, so that forests and logistic regression run beside networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from otolith.data.batch import Batch
+from otolith.data.channels import Channel, channel_names, triads
+from otolith.learn.embeddings import Embeddings
+from otolith.learn.encoders._features import feature_names, hand_made_features
+from otolith.learn.encoders.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class FeaturesConfig:
+    """The features have no settings."""
+
+
+class Features(Encoder):
+    """The usual time and frequency features of activity recognition, per channel and per sensor magnitude.
+
+    They are computed from values in SI units, so no standardisation comes before them. No gradient passes.
+    """
+
+    Config: ClassVar[type[Any]] = FeaturesConfig
+    shortest = 8
+    learns: ClassVar[bool] = False
+
+    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+        super().__init__(channels, rate_hz, length, **settings)
+        self.triads = list(triads(self.channels).values())
+        self.dimension = len(feature_names(channel_names(self.channels), self.triads))
+
+    def forward(self, batch: Batch) -> Embeddings:
+        """Compute the features of a batch."""
+        values = hand_made_features(batch.values.detach().cpu().float().numpy(), self.rate_hz, self.triads)
+        pooled: Tensor = torch.from_numpy(values).to(batch.values.device)
+        return Embeddings(tokens=pooled[:, None], pooled=pooled)

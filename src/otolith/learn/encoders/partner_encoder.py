@@ -1,0 +1,27 @@
+"""What every encoder of a partner promises: poses or sentence vectors to the space that the windows' encoder fills."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from otolith.core.settings import Configured
+
+
+class PartnerEncoder(nn.Module, Configured, ABC):
+    """(B, *shape) and what is known of it -> (B, D); it learns beside the encoder and is left behind with pretraining.
+
+    shape: of one partner, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval mode.
+    """
+
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+        super().__init__()
+        self.shape, self.dimension = tuple(shape), dimension
+        self.configure(settings)
+
+    @abstractmethod
+    def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
+        """Encode a batch; of poses `known` (B, J) says which joints are there."""

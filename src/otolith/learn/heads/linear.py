@@ -1,0 +1,31 @@
+"""One linear layer: the plainest question that can be put to an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from otolith.learn.embeddings import Embeddings
+from otolith.learn.heads.head import Head
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """A linear head has no settings."""
+
+
+class LinearHead(Head):
+    """Logits that are weighted sums of the embedding."""
+
+    Config: ClassVar[type[Any]] = LinearConfig
+
+    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+        super().__init__(dimension, classes, **settings)
+        self.layer = nn.Linear(dimension, classes)
+
+    def forward(self, embeddings: Embeddings) -> Tensor:
+        """Return logits (B, K)."""
+        logits: Tensor = self.layer(embeddings.pooled)
+        return logits

@@ -1,0 +1,145 @@
+"""What ties an encoder to words, video and poses: linear maps into one space, where what belongs together is near."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from otolith.core.errors import CheckpointError, ConfigError, UnknownNameError
+from otolith.learn import modalities as partners
+from otolith.learn.modalities.partner import Partner
+from otolith.learn.modalities.texts import TextModel
+
+ROLES = ("video", "pose", "text")
+"""What may go with a window; where several do, the first says best what was done."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """Which partner an encoder was aligned with, and what is needed to ask it again."""
+
+    partner: str
+    """Its name: `minilm`, `clip_video`, `pose_vector`, …"""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Its settings."""
+    dimension: int = 0
+    """How many numbers its vectors have."""
+    linear: bool = True
+    """Whether a linear layer brings its vectors into the shared space, or they are taken as they are."""
+    trust: tuple[str, ...] | None = field(default=None, compare=False)
+    """Packages and models that may be loaded where a file said all this; None where the caller did."""
+
+    def ask(self) -> Partner:
+        """Return the partner; its model is loaded when it is first used."""
+        family = partners.FAMILY
+        kind = family.resolve(self.partner) if self.trust is None else family.stored(self.partner, self.trust)
+        found: Partner = kind(**self.settings)
+        found.trust = self.trust
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each time."""
+        return {name: value for name, value in asdict(self).items() if name != "trust"}
+
+
+class Alignment(nn.Module):
+    """The space that an encoder shares with its partners, and a linear layer into it from each side.
+
+    dimension: D of the encoder's vectors. width: E of the shared space. roles: partners by `text`, `video`, `pose`.
+    linear: whether the encoder's own vectors go through a layer, or are in the space already (then D is E). In the
+    space only directions count: likeness is the cosine.
+    """
+
+    def __init__(self, dimension: int, width: int, roles: Mapping[str, Role], linear: bool = True) -> None:
+        super().__init__()
+        self.dimension, self.width, self.roles = dimension, width, dict(roles)
+        for name, role in self.roles.items():
+            if name not in ROLES:
+                raise ConfigError(f"What goes with a window is one of {', '.join(ROLES)}; not '{name}'.")
+            if not role.linear and role.dimension != width:
+                raise ConfigError(f"Partner '{role.partner}' has {role.dimension} numbers, the space has {width}.")
+        if not linear and dimension != width:
+            raise ConfigError(f"The encoder's vectors have {dimension} numbers, the space has {width}.")
+        self.imu: nn.Module = nn.Linear(dimension, width) if linear else nn.Identity()
+        self.partners = nn.ModuleDict(
+            {name: nn.Linear(r.dimension, width) if r.linear else nn.Identity() for name, r in self.roles.items()}
+        )
+
+    def motion(self, pooled: Tensor) -> Tensor:
+        """Return where the encoder's vectors (B, D) lie in the space, (B, E), of any length."""
+        placed: Tensor = self.imu(pooled)
+        return placed
+
+    def partner(self, name: str, vectors: Tensor) -> Tensor:
+        """Return where a partner's vectors lie in the space, (B, E), of any length; their own length does not count."""
+        placed: Tensor = self.partners[name](functional.normalize(vectors, dim=-1))
+        return placed
+
+    @torch.no_grad()
+    def place(self, name: str, vectors: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N E"]:
+        """Return partner vectors as unit vectors (N, E) of the space; those that are absent lie anywhere."""
+        placed = self.partner(name, torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)))
+        unit: np.ndarray = functional.normalize(placed, dim=-1).numpy()
+        return unit
+
+    def words(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
+        """Return texts as unit vectors (N, E) of the space.
+
+        Raises ConfigError where the encoder was aligned with no text model, and says how to get one that was.
+        """
+        role = self.roles.get("text")
+        model = role.ask() if role else None
+        if not isinstance(model, TextModel):
+            what = ", ".join(self.roles) if role is None else f"vectors of texts ('{role.partner}')"
+            raise ConfigError(
+                f"This encoder was aligned with {what}, and cannot place words. Pretrain one with the texts of a "
+                "study that has them (partners/text.parquet): otolith pretrain STUDY --objective primus --out ENCODER"
+            )
+        return self.place("text", model.encode(list(texts)))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what builds it again, weights aside, as JSON writes it."""
+        return {
+            "dimension": self.dimension,
+            "width": self.width,
+            "linear": isinstance(self.imu, nn.Linear),
+            "partners": {name: role.facts() for name, role in self.roles.items()},
+        }
+
+    @classmethod
+    def build(cls, facts: Mapping[str, Any], trust: Sequence[str] = ()) -> Alignment:
+        """Build what `facts` from a file described, weights not loaded yet.
+
+        Raises CheckpointError where they were edited, UnknownNameError for a partner that is neither in our table nor
+        of a package that the caller trusts.
+        """
+        try:
+            roles = {name: _role(role, tuple(trust)) for name, role in facts["partners"].items()}
+            return cls(int(facts["dimension"]), int(facts["width"]), roles, bool(facts["linear"]))
+        except UnknownNameError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            raise CheckpointError(
+                f"The alignment in config.json cannot be read ({type(error).__name__}: {error}). It was edited or cut "
+                "off; copy the whole folder again."
+            ) from error
+
+
+def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
+    known = {key: value for key, value in content.items() if key != "trust"}
+    if len(known) < len(content):
+        raise ValueError("a file cannot say whom to trust")
+    role = Role(**known, trust=trust)
+    if not isinstance(role.settings, dict) or not all(isinstance(key, str) for key in role.settings):
+        raise TypeError("the settings of a partner are a table")
+    if type(role.dimension) is not int or type(role.linear) is not bool:
+        raise TypeError("a partner's dimension is a number, and linear true or false")
+    partners.FAMILY.admit(role.partner, trust, "The checkpoint")
+    return role

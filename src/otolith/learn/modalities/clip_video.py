@@ -1,0 +1,230 @@
+"""Vectors of video by the picture tower of CLIP: frames, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from otolith.core.caches import HASHES, cache_folder, read_arrays, write_arrays
+from otolith.core.checksums import sha256_of
+from otolith.core.errors import ConfigError, DataError, StudyError
+from otolith.core.files import digest, inside
+from otolith.core.text import printable
+from otolith.data.paired import FOLDER, durations, is_there, model_stamp, places, read_table, refuse_stranger
+from otolith.data.parquet import number_column, text_column
+from otolith.data.windows import Windows
+from otolith.learn.modalities._clip import MODEL, load
+from otolith.learn.modalities.partner import Partner, PartnerVectors
+
+# What CLIP's pictures were normalised with: mean and deviation of red, green and blue.
+_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
+_DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
+_BATCH = 32
+_LONGEST_S = 2 * 86_400.0
+# A playlist that calls itself a film would make FFmpeg open other files and addresses.
+_ONE_FILE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg",
+}
+VIDEOS = f"{FOLDER}/video_files.parquet"
+
+
+@dataclass(frozen=True)
+class ClipVideoConfig:
+    """Which CLIP looks at the pictures, and how often."""
+
+    model: str = MODEL
+    """Folder of a CLIP model, or its name on the model hub, from where it is fetched once."""
+    frames_per_second: float = 10.0
+    """How many pictures of a second are looked at."""
+
+
+class ClipVideo(Partner):
+    """Frozen picture vectors of CLIP, averaged over a window's frames and L2-normalised.
+
+    As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End to End Video Clip
+    Retrieval" (2021), https://arxiv.org/abs/2104.08860. Which file belongs to a recording stands in the study's
+    `partners/video_files.parquet`: recording, file (from the study's folder on, and in it) and start_s, the moment
+    of the file at which the recording starts.
+    """
+
+    Config: ClassVar[type[Any]] = ClipVideoConfig
+    kind: ClassVar[str] = "video"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not 0 < self.config.frames_per_second <= 1_000:
+            raise ConfigError(f"frames_per_second is above 0, up to 1,000; found {self.config.frames_per_second}.")
+
+    @cached_property
+    def model(self) -> Any:
+        """The picture tower, loaded on first use."""
+        return load(self.config.model, "pictures", self.trust)[0]
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return int(self.model.config.projection_dim)
+
+    def vectors(self, windows: Windows) -> PartnerVectors:
+        """Return the vector of each window that its video shows to at least a half.
+
+        Raises StudyError where no study says which videos it has, and for a video that is missing, damaged, or without
+        pictures, naming the file.
+        """
+        files = {folder: _videos(folder) for folder in set(windows.folders.values()) if is_there(folder, VIDEOS)}
+        if not files:
+            raise StudyError(
+                f"There is no {VIDEOS} (recording, file, start_s) in "
+                f"{', '.join(map(str, windows.folders.values())) or 'windows of arrays'}."
+            )
+        present = np.zeros(len(windows), dtype=bool)
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        for folder, recording, rows in places(windows):
+            if recording in files.get(folder, {}):
+                path, start_s = files[folder][recording]
+                _refuse_elsewhere(folder, path)
+                found.append(
+                    (rows, self._mean(*self._kept(folder, path), windows.start_s[rows] + start_s, windows.seconds))
+                )
+        values = np.zeros((len(windows), found[0][1].shape[1] if found else self.dimension), dtype=np.float32)
+        for rows, vectors in found:
+            present[rows] = np.isfinite(vectors).all(axis=1)
+            values[rows] = np.nan_to_num(vectors)
+        return PartnerVectors(values, present)
+
+    def _kept(self, folder: Path, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+        """Return `encode(path)`, from the study's cache where this file was looked at before, whatever the windows."""
+        if not path.is_file():
+            raise StudyError(f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}.")
+        key = digest([self.settings(), model_stamp(self.config.model), sha256_of(path, cache_folder(folder) / HASHES)])
+        cache = cache_folder(folder, "partners") / f"video-{key}.cache"
+        if (kept := read_arrays(cache, key)) is not None:
+            return kept[1]["time_s"], kept[1]["seen"]
+        time_s, seen = self.encode(path)
+        write_arrays(cache, key, None, {"time_s": time_s, "seen": seen})
+        return time_s, seen
+
+    def encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+        """Return when a video's pictures were taken, in seconds, and their L2-normalised vectors."""
+        times: list[float] = []
+        vectors: list[np.ndarray] = []
+        waiting: list[np.ndarray] = []
+        for time_s, picture in frames(path, 1.0 / self.config.frames_per_second):
+            times.append(time_s)
+            waiting.append(picture)
+            if len(waiting) == _BATCH:
+                vectors.append(self._look(waiting))
+                waiting = []
+        if waiting:
+            vectors.append(self._look(waiting))
+        return np.array(times, dtype=np.float32), np.concatenate(vectors)
+
+    def _mean(
+        self, time_s: np.ndarray, seen: np.ndarray, starts_s: np.ndarray, seconds: float
+    ) -> Float[np.ndarray, "N E"]:
+        """Return the normalised mean of each stretch's pictures; NaN where less than half of it was filmed."""
+        step_s = 1.0 / self.config.frames_per_second
+        out = np.full((len(starts_s), seen.shape[1]), np.nan, dtype=np.float32)
+        for number, start in enumerate(starts_s):
+            inside = (time_s >= start - step_s / 2) & (time_s < start + seconds - step_s / 2)
+            if inside.any() and inside.sum() * step_s >= 0.5 * seconds:
+                mean = seen[inside].mean(axis=0)
+                out[number] = mean / np.linalg.norm(mean)
+        return out
+
+    def _look(self, pictures: list[np.ndarray]) -> Float[np.ndarray, "n E"]:
+        import torch
+        from torch.nn import functional
+
+        size = int(self.model.config.vision_config.image_size)
+        batch = torch.from_numpy(np.stack([square(picture, size) for picture in pictures]))
+        with torch.inference_mode():
+            pooled = self.model.vision_model(pixel_values=batch).pooler_output
+            found: np.ndarray = functional.normalize(self.model.visual_projection(pooled), dim=-1).numpy()
+        return found
+
+
+def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
+    """Walk through a video's pictures, the nearest to each multiple of `step_s`, with their time from its beginning.
+
+    Times come from the stamps of the pictures, so that a rate that changes does no harm; where there is no picture
+    near a moment, none is given. Raises StudyError for a file without pictures or one that cannot be decoded.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise ConfigError("Reading video needs PyAV. Type: pip install 'otolith[video]'") from error
+    try:
+        with av.open(str(path), options=_ONE_FILE, metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise StudyError(f"{path} has no video stream; found {[s.type for s in container.streams]}.")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            wanted, first, before = 0, None, None
+            for frame in container.decode(stream):
+                if frame.time is None:
+                    continue
+                first = frame.time if first is None else first
+                time_s = frame.time - first
+                if abs(time_s) > _LONGEST_S:
+                    raise StudyError(f"{path}: a picture has its stamp {time_s:.0f} s after the first: it is damaged.")
+                # The one before is nearer to a moment that lies less than half way to this one.
+                while before is not None and wanted * step_s < (before[0] + time_s) / 2:
+                    if abs(before[0] - wanted * step_s) <= step_s / 2:
+                        yield wanted * step_s, before[1].to_ndarray(format="rgb24")
+                    wanted += 1
+                before = (time_s, frame)
+            if before is None:
+                raise StudyError(f"{path} holds no picture.")
+            while abs(before[0] - wanted * step_s) <= step_s / 2:
+                yield wanted * step_s, before[1].to_ndarray(format="rgb24")
+                wanted += 1
+    except DataError:
+        raise
+    except (av.error.FFmpegError, ValueError, OverflowError, LookupError) as error:
+        raise StudyError(f"{path} cannot be decoded as video ({error}).") from error
+
+
+def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, "3 S S"]:
+    """Return a picture as CLIP takes it: the shorter side `size` pixels (bicubic), the middle cut out, normalised."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    scale = size / min(image.size)
+    wide, high = (max(size, round(side * scale)) for side in image.size)
+    image = image.resize((wide, high), Image.Resampling.BICUBIC)
+    left, top = (wide - size) // 2, (high - size) // 2
+    cut = np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255.0
+    return np.ascontiguousarray(((cut - _MEAN) / _DEVIATION).transpose(2, 0, 1))
+
+
+def _refuse_elsewhere(folder: Path, path: Path) -> None:
+    """Raise DataError for a video outside of its study: its table may come from a stranger."""
+    if not path.is_relative_to(folder):
+        raise StudyError(
+            f"{folder / VIDEOS} names {printable(path, 200)}, which lies outside of the study. Put the video into the "
+            "study's folder."
+        )
+    inside(folder, path.relative_to(folder).as_posix())
+
+
+def _videos(folder: Path) -> dict[str, tuple[Path, float]]:
+    path = folder / VIDEOS
+    table = read_table(path, ("recording", "file", "start_s"))
+    lasts = durations(folder)
+    out: dict[str, tuple[Path, float]] = {}
+    texts = (text_column(path, table, name) for name in ("recording", "file"))
+    rows = zip(*texts, number_column(path, table, "start_s").tolist(), strict=True)
+    for number, (recording, file, start_s) in enumerate(rows):
+        if not recording or not file or not np.isfinite(start_s):
+            raise StudyError(f"{path}: row {number} is incomplete: {recording}, {file}, {start_s}.")
+        refuse_stranger(path, number, recording, lasts)
+        out[recording] = (folder / file, float(start_s))
+    return out

@@ -1,0 +1,60 @@
+"""What every partner promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from otolith.core.settings import Configured
+from otolith.data.windows import Windows
+
+
+@dataclass(frozen=True)
+class PartnerVectors:
+    """One vector for each window that has a partner."""
+
+    values: Float[np.ndarray, "N E"]
+    """float32; zeros where there is none."""
+    present: Bool[np.ndarray, " N"]
+    """Which windows have one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.where(self.present[:, None], self.values, 0.0).astype(np.float32))
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return int(self.values.shape[1])
+
+
+@dataclass(frozen=True)
+class NoConfig:
+    """A partner without settings."""
+
+
+class Partner(Configured, ABC):
+    """Windows -> frozen vectors of what went with them: words, pictures, a pose.
+
+    Nothing is learned here: the same windows give the same vectors on every side of a split. What is slow is kept in
+    the study's `.cache/partners` under a hash of its content.
+    """
+
+    Config: ClassVar[type[Any]] = NoConfig
+    kind: ClassVar[str]
+    """The modality: text, video or pose."""
+    trust: tuple[str, ...] | None = None
+    """Models that may be loaded where a file named this partner and its settings; None where the caller did."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.configure(settings)
+
+    @abstractmethod
+    def vectors(self, windows: Windows) -> PartnerVectors:
+        """Return the partners of some windows.
+
+        Raises StudyError for partner files that are damaged or do not line up with the windows.
+        """

@@ -1,0 +1,60 @@
+"""A fixed vector of the pose during a window: the other modality where there is no video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from otolith.core.errors import ConfigError
+from otolith.data.skeleton import JOINTS, PARENTS, POSE_JOINTS, reference_offsets
+from otolith.data.windows import Windows
+from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.poses import poses_of
+
+
+@dataclass(frozen=True)
+class PoseVectorConfig:
+    """How finely a pose is described."""
+
+    moments: int = 8
+    """Moments of the window at which joints are looked at."""
+
+
+class PoseVector(Partner):
+    """Where 22 joints are on average, how they move about that, and how fast: nothing is learned.
+
+    Positions are taken from a standing body's and speeds per second of window, in metres, the body facing x. With the
+    default of 8 moments 22 x (3 + 8 x 3 + 1) = 616 numbers.
+    """
+
+    Config: ClassVar[type[Any]] = PoseVectorConfig
+    kind: ClassVar[str] = "pose"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not 2 <= self.config.moments <= 1_000:
+            raise ConfigError(f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}.")
+
+    def vectors(self, windows: Windows) -> PartnerVectors:
+        """Return the vector of each window whose pelvis and at least half of the joints are known throughout."""
+        poses, known = poses_of(windows, self.config.moments, POSE_JOINTS)
+        mean = poses.mean(axis=1, keepdims=True)
+        speed = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1) * (self.config.moments / windows.seconds)
+        still = np.where(known[..., None], mean[:, 0] - _standing(), 0.0)
+        parts = [still.reshape(len(poses), -1), (poses - mean).reshape(len(poses), -1), 0.1 * speed]
+        present = known[:, 0] & (known.mean(axis=1) >= 0.5)
+        return PartnerVectors(np.concatenate(parts, axis=1), present)
+
+
+def _standing() -> np.ndarray:
+    """Joints of the reference body with hanging arms, from the pelvis."""
+    offsets = reference_offsets()
+    place = np.zeros_like(offsets)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            arm = any(part in JOINTS[joint] for part in ("elbow", "wrist", "hand"))
+            step = np.array([0.0, 0.0, -np.linalg.norm(offsets[joint])]) if arm else offsets[joint]
+            place[joint] = place[parent] + step
+    return place[: len(POSE_JOINTS)]

@@ -1,0 +1,111 @@
+"""Sentence vectors by any model that sentence-transformers loads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.core.errors import ConfigError
+from otolith.learn.modalities._models import model_folder, refuse_code
+from otolith.learn.modalities.texts import TextConfig, TextModel, warn_of_long
+
+
+@dataclass(frozen=True)
+class SentenceConfig(TextConfig):
+    """Which model reads the words, and what it is told."""
+
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    """Folder of a model, or its name on the model hub, from where it is fetched once."""
+    instruction: str = ""
+    """What an Instructor model is told before each text, such as `Represent human activity sentence for clustering`."""
+
+
+class Sentence(TextModel):
+    """Frozen sentence vectors, L2-normalised.
+
+    Reimers and Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks" (2019),
+    https://arxiv.org/abs/1908.10084; instructions: Su et al., "One Embedder, Any Task" (2022),
+    https://arxiv.org/abs/2212.09741. Multi3Net uses hkunlp/instructor-large, 768 numbers a text.
+    """
+
+    Config: ClassVar[type[Any]] = SentenceConfig
+
+    @property
+    def named(self) -> str:
+        """Name or folder of the model, as it was given."""
+        return str(self.config.model)
+
+    @property
+    def where(self) -> str:
+        """Folder of the model; ConfigError where it cannot be had, or only a file asks for it."""
+        return str(model_folder(self.named, self.trust))
+
+    @property
+    def told(self) -> str:
+        """What the model is told before each text."""
+        return str(self.config.instruction)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, loaded on first use; ConfigError where it cannot be had."""
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ConfigError("Text vectors need sentence-transformers. Type: pip install 'otolith[text]'") from error
+        folder = self.where
+        refuse_code(Path(folder))
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
+                # Weights come from safetensors alone, and no code that lies beside a model is run.
+                return SentenceTransformer(
+                    folder, device="cpu", trust_remote_code=False, local_files_only=True,
+                    model_kwargs={"use_safetensors": True},
+                )  # fmt: skip
+        except Exception as error:  # the hub, the disk and the model's own files each raise their own
+            raise ConfigError(
+                f"The text model '{self.named}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name a folder "
+                "that holds it, or use the partner minilm, which needs no download."
+            ) from error
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """How many numbers a vector has."""
+        return int(self.model.get_embedding_dimension())
+
+    def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
+        """Return one L2-normalised float32 vector for each text; warns once of texts that are too long."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        model = self.model
+        # As a prompt and not as part of the text: Instructor models average over the text's tokens alone.
+        prompt = f"{self.told}: " if self.told else ""
+        whole = [prompt + text for text in texts]
+        tokens = [len(ids) for ids in model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]]
+        warn_of_long(texts, tokens, int(model.max_seq_length))
+        found = model.encode(
+            list(texts),
+            prompt=prompt or None,
+            batch_size=64,
+            show_progress_bar=False,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+        )
+        return np.asarray(found, dtype=np.float32)
+
+
+def packaged(package: str) -> Path:
+    """Folder of the model that a Python package carries; ConfigError where it is not installed."""
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(f"The model of the package {package} is not installed. Type: pip install 'otolith[text]'")
+    return Path(spec.submodule_search_locations[0]) / "model"

@@ -1,0 +1,131 @@
+"""IMU2CLIP: motion placed where its video and its words are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from otolith.core.errors import ConfigError
+from otolith.data.batch import Batch
+from otolith.data.windows import Windows
+from otolith.learn.encoders.encoder import Encoder
+from otolith.learn.modalities.alignment import Alignment
+from otolith.learn.objectives._contrast import info_nce
+from otolith.learn.objectives._partners import (
+    NEEDS,
+    Companions,
+    Spread,
+    Temperature,
+    collapse_notes,
+    placement,
+    vectors_of,
+)
+from otolith.learn.objectives._views import in_order, numbered
+from otolith.learn.objectives.objective import Objective
+
+
+@dataclass(frozen=True)
+class IMU2CLIPConfig:
+    """Settings of IMU2CLIP."""
+
+    text: str = "minilm"
+    """The partner that makes vectors of words; empty to leave words out: otolith list partners."""
+    video: str = ""
+    """The partner of video: `clip_video`, or `vectors` where they were made elsewhere."""
+    pose: str = ""
+    """The partner of poses, such as `pose_vector`; the published method has none."""
+    partner_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of the partners by `text`, `video`, `pose`."""
+    partner_fraction: float = 1.0
+    """Share of the windows whose partners are seen."""
+    width: int = 512
+    """Numbers of the space that motion and partners share."""
+    project: str = "where_needed"
+    """`where_needed`: what has `width` numbers already is taken as it is; `always`: everything gets a linear layer."""
+    temperature: float = 0.1
+    """Where the learnt temperature starts."""
+    temperature_bounds: tuple[float, float] = (0.01, 1.0)
+    """It stays within these."""
+
+
+class IMU2CLIP(Objective):
+    """Contrast of each window with its video and its text.
+
+    Source: Moon et al., "IMU2CLIP: Multimodal Contrastive Learning for IMU Motion Sensors from Egocentric Videos and
+    Text" (2022), https://arxiv.org/abs/2210.14395. With f the encoder and v, t frozen vectors of video and text,
+
+        L = InfoNCE(f(x), v; τ) + InfoNCE(f(x), t; τ)
+
+    symmetric, over the windows of a batch that have the partner. An encoder of another width than the space gets a
+    linear layer behind it, and so does a partner.
+
+    Raises ConfigError for settings out of range, or where no window has a partner.
+    """
+
+    Config: ClassVar[type[Any]] = IMU2CLIPConfig
+    config: IMU2CLIPConfig
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        c = self.config
+        named = {"text": c.text, "video": c.video, "pose": c.pose}
+        self.companions = Companions(named, c.partner_settings, c.partner_fraction)
+        self.temperature = Temperature(c.temperature, c.temperature_bounds)
+        self.space: Alignment | None = None
+        self.spread = Spread()
+
+    def prepare(self, windows: Windows) -> None:
+        """Ask for the partners of everybody's windows at once."""
+        self.companions.prepare(windows)
+
+    def fit(self, windows: Windows, encoder: Encoder) -> None:
+        """See which partners there are, and build the layers into the shared space."""
+        self.companions.fit(windows)
+        if not self.companions.roles:
+            raise ConfigError(f"IMU2CLIP contrasts windows with partners, and none of these has one. {NEEDS}")
+        c = self.config
+        self.space = placement(encoder.dimension, c.width, self.companions.roles, c.project, imu=False)
+
+    def targets(self, windows: Windows) -> dict[str, np.ndarray]:
+        """Return the partners' vectors, and the numbers of the windows."""
+        return numbered(windows) | self.companions.targets(windows)
+
+    def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
+        """Return one loss a partner."""
+        batch, _ = in_order(batch, self.training)
+        assert self.space is not None
+        vectors, present = vectors_of(batch, self.space.roles)
+        motion = self.space.motion(encoder(batch).pooled)
+        if self.training:
+            self.spread.add(motion)
+        return multimodal(self.space, motion, vectors, present, self.temperature())
+
+    def measured(self) -> dict[str, float]:
+        """Return whether vectors of different windows still differ."""
+        return self.spread.figures()
+
+    def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """Return a sentence where they collapsed."""
+        return collapse_notes(history)
+
+    def report(self) -> dict[str, Any]:
+        """Return how many windows have which partner."""
+        return self.companions.report()
+
+    def alignment(self) -> Alignment | None:
+        """Return the space shared with the partners."""
+        return self.space
+
+
+def multimodal(
+    space: Alignment, motion: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor], temperature: Tensor
+) -> dict[str, Tensor]:
+    """Return, for each partner, the contrast of windows (B, E) in the space with what goes with them."""
+    return {
+        f"mm_{name}": info_nce(motion, space.partner(name, vectors[name]), temperature, present[name])
+        for name in space.roles
+    }

@@ -1,0 +1,1 @@
+"""Few-shot benchmarks on held-out people, their statistics and their report."""

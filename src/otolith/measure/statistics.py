@@ -1,0 +1,155 @@
+"""The statistics that a benchmark's scores are put into, and the only ones that this toolkit draws from them.
+
+People are the unit. A person's scores over several draws of labels and seeds are averaged first; means, standard
+errors and paired intervals are then taken over people, because draws and folds of the same people are no independent
+evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from otolith.core.errors import SplitError
+
+FEW_PEOPLE = 6
+SCORES = ("macro_f1", "accuracy", "balanced_accuracy")
+
+Row = dict[str, Any]
+Shots = int | str
+Key = tuple[str, str, Shots]
+"""(study, method, shots): what one line of the summary speaks about."""
+Cell = tuple[Any, Any, Any]
+"""(seed, fold, draw): one of several tries at it."""
+
+
+def shots_order(shots: Shots) -> float:
+    """Sort key that puts "all" behind every number of labelled windows."""
+    return math.inf if shots == "all" else float(shots)
+
+
+def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
+    """Give one score per person (0 to 1) for each study, method and shots: the average over draws and seeds.
+
+    A person's macro-F1 counts the classes that occur in that person's windows or in what was predicted for them.
+    Cells without a finite score are left out.
+    """
+    return {
+        key: {person: _mean(cells.values()) for person, cells in people.items()}
+        for key, people in cells_of_people(rows, score).items()
+    }
+
+
+def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
+    """Turn the scores of all cells into means with standard errors over people, and differences paired by person.
+
+    `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people), ddof 1).
+    `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows pooled, as published tables
+    often do. `versus` is the mean over people of method minus control, with a 95 % interval by Student's t; the control
+    is `control` where it was run and the first method otherwise. Raises SplitError when a person stands on both sides.
+
+    The interval regards people as independent. Those of one fold share a trained model, which it does not know about.
+    """
+    _check_people(rows)
+    cells = cells_of_people(rows, "macro_f1")
+    people = {score: person_scores(rows, score) for score in SCORES}
+    methods: dict[str, list[str]] = defaultdict(list)
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[_key(row)].append(row)
+        if row["method"] not in methods[row["study"]]:
+            methods[row["study"]].append(row["method"])
+    studies = list(methods)
+    summary = []
+    for key in sorted(groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))):
+        study, method, shots = key
+        line: Row = {"method": method, "study": study, "shots": shots}
+        for score in SCORES:
+            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(list(people[score].get(key, {}).values()))
+        by_fold: dict[Any, list[float]] = defaultdict(list)
+        for row in groups[key]:
+            if _finite(row.get("macro_f1")):
+                by_fold[row.get("fold")].append(float(row["macro_f1"]))
+        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se([_mean(v) for v in by_fold.values()])
+        line["people"] = len(cells.get(key, {}))
+        line["folds"] = len({row.get("fold") for row in groups[key]})
+        line["draws"] = len({row.get("draw") for row in groups[key]})
+        line["seeds"] = len({row.get("seed") for row in groups[key]})
+        against = control if control in methods[study] else methods[study][0]
+        other = cells.get((study, against, shots), {})
+        line["versus"] = None if method == against else paired(against, cells.get(key, {}), other)
+        line["notes"] = ["few people"] if line["people"] < FEW_PEOPLE else []
+        summary.append(line)
+    return summary
+
+
+def _key(row: Row) -> Key:
+    return (row["study"], row["method"], row["shots"])
+
+
+def cell_of(row: Row) -> Cell:
+    """Return which of several tries a row is."""
+    return (row.get("seed"), row.get("fold"), row.get("draw"))
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _mean(values: Iterable[float]) -> float:
+    held = list(values)
+    return math.fsum(held) / len(held)
+
+
+def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and sd / sqrt(n); None stands for what so few values cannot say."""
+    if not values:
+        return None, None
+    mean = _mean(values)
+    if len(values) < 2:
+        return mean, None
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
+    """Score of each person in each cell; one that stands there twice keeps the later one."""
+    cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        for person, scores in (row.get("per_subject") or {}).items():
+            if _finite(scores.get(score)):
+                cells[_key(row)][str(person)][cell_of(row)] = float(scores[score])
+    return cells
+
+
+def paired(
+    against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
+) -> Row | None:
+    """Mean difference over people with its 95 % interval; only cells that both methods have are compared."""
+    differences = []
+    for person in sorted(ours.keys() & theirs.keys()):
+        both = ours[person].keys() & theirs[person].keys()
+        if both:
+            differences.append(_mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str)))
+    mean, se = _mean_se(differences)
+    if mean is None:
+        return None
+    low = high = None
+    if se is not None:
+        from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
+
+        half = float(stdtrit(len(differences) - 1, 0.975)) * se
+        low, high = mean - half, mean + half
+    return {"method": against, "difference": mean, "low": low, "high": high, "people": len(differences)}
+
+
+def _check_people(rows: Iterable[Row]) -> None:
+    for row in rows:
+        both = set(row.get("train_subjects") or ()) & set(row.get("test_subjects") or ())
+        if both:
+            raise SplitError(
+                f"{row['study']}, {row['method']}, fold {row.get('fold')}: {', '.join(sorted(both))} stood on both "
+                "sides, so this score says nothing about people never seen. Remove that cell and run it again."
+            )

@@ -1,0 +1,1 @@
+"""Motion capture, bodies, and what sensors worn by them would measure."""

@@ -1,0 +1,1 @@
+"""Bodies of many sizes that wear the sensors."""

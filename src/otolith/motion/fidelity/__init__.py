@@ -1,0 +1,1 @@
+"""Simulated recordings held against real ones."""

@@ -1,0 +1,140 @@
+"""What known collections say about a clip by where it lies and what it is called, and what a user says beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from otolith.core.errors import ConfigError, nearest
+from otolith.core.foreign.plain import read_text
+from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml
+from otolith.data.datasets import _utd_mhad as utd_mhad
+from otolith.motion.formats import grab, how2sign
+
+CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
+_CMU_LABELS = {"walk": "walking", "run/jog": "running", "run": "running", "jog": "running"}
+_BANDAI = re.compile(r"(dataset-[12])_([^_]+)_([^_]+)_(\d+)")
+_DANCES = {"martial": "martial arts", "indian": "Indian dance", "salsa": "salsa"}
+FOLDER_SIDECAR = "motion.toml"
+SIDECAR = ".motion.toml"
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known about a clip beside its movement; None where nothing is said."""
+
+    format: str | None = None
+    """Which reader it needs."""
+    frame_rate: float | None = None
+    """Frames per second, in place of what the file says."""
+    unit: str | None = None
+    """Unit of length of the file."""
+    up: str | None = None
+    """Upward axis of the file."""
+    label: str | None = None
+    """What activity it is."""
+    text: str | None = None
+    """What happens, in words."""
+    performer: str | None = None
+    """Who moved."""
+    clip: str | None = None
+    """Name of the clip."""
+    group: str | None = None
+    """Clips of one group may be of one person."""
+    source: str | None = None
+    """Where it comes from."""
+    terms: str | None = None
+    """Under which terms it may be used."""
+    split: str | None = None
+    """Which part of its collection it belongs to by the authors' own split: train, val or test."""
+    check_up: bool | None = None
+    """Whether the body must stand upright for most of the clip."""
+    body_model: str | None = None
+    """SMPL model file, beside the clip or anywhere; for poses with betas."""
+    joints: Mapping[str, str] = field(default_factory=dict)
+    """Names of the file's joints that are not recognised, theirs to ours."""
+
+    def over(self, other: About) -> About:
+        """This, and what the other knows where this says nothing."""
+        merged = {f.name: getattr(self, f.name) for f in fields(self)}
+        merged = {name: getattr(other, name) if value is None else value for name, value in merged.items()}
+        return About(**{**merged, "joints": {**other.joints, **self.joints}})
+
+
+def known_layout(path: Path) -> About:
+    """What the collections that we know tell by file name and folder; nothing for any other file."""
+    if found := _BANDAI.fullmatch(path.stem):
+        collection, content, style, _ = found.groups()
+        return About(
+            label=content,
+            text=f"{content.replace('-', ' ')}, {style.replace('-', ' ')}",
+            clip=path.stem,
+            group=f"{collection}_{content}_{style}",
+            source="Bandai-Namco-Research-Motiondataset",
+            terms="CC BY-NC 4.0",
+        )
+    if path.parent.name in _DANCES and path.suffix.lower() == ".bvh":
+        words = _DANCES[path.parent.name]
+        return About(
+            label=words, text=words, clip=f"{path.parent.name}-{path.stem}", source="CMU (BVH)", terms=CMU_TERMS
+        )
+    if (found := re.fullmatch(r"(\d{2,3})_(\d{2})", path.stem)) and path.suffix.lower() in (".amc", ".bvh"):
+        text = _cmu_text(path)
+        return About(
+            performer=f"cmu{found[1]}",
+            clip=path.stem,
+            text=text,
+            label=_CMU_LABELS.get((text or "").lower()),
+            source="CMU Graphics Lab Motion Capture Database",
+            terms=CMU_TERMS,
+        )
+    told: dict[str, Any] = {**grab.known(path), **how2sign.known(path), **utd_mhad.known(path)}
+    if told:
+        return About(**told)
+    if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
+        # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third axis up, 30 per second.
+        return About(
+            unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
+        )
+    return About()
+
+
+def _cmu_text(path: Path) -> str | None:
+    for folder in (path.parent, *list(path.parents)[1:3]):
+        for index in sorted(folder.glob("index_text*.tsv")):
+            for line in read_text(index).splitlines():
+                trial, _, words = line.partition("\t")
+                if trial == path.stem:
+                    return words.strip()
+    return None
+
+
+def sidecar(path: Path) -> About:
+    """What a user wrote beside a clip: walk.motion.toml for walk.bvh, and before that motion.toml for its folder.
+
+    Keys are the fields of `About`. Raises ConfigError for a key that is none, ReadError for a file that is no TOML.
+    """
+    own, folder = path.with_suffix(SIDECAR), path.parent / FOLDER_SIDECAR
+    return _read(own).over(_read(folder))
+
+
+def _read(path: Path) -> About:
+    if not path.is_file():
+        return About()
+    said = parse_toml(read_text(path, MAX_TOML_BYTES), path)
+    kinds: dict[str, tuple[type, ...]] = {"frame_rate": (int, float), "check_up": (bool,), "joints": (dict,)}
+    known = [f.name for f in fields(About)]
+    for key, value in said.items():
+        if key not in known:
+            raise ConfigError(f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
+        whole = key != "joints" or (isinstance(value, dict) and all(isinstance(v, str) for v in value.values()))
+        if (
+            not whole
+            or not isinstance(value, kinds.get(key, (str,)))
+            or (key == "frame_rate" and isinstance(value, bool))
+        ):
+            raise ConfigError(f"{path}: '{key}' cannot be {value!r}.")
+    return About(**said)

@@ -1,0 +1,195 @@
+"""One file of motion capture -> Motion, whatever its format; and all that a folder holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from otolith.core.errors import DataError, ReadError, UnknownNameError, nearest
+from otolith.motion.formats import joint_positions, smpl_npz
+from otolith.motion.formats.asf_amc import read_amc
+from otolith.motion.formats.bvh import read_bvh
+from otolith.motion.formats.layouts import About, known_layout, sidecar
+from otolith.motion.formats.skeleton import stature_m, to_body
+from otolith.motion.formats.world import check_stature, check_up, metres, tilt_deg
+from otolith.motion.motion import Motion
+from otolith.motion.procedural.jumps import without_jumps
+from otolith.motion.procedural.procedural import PROCEDURAL, make
+
+Reader = Callable[[Path, About], Motion]
+BVH_UNIT, BVH_UP = "cm", "y"
+"""What BVH files mean as a rule; the stature is checked."""
+
+
+def bvh(path: Path, about: About) -> Motion:
+    """BVH: centimetres and y up unless stated."""
+    return read_bvh(path, metres(about.unit or BVH_UNIT), about.up or BVH_UP, about.frame_rate)
+
+
+def amc(path: Path, about: About) -> Motion:
+    """ASF/AMC: the unit that the skeleton states, y up, 120 Hz unless stated."""
+    return read_amc(path, None, metres(about.unit) if about.unit else None, about.up or "y", about.frame_rate)
+
+
+def smpl(path: Path, about: About) -> Motion:
+    """Poses of SMPL, SMPL-H and SMPL-X: AMASS, GRAB, and what video-to-pose estimators write."""
+    model = None if about.body_model is None else path.parent / about.body_model
+    return smpl_npz.read_npz(path, model, about.up, about.frame_rate)
+
+
+def positions(path: Path, about: About) -> Motion:
+    """Positions of joints: HumanML3D, Kinect, MM-Fit."""
+    scale = metres(about.unit) if about.unit else None
+    reader = joint_positions.read_mat if path.suffix.lower() == ".mat" else joint_positions.read_npy
+    return reader(path, up=about.up, frame_rate=about.frame_rate, scale=scale)
+
+
+def procedural(path: Path, about: About) -> Motion:
+    """A motion that the project makes itself, by the name of its activity: "procedural:walking"."""
+    return make(str(path).removeprefix("procedural:"), rate_hz=about.frame_rate or 100.0, performer=about.performer)
+
+
+_BY_SUFFIX = {".bvh": "bvh", ".amc": "amc", ".npz": "smpl", ".npy": "positions", ".mat": "positions"}
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth")
+_READERS: dict[str, Reader] = {"bvh": bvh, "amc": amc, "smpl": smpl, "positions": positions, "procedural": procedural}
+_UNIT = {"bvh": BVH_UNIT, "amc": "cmu"}
+
+
+def read(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    frame_rate: float | None = None,
+    unit: str | None = None,
+    up: str | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    performer: str | None = None,
+    joints: Mapping[str, str] | None = None,
+    body_model: Path | str | None = None,
+    skeleton: Literal["body", "file"] = "body",
+    check_up: bool | None = None,
+    mend: bool = True,
+) -> Motion:
+    """Read a clip of motion capture, whatever its format, or a procedural one: ``read("procedural:walking")``.
+
+    What is said here overrides what stands in a sidecar file (walk.motion.toml, or motion.toml for a folder), and that
+    what the file and its collection say. `skeleton` "body" gives our 24 joints, ready for sensors, "file" the file's
+    own. `body_model` is a SMPL model file (.npz) of your own, for limbs as long as the poses' betas say. The world is
+    z up, lengths are metres; `Motion.notes` tells what was repaired. Where the body jumps from one frame to the next,
+    as from a calibration pose into the movement, a gap of one frame is put unless `mend` is False.
+
+    Raises ReadError for a damaged file, UnitError where the skeleton is no body in its unit, DataError where it does
+    not stand in its axes, UnknownNameError for formats, units, axes and joints that are not known.
+    """
+    made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
+    path = Path(path)
+    model = None if body_model is None else os.path.realpath(body_model)
+    said = About(
+        format,
+        frame_rate,
+        unit,
+        up,
+        label,
+        text,
+        performer,
+        check_up=check_up,
+        body_model=model,
+        joints=dict(joints or {}),
+    )
+    about = said if made else said.over(sidecar(path)).over(known_layout(path))
+    if about.frame_rate is not None and not 0.0 < about.frame_rate < np.inf:
+        raise DataError(f"A frame rate is a positive number of frames per second; found {about.frame_rate}.")
+    if path.suffix.lower() in _PICKLED and not made:
+        raise ReadError(
+            f"{path} holds pickled objects, which could run anything when opened; it is never opened here. Save its "
+            "arrays where you trust it: np.savez('clip.npz', poses=..., trans=..., mocap_framerate=...)."
+        )
+    kind = "procedural" if made else about.format or _BY_SUFFIX.get(path.suffix.lower())
+    if kind not in _READERS:
+        raise UnknownNameError(
+            f"{path}: no reader knows '{kind or path.suffix}'.{nearest(str(kind), _READERS)} "
+            f"Say format=... ({', '.join(_READERS)})."
+        )
+    if not made and not path.is_file():
+        raise ReadError(f"{path} is not there, or is no file.")
+    try:
+        motion = _READERS[kind](path, about)
+        return _ready(path, kind, motion, about, skeleton, made, mend)
+    except np.linalg.LinAlgError as error:
+        raise DataError(
+            f"{path}: its skeleton has no shape ({error}): bones without length, or absurd numbers."
+        ) from error
+
+
+def _ready(
+    path: Path,
+    kind: str,
+    motion: Motion,
+    about: About,
+    skeleton: Literal["body", "file"],
+    made: bool,
+    mend: bool,
+) -> Motion:
+    """Bring a motion to our joints, hold it against a human body, and say where it is from."""
+    if motion.frames < 2:
+        raise ReadError(f"{path} holds {motion.frames} frame; a motion needs at least two.")
+    try:
+        body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
+    except DataError as error:
+        raise ReadError(f"{path}: {error}") from error
+    if kind not in ("procedural", "smpl"):
+        check_stature(str(path), stature_m(body), about.unit or _UNIT.get(kind, "m"))
+    if about.check_up is not False and not made:
+        check_up_of(str(path), body, about.up or "as the format has it")
+    wanted = body if skeleton == "body" else motion
+    return _described(wanted if made or not mend else without_jumps(wanted), path, about)
+
+
+def check_up_of(name: str, motion: Motion, up: str) -> None:
+    """Raise DataError where the head of our skeleton is not above its feet for half of a clip."""
+    check_up(name, tilt_deg(motion, "head", ("left_ankle", "right_ankle")), up)
+
+
+def _described(motion: Motion, path: Path, about: About) -> Motion:
+    return replace(
+        motion,
+        label=about.label or motion.label,
+        text=about.text or motion.text,
+        performer=about.performer or motion.performer,
+        clip=about.clip or motion.clip or path.stem,
+        group=about.group or motion.group,
+        source=about.source or motion.source or path.suffix.lower().lstrip("."),
+        terms=about.terms or motion.terms,
+        split=about.split or motion.split,
+    )
+
+
+def find(folder: Path | str) -> list[Path]:
+    """All clips under a folder that `read` can read, sorted; the file itself where it is one.
+
+    An .npz or .npy counts only if it holds poses, or is damaged. Raises ReadError where nothing is found.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        return [folder]
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds_motion(path)]
+    if not found:
+        pickled = next((path for path in folder.rglob("*") if path.suffix.lower() in _PICKLED), None)
+        raise ReadError(
+            f"{folder} holds no motion capture: {', '.join(_BY_SUFFIX)} were looked for in all its folders."
+            + (f" Pickles such as {pickled.name} are never opened; docs/simulation.md says more." if pickled else "")
+        )
+    return found
+
+
+def _holds_motion(path: Path) -> bool:
+    kind = _BY_SUFFIX.get(path.suffix.lower())
+    if kind == "smpl":
+        return smpl_npz.holds_poses(path)
+    return joint_positions.holds_positions(path) if kind == "positions" else kind is not None

@@ -1,0 +1,165 @@
+"""A motion: how a skeleton moved, frame by frame, before any sensor is worn.
+
+World frame: z up, right-handed. At rest the body stands in a T, facing x, its left to y; every joint's own axes are
+then the world's. Rotations are quaternions xyzw, ``joint_to_parent``; the root's parent is the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from otolith.core.errors import DataError, UnknownNameError, nearest
+from otolith.data.skeleton import (
+    JOINTS,
+    PARENTS,
+    reference_offsets,
+)
+from otolith.motion import rotations
+
+FARTHEST_M = 1e6
+"""Nobody walks further within a clip, and no bone is longer: what lies beyond is damage."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One motion clip: a skeleton and how each of its joints turned, frame by frame.
+
+    A frame that was lost is NaN as a whole: a gap, never a jump (`lost`, `pieces`). Raises DataError where shapes
+    disagree, a parent follows its child, the frame rate is none, or no frame is left.
+    """
+
+    rotations: Float[np.ndarray, "F J 4"]
+    """joint_to_parent quaternions xyzw, float64; joint 0's parent is the world."""
+    root: Float[np.ndarray, "F 3"]
+    """Where joint 0 is in the world, in metres."""
+    rate_hz: float
+    """Frames per second."""
+    joints: tuple[str, ...] = JOINTS
+    """Names of the joints, parents before children."""
+    parents: tuple[int, ...] = PARENTS
+    """Index of each joint's parent; -1 for joint 0."""
+    offsets: Float[np.ndarray, "J 3"] | None = None
+    """Each joint's place in its parent's frame, in metres; the reference body's where left out."""
+    label: str | None = None
+    """What activity this is, where one name fits the whole clip."""
+    text: str = ""
+    """What happens, in words."""
+    performer: str | None = None
+    """Who moved; None where it is unknown."""
+    clip: str | None = None
+    """Which clip this is, unique within its source."""
+    source: str = ""
+    """Where the clip comes from."""
+    terms: str = ""
+    """Under which terms it may be used."""
+    group: str | None = None
+    """Where the performer is unknown: clips of one group may be of one person, and stay on one side of a split."""
+    split: str | None = None
+    """Which part of its collection the clip belongs to by the authors' own split, such as train, val or test."""
+    unreliable_twist: frozenset[str] = frozenset()
+    """Joints whose turn about their own bone was not observed, as in positions of joints: the gyroscope's axis along
+    that bone cannot be trusted."""
+    notes: tuple[str, ...] = ()
+    """What the reader repaired or doubted, in words."""
+
+    def __post_init__(self) -> None:
+        offsets = reference_offsets() if self.offsets is None else np.asarray(self.offsets, dtype=np.float64)
+        object.__setattr__(self, "offsets", offsets)
+        object.__setattr__(self, "rotations", np.asarray(self.rotations, dtype=np.float64))
+        object.__setattr__(self, "root", np.asarray(self.root, dtype=np.float64))
+        frames, joints = len(self.root), len(self.joints)
+        expected = ((frames, joints, 4), (frames, 3), (joints, 3))
+        found = (self.rotations.shape, self.root.shape, offsets.shape)
+        if found != expected or len(self.parents) != joints:
+            raise DataError(
+                f"A motion of {frames} frames and {joints} joints needs rotations, root and offsets of shapes "
+                f"{expected} and {joints} parents; found {found} and {len(self.parents)}."
+            )
+        if any(not -1 <= parent < index for index, parent in enumerate(self.parents)) or self.parents.count(-1) != 1:
+            raise DataError("Parents must come before their children, with joint 0 alone at the root (-1).")
+        if not 0.0 < self.rate_hz < np.inf:
+            raise DataError(f"A motion's frame rate is a positive number of frames per second; found {self.rate_hz}.")
+        if not np.isfinite(offsets).all() or np.abs(offsets).max(initial=0.0) > FARTHEST_M:
+            raise DataError("The offsets of a skeleton's joints must be finite, and no further than a thousand km.")
+        with np.errstate(invalid="ignore"):
+            near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
+        lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & near)
+        if frames and lost.all():
+            raise DataError(f"All {frames} frames of this motion hold numbers that are not finite; nothing is left.")
+        if lost.any():
+            object.__setattr__(self, "rotations", np.where(lost[:, None, None], np.nan, self.rotations))
+            object.__setattr__(self, "root", np.where(lost[:, None], np.nan, self.root))
+
+    @property
+    def frames(self) -> int:
+        """How many frames the clip has."""
+        return len(self.root)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame to the last."""
+        return (self.frames - 1) / self.rate_hz
+
+    @property
+    def time_s(self) -> Float[np.ndarray, " F"]:
+        """When each frame is, in seconds from the first."""
+        return np.arange(self.frames) / self.rate_hz
+
+    @property
+    def lost(self) -> Bool[np.ndarray, " F"]:
+        """Which frames were lost."""
+        return np.asarray(np.isnan(self.root[:, 0]))
+
+    def pieces(self) -> list[Motion]:
+        """The stretches between lost frames, each a motion without gaps; the motion itself where it has none."""
+        lost = self.lost
+        if not lost.any():
+            return [self]
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], lost, [True]]).astype(np.int8)))
+        return [self.cut(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+    def joint(self, name: str) -> int:
+        """Index of a joint by its name; raises UnknownNameError that lists what is there."""
+        if name not in self.joints:
+            raise UnknownNameError(
+                f"This motion has no joint '{name}'.{nearest(name, self.joints)} Its joints: {', '.join(self.joints)}."
+            )
+        return self.joints.index(name)
+
+    def cut(self, start: int, stop: int) -> Motion:
+        """The frames from start up to, not including, stop."""
+        return replace(self, rotations=self.rotations[start:stop], root=self.root[start:stop])
+
+    def forward(
+        self, names: Sequence[str] | None = None
+    ) -> tuple[Float[np.ndarray, "F K 3"], Float[np.ndarray, "F K 4"]]:
+        """Positions in the world (m) and joint_to_world quaternions of some joints, or of all.
+
+        Only the chains that lead to the joints asked for are computed: a wrist needs 7 of 24.
+        """
+        wanted = [self.joint(name) for name in (self.joints if names is None else names)]
+        offsets = self.offsets
+        assert offsets is not None
+        known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        for index in sorted({ancestor for joint in wanted for ancestor in self._chain(joint)}):
+            turn, parent = self.rotations[:, index], self.parents[index]
+            if parent < 0:
+                known[index] = self.root, turn
+            else:
+                position, parent_to_world = known[parent]
+                known[index] = (
+                    position + rotations.rotate(parent_to_world, offsets[index]),
+                    rotations.multiply(parent_to_world, turn),
+                )
+        return np.stack([known[i][0] for i in wanted], axis=1), np.stack([known[i][1] for i in wanted], axis=1)
+
+    def _chain(self, index: int) -> list[int]:
+        chain = []
+        while index >= 0:
+            chain.append(index)
+            index = self.parents[index]
+        return chain

@@ -1,0 +1,163 @@
+"""From a path and a turning frame to acceleration and angular rate, by one interpolating spline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from otolith.core.errors import ConfigError, DataError
+from otolith.motion import rotations
+from otolith.motion.simulation.smoothing import SavitzkyGolay, Smoothing, noise_cutoff, smooth
+
+DEGREE = 5
+"""A quintic spline: its second derivative is itself a cubic spline, smooth where the next difference is taken."""
+BRIDGE_S = 0.1
+"""Lost frames are interpolated up to here; a longer loss is a gap, which nothing is differentiated across."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where a sensor is, how it is turned, and the derivatives of both; NaN inside gaps."""
+
+    time_s: Float[np.ndarray, " T"]
+    position: Float[np.ndarray, "T 3"]
+    """In the world, metres."""
+    acceleration: Float[np.ndarray, "T 3"]
+    """Of the sensor's own point in the world, m/s², without gravity."""
+    sensor_to_world: Float[np.ndarray, "T 4"]
+    """Unit quaternions xyzw."""
+    angular_rate: Float[np.ndarray, "T 3"]
+    """About the sensor's own axes, rad/s."""
+    cutoff_hz: tuple[float | None, float | None] = (None, None)
+    """Where positions and orientations were smoothed; None where they were not."""
+    bridged: int = 0
+    """Frames that were lost and interpolated."""
+
+    @property
+    def known(self) -> Bool[np.ndarray, " T"]:
+        """Which moments lie outside of gaps."""
+        return np.asarray(np.isfinite(self.position[:, 0]))
+
+
+def track(
+    position: Float[np.ndarray, "F 3"],
+    sensor_to_world: Float[np.ndarray, "F 4"],
+    rate_hz: float,
+    time_s: Float[np.ndarray, " T"] | None = None,
+    smoothing: Smoothing = "none",
+    bridge_s: float = BRIDGE_S,
+) -> Track:
+    """Follow a sensor: a quintic spline through its places and quaternions (float64), differentiated exactly.
+
+    `time_s` (from the first frame, within the clip) are the moments wanted; each frame's own where left out. Away
+    from the ends the error falls with the fourth power of the frame interval: 1e-7 for 2 Hz at 200 frames per second.
+    An interpolating spline through captured places follows their noise: smoothing="auto" takes a cut-off from the
+    path's own spectrum, a number is a cut-off in Hz, and `SavitzkyGolay(window, order)` is that filter.
+
+    Frames that are not finite are lost: up to `bridge_s` they are interpolated and counted, beyond it everything
+    inside is NaN. Signs of quaternions may flip. Raises DataError for fewer than 6 frames, or fewer than the window
+    of the filter, and for moments outside of the clip; ConfigError for a cut-off that the frames cannot hold.
+    """
+    frames = len(position)
+    needed = smoothing.window if isinstance(smoothing, SavitzkyGolay) else DEGREE + 1
+    if frames < needed:
+        what = "A Savitzky-Golay window of that length" if needed > DEGREE + 1 else "A quintic spline"
+        raise DataError(f"{what} needs at least {needed} frames, found {frames}. Use a longer clip or less smoothing.")
+    last_s = (frames - 1) / rate_hz
+    wanted_s = np.arange(frames) / rate_hz if time_s is None else np.asarray(time_s, dtype=np.float64)
+    if wanted_s.size and (wanted_s.min() < 0.0 or wanted_s.max() > last_s + 1e-9):
+        raise DataError(
+            f"Moments from {wanted_s.min():.3f} to {wanted_s.max():.3f} s were asked of a clip that lasts from 0 to "
+            f"{last_s:.3f} s."
+        )
+    samples = np.concatenate([position, sensor_to_world], axis=1).astype(np.float64)
+    observed = np.asarray(np.isfinite(samples).all(axis=1))
+    pieces = [piece for piece in _pieces(observed, bridge_s * rate_hz) if observed[piece].sum() >= needed]
+    if not pieces:
+        raise DataError(
+            f"No stretch of {needed} observed frames is left of {frames}, {int(observed.sum())} of which hold numbers."
+        )
+    for piece in pieces:
+        _repair(samples[piece], observed[piece])
+    cutoffs = _cutoffs([samples[piece] for piece in pieces], rate_hz, smoothing)
+    out = np.full((len(wanted_s), 13), np.nan)
+    for piece in pieces:
+        start_s, stop_s = piece.start / rate_hz, (piece.stop - 1) / rate_hz
+        inside = (wanted_s >= start_s - 1e-9) & (wanted_s <= stop_s + 1e-9)
+        if inside.any():
+            out[inside] = _differentiate(
+                samples[piece], observed[piece], rate_hz, wanted_s[inside] - start_s, smoothing, cutoffs
+            )
+    bridged = sum(int((~observed[piece]).sum()) for piece in pieces)
+    return Track(wanted_s, out[:, :3], out[:, 3:6], out[:, 6:10], out[:, 10:], cutoffs, bridged)
+
+
+def _pieces(observed: np.ndarray, bridge: float) -> Iterator[slice]:
+    """Stretches from an observed frame to another, with no longer loss than `bridge` frames in between."""
+    index = np.flatnonzero(observed)
+    if index.size:
+        cuts = np.flatnonzero(np.diff(index) - 1 > bridge + 1e-9)
+        for first, last in zip(np.r_[0, cuts + 1], np.r_[cuts, index.size - 1], strict=True):
+            yield slice(int(index[first]), int(index[last]) + 1)
+
+
+def _repair(samples: np.ndarray, observed: np.ndarray) -> None:
+    """Choose signs of quaternions that go on smoothly, and fill lost frames, in place."""
+    from scipy.interpolate import make_interp_spline
+
+    samples[observed, 3:] = rotations.unroll(rotations.normalise(samples[observed, 3:]))
+    if not observed.all():
+        index = np.flatnonzero(observed)
+        samples[~observed] = make_interp_spline(index, samples[observed], k=3)(np.flatnonzero(~observed))
+
+
+def _cutoffs(pieces: list[np.ndarray], rate_hz: float, smoothing: Smoothing) -> tuple[float | None, float | None]:
+    if isinstance(smoothing, SavitzkyGolay):
+        bandwidth = smoothing.bandwidth_hz(rate_hz)
+        return bandwidth, bandwidth
+    if smoothing == "none":
+        return None, None
+    if smoothing == "auto":
+        return (
+            noise_cutoff([piece[:, :3] for piece in pieces], rate_hz),
+            noise_cutoff([piece[:, 3:] for piece in pieces], rate_hz),
+        )
+    if isinstance(smoothing, str):
+        raise ConfigError(f"Smoothing is 'none', 'auto', a cut-off in Hz or a SavitzkyGolay; found '{smoothing}'.")
+    return float(smoothing), float(smoothing)
+
+
+def _differentiate(
+    samples: np.ndarray,
+    observed: np.ndarray,
+    rate_hz: float,
+    wanted_s: np.ndarray,
+    smoothing: Smoothing,
+    cutoffs: tuple[float | None, float | None],
+) -> np.ndarray:
+    """Position, acceleration, quaternion and angular rate at moments of one gap-free stretch."""
+    from scipy.interpolate import make_interp_spline
+    from scipy.signal import savgol_filter
+
+    own_s = np.arange(len(samples)) / rate_hz
+    if isinstance(smoothing, SavitzkyGolay):
+        parts = [
+            savgol_filter(part, smoothing.window, smoothing.order, deriv=times, delta=1.0 / rate_hz, axis=0)
+            for part, times in ((samples, 0), (samples[:, 3:], 1), (samples[:, :3], 2))
+        ]
+        found = make_interp_spline(own_s, np.concatenate(parts, axis=1), k=3)(wanted_s)
+        value, dq, acceleration = found[:, :7], found[:, 7:11], found[:, 11:]
+    else:
+        for columns, cutoff in zip((slice(0, 3), slice(3, 7)), cutoffs, strict=True):
+            if cutoff is not None:
+                samples[:, columns] = smooth(samples[:, columns], rate_hz, cutoff, observed)
+        spline = make_interp_spline(own_s, samples, k=DEGREE)
+        value, dq = spline(wanted_s), spline.derivative(1)(wanted_s)[:, 3:]
+        acceleration = spline.derivative(2)(wanted_s)[:, :3]
+    q = value[:, 3:]
+    # Between frames the spline leaves the unit sphere by a hair: dividing by the squared length corrects the rate.
+    rate = 2.0 * rotations.multiply(rotations.conjugate(q), dq)[:, :3] / np.sum(q * q, axis=1, keepdims=True)
+    return np.concatenate([value[:, :3], acceleration, rotations.normalise(q), rate], axis=1)

@@ -1,0 +1,248 @@
+"""What sensors worn by a moving body would have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.core.errors import ConfigError
+from otolith.data.channels import triad
+from otolith.data.recording import Recording, RowReport, Segment, Stream
+from otolith.data.units import STANDARD_GRAVITY
+from otolith.motion import rotations
+from otolith.motion.bodies.body import Body, fit
+from otolith.motion.motion import Motion
+from otolith.motion.simulation.kinematics import Track, track
+from otolith.motion.simulation.magnetic import field_reading
+from otolith.motion.simulation.noise import Noise, noise
+from otolith.motion.simulation.placements import Site, site
+from otolith.motion.simulation.smoothing import Smoothing
+
+GRAVITY = np.array([0.0, 0.0, -STANDARD_GRAVITY])
+"""In the world (z up), m/s²."""
+HARDEST = (500.0, 150.0)
+"""m/s² and rad/s that no part of a body exceeds (a boxer's fist, a pitcher's shoulder): beyond, a marker jumped."""
+CHUNK = 8192
+"""Frames of a clip that are worked on at a time."""
+
+
+class Reading(NamedTuple):
+    """What an ideal sensor reads, in its own axes."""
+
+    acceleration: Float[np.ndarray, "T 3"]
+    """Specific force, m/s²: +9.81 along up at rest, nothing in free fall."""
+    angular_rate: Float[np.ndarray, "T 3"]
+    """rad/s."""
+
+
+@dataclass(frozen=True)
+class Mounting:
+    """How one sensor sits otherwise than its placement says."""
+
+    rotation_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Rotation vector in degrees, in the sensor's axes as they should be."""
+    offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Shift in metres, in the sensor's axes as they should be."""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, degrees: float = 6.0, metres: float = 0.012) -> Mounting:
+        """A sensor put on by hand: a few degrees and a centimetre or so off, the same all through the recording."""
+        turn, shift = degrees * rng.standard_normal(3), metres * rng.standard_normal(3)
+        shift[2] *= 0.3  # it lies on the skin
+        return cls(
+            (float(turn[0]), float(turn[1]), float(turn[2])), (float(shift[0]), float(shift[1]), float(shift[2]))
+        )
+
+    @classmethod
+    def draw_any(cls, rng: np.random.Generator) -> Mounting:
+        """A sensor in a loose pocket or on an unknown strap: turned any way, all as likely."""
+        quaternion = rng.standard_normal(4)
+        return cls(_degrees(quaternion / np.linalg.norm(quaternion)))
+
+    def then(self, further: Mounting) -> Mounting:
+        """A sensor that sits as this one says and, from there, as `further` says in its own axes."""
+        first = rotations.from_axis_angle(np.deg2rad(np.array(self.rotation_deg)))
+        second = rotations.from_axis_angle(np.deg2rad(np.array(further.rotation_deg)))
+        x, y, z = np.array(self.offset_m) + rotations.rotate(first, np.array(further.offset_m))
+        return Mounting(_degrees(rotations.multiply(first, second)), (float(x), float(y), float(z)))
+
+
+def _degrees(quaternion: Float[np.ndarray, "4"]) -> tuple[float, float, float]:
+    x, y, z = np.rad2deg(rotations.to_axis_angle(quaternion))
+    return float(x), float(y), float(z)
+
+
+def ideal(path: Track) -> Reading:
+    """Acceleration ``R (r'' - g)`` and angular rate in the sensor's frame, from a sensor's path.
+
+    The equations of an inertial sensor, as in Young et al., "IMUSim: A simulation environment for inertial sensing
+    algorithm design and evaluation" (2011).
+    """
+    world_to_sensor = rotations.conjugate(path.sensor_to_world)
+    return Reading(rotations.rotate(world_to_sensor, path.acceleration - GRAVITY), path.angular_rate)
+
+
+def worn(
+    motion: Motion,
+    placement: str,
+    body: Body | None = None,
+    mounting: Mounting | None = None,
+    time_s: Float[np.ndarray, " T"] | None = None,
+    smoothing: Smoothing = "none",
+) -> Track:
+    """Path of a sensor worn at a placement by a body that moves so; the motion is taken as that body's own."""
+    place = site(placement)
+    (position,), (joint_to_world,) = (np.moveaxis(part, 1, 0) for part in motion.forward((place.joint,)))
+    lever, turned = _mount(place, body or Body(), mounting)
+    point = position + rotations.rotate(joint_to_world, lever)
+    # A lost frame may stand for a jump of the markers, which must not be differentiated across: nothing is bridged.
+    return track(point, rotations.multiply(joint_to_world, turned), motion.rate_hz, time_s, smoothing, bridge_s=0.0)
+
+
+def _mount(place: Site, on: Body, mounting: Mounting | None) -> tuple[np.ndarray, np.ndarray]:
+    """Where a sensor is in its joint's axes, and how it is turned there."""
+    sits = mounting or Mounting()
+    if on.surface is None:
+        lever, sensor_to_joint = place.lever(on.stature_m, on.girth), place.sensor_to_joint()
+    else:
+        lever, sensor_to_joint = on.surface.mount(place)
+    lever = lever + rotations.rotate(sensor_to_joint, np.array(sits.offset_m))
+    turn = rotations.from_axis_angle(np.deg2rad(np.array(sits.rotation_deg)))
+    return lever, rotations.multiply(sensor_to_joint, turn)
+
+
+def sense_worn(
+    motion: Motion,
+    placements: Sequence[str],
+    body: Body | None,
+    mounting: Mapping[str, Mounting],
+    time_s: Float[np.ndarray, " T"],
+) -> Float[np.ndarray, "S T 6"]:
+    """Readings of several ideal sensors at once, acceleration and angular rate: a chunk of frames after another.
+
+    What is in memory beside the result does not grow with the clip. The same numbers as `worn` and `ideal`, away from
+    the ends to 1e-7, and a hundred times as fast. Raises DataError for fewer than 6 frames or for lost ones.
+    """
+    from otolith.motion.simulation.fused import HALO, sense
+
+    on = body or Body()
+    places = [site(placement) for placement in placements]
+    joints = list(dict.fromkeys(place.joint for place in places))
+    which = [joints.index(place.joint) for place in places]
+    mounts = [_mount(place, on, mounting.get(placement)) for place, placement in zip(places, placements, strict=True)]
+    levers, turns = np.stack([lever for lever, _ in mounts]), np.stack([turn for _, turn in mounts])
+    out = np.empty((len(places), len(time_s), 6), dtype=np.float32)
+    for first in range(0, motion.frames, CHUNK):
+        stop = min(motion.frames, first + CHUNK)
+        low, high = max(0, first - HALO), min(motion.frames, stop + HALO)
+        # Moments past the last frame by a rounding belong to the last chunk, as do those on it.
+        start, end = np.searchsorted(time_s * motion.rate_hz, [first, stop if stop < motion.frames else np.inf])
+        if start == end:
+            continue
+        position, joint_to_world = motion.cut(low, high).forward(joints)
+        moments = time_s[start:end] - low / motion.rate_hz
+        out[:, start:end] = sense(
+            position[:, which], joint_to_world[:, which], motion.rate_hz, levers, turns, moments
+        )  # fmt: skip
+    return out
+
+
+def simulate(
+    motion: Motion,
+    placements: Sequence[str] = ("left_wrist", "right_wrist"),
+    rate_hz: float = 50.0,
+    mounting: Mapping[str, Mounting] | None = None,
+    noise_of: str | Noise = "none",
+    body: Body | None = None,
+    seed: int = 0,
+    segments: Sequence[Segment] | None = None,
+    name: str | None = None,
+    subject: str | None = None,
+    smoothing: Smoothing = "none",
+    magnetic_field_ut: Sequence[float] | Float[np.ndarray, "3"] | None = None,
+) -> Recording:
+    """Record a motion with virtual sensors: one stream of acceleration and angular rate per placement.
+
+    body: who wears them; the motion is fitted to it (else it is taken as it is). mounting: per placement, how the
+    sensor sits otherwise than by default. noise_of: a kind of device ("none", "watch", "phone", "mtw") or its figures,
+    one device per placement, chosen by the seed. segments: what is labelled; the whole clip where left out and the
+    motion has a label. smoothing: as in `otolith.motion.simulation.kinematics.track`, for motions captured with noise.
+    magnetic_field_ut: of the place, in the world's axes (`otolith.motion.simulation.magnetic.local_field`); adds a
+    magnetometer. Acceleration includes gravity. The motion's own rate bounds what can be seen: it is interpolated.
+
+    Frames that the motion lost are a gap in the recording, and so are samples beyond what a body can do (500 m/s², 150
+    rad/s: captured markers that jump); streams report both. `otolith.data.signals` bridges up to 0.1 s, and marks it.
+    Raises UnknownNameError for an unknown placement or noise, DataError for a clip of fewer than 6 frames, ConfigError
+    for a rate that is not positive or no placement.
+    """
+    if not (np.isfinite(rate_hz) and rate_hz > 0) or not placements:
+        raise ConfigError(
+            f"A simulation needs a positive rate and at least one placement; found {rate_hz} Hz and {list(placements)}."
+        )
+    errors = noise(noise_of) if isinstance(noise_of, str) else noise_of
+    moved = motion if body is None else fit(motion, body)
+    samples = int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1
+    sits = dict(mounting or {})
+    whole = bool(np.isfinite(moved.root).all() and np.isfinite(moved.rotations).all())
+    quick = whole and smoothing == "none" and magnetic_field_ut is None
+    together: np.ndarray | None = None
+    if quick and not (errors.jitter_s or errors.loss):
+        together = sense_worn(moved, placements, body, sits, np.arange(samples) / rate_hz)
+    streams = []
+    for index, placement in enumerate(placements):
+        device = seed * 1000 + index
+        time_s, missing = errors.clock(samples, rate_hz, device)
+        reports = [RowReport("lost samples", 0, f"{missing} never came: simulated loss")] if missing else []
+        field = None
+        if together is not None:
+            reading = Reading(together[index, :, :3], together[index, :, 3:])
+        elif quick:
+            (found,) = sense_worn(moved, [placement], body, sits, time_s)
+            reading = Reading(found[:, :3], found[:, 3:])
+        else:
+            path = worn(moved, placement, body, sits.get(placement), time_s, smoothing)
+            reading = ideal(path)
+            if magnetic_field_ut is not None:
+                truth = field_reading(path.sensor_to_world, np.asarray(magnetic_field_ut, dtype=np.float64))
+                field = errors.add_magnetic(truth, device)
+        absurd = (np.abs(reading.acceleration) > HARDEST[0]).any(axis=1)
+        absurd |= (np.abs(reading.angular_rate) > HARDEST[1]).any(axis=1)
+        acceleration, rate = errors.add(*reading, rate_hz, device)
+        values = np.concatenate([acceleration, rate] + ([] if field is None else [field]), axis=1).astype(np.float32)
+        gap = ~np.isfinite(values).all(axis=1)
+        if gap.any():
+            reports.append(RowReport("gap in the motion", int(gap.sum()), "frames of the capture that were lost"))
+        if absurd.any():
+            limits = f"beyond {HARDEST[0]:g} m/s² or {HARDEST[1]:g} rad/s: no body moves so, a marker jumped"
+            reports.append(RowReport("implausible movement", int(absurd.sum()), limits))
+        known = ~(gap | absurd)
+        quantities = ("acc", "gyro") if field is None else ("acc", "gyro", "mag")
+        streams.append(
+            Stream(
+                placement,
+                tuple(channel for quantity in quantities for channel in triad(placement, quantity)),
+                time_s[known],
+                values[known],
+                nominal_rate_hz=rate_hz,
+                reports=tuple(reports),
+            )
+        )
+    if segments is None:
+        segments = () if motion.label is None else (Segment(0.0, samples / rate_hz, motion.label, "simulated"),)
+    wearer = body.name if body else "as captured"
+    who = motion.performer or motion.clip or "unknown"
+    return Recording(
+        id=name or "-".join(part.replace(" ", "_") for part in (who, motion.clip or "clip", wearer)),
+        subject=subject or who,
+        streams=tuple(streams),
+        segments=tuple(segments),
+        performer=motion.performer,
+        clip=motion.clip,
+        body=wearer,
+        origin="simulated",
+        facts={"stature_m": round(body.stature_m, 3), "mass_kg": round(body.mass_kg, 1)} if body else {},
+    )

@@ -1,0 +1,50 @@
+"""An ablation as one figure: a row for each way of learning, a panel for each setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from otolith.core.errors import ConfigError
+from otolith.show.drawing import LIGHT, WIDTH, inked
+from otolith.show.figures import short
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Scores = Mapping[str, tuple[float, float]]
+"""Mean and standard error of each method, 0 to 1."""
+
+
+@inked()
+def ablation_figure(panels: Mapping[str, Scores], rows: Sequence[str], controls: Sequence[str] = ()) -> Figure:
+    """Draw the score of each method with its standard error, best read from left to right.
+
+    panels: title -> scores; a method that a panel lacks leaves its line empty. rows: the methods from the top.
+    controls: those drawn in grey, and of which a line goes through the panel at the first one's score.
+
+    Raises ConfigError where a panel has none of the rows.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(
+        figsize=(max(WIDTH, len(panels) * WIDTH * 0.62) / 72, (70 + 21 * len(rows)) / 72), layout="constrained"
+    )
+    places = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (title, scores) in zip(places, panels.items(), strict=True):
+        known = [name for name in rows if name in scores]
+        if not known:
+            raise ConfigError(f"Panel '{title}' has none of the methods {', '.join(rows)}.")
+        for name in known:
+            mean, se = (100 * value for value in scores[name])
+            colour = LIGHT["control"] if name in controls else LIGHT["accent"]
+            y = rows.index(name)
+            axes.plot([mean - se, mean + se], [y, y], color=colour, linewidth=2.4, solid_capstyle="round", alpha=0.45)
+            axes.plot([mean], [y], color=colour, marker="o")
+        if controls and controls[0] in scores:
+            axes.axvline(100 * scores[controls[0]][0], color=LIGHT["control"], linewidth=1.0, linestyle=":")
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_yticks(range(len(rows)), [short(name) for name in rows])
+        axes.set_xlabel("macro-F1 per person, %")
+    places[0].invert_yaxis()
+    return figure

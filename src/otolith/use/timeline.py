@@ -1,0 +1,88 @@
+"""What was recognised in one recording, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from otolith.core.sheets import decimals, write_sheet
+from otolith.data.recording import clock_time
+
+UNKNOWN = ""
+"""The label of a window of which too much was lost to say anything."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Windows in order of time, each with a label and the probability of every class.
+
+    start_s, end_s: (N,) seconds on the recording's clock. label: (N,) text, empty where unknown. probability: (N, K),
+    NaN where unknown. Where the recording has a gap there is no window at all.
+    """
+
+    recording: str
+    classes: tuple[str, ...]
+    start_s: Float[np.ndarray, " N"]
+    end_s: Float[np.ndarray, " N"]
+    label: np.ndarray
+    probability: Float[np.ndarray, "N K"]
+    start: str | None = None
+    """The moment of second 0, ISO 8601 with its zone; None where it is not known."""
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+    @property
+    def unknown(self) -> int:
+        """Windows without a label, because more than a fifth of their samples was lost."""
+        return int((self.label == UNKNOWN).sum())
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds of each label, the longest first; where windows overlap, each counts until the next one starts."""
+        following = np.append(self.start_s[1:], np.inf)
+        duration = np.minimum(self.end_s, following) - self.start_s
+        total = {name: float(duration[self.label == name].sum()) for name in set(self.label.tolist())}
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write start_s, end_s, label and one column per class; an unknown window has empty cells behind its times.
+
+        Where the recording's start is known, start_time and end_time tell the same in clock time (ISO 8601, its zone).
+        """
+        clock = self.start is not None
+        write_sheet(Path(path), _head(self.classes, clock), self._rows(clock))
+        return Path(path)
+
+    def _rows(self, clock: bool) -> Iterator[list[Decimal | str | None]]:
+        for start, end, label, shares in zip(self.start_s, self.end_s, self.label, self.probability, strict=True):
+            times: list[Decimal | str | None] = [decimals(start, 3), decimals(end, 3)]
+            times += [self._moment(start), self._moment(end)] if clock else []
+            yield [*times, label, *(decimals(share, 4) for share in shares)]
+
+    def _moment(self, seconds: float) -> str:
+        if self.start is None:
+            return ""
+        return clock_time(self.start, f"Recording '{self.recording}'", float(seconds)).isoformat(
+            timespec="milliseconds"
+        )
+
+
+def write_timelines(timelines: Sequence[Timeline], path: str | Path) -> Path:
+    """Write the timelines of several recordings into one CSV, which says in a first column whose each window is.
+
+    All are of one recogniser. Clock times stand there where the start of any of them is known.
+    """
+    clock = any(timeline.start is not None for timeline in timelines)
+    rows = ([timeline.recording, *row] for timeline in timelines for row in timeline._rows(clock))
+    write_sheet(Path(path), ["recording", *_head(timelines[0].classes, clock)], rows)
+    return Path(path)
+
+
+def _head(classes: Sequence[str], clock: bool) -> list[str]:
+    return ["start_s", "end_s", *(["start_time", "end_time"] if clock else []), "label", *classes]
