@@ -1,9 +1,11 @@
-"""Simulated sensors against real ones: BROAD's board and gaitmap's feet, from the optical pose alone.
+"""Simulated sensors against real ones: BROAD's board and gaitmap's feet, from the optical pose
+alone.
 
-Prints three tables in Markdown, then one line of JSON. BROAD: no fitting at all, samples marked as movement, beside
-three Savitzky-Golay windows and, for scale, the same with the mounting fitted on the first half and scored on the
-second. gaitmap: both signals below 20 Hz, mounting fitted on the first half, scored on the second, with and without
-the lever arm. The folder is the one that holds mocap/.
+Prints three tables in Markdown, then one line of JSON. BROAD: no fitting at all, samples marked as
+movement, beside three Savitzky-Golay windows and, for scale, the same with the mounting fitted on
+the first half and scored on the second. gaitmap: both signals below 20 Hz, mounting fitted on the
+first half, scored on the second, with and without the lever arm. The folder is the one that holds
+mocap/.
 
 Run: OTOLITH_DATA=FOLDER python benchmarks/fidelity.py [--figure docs/figures/fidelity.svg]
 """
@@ -42,16 +44,24 @@ def board(pair: Paired) -> dict[str, object]:
     """One trial of BROAD."""
     path = pair.follow("auto")
     simulated = pair.simulate("auto")
-    known = path.known & np.isfinite(pair.position).all(axis=1) & np.isfinite(pair.body_to_world).all(axis=1)
+    known = (
+        path.known
+        & np.isfinite(pair.position).all(axis=1)
+        & np.isfinite(pair.body_to_world).all(axis=1)
+    )
     moving = pair.moving & known
     found = fidelity(simulated, pair.real, pair.rate_hz, moving)
     rivals = {
-        window: fidelity(pair.simulate(SavitzkyGolay(window, 3)), pair.real, pair.rate_hz, moving).acceleration.rmse
+        window: fidelity(
+            pair.simulate(SavitzkyGolay(window, 3)), pair.real, pair.rate_hz, moving
+        ).acceleration.rmse
         for window in WINDOWS
     }
     first = first_half(len(known))
     fitted = align(simulated, pair.real, pair.rate_hz, first & moving)
-    second = fidelity(fitted.apply(simulated, pair.rate_hz), pair.real, pair.rate_hz, ~first & moving)
+    second = fidelity(
+        fitted.apply(simulated, pair.rate_hz), pair.real, pair.rate_hz, ~first & moving
+    )
     return {
         "trial": pair.name, "cutoff_hz": path.cutoff_hz, "fidelity": found, "savitzky_golay": rivals,
         "fitted": second, "lever_m": fitted.lever_m.tolist(), "delay_s": fitted.delay_s,
@@ -95,16 +105,46 @@ def figure(mocap: Path, path: Path) -> None:
         Reading(*(banded(part, walk.rate_hz, BAND_HZ, foot_track.known) for part in reading))
         for reading in (walk.simulate(), walk.real)
     )
-    fitted = align(slow, real, walk.rate_hz, first_half(len(foot_track.known))).apply(slow, walk.rate_hz)
+    fitted = align(slow, real, walk.rate_hz, first_half(len(foot_track.known))).apply(
+        slow, walk.rate_hz
+    )
     drawing, rows = plt.subplots(3, 1, figsize=(9, 8), layout="constrained")
     panels = (
-        (rows[0], pair, pair.simulate(), pair.real, 35.0, 2, "board moved fast by hand (BROAD 18), z, nothing fitted"),
-        (rows[1], walk, fitted, real, 26.0, 0, "left shoe, walking (gaitmap), x, 0 to 20 Hz, second half"),
+        (
+            rows[0],
+            pair,
+            pair.simulate(),
+            pair.real,
+            35.0,
+            2,
+            "board moved fast by hand (BROAD 18), z, nothing fitted",
+        ),
+        (
+            rows[1],
+            walk,
+            fitted,
+            real,
+            26.0,
+            0,
+            "left shoe, walking (gaitmap), x, 0 to 20 Hz, second half",
+        ),
     )
     for axes_, source, simulated, measured, start_s, axis, title in panels:
         part = (source.time_s >= start_s) & (source.time_s < start_s + 3.0)
-        axes_.plot(source.time_s[part], measured.acceleration[part, axis], color="0.6", lw=2.5, label="measured")
-        axes_.plot(source.time_s[part], simulated.acceleration[part, axis], color="C0", lw=1, label="simulated")
+        axes_.plot(
+            source.time_s[part],
+            measured.acceleration[part, axis],
+            color="0.6",
+            lw=2.5,
+            label="measured",
+        )
+        axes_.plot(
+            source.time_s[part],
+            simulated.acceleration[part, axis],
+            color="C0",
+            lw=1,
+            label="simulated",
+        )
         axes_.set(title=title, xlabel="s", ylabel="acceleration, m/s²")
         axes_.legend(loc="upper right")
     index = np.flatnonzero(track.known)
@@ -117,10 +157,23 @@ def figure(mocap: Path, path: Path) -> None:
         (pair.simulate().acceleration[run], "C0", "simulated, cut off"),
     ):
         hertz, power = welch(values - values.mean(axis=0), pair.optical_hz, nperseg=1024, axis=0)
-        rows[2].loglog(hertz[1:], power.sum(axis=1)[1:], color=colour, label=name, lw=2.5 if colour == "0.6" else 1)
+        rows[2].loglog(
+            hertz[1:],
+            power.sum(axis=1)[1:],
+            color=colour,
+            label=name,
+            lw=2.5 if colour == "0.6" else 1,
+        )
     assert track.cutoff_hz[0] is not None
-    rows[2].axvline(track.cutoff_hz[0], color="k", ls=":", label=f"cut-off, {track.cutoff_hz[0]:.0f} Hz")
-    rows[2].set(title="where the cut-off comes from (BROAD 18)", xlabel="Hz", ylabel="(m/s²)²/Hz", ylim=(1e-5, None))
+    rows[2].axvline(
+        track.cutoff_hz[0], color="k", ls=":", label=f"cut-off, {track.cutoff_hz[0]:.0f} Hz"
+    )
+    rows[2].set(
+        title="where the cut-off comes from (BROAD 18)",
+        xlabel="Hz",
+        ylabel="(m/s²)²/Hz",
+        ylim=(1e-5, None),
+    )
     rows[2].legend(loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(path, metadata={"Date": None})
@@ -129,45 +182,68 @@ def figure(mocap: Path, path: Path) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--figure", type=Path, help="draw into this file, and measure nothing")
     arguments = parser.parse_args()
     folder = os.environ.get("OTOLITH_DATA")
     if not folder or not (Path(folder) / "mocap").is_dir():
-        sys.exit("OTOLITH_DATA is unset or holds no mocap/: set it to the folder of the paired sets.")
+        sys.exit(
+            "OTOLITH_DATA is unset or holds no mocap/: set it to the folder of the paired sets."
+        )
     mocap = Path(folder) / "mocap"
     if arguments.figure:
         figure(mocap, arguments.figure)
         return
     trials = [board(read_broad(path)) for path in sorted((mocap / "paired_broad").glob("*.mat"))]
     feet = [
-        row for side in ("left", "right") for row in foot(read_gaitmap(mocap / "paired_gaitmap/example_data", side))
+        row
+        for side in ("left", "right")
+        for row in foot(read_gaitmap(mocap / "paired_gaitmap/example_data", side))
     ]
 
-    print("BROAD, no fitting: acceleration in m/s², angular rate in rad/s; cut-offs from the optical path alone\n")
-    print(f"| trial | cut-off Hz | RMSE acc | SG {WINDOWS} | r acc x y z | RMSE gyro | r gyro x y z | MSE acc, gyro |")
+    print(
+        "BROAD, no fitting: acceleration in m/s², angular rate in rad/s; cut-offs from the optical "
+        "path alone\n"
+    )
+    print(
+        f"| trial | cut-off Hz | RMSE acc | SG {WINDOWS} | r acc x y z | RMSE gyro | r gyro x y z "
+        f"| MSE acc, gyro |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for row in trials:
         found, rivals = row["fidelity"], row["savitzky_golay"]
         assert isinstance(found, Fidelity) and isinstance(rivals, dict)
         a, g = found.acceleration, found.angular_rate
         cut = " / ".join("-" if value is None else f"{value:.0f}" for value in row["cutoff_hz"])
-        print(f"| {row['trial']} | {cut} | {a.rmse:.3f} | {axes(tuple(rivals.values()))} | {axes(a.correlation)} | "
+        print(f"| {row['trial']} | {cut} | {a.rmse:.3f} | {axes(tuple(rivals.values()))} | "
+              f"{axes(a.correlation)} | "
               f"{g.rmse:.3f} | {axes(g.correlation)} | {axes((a.magnitude_mse, g.magnitude_mse))} |")  # fmt: skip
     bands = ", ".join(f"{low:g}-{high:g}" for low, high in BANDS_HZ)
-    print(f"\nBROAD, coherence in bands ({bands} Hz), and what fitting the mounting on the first half brings\n")
-    print("| trial | coherence acc | coherence gyro | RMSE acc, fitted | RMSE gyro, fitted | lever arm mm | delay ms |")
+    print(
+        f"\nBROAD, coherence in bands ({bands} Hz), and what fitting the mounting on the first "
+        f"half brings\n"
+    )
+    print(
+        "| trial | coherence acc | coherence gyro | RMSE acc, fitted | RMSE gyro, fitted | lever "
+        "arm mm | delay ms |"
+    )
     print("|---|---|---|---|---|---|---|")
     for row in trials:
         found, fitted = row["fidelity"], row["fitted"]
         assert isinstance(found, Fidelity) and isinstance(fitted, Fidelity)
         arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 1)
-        print(f"| {row['trial']} | {axes(found.acceleration.coherence, 2)} | {axes(found.angular_rate.coherence, 2)} | "
+        print(f"| {row['trial']} | {axes(found.acceleration.coherence, 2)} | "
+              f"{axes(found.angular_rate.coherence, 2)} | "
               f"{fitted.acceleration.rmse:.3f} | {fitted.angular_rate.rmse:.3f} | {arm} | "
               f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
-    print(f"\ngaitmap, 0 to {BAND_HZ:g} Hz, mounting fitted on the first half, scored on the second\n")
     print(
-        "| foot | lever arm | RMSE acc | r acc x y z | RMSE gyro | r gyro, sagittal | MSE acc, gyro | mm | delay ms |"
+        f"\ngaitmap, 0 to {BAND_HZ:g} Hz, mounting fitted on the first half, scored on the second\n"
+    )
+    print(
+        "| foot | lever arm | RMSE acc | r acc x y z | RMSE gyro | r gyro, sagittal | MSE acc, "
+        "gyro | mm | delay ms |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for row in feet:
@@ -175,8 +251,10 @@ def main() -> None:
         assert isinstance(found, Fidelity)
         a, g = found.acceleration, found.angular_rate
         arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 0)
-        print(f"| {row['foot']} | {'yes' if row['lever'] else 'no'} | {a.rmse:.2f} | {axes(a.correlation)} | "
-              f"{g.rmse:.3f} | {row['sagittal']:.4f} | {axes((a.magnitude_mse, g.magnitude_mse))} | {arm} | "
+        print(f"| {row['foot']} | {'yes' if row['lever'] else 'no'} | {a.rmse:.2f} | "
+              f"{axes(a.correlation)} | "
+              f"{g.rmse:.3f} | {row['sagittal']:.4f} | {axes((a.magnitude_mse, g.magnitude_mse))} "
+              f"| {arm} | "
               f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
     # As ratios, above one where what was wanted is reached.
     rows: list[dict[str, object]] = []
@@ -192,9 +270,14 @@ def main() -> None:
         assert isinstance(found, Fidelity)
         if row["lever"]:
             ratio = 2.5 / found.acceleration.rmse
-            rows.append({"what": f"{row['foot']}: 2.5 m/s² over the error", "ratio": ratio, "at_least": 1.0})
+            rows.append(
+                {"what": f"{row['foot']}: 2.5 m/s² over the error", "ratio": ratio, "at_least": 1.0}
+            )
     plain = [
-        {key: value.as_dict() if isinstance(value, Fidelity) else value for key, value in row.items()}
+        {
+            key: value.as_dict() if isinstance(value, Fidelity) else value
+            for key, value in row.items()
+        }
         for row in (*trials, *feet)
     ]
     print("\n" + json.dumps({"benchmark": "fidelity", "rows": rows, "details": plain}))

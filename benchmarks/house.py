@@ -1,16 +1,18 @@
-"""How the source reads: size, density, comments, complexity, arrows; before, now, and beside thirteen peers.
+"""How the source reads: size, density, comments, complexity, arrows; before, now, and beside
+thirteen peers.
 
     python benchmarks/house.py [--before COMMIT] [--worst 10]
 
-"Before" is the commit that the house was rebuilt from, taken out of git into a temporary folder and measured by the
-same functions in the same run. Every number is of `src/` alone. What counts as what:
+"Before" is the commit that the house was rebuilt from, taken out of git into a temporary folder and
+measured by the same functions in the same run. Every number is of `src/` alone. What counts as
+what:
 
 - code: lines that hold a token which is neither a comment nor part of a docstring;
 - comment: lines with a comment, alone or behind code;
 - docstring: lines of the string of a module, class, function or field;
 - complexity: radon's cyclomatic complexity of every function and method;
-- arrows: a folder (or file) at the top of the package that imports from another; a circle is an arrow in both
-  directions, over any number of steps.
+- arrows: a folder (or file) at the top of the package that imports from another; a circle is an
+  arrow in both directions, over any number of steps.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BEFORE = ""
 """The last commit before the house was rebuilt (tag v0.1)."""
 
-# Measured over the sources of 13 codebases: lightly, gaitmap, tpcp, torchgeo, TabPFN, equinox, nanochat, roma, httpx,
-# skorch, braindecode, accelerate and aeon.
+# Measured over the sources of 13 codebases: lightly, gaitmap, tpcp, torchgeo, TabPFN, equinox,
+# nanochat, roma, httpx, skorch, braindecode, accelerate and aeon.
 PEERS = {
     "median file, lines": "134 to 384",
     "largest file, lines": "543 to 4,359",
@@ -67,7 +69,9 @@ class Source:
         source = cls(path, text, ast.parse(text))
         for node in ast.walk(source.tree):
             for string in _docstrings(node):
-                source.docstring_lines |= set(range(string.lineno, (string.end_lineno or string.lineno) + 1))
+                source.docstring_lines |= set(
+                    range(string.lineno, (string.end_lineno or string.lineno) + 1)
+                )
         skipped = {
             tokenize.NL,
             tokenize.NEWLINE,
@@ -101,7 +105,11 @@ def _docstrings(node: ast.AST) -> Iterator[ast.Constant]:
 
 def sources(package: Path) -> list[Source]:
     """Read every file of a package."""
-    return [Source.read(path) for path in sorted(package.rglob("*.py")) if "__pycache__" not in path.parts]
+    return [
+        Source.read(path)
+        for path in sorted(package.rglob("*.py"))
+        if "__pycache__" not in path.parts
+    ]
 
 
 def functions(source: Source) -> Iterator[tuple[str, Function]]:
@@ -120,7 +128,10 @@ def functions(source: Source) -> Iterator[tuple[str, Function]]:
 
 def length_of(source: Source, function: Function) -> int:
     """Lines of a function's code, without its docstring, comments and blank lines."""
-    return len(source.code_lines & set(range(function.lineno, (function.end_lineno or function.lineno) + 1)))
+    return len(
+        source.code_lines
+        & set(range(function.lineno, (function.end_lineno or function.lineno) + 1))
+    )
 
 
 def arguments_of(function: Function) -> int:
@@ -141,7 +152,9 @@ def any_in_signatures(source: Source) -> int:
         annotations = [a.annotation for a in every if a is not None and a.annotation is not None]
         for annotation in (*annotations, function.returns):
             if annotation is not None:
-                count += sum(isinstance(n, ast.Name) and n.id == "Any" for n in ast.walk(annotation))
+                count += sum(
+                    isinstance(n, ast.Name) and n.id == "Any" for n in ast.walk(annotation)
+                )
     return count
 
 
@@ -229,13 +242,17 @@ def measure(package: Path) -> dict[str, float]:
         "complexity, 90th percentile": percentile([value for value, _ in complexities(every)], 0.9),
         "complexity, largest": max(value for value, _ in complexities(every)),
         f"functions over {MOST_LINES} lines": sum(length > MOST_LINES for length, _, _ in lengths),
-        f"functions over {MOST_ARGUMENTS} arguments": sum(count > MOST_ARGUMENTS for _, count, _ in lengths),
+        f"functions over {MOST_ARGUMENTS} arguments": sum(
+            count > MOST_ARGUMENTS for _, count, _ in lengths
+        ),
         "`Any` in signatures of public functions": sum(any_in_signatures(s) for s in every),
         "`dict[str, Any]`": sum(s.text.count("dict[str, Any]") for s in every),
         "public names": public,
         "names at the top of the package": len(_top_names(package)),
         "folders and files at the top": sum(
-            path.suffix == ".py" or path.is_dir() for path in package.iterdir() if path.name != "__pycache__"
+            path.suffix == ".py" or path.is_dir()
+            for path in package.iterdir()
+            if path.name != "__pycache__"
         ),
         "arrows between them": len(found),
         "of them in circles": circles(found),
@@ -244,13 +261,20 @@ def measure(package: Path) -> dict[str, float]:
 
 def _top_names(package: Path) -> list[str]:
     words = "import sys; sys.path.insert(0, sys.argv[1]); import otolith; print(*otolith.__all__)"
-    ran = subprocess.run([sys.executable, "-c", words, str(package.parent)], check=True, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", words, str(package.parent)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return ran.stdout.split()
 
 
 def take_out(commit: str, folder: Path) -> Path:
     """Write the package of a commit into a folder, and return where it is."""
-    archive = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, check=True, capture_output=True).stdout
+    archive = subprocess.run(
+        ["git", "archive", commit, "src"], cwd=ROOT, check=True, capture_output=True
+    ).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         opened.extractall(folder, filter="data")
     return folder / "src" / "otolith"
@@ -259,16 +283,33 @@ def take_out(commit: str, folder: Path) -> Path:
 def worst(package: Path, count: int) -> list[str]:
     """The functions that a reader would stumble over first."""
     every = sources(package)
-    lines = [f"complexity {value:3d}  {where}" for value, where in sorted(complexities(every), reverse=True)[:count]]
-    lengths = [(length_of(s, f), f"{s.path.name}:{f.lineno} {f.name}") for s in every for _, f in functions(s)]
-    lines += [f"{length:3d} lines  {where}" for length, where in sorted(lengths, reverse=True)[:count]]
-    taken = [(arguments_of(f), f"{s.path.name}:{f.lineno} {f.name}") for s in every for _, f in functions(s)]
-    return lines + [f"{number:3d} arguments  {where}" for number, where in sorted(taken, reverse=True)[:count]]
+    lines = [
+        f"complexity {value:3d}  {where}"
+        for value, where in sorted(complexities(every), reverse=True)[:count]
+    ]
+    lengths = [
+        (length_of(s, f), f"{s.path.name}:{f.lineno} {f.name}")
+        for s in every
+        for _, f in functions(s)
+    ]
+    lines += [
+        f"{length:3d} lines  {where}" for length, where in sorted(lengths, reverse=True)[:count]
+    ]
+    taken = [
+        (arguments_of(f), f"{s.path.name}:{f.lineno} {f.name}")
+        for s in every
+        for _, f in functions(s)
+    ]
+    return lines + [
+        f"{number:3d} arguments  {where}" for number, where in sorted(taken, reverse=True)[:count]
+    ]
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--before", default=BEFORE, help="the commit to compare with")
     parser.add_argument("--worst", type=int, default=0, help="name so many functions of each kind")
     chosen = parser.parse_args()

@@ -1,11 +1,14 @@
-"""Peak memory while every window of a study of 2,000 hours is read: 6 channels at 50 Hz, 8.6 GB of signal.
+"""Peak memory while every window of a study of 2,000 hours is read: 6 channels at 50 Hz, 8.6 GB of
+signal.
 
-Recordings last a day each. Two are made and listed many times under other names, so that the making is quick; to the
-reader they are all different. A fresh process opens the study, cuts it (the store is written then) and walks over all
-windows; the memory is that process's high-water mark, Python and its libraries included. A second process does the
-same from the finished store. Everything lies in a temporary folder that is deleted afterwards.
+Recordings last a day each. Two are made and listed many times under other names, so that the making
+is quick; to the reader they are all different. A fresh process opens the study, cuts it (the store
+is written then) and walks over all windows; the memory is that process's high-water mark, Python
+and its libraries included. A second process does the same from the finished store. Everything lies
+in a temporary folder that is deleted afterwards.
 
-Run: python benchmarks/memory.py [--hours 2000] [--hours-each 24] [--limit-gb 1.5] [--folder DIR] [--quick]
+Run: python benchmarks/memory.py [--hours 2000] [--hours-each 24] [--limit-gb 1.5] [--folder DIR]
+[--quick]
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ RATE_HZ, CHANNELS, BYTES = 50, 6, 4
 LABELS = ("resting", "walking", "cycling")
 BOUT_S = 600.0
 
-# What the measured process runs. Its high-water mark is its own: ru_maxrss alone would inherit its parent's on Linux.
+# What the measured process runs. Its high-water mark is its own: ru_maxrss alone would inherit its
+# parent's on Linux.
 READ_ALL = """
 import json, resource, sys, time
 from pathlib import Path
@@ -59,7 +63,9 @@ def make(folder: Path, hours: float, hours_each: float) -> float:
     """Write a study of (about) so many hours into a folder and return how many it has."""
     count = max(2, round(hours / hours_each))
     evaluation = Evaluation(seconds=5.0, rate_hz=float(RATE_HZ))
-    write_study(folder, [_recording(i, hours_each) for i in range(2)], name="memory", evaluation=evaluation)
+    write_study(
+        folder, [_recording(i, hours_each) for i in range(2)], name="memory", evaluation=evaluation
+    )
     content = read_json(folder / "study.json")
     originals = content["recordings"]
     content["recordings"] = [
@@ -97,13 +103,18 @@ def _recording(number: int, hours: float) -> Recording:
     channels = (*triad("left_wrist", "acc"), *triad("left_wrist", "gyro"))
     stream = Stream("left_wrist", channels, time_s, values, float(RATE_HZ))
     bouts = int(hours * 3600 / BOUT_S)
-    segments = tuple(Segment(i * BOUT_S, (i + 1) * BOUT_S, LABELS[i % len(LABELS)]) for i in range(bouts))
+    segments = tuple(
+        Segment(i * BOUT_S, (i + 1) * BOUT_S, LABELS[i % len(LABELS)]) for i in range(bouts)
+    )
     return Recording(f"day-{number}", f"person-{number}", (stream,), segments)
 
 
 def read_all(folder: Path) -> dict[str, float]:
-    """Cut the study and walk over all of its windows in a process of its own; return what it measured."""
-    done = subprocess.run([sys.executable, "-c", READ_ALL, str(folder)], capture_output=True, text=True, check=False)
+    """Cut the study and walk over all of its windows in a process of its own; return what it
+    measured."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(folder)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     measured: dict[str, float] = json.loads(done.stdout)
@@ -112,11 +123,15 @@ def read_all(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Make, measure and print; fails where the limit is passed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--hours", type=float, default=2000.0)
     parser.add_argument("--hours-each", type=float, default=24.0)
     parser.add_argument("--limit-gb", type=float, default=1.5)
-    parser.add_argument("--folder", type=Path, default=None, help="where the temporary folder is made (9 GB)")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="where the temporary folder is made (9 GB)"
+    )
     parser.add_argument("--quick", action="store_true", help="a few hours, to see that it runs")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -139,7 +154,8 @@ def main() -> None:
               f"| {row['peak_mb'] / 1024:.2f} GB |")  # fmt: skip
     peak_gb = max(row["peak_mb"] for row in rows) / 1024
     before_gb = rows[0]["before_mb"] / 1024
-    print(f"\n{hours:.0f} hours in recordings of {arguments.hours_each:g} hours, {data_gb:.1f} GB of signal; "
+    print(f"\n{hours:.0f} hours in recordings of {arguments.hours_each:g} hours, {data_gb:.1f} GB "
+          f"of signal; "
           f"imports alone take {before_gb:.2f} GB. Making the study took {made_s:.0f} s.\n")  # fmt: skip
     print(json.dumps({"benchmark": "memory", "hours": hours, "data_gb": data_gb, "limit_gb": arguments.limit_gb,
                       "peak_gb": peak_gb, "rows": rows}))  # fmt: skip

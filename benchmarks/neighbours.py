@@ -2,9 +2,10 @@
 
     python benchmarks/neighbours.py [--threads 2] [--repeats 15] [--quick]
 
-Vectors have 512 numbers. faiss is the flat index of inner products (IndexFlatIP), which is exact as ours is; ours also
-leaves a window out where it meets itself, and slots that are empty. Where faiss is not installed (`pip install
-faiss-cpu`) only our own time is told. Both take turns, and the table has their medians.
+Vectors have 512 numbers. faiss is the flat index of inner products (IndexFlatIP), which is exact as
+ours is; ours also leaves a window out where it meets itself, and slots that are empty. Where faiss
+is not installed (`pip install faiss-cpu`) only our own time is told. Both take turns, and the table
+has their medians.
 """
 
 from __future__ import annotations
@@ -52,10 +53,14 @@ def measure(slots: int, repeats: int) -> dict[str, Any]:
     queue, number = Queue(slots, {IMU: WIDTH}), torch.arange(slots)
     queue.push(number, {IMU: bank}, {IMU: torch.ones(slots, dtype=torch.bool)})
     others, there = torch.arange(ASKED) + slots, {IMU: torch.ones(ASKED, dtype=torch.bool)}
-    calls: dict[str, Callable[[], Any]] = {"ours": lambda: queue.nearest([IMU], others, {IMU: asked}, there)[0]}
+    calls: dict[str, Callable[[], Any]] = {
+        "ours": lambda: queue.nearest([IMU], others, {IMU: asked}, there)[0]
+    }
     found = calls["ours"]()
     row: dict[str, Any] = {"what": f"{ASKED} windows against {slots:,}"}
-    row["equal_to_a_matrix_product"] = float((found == (asked @ bank.T).argmax(dim=1)).float().mean())
+    row["equal_to_a_matrix_product"] = float(
+        (found == (asked @ bank.T).argmax(dim=1)).float().mean()
+    )
     try:
         import faiss
     except ImportError:
@@ -67,11 +72,17 @@ def measure(slots: int, repeats: int) -> dict[str, Any]:
     calls["faiss"] = lambda: index.search(asked.numpy(), 1)[1][:, 0]
     row["equal_to_faiss"] = float((found.numpy() == calls["faiss"]()).mean())
     taken = in_turns(calls, repeats)
-    return row | {"ours_s": taken["ours"], "faiss_s": taken["faiss"], "ratio": taken["faiss"] / taken["ours"]}
+    return row | {
+        "ours_s": taken["ours"],
+        "faiss_s": taken["faiss"],
+        "ratio": taken["faiss"] / taken["ours"],
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(parents=[_early], description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        parents=[_early], description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="a small queue, to see that it runs")
     options = parser.parse_args()
@@ -83,10 +94,19 @@ def main() -> None:
     print("| what | otolith (ms) | faiss (ms) | times as fast | the same neighbours |")
     print("|---|---|---|---|---|")
     for row in rows:
-        theirs = f"{1e3 * row['faiss_s']:.1f} | {row['ratio']:.2f}" if "ratio" in row else "not installed |"
+        theirs = (
+            f"{1e3 * row['faiss_s']:.1f} | {row['ratio']:.2f}"
+            if "ratio" in row
+            else "not installed |"
+        )
         ours = row.get("ours_s", row.get("seconds", 0.0))
-        print(f"| {row['what']} | {1e3 * ours:.1f} | {theirs} | {row['equal_to_a_matrix_product']:.2%} |")
-    print(f"\n{json.dumps({'threads': _threads, 'repeats': options.repeats, 'rows': rows}, indent=1)}")
+        print(
+            f"| {row['what']} | {1e3 * ours:.1f} | {theirs} | "
+            f"{row['equal_to_a_matrix_product']:.2%} |"
+        )
+    print(
+        f"\n{json.dumps({'threads': _threads, 'repeats': options.repeats, 'rows': rows}, indent=1)}"
+    )
 
 
 if __name__ == "__main__":

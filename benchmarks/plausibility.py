@@ -1,10 +1,12 @@
-"""How often the plausibility warnings are right, and how often wrong, on every clip of motion capture there is.
+"""How often the plausibility warnings are right, and how often wrong, on every clip of motion
+capture there is.
 
     OTOLITH_DATA=… python benchmarks/plausibility.py [--quick]
 
-Each clip is taken as it is (a warning is a false alarm) and spoiled in the ways that files are (a warning is a hit):
-another unit, another frame rate, another axis up, a path of the root in another unit. A single frame that is wrong is
-no matter for a warning: reading puts a gap there, and how often it does is told beside.
+Each clip is taken as it is (a warning is a false alarm) and spoiled in the ways that files are (a
+warning is a hit): another unit, another frame rate, another axis up, a path of the root in another
+unit. A single frame that is wrong is no matter for a warning: reading puts a gap there, and how
+often it does is told beside.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ RIGHT_RATE = {"salsa": 60.0}
 
 
 def scaled(factor: float) -> Callable[[Motion], Motion]:
-    return lambda motion: replace(motion, root=motion.root * factor, offsets=motion.offsets * factor)
+    return lambda motion: replace(
+        motion, root=motion.root * factor, offsets=motion.offsets * factor
+    )
 
 
 def played(factor: float) -> Callable[[Motion], Motion]:
@@ -52,7 +56,8 @@ def strayed(factor: float) -> Callable[[Motion], Motion]:
 
 
 def spiked(motion: Motion) -> tuple[Motion, int]:
-    """One arm (a leg, of clips without arms) a right angle off in one frame, as when two markers are swapped."""
+    """One arm (a leg, of clips without arms) a right angle off in one frame, as when two markers
+    are swapped."""
     seen = np.flatnonzero(~motion.lost)
     frame = int(seen[len(seen) // 2])
     local = motion.rotations.copy()
@@ -96,7 +101,9 @@ def opened(clip: Motion | Path) -> Motion | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a few clips")
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
@@ -118,7 +125,9 @@ def main() -> None:
                 spent += time.perf_counter() - started
                 told[name].update(kinds | ({"any"} if kinds else set()))
             spoiled, frame = spiked(motion)
-            told[SPIKE].update(["any"] if jumps(spoiled)[max(frame - 1, 0) : frame + 1].any() else [])
+            told[SPIKE].update(
+                ["any"] if jumps(spoiled)[max(frame - 1, 0) : frame + 1].any() else []
+            )
             told[MENDED].update(["any"] if any("jumps" in note for note in motion.notes) else [])
         shares = {name: round(100.0 * found["any"] / count, 1) for name, found in told.items()}
         kinds = {name: dict(found) for name, found in told.items()}

@@ -1,7 +1,9 @@
-"""Pretraining in bf16 against fp32 on this processor: how many times as fast, by batch size and number of channels.
+"""Pretraining in bf16 against fp32 on this processor: how many times as fast, by batch size and
+number of channels.
 
-Both runs take turns in one process, epoch by epoch; medians of paired ratios. Only processors with instructions for
-bf16 gain; elsewhere `--precision auto` stays with fp32, and so does this by saying so.
+Both runs take turns in one process, epoch by epoch; medians of paired ratios. Only processors with
+instructions for bf16 gain; elsewhere `--precision auto` stays with fp32, and so does this by saying
+so.
 
 Run: python benchmarks/precision.py [--threads 2] [--repeats 9] [--quick]
 """
@@ -13,7 +15,17 @@ import json
 from typing import Any
 
 import torch
-from training import THREADS, compared, early, made_windows, product_flops, start, table, take_turns, within
+from training import (
+    THREADS,
+    compared,
+    early,
+    made_windows,
+    product_flops,
+    start,
+    table,
+    take_turns,
+    within,
+)
 
 from otolith.learn.training.runtime import Runtime
 
@@ -47,7 +59,10 @@ def main() -> None:
         options.repeats, options.windows = 2, 200
     torch.set_num_threads(THREADS)
     if Runtime.choose("cpu").precision != "bf16":
-        print("This processor has no instructions for bf16: nothing is gained here, and `auto` means fp32.\n")
+        print(
+            "This processor has no instructions for bf16: nothing is gained here, and `auto` means "
+            "fp32.\n"
+        )
     rows = [
         compare(options.windows, sensors, batch_size, options.repeats)
         for sensors in (1, 3)
@@ -55,8 +70,16 @@ def main() -> None:
     ]
     print(table(rows, "bf16", "fp32"))
     ratio = product_flops(torch.bfloat16) / product_flops(torch.float32)
-    print(f"\n{THREADS} threads. A matrix product of 1,024 squared is {ratio:.1f} times as fast in bf16.\n")
-    record = {"benchmark": "precision", "threads": THREADS, "repeats": options.repeats, "product_ratio": ratio}
+    print(
+        f"\n{THREADS} threads. A matrix product of 1,024 squared is {ratio:.1f} times as fast in "
+        f"bf16.\n"
+    )
+    record = {
+        "benchmark": "precision",
+        "threads": THREADS,
+        "repeats": options.repeats,
+        "product_ratio": ratio,
+    }
     print(json.dumps(record | {"rows": rows}))
 
 

@@ -1,10 +1,12 @@
-"""PRIMUS on real people: its terms and its rivals in three settings, and the comparison that PIM's paper makes.
+"""PRIMUS on real people: its terms and its rivals in three settings, and the comparison that PIM's
+paper makes.
 
     OTOLITH_DATA=… python benchmarks/primus.py --work FOLDER [--docs docs] [--only PART …]
 
-Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes on). Every encoder has
-the same shape and every objective the same number of passes over the same windows; linear probes on the frozen encoder
-unless a method says otherwise. `--docs` writes docs/results/primus.md and docs/figures/primus_ablation.svg.
+Runs one `otolith benchmark` for each part (in all about an hour on one core; a stopped run goes
+on). Every encoder has the same shape and every objective the same number of passes over the same
+windows; linear probes on the frozen encoder unless a method says otherwise. `--docs` writes
+docs/results/primus.md and docs/figures/primus_ablation.svg.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ def pretrained(name: str, epochs: int, batch: int, **more: Any) -> dict[str, Any
     return PROBE | {"objective": name} | schedule | more
 
 
-def terms(partners: dict[str, Any], epochs: int, without: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+def terms(
+    partners: dict[str, Any], epochs: int, without: tuple[str, ...] = ()
+) -> dict[str, dict[str, Any]]:
     """Every row of the ablation, and IMU2CLIP with the same partners."""
     named = {"text": "minilm", "pose": "pose_vector"} | partners
     rows = {"imu2clip": pretrained("imu2clip", epochs, 64, objective_settings=dict(named))}
@@ -63,7 +67,8 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
     supervised = {"supervised": PROBE | {"objective": "labels"}}
     few = {"shots": [2, 8, "all"], "folds": 4, "draws": 3}
     others = [str(work / "transfer" / f"{name}-1") for name in MOCAP]
-    # A "person" of simulated motion may be one clip's style: two of them hold two texts, and choose no epoch.
+    # A "person" of simulated motion may be one clip's style: two of them hold two texts, and choose
+    # no epoch.
     longer = {"epochs": epochs, "batch_size": 64, "patience": 0, "validation_people": 24}
     simulated = {"pretrain_on": others, "pretrain": longer}
     strangers = {name: method | simulated for name, method in (rivals | terms({}, epochs)).items()}
@@ -76,7 +81,9 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
         "method": {"scratch": {}} | {name: method | schedule for name, method in paper.items()},
     }
     with_poses = terms({"text": ""}, epochs)
-    published = {"scratch-frozen": dict(PROBE)} | {name: with_poses[name] for name in ("ss", "mm", "nn", "all")}
+    published = {"scratch-frozen": dict(PROBE)} | {
+        name: with_poses[name] for name in ("ss", "mm", "nn", "all")
+    }
     return {
         "poses": {
             "study": "utd_mhad",
@@ -88,7 +95,10 @@ def parts(work: Path, epochs: int) -> dict[str, dict[str, Any]]:
             **few,
             "method": {
                 name + walk: method | {"encoder": "stacked_rnn"} | settings
-                for walk, settings in (("", {}), ("-over-time", {"encoder_settings": {"time_major": True}}))
+                for walk, settings in (
+                    ("", {}),
+                    ("-over-time", {"encoder_settings": {"time_major": True}}),
+                )
                 for name, method in published.items()
                 if not walk or name in ("scratch-frozen", "mm", "all")
             },
@@ -113,12 +123,18 @@ def recipe(part: dict[str, Any]) -> str:
     from otolith.core.recipes import write_recipe
 
     path = Path(part["at"])
-    content = {key: value for key, value in part.items() if key not in ("study", "method", "at", "labels", "windows")}
+    content = {
+        key: value
+        for key, value in part.items()
+        if key not in ("study", "method", "at", "labels", "windows")
+    }
     if "labels" in part:
         content["labels"] = part["labels"]
     content["methods"] = list(part["method"])
     tables = {"windows": part["windows"]} if "windows" in part else {}
-    write_recipe(path, content | tables | {"method": part["method"]}, "One part of benchmarks/primus.py.")
+    write_recipe(
+        path, content | tables | {"method": part["method"]}, "One part of benchmarks/primus.py."
+    )
     return str(path)
 
 
@@ -127,7 +143,13 @@ def measure(data: Path, work: Path, name: str, part: dict[str, Any]) -> None:
     study, out = work / "studies" / part["study"], work / "results" / "primus" / name
     if not (study / "study.json").exists():
         otolith(
-            "import", str(data / "data" / part["study"]), "--dataset", part["study"], "--out", str(study), "--quiet"
+            "import",
+            str(data / "data" / part["study"]),
+            "--dataset",
+            part["study"],
+            "--out",
+            str(study),
+            "--quiet",
         )
     if name == "motion":
         simulate(data, work / "transfer")
@@ -154,13 +176,26 @@ def write(results: Path, docs: Path) -> None:
     """Write the tables of every part that is finished, and the ablation as one figure."""
     from otolith import Report
 
-    reports = {name: Report.load(results / name) for name in SETTINGS if (results / name / "results.json").exists()}
+    reports = {
+        name: Report.load(results / name)
+        for name in SETTINGS
+        if (results / name / "results.json").exists()
+    }
     text = ["Made by benchmarks/primus.py and benchmarks/words.py.", ""]
     text += overview({name: report for name, report in reports.items() if name in THREE})
     for name, report in reports.items():
         made = f"{report.created[:10]} by otolith {report.version} (commit {report.commit})"
         ran = f"{report.machine['processor']}, one core, {report.machine['precision']}, seed {report.seed}"
-        text += [f"## {SETTINGS[name]}", "", f"Made {made} on {ran}.", "", "```text", report.table(), "```", ""]
+        text += [
+            f"## {SETTINGS[name]}",
+            "",
+            f"Made {made} on {ran}.",
+            "",
+            "```text",
+            report.table(),
+            "```",
+            "",
+        ]
     if (results / "words.json").exists():
         text += words_table(json.loads((results / "words.json").read_text(encoding="utf-8")))
     (docs / "results").mkdir(parents=True, exist_ok=True)
@@ -169,16 +204,25 @@ def write(results: Path, docs: Path) -> None:
 
 
 def overview(reports: dict[str, Any]) -> list[str]:
-    """Return the lines of one table over the settings on the same study: macro-F1 at 2, 8 and all labels."""
-    lines = ["| method | " + " | ".join(f"{SETTINGS[name]}: 2 | 8 | all" for name in reports) + " |"]
+    """Return the lines of one table over the settings on the same study: macro-F1 at 2, 8 and all
+    labels."""
+    lines = [
+        "| method | " + " | ".join(f"{SETTINGS[name]}: 2 | 8 | all" for name in reports) + " |"
+    ]
     lines.append("|---" * (1 + 3 * len(reports)) + "|")
     found = {
-        (name, line["method"], line["shots"]): f"{100 * line['macro_f1_mean']:.1f} ± {100 * line['macro_f1_se']:.1f}"
+        (
+            name,
+            line["method"],
+            line["shots"],
+        ): f"{100 * line['macro_f1_mean']:.1f} ± {100 * line['macro_f1_se']:.1f}"
         for name, report in reports.items()
         for line in report.summary
     }
     for method in dict.fromkeys(method for _, method, _ in found):
-        cells = [found.get((name, method, shots), "") for name in reports for shots in (2, 8, "all")]
+        cells = [
+            found.get((name, method, shots), "") for name in reports for shots in (2, 8, "all")
+        ]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
@@ -190,10 +234,14 @@ def words_table(found: dict[str, Any]) -> list[str]:
     heads = [f"{names[key]}, {part['classes']} classes" for key, part in found.items()]
     lines = ["## By words alone", "", "Top-1 in %, mean ± standard error over people:", ""]
     lines += ["| method | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
-    lines.append("| chance | " + " | ".join(f"{100 * part['chance']:.1f}" for part in found.values()) + " |")
+    lines.append(
+        "| chance | " + " | ".join(f"{100 * part['chance']:.1f}" for part in found.values()) + " |"
+    )
     for method in methods:
         cells = [part["rows"].get(method) for part in found.values()]
-        shown = [f"{100 * cell['top1']:.1f} ± {100 * cell['se']:.1f}" if cell else "" for cell in cells]
+        shown = [
+            f"{100 * cell['top1']:.1f} ± {100 * cell['se']:.1f}" if cell else "" for cell in cells
+        ]
         lines.append(f"| {method} | " + " | ".join(shown) + " |")
     return [*lines, ""]
 
@@ -207,24 +255,47 @@ def draw(reports: dict[str, Any], docs: Path) -> None:
         lines = [line for line in reports[name].summary if line["shots"] == 8]
         return {line["method"]: (line["macro_f1_mean"], line["macro_f1_se"]) for line in lines}
 
-    titles = {"poses": "poses", "labels": "poses and actions' names", "motion": "simulated motion (21 actions)"}
+    titles = {
+        "poses": "poses",
+        "labels": "poses and actions' names",
+        "motion": "simulated motion (21 actions)",
+    }
     panels = {title: at_eight(name) for name, title in titles.items() if name in reports}
     same = at_eight("poses")
     for title in list(panels)[1:2]:  # neither words nor poses change these
-        panels[title] = {name: same[name] for name in (*CONTROLS, *RIVALS, "ss") if name in same} | panels[title]
+        panels[title] = {
+            name: same[name] for name in (*CONTROLS, *RIVALS, "ss") if name in same
+        } | panels[title]
     figure = ablation_figure(panels, SHOWN, controls=("scratch", "forest", "logistic"))
     about = "Macro-F1 at 8 labelled windows a class for the terms of PRIMUS and its rivals, in three settings."
-    save_figure(figure, docs / "figures" / "primus_ablation.svg", "What each term of PRIMUS is worth", about)
+    save_figure(
+        figure, docs / "figures" / "primus_ablation.svg", "What each term of PRIMUS is worth", about
+    )
 
 
 def main() -> None:
     """Measure what is named, or everything, and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(".data"), help="where studies and results are kept"
+    )
     parser.add_argument("--docs", type=Path, help="write tables and the figure into this folder")
-    parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
-    parser.add_argument("--only", nargs="*", help="parts: poses, published, labels, motion, hapt, ipol_gait")
-    parser.add_argument("--epochs", type=int, default=15, help="passes over the windows, the same for every objective")
+    parser.add_argument(
+        "--only-write",
+        action="store_true",
+        help="measure nothing, write from the results there are",
+    )
+    parser.add_argument(
+        "--only", nargs="*", help="parts: poses, published, labels, motion, hapt, ipol_gait"
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=15,
+        help="passes over the windows, the same for every objective",
+    )
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
     if not data:
@@ -237,7 +308,10 @@ def main() -> None:
         measure(Path(data), chosen.work, name, all_parts[name])
     if chosen.docs:
         write(chosen.work / "results" / "primus", chosen.docs)
-    done = {name: (chosen.work / "results" / "primus" / name / "results.json").exists() for name in all_parts}
+    done = {
+        name: (chosen.work / "results" / "primus" / name / "results.json").exists()
+        for name in all_parts
+    }
     print(json.dumps({"benchmark": "primus", "finished": done}))
 
 

@@ -1,8 +1,10 @@
-"""Linear probes of a whole few-shot sweep: solved together, against scikit-learn's LogisticRegression one by one.
+"""Linear probes of a whole few-shot sweep: solved together, against scikit-learn's
+LogisticRegression one by one.
 
-All draws, numbers of labels and folds of people of HAPT, on what two encoders (random weights) and the hand-made
-features make of its windows; both sides fit the same standardised vectors. Prints a table in Markdown, then one line
-of JSON. Run: OTOLITH_DATA=… python benchmarks/probes.py [--draws 5] [--threads 1] [--quick]
+All draws, numbers of labels and folds of people of HAPT, on what two encoders (random weights) and
+the hand-made features make of its windows; both sides fit the same standardised vectors. Prints a
+table in Markdown, then one line of JSON. Run: OTOLITH_DATA=… python benchmarks/probes.py [--draws
+5] [--threads 1] [--quick]
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ def made() -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]], int]:
     return several, [(several[0].vectors, code)] * len(several), 5
 
 
-def sweep(windows: Any, vectors: np.ndarray, draws: int) -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]]]:
+def sweep(
+    windows: Any, vectors: np.ndarray, draws: int
+) -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]]]:
     """Return the problems of a sweep, and what each is tested on."""
     from otolith.learn.splits import people_folds
 
@@ -43,7 +47,12 @@ def sweep(windows: Any, vectors: np.ndarray, draws: int) -> tuple[list[Problem],
         out = np.isin(windows.subject, people)
         rows = np.flatnonzero(~out)
         training = windows[rows]
-        place = {at: i for i, at in zip(rows, zip(training.piece, training.first_row, strict=True), strict=True)}
+        place = {
+            at: i
+            for i, at in zip(
+                rows, zip(training.piece, training.first_row, strict=True), strict=True
+            )
+        }
         for shots in SHOTS:
             for draw in range(draws):
                 few = training.few(shots, draw)
@@ -65,7 +74,9 @@ def rival(problem: Problem) -> Any:
     return lambda vectors: fitted.predict((vectors - mean) / std)
 
 
-def compare(problems: list[Problem], tests: list[tuple[np.ndarray, np.ndarray]], classes: int) -> dict[str, float]:
+def compare(
+    problems: list[Problem], tests: list[tuple[np.ndarray, np.ndarray]], classes: int
+) -> dict[str, float]:
     """Time both sides, and compare their accuracies."""
     solve(problems[:2], classes)
     rival(problems[0])
@@ -75,7 +86,9 @@ def compare(problems: list[Problem], tests: list[tuple[np.ndarray, np.ndarray]],
     begin = time.perf_counter()
     theirs = [rival(problem) for problem in problems]
     alone = time.perf_counter() - begin
-    first = np.array([(one.predict(x) == y).mean() for one, (x, y) in zip(ours, tests, strict=True)])
+    first = np.array(
+        [(one.predict(x) == y).mean() for one, (x, y) in zip(ours, tests, strict=True)]
+    )
     second = np.array([(one(x) == y).mean() for one, (x, y) in zip(theirs, tests, strict=True)])
     return {
         "ours_s": together,
@@ -89,24 +102,32 @@ def compare(problems: list[Problem], tests: list[tuple[np.ndarray, np.ndarray]],
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="small problems of noise, to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="small problems of noise, to see that it runs"
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     rows: list[dict[str, Any]] = []
     if chosen.quick:
         problems, tests, classes = made()
-        rows.append({"what": f"{len(problems)} probes of noise"} | compare(problems, tests, classes))
+        rows.append(
+            {"what": f"{len(problems)} probes of noise"} | compare(problems, tests, classes)
+        )
     else:
         rows = on_hapt(chosen.draws, chosen.threads)
     print("| what | together | one by one | times as fast | accuracy | apart, mean | apart, most |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         print(
-            f"| {row['what']} | {row['ours_s']:.2f} s | {row['rival_s']:.2f} s | {row['ratio']:.1f} | "
-            f"{row['accuracy_points']:.1f} % | {row['points_apart']:.2f} | {row['largest_points_apart']:.2f} |"
+            f"| {row['what']} | {row['ours_s']:.2f} s | {row['rival_s']:.2f} s | "
+            f"{row['ratio']:.1f} | "
+            f"{row['accuracy_points']:.1f} % | {row['points_apart']:.2f} | "
+            f"{row['largest_points_apart']:.2f} |"
         )
     print()
     print(json.dumps({"benchmark": "probes", "threads": chosen.threads, "rows": rows}))
@@ -121,7 +142,9 @@ def on_hapt(draws: int, threads: int) -> list[dict[str, Any]]:
 
     data = os.environ.get("OTOLITH_DATA")
     if not data:
-        raise SystemExit("SKIPPED: OTOLITH_DATA is unset: set it to the folder that holds data/hapt.")
+        raise SystemExit(
+            "SKIPPED: OTOLITH_DATA is unset: set it to the folder that holds data/hapt."
+        )
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         study = import_dataset(Path(data) / "data" / "hapt", "hapt", Path(folder) / "hapt")

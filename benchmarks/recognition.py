@@ -2,8 +2,9 @@
 
     OTOLITH_DATA=… python benchmarks/recognition.py --work FOLDER [--docs docs]
 
-Imports the four sets that hold several people, runs `otolith benchmark` on each (over an hour on two cores; a stopped
-run goes on), and writes docs/results/*.md and docs/figures/few_shot.svg. What is imported and kept stays in FOLDER.
+Imports the four sets that hold several people, runs `otolith benchmark` on each (over an hour on
+two cores; a stopped run goes on), and writes docs/results/*.md and docs/figures/few_shot.svg. What
+is imported and kept stays in FOLDER.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ CONTROLS = {
     "mex": "51 / 63 / 74, 43 / 52 / 64, 48 / 62 / 72",
     "ipol_gait": "83 / 89 / 93, 83 / 89 / 96, 87 / 90 / 94",
 }
-"""Macro-F1 at 2 / 4 / 8 of plain scripts: random forest, logistic regression, MiniRocket with ridge regression."""
+"""Macro-F1 at 2 / 4 / 8 of plain scripts: random forest, logistic regression, MiniRocket with ridge
+regression."""
 
 
 def otolith(*words: str) -> None:
@@ -33,11 +35,31 @@ def otolith(*words: str) -> None:
 
 def measure(data: Path, work: Path) -> None:
     for name, further in SETS.items():
-        study, methods = work / "studies" / name, "pim,scratch,forest,logistic" + (f",{further}" if further else "")
+        study, methods = (
+            work / "studies" / name,
+            "pim,scratch,forest,logistic" + (f",{further}" if further else ""),
+        )
         if not (study / "study.json").exists():
-            otolith("import", str(data / "data" / name), "--dataset", name, "--out", str(study), "--quiet")
+            otolith(
+                "import",
+                str(data / "data" / name),
+                "--dataset",
+                name,
+                "--out",
+                str(study),
+                "--quiet",
+            )
         size = ["--folds", "5", "--draws", "5"]
-        otolith("benchmark", str(study), "--methods", methods, *size, "--out", str(work / "results" / name), "--quiet")
+        otolith(
+            "benchmark",
+            str(study),
+            "--methods",
+            methods,
+            *size,
+            "--out",
+            str(work / "results" / name),
+            "--quiet",
+        )
 
 
 def write(work: Path, docs: Path) -> None:
@@ -52,7 +74,8 @@ def write(work: Path, docs: Path) -> None:
         machine = report.machine
         text = [
             f"Made {report.created[:10]} by otolith {report.version} (commit {report.commit}) on "
-            f"{machine['processor']}, {machine['cores']} cores, {machine['precision']}, seed {report.seed}:",
+            f"{machine['processor']}, {machine['cores']} cores, {machine['precision']}, seed "
+            f"{report.seed}:",
             "",
             f"    {command}",
             "",
@@ -60,27 +83,46 @@ def write(work: Path, docs: Path) -> None:
             report.table(),
             "```",
             "",
-            f"Plain scripts at 2 / 4 / 8 (random forest, logistic regression, MiniRocket + ridge): {CONTROLS[name]}.",
+            f"Plain scripts at 2 / 4 / 8 (random forest, logistic regression, MiniRocket + ridge): "
+            f"{CONTROLS[name]}.",
             "",
         ]
         (docs / "results" / f"{name}.md").write_text("\n".join(text), encoding="utf-8")
     main = ("pim", "scratch", "forest", "logistic")
-    shown = {name: [line for line in report.summary if line["method"] in main] for name, report in reports.items()}
+    shown = {
+        name: [line for line in report.summary if line["method"] in main]
+        for name, report in reports.items()
+    }
     named = {f"{name}: {lines[0]['people']} people": lines for name, lines in shown.items()}
     figure = few_shot_grid(named, method_style(main, "scratch"))
     about = "Macro-F1 over labelled windows per class for four methods on four data sets, people held out."
-    save_figure(figure, docs / "figures" / "few_shot.svg", "Few-shot recognition of people never seen", about)
+    save_figure(
+        figure,
+        docs / "figures" / "few_shot.svg",
+        "Few-shot recognition of people never seen",
+        about,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(".data"), help="where studies and results are kept"
+    )
     parser.add_argument("--docs", type=Path, help="write tables and the figure into this folder")
-    parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
+    parser.add_argument(
+        "--only-write",
+        action="store_true",
+        help="measure nothing, write from the results there are",
+    )
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
     if not data:
-        sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/hapt and its neighbours.")
+        sys.exit(
+            "OTOLITH_DATA is unset: set it to the folder that holds data/hapt and its neighbours."
+        )
     if not chosen.only_write:
         measure(Path(data), chosen.work)
     if chosen.docs:

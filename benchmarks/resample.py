@@ -1,7 +1,9 @@
-"""From a 100 Hz, 6-channel recording of an hour to 5 s windows at 50 Hz: this toolkit against SciPy and NumPy.
+"""From a 100 Hz, 6-channel recording of an hour to 5 s windows at 50 Hz: this toolkit against SciPy
+and NumPy.
 
-Neither side starts threads; both run in one process, taking turns; medians. Prints a table in Markdown, then one
-line of JSON. Run: python benchmarks/resample.py [--repeats 21] [--hours 1] [--quick]
+Neither side starts threads; both run in one process, taking turns; medians. Prints a table in
+Markdown, then one line of JSON. Run: python benchmarks/resample.py [--repeats 21] [--hours 1]
+[--quick]
 """
 
 from __future__ import annotations
@@ -27,11 +29,14 @@ def ours(values: np.ndarray) -> np.ndarray:
 
 def rival(values: np.ndarray) -> np.ndarray:
     """Return the same from SciPy's filter."""
-    return sliding_window_view(resample_poly(values, 1, 2, axis=0, padtype="edge"), WINDOW, axis=0)[::STEP]
+    return sliding_window_view(resample_poly(values, 1, 2, axis=0, padtype="edge"), WINDOW, axis=0)[
+        ::STEP
+    ]
 
 
 def medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median seconds of each call; they take turns, so that a busy moment hits all of them."""
+    """Return the median seconds of each call; they take turns, so that a busy moment hits all of
+    them."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()  # compiles, and warms the caches
@@ -45,10 +50,14 @@ def medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, f
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--hours", type=float, default=1.0)
-    parser.add_argument("--quick", action="store_true", help="a few minutes of signal, to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few minutes of signal, to see that it runs"
+    )
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.repeats, arguments.hours = 2, 0.05
@@ -67,14 +76,30 @@ def main() -> None:
     rows = []
     for variant, words in (("copied", "contiguous (N, C, T)"), ("view", "view only")):
         mine, theirs = seconds[f"ours, {variant}"], seconds[f"rival, {variant}"]
-        row = {"what": f"resample and cut, {words}", "ours_s": mine, "rival_s": theirs, "ratio": theirs / mine}
+        row = {
+            "what": f"resample and cut, {words}",
+            "ours_s": mine,
+            "rival_s": theirs,
+            "ratio": theirs / mine,
+        }
         rows.append(row | {"at_least": 1.0})
     print("| what | polyphase | resample_poly + sliding_window_view | times as fast |")
     print("|---|---|---|---|")
     for row in rows:
-        print(f"| {row['what']} | {row['ours_s']:.4f} s | {row['rival_s']:.4f} s | {row['ratio']:.1f} |")
-    print(f"\nLargest difference {difference:.1e} on noise of standard deviation 10; {samples} samples, one thread.\n")
-    record = {"benchmark": "resample", "hours": arguments.hours, "threads": 1, "largest_difference": difference}
+        print(
+            f"| {row['what']} | {row['ours_s']:.4f} s | {row['rival_s']:.4f} s | "
+            f"{row['ratio']:.1f} |"
+        )
+    print(
+        f"\nLargest difference {difference:.1e} on noise of standard deviation 10; {samples} "
+        f"samples, one thread.\n"
+    )
+    record = {
+        "benchmark": "resample",
+        "hours": arguments.hours,
+        "threads": 1,
+        "largest_difference": difference,
+    }
     print(json.dumps(record | {"repeats": arguments.repeats, "rows": rows}))
 
 

@@ -1,15 +1,16 @@
 """Run the benchmarks one after the other and put their figures into one table and one file.
 
-Each benchmark is a script of its own beside this one, prints its own table and then its figures as JSON. A row says
-`what` was measured and `ratio` (times as fast, with `at_least`), `seconds` or `gigabytes` (with `at_most`). All run
-with the same number of threads. What was measured, with date, machine, versions and commit, goes into
-runs/bench/results.json, which git does not track; `--record` writes benchmarks/results.json instead, and the tables of
-docs/ where a benchmark has some. What was not run this time stays there as it was, with the date that it has. A
-benchmark on real recordings needs OTOLITH_DATA, and is skipped, with a line that says so, where that is unset. What
-takes over an hour runs only when it is named.
+Each benchmark is a script of its own beside this one, prints its own table and then its figures as
+JSON. A row says `what` was measured and `ratio` (times as fast, with `at_least`), `seconds` or
+`gigabytes` (with `at_most`). All run with the same number of threads. What was measured, with date,
+machine, versions and commit, goes into runs/bench/results.json, which git does not track;
+`--record` writes benchmarks/results.json instead, and the tables of docs/ where a benchmark has
+some. What was not run this time stays there as it was, with the date that it has. A benchmark on
+real recordings needs OTOLITH_DATA, and is skipped, with a line that says so, where that is unset.
+What takes over an hour runs only when it is named.
 
-The exit status is 1 where something failed or a figure is not what was wanted, and the last lines name it. `--quick`
-only shows that everything runs: nothing is kept, and its figures are not judged.
+The exit status is 1 where something failed or a figure is not what was wanted, and the last lines
+name it. `--quick` only shows that everything runs: nothing is kept, and its figures are not judged.
 
 Run: python benchmarks/run.py [NAME ...] [--list] [--threads 2] [--quick] [--record]
 """
@@ -46,7 +47,9 @@ MEASURES = (("ratio", "at_least", "×"), ("seconds", "at_most", "s"), ("gigabyte
 
 def scripts() -> dict[str, Path]:
     """Return the benchmarks by name."""
-    return {path.stem: path for path in sorted(HERE.glob("*.py")) if path != Path(__file__).resolve()}
+    return {
+        path.stem: path for path in sorted(HERE.glob("*.py")) if path != Path(__file__).resolve()
+    }
 
 
 def first_line(path: Path) -> str:
@@ -69,7 +72,8 @@ def last_json(text: str) -> dict[str, Any] | None:
 
 def call(path: Path, threads: int, quick: bool, record_it: bool = False) -> dict[str, Any]:
     """Run one benchmark; return its record, or a record that says why there is none."""
-    # OpenMP's waiting threads spin by default; where anything else runs, that slows down everything.
+    # OpenMP's waiting threads spin by default; where anything else runs, that slows down
+    # everything.
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | dict.fromkeys(names, str(threads))
     source = path.read_text(encoding="utf-8")
@@ -89,23 +93,38 @@ def call(path: Path, threads: int, quick: bool, record_it: bool = False) -> dict
     if done.returncode:
         record["failed"] = words[-1]
     partly = [line for line in words if line.startswith("Skipped")]
-    stamp = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "quick": quick}
-    return record | stamp | {"took_s": round(time.monotonic() - begin, 1)} | ({"skipped": partly[0]} if partly else {})
+    stamp = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+    }
+    return (
+        record
+        | stamp
+        | {"took_s": round(time.monotonic() - begin, 1)}
+        | ({"skipped": partly[0]} if partly else {})
+    )
 
 
 def judged(record: dict[str, Any]) -> Iterator[tuple[str, str, str, bool | None]]:
-    """Yield what was measured, its figure, what was wanted, and whether that was reached; None where nothing was."""
+    """Yield what was measured, its figure, what was wanted, and whether that was reached; None
+    where nothing was."""
     for row in record.get("rows", []):
         for measure, bound, unit in MEASURES:
             if measure not in row or "what" not in row:
                 continue
             wanted, reached = "", None
             if bound in row:
-                reached = bool(row[measure] >= row[bound] if bound == "at_least" else row[measure] <= row[bound])
+                reached = bool(
+                    row[measure] >= row[bound]
+                    if bound == "at_least"
+                    else row[measure] <= row[bound]
+                )
                 wanted = f"{bound.replace('_', ' ')} {row[bound]:.3g}"
             yield row["what"], f"{row[measure]:.3g} {unit}", wanted, reached
     finished = record.get("finished", {})
-    for what, done in (finished if isinstance(finished, dict) else {"everything": finished}).items():
+    for what, done in (
+        finished if isinstance(finished, dict) else {"everything": finished}
+    ).items():
         yield what, "finished" if done else "broken off", "finished", bool(done)
 
 
@@ -117,13 +136,16 @@ def summary(records: dict[str, dict[str, Any]]) -> list[str]:
             said = "" if reached is None else "yes" if reached else "no"
             lines.append(f"| {name} | {what} | {figure} | {wanted} | {said} |")
         lines += [
-            f"| {name} | {kind.upper()}: {record[kind]} | | | |" for kind in ("skipped", "failed") if kind in record
+            f"| {name} | {kind.upper()}: {record[kind]} | | | |"
+            for kind in ("skipped", "failed")
+            if kind in record
         ]
     return lines
 
 
 def shortfalls(records: dict[str, dict[str, Any]], quick: bool) -> list[str]:
-    """Return a line for everything that failed or, unless it was tried in small, fell short of what was wanted."""
+    """Return a line for everything that failed or, unless it was tried in small, fell short of what
+    was wanted."""
     lines = []
     for name, record in records.items():
         lines += [f"{name} failed: {record['failed']}"] if "failed" in record else []
@@ -138,10 +160,14 @@ def shortfalls(records: dict[str, dict[str, Any]], quick: bool) -> list[str]:
 def keep(path: Path, records: dict[str, dict[str, Any]], threads: int) -> None:
     """Put what was measured beside what stands in a file from other runs."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    fresh = {name: record | machine(threads) for name, record in records.items() if "rows" in record}
+    fresh = {
+        name: record | machine(threads) for name, record in records.items() if "rows" in record
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(dict(sorted((kept | fresh).items())), indent=1) + "\n", encoding="utf-8")
+    temporary.write_text(
+        json.dumps(dict(sorted((kept | fresh).items())), indent=1) + "\n", encoding="utf-8"
+    )
     temporary.replace(path)
     print(f"\nKept in {path}")
 
@@ -155,12 +181,20 @@ def machine(threads: int) -> dict[str, Any]:
 
 def main() -> None:
     """Run what is named, or everything; the exit status is 1 where something failed or fell short."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run; none: all")
-    parser.add_argument("--list", action="store_true", help="name the benchmarks and what each measures")
+    parser.add_argument(
+        "--list", action="store_true", help="name the benchmarks and what each measures"
+    )
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--quick", action="store_true", help="the least that runs; nothing is kept or judged")
-    parser.add_argument("--record", action="store_true", help="write the tracked results and the tables of docs/")
+    parser.add_argument(
+        "--quick", action="store_true", help="the least that runs; nothing is kept or judged"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="write the tracked results and the tables of docs/"
+    )
     options = parser.parse_args()
     known = scripts()
     if options.list:
@@ -173,7 +207,9 @@ def main() -> None:
     records: dict[str, dict[str, Any]] = {}
     for name in options.names or known:
         if name in ONLY_BY_NAME and not options.names:
-            records[name] = {"skipped": f"it {ONLY_BY_NAME[name]}; type: python benchmarks/run.py {name}"}
+            records[name] = {
+                "skipped": f"it {ONLY_BY_NAME[name]}; type: python benchmarks/run.py {name}"
+            }
             continue
         print(f"## {name}: {first_line(known[name])}\n", flush=True)
         records[name] = call(known[name], options.threads, options.quick, options.record)

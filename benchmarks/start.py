@@ -1,7 +1,9 @@
-"""How long `import otolith` and `otolith --help` take in a fresh interpreter, and whether torch was pulled in.
+"""How long `import otolith` and `otolith --help` take in a fresh interpreter, and whether torch was
+pulled in.
 
-Medians over fresh interpreters. Importing is timed inside the interpreter, the command from outside, with Python's own
-start included. What takes longest is named, so that a slow import is found without a search.
+Medians over fresh interpreters. Importing is timed inside the interpreter, the command from
+outside, with Python's own start included. What takes longest is named, so that a slow import is
+found without a search.
 
 Run: python benchmarks/start.py [--repeats 10] [--quick]
 """
@@ -49,16 +51,24 @@ def commanding(repeats: int, *arguments: str) -> float:
 
 def slowest(*arguments: str, count: int = 5) -> dict[str, float]:
     """Return the modules that took longest by themselves, in seconds."""
-    lines = re.findall(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", python("-X", "importtime", *arguments).stderr, re.M)
+    lines = re.findall(
+        r"^import time: +(\d+) \| +\d+ \| +(\S+)$",
+        python("-X", "importtime", *arguments).stderr,
+        re.M,
+    )
     ordered = sorted(((int(micro) / 1e6, name) for micro, name in lines), reverse=True)
     return {name: seconds for seconds, name in ordered[:count]}
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--quick", action="store_true", help="two interpreters each, to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="two interpreters each, to see that it runs"
+    )
     options = parser.parse_args()
     repeats = 2 if options.quick else options.repeats
     python("-c", "import otolith")  # compiles what has changed
@@ -75,7 +85,10 @@ def main() -> None:
         print(f"| {row['what']} | {row['seconds']:.3f} | {row.get('at_most', '')} |")
     longest = slowest(*COMMAND)
     names = ", ".join(f"{name} {taken * 1e3:.0f} ms" for name, taken in longest.items())
-    print(f"\n`import otolith` {'pulls in' if torch else 'leaves out'} torch. Longest in `--help`: {names}.\n")
+    print(
+        f"\n`import otolith` {'pulls in' if torch else 'leaves out'} torch. Longest in `--help`: "
+        f"{names}.\n"
+    )
     print(json.dumps({"benchmark": "start", "repeats": repeats, "rows": rows, "slowest": longest}))
     if torch:
         raise SystemExit("import otolith pulled in torch, which takes a second or more.")

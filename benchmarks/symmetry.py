@@ -2,8 +2,9 @@
 
     python benchmarks/symmetry.py [--threads 2] [--repeats 15] [--json FILE] [--quick]
 
-(a) needs nothing but `pip install dtaidistance`; (b) also needs the ipol_gait recordings where OTOLITH_DATA points.
-Prints a table in Markdown, then the same as JSON. Times are medians within one run, after one call to warm up.
+(a) needs nothing but `pip install dtaidistance`; (b) also needs the ipol_gait recordings where
+OTOLITH_DATA points. Prints a table in Markdown, then the same as JSON. Times are medians within one
+run, after one call to warm up.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _early = argparse.ArgumentParser(add_help=False)
 _early.add_argument("--threads", type=int, default=2)
 _threads = _early.parse_known_args()[0].threads
 os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = str(_threads)
-# OpenMP's waiting threads spin by default; where anything else runs, that costs a millisecond of work another twenty.
+# OpenMP's waiting threads spin by default; where anything else runs, that costs a millisecond of
+# work another twenty.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np  # noqa: E402  (the lines above must come first)
@@ -58,7 +60,8 @@ def compare_matrices(repeats: int) -> dict[str, Any]:
 
 
 def chain_with_rival(left: np.ndarray, right: np.ndarray, rate_hz: float) -> np.ndarray:
-    """The chain of `symmetry.symmetry` with its defaults, pair by pair: lags in NumPy, warping in dtaidistance."""
+    """The chain of `symmetry.symmetry` with its defaults, pair by pair: lags in NumPy, warping in
+    dtaidistance."""
     from dtaidistance import dtw as rival
 
     count, samples = left.shape
@@ -71,7 +74,10 @@ def chain_with_rival(left: np.ndarray, right: np.ndarray, rate_hz: float) -> np.
         x, y = left[n] - left[n].mean(), right[n] - right[n].mean()
         products = np.correlate(y, x, "full")[samples - 1 - longest : samples + longest]
         x_sums, y_sums = np.concatenate([[0], np.cumsum(x)]), np.concatenate([[0], np.cumsum(y)])
-        x_squares, y_squares = np.concatenate([[0], np.cumsum(x * x)]), np.concatenate([[0], np.cumsum(y * y)])
+        x_squares, y_squares = (
+            np.concatenate([[0], np.cumsum(x * x)]),
+            np.concatenate([[0], np.cumsum(y * y)]),
+        )
         x_sum = x_sums[x_begin + overlap] - x_sums[x_begin]
         y_sum = y_sums[y_begin + overlap] - y_sums[y_begin]
         x_spread = x_squares[x_begin + overlap] - x_squares[x_begin] - x_sum**2 / overlap
@@ -85,7 +91,8 @@ def chain_with_rival(left: np.ndarray, right: np.ndarray, rate_hz: float) -> np.
 
 
 def compare_chains(folder: Path, repeats: int) -> dict[str, Any]:
-    """(b) Left against right foot of all walks in ipol_gait: windows of 2 s at 50 Hz, half overlapping."""
+    """(b) Left against right foot of all walks in ipol_gait: windows of 2 s at 50 Hz, half
+    overlapping."""
     left, right = gait_windows(folder)
     ours, theirs = symmetry.symmetry(left, right, 50.0), chain_with_rival(left, right, 50.0)
     return {
@@ -98,7 +105,8 @@ def compare_chains(folder: Path, repeats: int) -> dict[str, Any]:
 
 
 def gait_windows(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Norms of both feet, (N, 100) each; lost packets are bridged by straight lines, good enough to measure time."""
+    """Norms of both feet, (N, 100) each; lost packets are bridged by straight lines, good enough to
+    measure time."""
     sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for path in sorted(folder.glob("*_lf.txt")):
         names = path, path.with_name(path.name.replace("_lf", "_rf"))
@@ -107,22 +115,30 @@ def gait_windows(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         grid = np.arange(begin, end + 1, 2.0)
         for foot, windows in zip(feet, sides, strict=True):
             axes = [np.interp(grid, foot[:, 0], foot[:, axis]) for axis in (1, 2, 3)]
-            windows.append(np.lib.stride_tricks.sliding_window_view(np.linalg.norm(axes, axis=0), 100)[::50])
+            windows.append(
+                np.lib.stride_tricks.sliding_window_view(np.linalg.norm(axes, axis=0), 100)[::50]
+            )
     return np.concatenate(sides[0]), np.concatenate(sides[1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(parents=[_early], description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        parents=[_early], description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="one repeat and (a) alone, to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="one repeat and (a) alone, to see that it runs"
+    )
     options = parser.parse_args()
     if options.quick:
         options.repeats = 1
     try:
         import dtaidistance  # noqa: F401
     except ImportError:
-        sys.exit("This measures against dtaidistance, which is not installed: pip install dtaidistance")
+        sys.exit(
+            "This measures against dtaidistance, which is not installed: pip install dtaidistance"
+        )
     rows = [compare_matrices(options.repeats) | {"at_least": 20}]
     data = os.environ.get("OTOLITH_DATA")
     folder = Path(data, "data/ipol_gait/GaitData") if data else None
@@ -130,12 +146,16 @@ def main() -> None:
         rows.append(compare_chains(folder, options.repeats) | {"at_least": 8})
     elif not options.quick:
         print("Skipped (b): set OTOLITH_DATA to the folder that holds data/ipol_gait.\n")
-    print("| what | pairs | otolith (ms) | dtaidistance (ms) | times as fast | largest relative difference |")
+    print(
+        "| what | pairs | otolith (ms) | dtaidistance (ms) | times as fast | largest relative "
+        "difference |"
+    )
     print("|---|---|---|---|---|---|")
     for row in rows:
         row["ratio"] = row["rival_s"] / row["ours_s"]
         print(
-            f"| {row['what']} | {row['pairs']} | {row['ours_s'] * 1e3:.2f} | {row['rival_s'] * 1e3:.1f} "
+            f"| {row['what']} | {row['pairs']} | {row['ours_s'] * 1e3:.2f} | "
+            f"{row['rival_s'] * 1e3:.1f} "
             f"| {row['ratio']:.0f} | {row['largest_relative_difference']:.1e} |"
         )
     text = json.dumps({"threads": _threads, "repeats": options.repeats, "rows": rows}, indent=1)

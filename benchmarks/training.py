@@ -1,14 +1,17 @@
-"""Pretraining and adaptation against bare torch loops of the same model, windows, optimiser and precision.
+"""Pretraining and adaptation against bare torch loops of the same model, windows, optimiser and
+precision.
 
-Two rivals. "The same modules": this toolkit's encoder and objective with nothing around them. "Plain torch": what one
-writes without it, a `Sequential`, a list of heads, their losses one after the other, Adam as it comes. Windows are
-made, of 2.56 s at 50 Hz from one sensor or three. Other objectives and the stacked recurrent network are measured
-against the same modules alone, on a quarter of the windows of one sensor; objectives with poses and texts on UTD-MHAD,
-where --study names it. All loops train on all windows once and then
-measure two people held back; they take turns in one process; medians of paired ratios. The toolkit's own epoch also
-keeps the best weights and the losses, and runs in repeatable mode; the rivals do without.
+Two rivals. "The same modules": this toolkit's encoder and objective with nothing around them.
+"Plain torch": what one writes without it, a `Sequential`, a list of heads, their losses one after
+the other, Adam as it comes. Windows are made, of 2.56 s at 50 Hz from one sensor or three. Other
+objectives and the stacked recurrent network are measured against the same modules alone, on a
+quarter of the windows of one sensor; objectives with poses and texts on UTD-MHAD, where --study
+names it. All loops train on all windows once and then measure two people held back; they take turns
+in one process; medians of paired ratios. The toolkit's own epoch also keeps the best weights and
+the losses, and runs in repeatable mode; the rivals do without.
 
-Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--study FOLDER] [--quick]
+Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--study FOLDER]
+[--quick]
 """
 
 from __future__ import annotations
@@ -55,27 +58,37 @@ from otolith.learn.training.runtime import Runtime  # noqa: E402
 
 PLACES = ("left_wrist", "right_wrist", "left_ankle")
 PEOPLE, RATE_HZ, LENGTH = 10, 50.0, 128
-OTHERS = (("transformations", "tpn"), ("masked", "tpn"), ("simclr", "tpn"), ("simclr", "stacked_rnn"))
+OTHERS = (
+    ("transformations", "tpn"),
+    ("masked", "tpn"),
+    ("simclr", "tpn"),
+    ("simclr", "stacked_rnn"),
+)
 """Objectives and encoders that are measured beside PIM on TPN."""
 WITH_PARTNERS = (
     *(("primus", encoder) for encoder in ("tpn", "stacked_rnn")),
     ("imu2clip", "stacked_rnn"),
     ("multi3net", "channel_attention"),
 )
-"""Those that need poses and texts, which are cached before the clock starts: they are made once for all epochs."""
+"""Those that need poses and texts, which are cached before the clock starts: they are made once for
+all epochs."""
 AT_LEAST = 1 / 1.05
 """Of the speed of a bare loop of the same modules: the loop may cost 5 %."""
 
 
 def made_windows(count: int, sensors: int) -> Windows:
-    """Make `count` half overlapping windows of ten people, each sensor with acceleration and angular rate."""
+    """Make `count` half overlapping windows of ten people, each sensor with acceleration and
+    angular rate."""
     rng = np.random.default_rng(0)
-    channels = tuple(c for place in PLACES[:sensors] for what in ("acc", "gyro") for c in triad(place, what))
+    channels = tuple(
+        c for place in PLACES[:sensors] for what in ("acc", "gyro") for c in triad(place, what)
+    )
     each = count // PEOPLE
     rows = (each + 1) * LENGTH // 2
     time_s = np.arange(rows)[:, None] / RATE_HZ
     stretches = [
-        np.sin(2 * np.pi * rng.uniform(0.8, 2.2) * time_s + rng.uniform(0, 6, len(channels))) * rng.uniform(0.5, 2)
+        np.sin(2 * np.pi * rng.uniform(0.8, 2.2) * time_s + rng.uniform(0, 6, len(channels)))
+        * rng.uniform(0.5, 2)
         + rng.normal(0, 0.3, (rows, len(channels)))
         for _ in range(PEOPLE)
     ]
@@ -91,7 +104,13 @@ def made_windows(count: int, sensors: int) -> Windows:
     )  # fmt: skip
 
 
-def start(windows: Windows, batch_size: int, runtime: Runtime, objective: str = "pim", encoder: str = "tpn") -> _Run:
+def start(
+    windows: Windows,
+    batch_size: int,
+    runtime: Runtime,
+    objective: str = "pim",
+    encoder: str = "tpn",
+) -> _Run:
     """Prepare a pretraining run."""
     goal = objectives.FAMILY.resolve(objective)()
     with warnings.catch_warnings():
@@ -103,14 +122,18 @@ def start(windows: Windows, batch_size: int, runtime: Runtime, objective: str = 
 class PlainPIM(nn.Module):
     """TPN and PIM's heads as one writes them with torch alone."""
 
-    def __init__(self, channels: int, weights: dict[str, float], families: list[str], bins: int) -> None:
+    def __init__(
+        self, channels: int, weights: dict[str, float], families: list[str], bins: int
+    ) -> None:
         super().__init__()
         self.weights, self.families = weights, families
         layers: list[nn.Module] = []
         for width, filters, kernel in ((channels, 32, 24), (32, 64, 16), (64, 96, 8)):
             layers += [nn.Conv1d(width, filters, kernel), nn.ReLU(), nn.Dropout(0.1)]
         self.layers = nn.Sequential(*layers)
-        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(96, 256), nn.ReLU(), nn.Linear(256, bins)) for _ in families)
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(96, 256), nn.ReLU(), nn.Linear(256, bins)) for _ in families
+        )
 
     def forward(self, values: Tensor, target: Tensor) -> Tensor:
         """Return the sum of the losses."""
@@ -120,19 +143,31 @@ class PlainPIM(nn.Module):
             losses.setdefault(family, []).append(
                 functional.cross_entropy(head(pooled).float(), target[:, i], ignore_index=-1)
             )
-        return torch.stack([self.weights[name] * torch.stack(terms).mean() for name, terms in losses.items()]).sum()
+        return torch.stack(
+            [self.weights[name] * torch.stack(terms).mean() for name, terms in losses.items()]
+        ).sum()
 
 
 def bare(
-    run: _Run, loss: Callable[[Batch], Tensor], modules: list[nn.Module], groups: list[Any], **adam: Any
+    run: _Run,
+    loss: Callable[[Batch], Tensor],
+    modules: list[nn.Module],
+    groups: list[Any],
+    **adam: Any,
 ) -> Callable[[], float]:
-    """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at the end."""
+    """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at
+    the end."""
     data, held_back = (
-        {"values": side._values.clone(), "present": side.present, "received": side._received} | side.partners
+        {"values": side._values.clone(), "present": side.present, "received": side._received}
+        | side.partners
         for side in (run.training[0], run.validation[0])
     )
     optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
-    mean, std, size = run.model.standardise.mean[:, None], run.model.standardise.std[:, None], run.config.batch_size
+    mean, std, size = (
+        run.model.standardise.mean[:, None],
+        run.model.standardise.std[:, None],
+        run.config.batch_size,
+    )
     bf16 = run.runtime.precision == "bf16"
     channels, rate_hz = run.model.encoder.channels, run.model.encoder.rate_hz
     epochs = 0
@@ -148,7 +183,9 @@ def bare(
         nonlocal epochs
         for module in modules:
             module.train()
-        order = torch.from_numpy(np.random.default_rng([run.config.seed, epochs]).permutation(len(data["values"])))
+        order = torch.from_numpy(
+            np.random.default_rng([run.config.seed, epochs]).permutation(len(data["values"]))
+        )
         epochs += 1
         for index in order.split(size):
             total = evaluate(data, index)
@@ -159,13 +196,16 @@ def bare(
             module.eval()
         with torch.no_grad():
             parts = torch.arange(len(held_back["values"])).split(1024)
-            return sum(float(evaluate(held_back, part)) * len(part) for part in parts) / len(held_back["values"])
+            return sum(float(evaluate(held_back, part)) * len(part) for part in parts) / len(
+                held_back["values"]
+            )
 
     return epoch
 
 
 def rivals(run: _Run) -> dict[str, Callable[[], float]]:
-    """Return the bare loops, on copies of what the run starts with: plain torch for PIM on TPN alone."""
+    """Return the bare loops, on copies of what the run starts with: plain torch for PIM on TPN
+    alone."""
     encoder, goal = copy.deepcopy((run.model.encoder, run.goal))
 
     def same(batch: Batch) -> Tensor:
@@ -174,11 +214,15 @@ def rivals(run: _Run) -> dict[str, Callable[[], float]]:
     same_groups = [*encoder.parameter_groups(), {"params": list(goal.parameters())}]
     loops = {"the same modules": bare(run, same, [encoder, goal], same_groups, fused=True)}
     if isinstance(goal, PIM) and isinstance(encoder, TPN):
-        families = ["angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities]
+        families = [
+            "angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities
+        ]
         plain = PlainPIM(len(encoder.channels), goal.weights, families, goal.config.bins)
         kernels = [p for name, p in plain.layers.named_parameters() if name.endswith("weight")]
         others = [
-            p for name, p in plain.named_parameters() if not (name.startswith("layers") and name.endswith("weight"))
+            p
+            for name, p in plain.named_parameters()
+            if not (name.startswith("layers") and name.endswith("weight"))
         ]
         plain_groups = [{"params": kernels, "weight_decay": 2e-4}, {"params": others}]
         loops["plain torch"] = bare(
@@ -206,13 +250,19 @@ def take_turns(calls: dict[str, Callable[[], Any]], repeats: int) -> Taken:
 
 
 def compared(seconds: Taken, ours: str, theirs: str, work: int) -> dict[str, float]:
-    """Return both speeds in units of work, and the median over the rounds of how many times as fast ours is.
+    """Return both speeds in units of work, and the median over the rounds of how many times as fast
+    ours is.
 
-    Beside the ratio of wall clocks stands that of processor time, which other programs disturb less.
+    Beside the ratio of wall clocks stands that of processor time, which other programs disturb
+    less.
     """
     pairs = list(zip(seconds[theirs], seconds[ours], strict=True))
-    ratio, processor_ratio = (statistics.median(their[i] / our[i] for their, our in pairs) for i in (0, 1))
-    speeds = [work / statistics.median(wall for wall, _ in seconds[name]) for name in (ours, theirs)]
+    ratio, processor_ratio = (
+        statistics.median(their[i] / our[i] for their, our in pairs) for i in (0, 1)
+    )
+    speeds = [
+        work / statistics.median(wall for wall, _ in seconds[name]) for name in (ours, theirs)
+    ]
     return {
         "ours_windows_per_s": speeds[0],
         "rival_windows_per_s": speeds[1],
@@ -229,7 +279,9 @@ def table(rows: list[dict[str, Any]], ours: str, theirs: str) -> str:
     ]
     for row in rows:
         speeds = f"{row['ours_windows_per_s']:.0f} | {row['rival_windows_per_s']:.0f}"
-        lines.append(f"| {row['what']} | {speeds} | {row['ratio']:.2f} | {row['processor_ratio']:.2f} |")
+        lines.append(
+            f"| {row['what']} | {speeds} | {row['ratio']:.2f} | {row['processor_ratio']:.2f} |"
+        )
     return "\n".join(lines)
 
 
@@ -244,7 +296,8 @@ def within(runtime: Runtime, call: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def flops_of(run: _Run) -> float:
-    """Return the floating point operations of a training step per window: convolutions and products, both ways."""
+    """Return the floating point operations of a training step per window: convolutions and
+    products, both ways."""
     batch = next(iter(run.training[0].epoch()))
     with FlopCounterMode(display=False) as counter:
         run.step(batch)
@@ -260,7 +313,13 @@ def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> flo
 
 def partnered(folder: Path) -> Windows:
     """Return windows of UTD-MHAD's right wrist, whose recordings have poses and texts."""
-    cut = {"placements": ("right_wrist",), "missing": "drop", "seconds": 2.56, "slot": "", "overlap": 0.75}
+    cut = {
+        "placements": ("right_wrist",),
+        "missing": "drop",
+        "seconds": 2.56,
+        "slot": "",
+        "overlap": 0.75,
+    }
     return Study.load(folder).windows(**cut, label_rule="inside")
 
 
@@ -282,7 +341,10 @@ def pretraining(
     rows = []
     for name in calls:
         if name != "ours":
-            row = {"what": f"pretraining{named}, {len(windows.channels)} channels, {precision}, against {name}"}
+            row = {
+                "what": f"pretraining{named}, {len(windows.channels)} channels, {precision}, "
+                f"against {name}"
+            }
             row |= compared(seconds, "ours", name, trained)
             row["gflops"] = row["ours_windows_per_s"] * flops / 1e9
             rows.append(row | ({"at_least": AT_LEAST} if name == "the same modules" else {}))
@@ -299,24 +361,36 @@ def adaptation(shots: int, steps: int, repeats: int) -> dict[str, Any]:
     weight = class_weights(windows)
 
     def loop() -> None:
-        body, head = copy.deepcopy(encoder.encoder).train(), MLP(encoder.encoder.dimension, len(windows.classes))
+        body, head = (
+            copy.deepcopy(encoder.encoder).train(),
+            MLP(encoder.encoder.dimension, len(windows.classes)),
+        )
         groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
         groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
         optimiser = torch.optim.Adam(groups, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
             order, there = torch.randperm(len(values)), torch.ones(())
-            batch = Batch(encoder.standardise(values[order]), there, there, windows.channels, windows.rate_hz)
+            batch = Batch(
+                encoder.standardise(values[order]), there, there, windows.channels, windows.rate_hz
+            )
             loss = functional.cross_entropy(head(body(batch)), code[order], weight=weight)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
 
-    calls = {"ours": lambda: adapt(encoder, windows, "mlp", runtime=runtime, steps=steps, epochs=1), "rival": loop}
+    calls = {
+        "ours": lambda: adapt(encoder, windows, "mlp", runtime=runtime, steps=steps, epochs=1),
+        "rival": loop,
+    }
     seconds = take_turns(calls, repeats)
     what = f"adaptation, {len(windows)} windows × {steps} steps, fp32, against the same modules"
-    return {"what": what, **compared(seconds, "ours", "rival", len(windows) * steps), "at_least": AT_LEAST}
+    return {
+        "what": what,
+        **compared(seconds, "ours", "rival", len(windows) * steps),
+        "at_least": AT_LEAST,
+    }
 
 
 def main() -> None:
@@ -327,7 +401,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--windows", type=int, default=2560)
-    parser.add_argument("--study", type=Path, help="UTD-MHAD, imported: also objectives with poses and texts")
+    parser.add_argument(
+        "--study", type=Path, help="UTD-MHAD, imported: also objectives with poses and texts"
+    )
     parser.add_argument("--only-partners", action="store_true", help="nothing but these")
     parser.add_argument("--quick", action="store_true", help="a few windows, to see that it runs")
     options = parser.parse_args()
@@ -337,13 +413,19 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for precision in ("fp32", "bf16"):
         for sensors in () if options.only_partners else (1, 3):
-            rows += pretraining(made_windows(options.windows, sensors), options.batch, precision, options.repeats)
+            rows += pretraining(
+                made_windows(options.windows, sensors), options.batch, precision, options.repeats
+            )
         for objective, encoder in () if options.only_partners else OTHERS:
             quarter = made_windows(options.windows // 4, 1)
-            rows += pretraining(quarter, options.batch, precision, options.repeats, objective, encoder)
+            rows += pretraining(
+                quarter, options.batch, precision, options.repeats, objective, encoder
+            )
         for objective, encoder in WITH_PARTNERS if options.study else ():
             windows = partnered(options.study)[: options.windows]
-            rows += pretraining(windows, options.batch, precision, options.repeats, objective, encoder)
+            rows += pretraining(
+                windows, options.batch, precision, options.repeats, objective, encoder
+            )
     for shots in () if options.only_partners else (2, 8):
         rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
     products = {name: product_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
@@ -355,7 +437,12 @@ def main() -> None:
         f"\nBatches of {options.batch}, {THREADS} threads. A matrix product of 1,024 squared does "
         f"{products['float32']:.0f} GFLOP/s in fp32 and {products['bfloat16']:.0f} in bf16.\n"
     )
-    record = {"benchmark": "training", "threads": THREADS, "repeats": options.repeats, "batch": options.batch}
+    record = {
+        "benchmark": "training",
+        "threads": THREADS,
+        "repeats": options.repeats,
+        "batch": options.batch,
+    }
     print(json.dumps(record | {"product_gflops": products, "rows": rows}))
 
 

@@ -1,10 +1,11 @@
-"""What simulated sensors are worth: PIM pretrained on simulated wrists, adapted on real wrists of people never seen.
+"""What simulated sensors are worth: PIM pretrained on simulated wrists, adapted on real wrists of
+people never seen.
 
     OTOLITH_DATA=… python benchmarks/transfer.py --work FOLDER [--docs docs]
 
-Simulates a right wrist of every clip of motion capture there is, imports UTD-MHAD, and runs one `otolith benchmark`
-on its wrist actions: pretraining on real people, on simulated ones, on both, and none. A stopped run goes on. `--docs`
-writes docs/results/transfer.md.
+Simulates a right wrist of every clip of motion capture there is, imports UTD-MHAD, and runs one
+`otolith benchmark` on its wrist actions: pretraining on real people, on simulated ones, on both,
+and none. A stopped run goes on. `--docs` writes docs/results/transfer.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from otolith.data.datasets.utd_mhad import WRIST_ACTIONS
 
 MOUNTED = (180.0, 0.0, 0.0)
-"""UTD-MHAD's sensor lies upside down beside ours: fitted to the skeletons of the first trials, 168 degrees about x."""
+"""UTD-MHAD's sensor lies upside down beside ours: fitted to the skeletons of the first trials, 168
+degrees about x."""
 MOCAP = {"bandai": ("bandai_namco",), "cmu": ("cmu_asfamc", "cmu_bvh")}
 CLASSES = list(WRIST_ACTIONS)
 """UTD-MHAD's actions 1 to 21, whose sensor was on the right wrist."""
@@ -45,17 +47,44 @@ def simulate(data: Path, folder: Path) -> None:
                 continue
             recipe = folder / f"{out.name}.toml"
             recipe.parent.mkdir(parents=True, exist_ok=True)
-            mounting = f"[mountings]\nright_wrist = {{ rotation_deg = {list(MOUNTED)} }}\n" if turned else ""
-            recipe.write_text(f'placements = "right_wrist"\nmounting = "by_hand"\nbodies = {bodies}\n{mounting}')
+            mounting = (
+                f"[mountings]\nright_wrist = {{ rotation_deg = {list(MOUNTED)} }}\n"
+                if turned
+                else ""
+            )
+            recipe.write_text(
+                f'placements = "right_wrist"\nmounting = "by_hand"\nbodies = {bodies}\n{mounting}'
+            )
             clips = [str(data / "mocap" / place) for place in places]
-            otolith("simulate", *clips, "--recipe", str(recipe), "--out", str(out), "--skip-damaged", "--quiet")
+            otolith(
+                "simulate",
+                *clips,
+                "--recipe",
+                str(recipe),
+                "--out",
+                str(out),
+                "--skip-damaged",
+                "--quiet",
+            )
 
 
 def measure(data: Path, work: Path) -> Path:
-    simulated, study, out = work / "transfer", work / "studies" / "utd_mhad", work / "results" / "transfer"
+    simulated, study, out = (
+        work / "transfer",
+        work / "studies" / "utd_mhad",
+        work / "results" / "transfer",
+    )
     simulate(data, simulated)
     if not (study / "study.json").exists():
-        otolith("import", str(data / "data" / "utd_mhad"), "--dataset", "utd_mhad", "--out", str(study), "--quiet")
+        otolith(
+            "import",
+            str(data / "data" / "utd_mhad"),
+            "--dataset",
+            "utd_mhad",
+            "--out",
+            str(study),
+            "--quiet",
+        )
     methods = {
         f"pim-{name}": {
             "objective": "pim",
@@ -77,7 +106,10 @@ def measure(data: Path, work: Path) -> Path:
         'slot = ""',
     ]
     for name, settings in methods.items():
-        lines += [f"[method.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+        lines += [
+            f"[method.{name}]",
+            *(f"{key} = {json.dumps(value)}" for key, value in settings.items()),
+        ]
     recipe.write_text("\n".join(lines) + "\n")
     otolith("benchmark", str(study), "--recipe", str(recipe), "--out", str(out), "--quiet")
     return out
@@ -89,8 +121,10 @@ def write(out: Path, docs: Path) -> None:
     report = Report.load(out)
     machine = report.machine
     text = [
-        f"Made {report.created[:10]} by otolith {report.version} (commit {report.commit}) on {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['precision']}, seed {report.seed}, by benchmarks/transfer.py:",
+        f"Made {report.created[:10]} by otolith {report.version} (commit {report.commit}) on "
+        f"{machine['processor']}, "
+        f"{machine['cores']} cores, {machine['precision']}, seed {report.seed}, by "
+        f"benchmarks/transfer.py:",
         "",
         "```text",
         report.table(),
@@ -102,10 +136,18 @@ def write(out: Path, docs: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path(".data"), help="where studies and results are kept")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(".data"), help="where studies and results are kept"
+    )
     parser.add_argument("--docs", type=Path, help="write the table into this folder")
-    parser.add_argument("--only-write", action="store_true", help="measure nothing, write from the results there are")
+    parser.add_argument(
+        "--only-write",
+        action="store_true",
+        help="measure nothing, write from the results there are",
+    )
     chosen = parser.parse_args()
     data = os.environ.get("OTOLITH_DATA")
     if not data:

@@ -1,11 +1,13 @@
-"""Actions known by words alone: top-1 on actions never seen in pretraining, beside chance and the nearest text.
+"""Actions known by words alone: top-1 on actions never seen in pretraining, beside chance and the
+nearest text.
 
     OTOLITH_DATA=… python benchmarks/words.py --work FOLDER
 
-On UTD-MHAD in two settings. `unseen`: pretrained on the training people's poses and on the names of two thirds of the
-actions, tested on the people and on the actions held out. `motion`: the encoders that benchmarks/primus.py pretrained
-on simulated motion with its texts, tested on all wrist actions of everybody. The control asks no encoder: it takes the
-text of the nearest window of pretraining, in hand-made features, and says the class whose name is most like it. Writes
+On UTD-MHAD in two settings. `unseen`: pretrained on the training people's poses and on the names of
+two thirds of the actions, tested on the people and on the actions held out. `motion`: the encoders
+that benchmarks/primus.py pretrained on simulated motion with its texts, tested on all wrist actions
+of everybody. The control asks no encoder: it takes the text of the nearest window of pretraining,
+in hand-made features, and says the class whose name is most like it. Writes
 FOLDER/results/primus/words.json; some minutes on one core.
 """
 
@@ -40,7 +42,8 @@ def said(encoder: Any, windows: Any, classes: Sequence[str], runtime: Any) -> np
 
 
 def by_nearest_text(training: Any, tested: Any, classes: Sequence[str], runtime: Any) -> np.ndarray:
-    """Return the class whose name is most like the text of the nearest window in hand-made features."""
+    """Return the class whose name is most like the text of the nearest window in hand-made
+    features."""
     from otolith.learn.heads.text import prompts_of
     from otolith.learn.modalities.minilm import MiniLM
     from otolith.learn.modalities.texts import texts_of
@@ -76,9 +79,13 @@ class Scores:
 
     def table(self) -> dict[str, dict[str, float]]:
         """Return mean and standard error over people."""
-        shares = {name: np.array([np.mean(own) for own in people.values()]) for name, people in self.right.items()}
+        shares = {
+            name: np.array([np.mean(own) for own in people.values()])
+            for name, people in self.right.items()
+        }
         return {
-            name: {"top1": float(s.mean()), "se": float(s.std(ddof=1) / np.sqrt(len(s)))} for name, s in shares.items()
+            name: {"top1": float(s.mean()), "se": float(s.std(ddof=1) / np.sqrt(len(s)))}
+            for name, s in shares.items()
         }
 
 
@@ -101,7 +108,11 @@ def unseen(study: Any, pretrained: Callable[[Any, str], Any], runtime: Any) -> d
             answer = by_nearest_text(training, tested, classes, runtime)
             scores.add("nearest text", tested, classes, answer)
         print(f"unseen: fold {number + 1} of {FOLDS}", flush=True)
-    return {"classes": len(windows.classes) // GROUPS, "chance": GROUPS / len(windows.classes), "rows": scores.table()}
+    return {
+        "classes": len(windows.classes) // GROUPS,
+        "chance": GROUPS / len(windows.classes),
+        "rows": scores.table(),
+    }
 
 
 def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any) -> dict[str, Any]:
@@ -118,24 +129,50 @@ def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any)
     tested = labelled_windows(study, evaluation, "drop")
     training = Windows.concatenate([other_windows(other, evaluation, "drop") for other in others])
     scores = Scores()
-    finished = [path.parent for path in encoders.glob("*/config.json") if path.parent.suffix != ".partial"]
+    finished = [
+        path.parent for path in encoders.glob("*/config.json") if path.parent.suffix != ".partial"
+    ]
     for folder in sorted(finished):
         encoder = PretrainedEncoder.load(folder)
         kind, settings = encoder.record["objective"], encoder.record["objective_settings"]
         for name, (objective, wanted) in METHODS.items():
-            weights = {key: wanted.get(key, 1.0) for key in ("ss", "mm", "nn")} if objective == "primus" else {}
+            weights = (
+                {key: wanted.get(key, 1.0) for key in ("ss", "mm", "nn")}
+                if objective == "primus"
+                else {}
+            )
             if kind == objective and all(settings[key] == value for key, value in weights.items()):
-                scores.add(name, tested, tested.classes, said(encoder, tested, tested.classes, runtime))
-    scores.add("nearest text", tested, tested.classes, by_nearest_text(training, tested, tested.classes, runtime))
-    return {"classes": len(tested.classes), "chance": 1 / len(tested.classes), "rows": scores.table()}
+                scores.add(
+                    name, tested, tested.classes, said(encoder, tested, tested.classes, runtime)
+                )
+    scores.add(
+        "nearest text",
+        tested,
+        tested.classes,
+        by_nearest_text(training, tested, tested.classes, runtime),
+    )
+    return {
+        "classes": len(tested.classes),
+        "chance": 1 / len(tested.classes),
+        "rows": scores.table(),
+    }
 
 
 def main() -> None:
     """Measure both settings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path(".data"), help="where benchmarks/primus.py kept its studies")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(".data"),
+        help="where benchmarks/primus.py kept its studies",
+    )
     parser.add_argument("--epochs", type=int, default=15, help="passes over the windows")
-    parser.add_argument("--only", nargs="*", choices=("motion", "unseen"), help="one of the two settings")
+    parser.add_argument(
+        "--only", nargs="*", choices=("motion", "unseen"), help="one of the two settings"
+    )
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     from otolith.data.study import Study
@@ -150,7 +187,9 @@ def main() -> None:
 
     def pretrained(windows: Any, name: str) -> Any:
         objective, settings = METHODS[name]
-        return pretrain(windows, objective, runtime=runtime, objective_settings=settings, **schedule)
+        return pretrain(
+            windows, objective, runtime=runtime, objective_settings=settings, **schedule
+        )
 
     out = chosen.work / "results" / "primus"
     others = [Study.load(chosen.work / "transfer" / name) for name in ("bandai-1", "cmu-1")]

@@ -1,4 +1,5 @@
-"""The main job in short: learn without labels, adapt with four windows of each activity, recognise somebody new."""
+"""The main job in short: learn without labels, adapt with four windows of each activity, recognise
+somebody new."""
 
 from __future__ import annotations
 
@@ -22,10 +23,16 @@ def main() -> None:
 
         # Five epochs instead of up to a hundred, so that this example ends in seconds.
         encoder = otolith.pretrain(known, "pim", epochs=5)
-        print(f"pretrained: validation loss {encoder.history[-1]['validation']:.2f} on a person held back to choose by")
+        print(
+            f"pretrained: validation loss {encoder.history[-1]['validation']:.2f} on a person held "
+            f"back to choose by"
+        )
 
         recogniser = otolith.Recogniser(encoder, steps=60, epochs=1, threads=1).fit(known.few(4))
-        print(f"share of windows of {stranger.subjects[0]} that are recognised: {recogniser.score(stranger):.2f}")
+        print(
+            f"share of windows of {stranger.subjects[0]} that are recognised: "
+            f"{recogniser.score(stranger):.2f}"
+        )
 
         timeline = recogniser.recognise(study.recording("person05"))
         print({label: round(seconds) for label, seconds in timeline.seconds.items()}, "seconds")

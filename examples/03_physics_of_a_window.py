@@ -31,20 +31,27 @@ def main() -> None:
 
     # The velocity of A·sin(2πft) has amplitude A / 2πf, and |sin| is 2/π on average.
     found = speed(linear, RATE_HZ)[middle].mean()
-    print(f"mean speed {found:.3f} m/s (by hand: {amplitude / (2 * np.pi * hertz) * 2 / np.pi:.3f})")
+    print(
+        f"mean speed {found:.3f} m/s (by hand: {amplitude / (2 * np.pi * hertz) * 2 / np.pi:.3f})"
+    )
 
-    # Two wrists that do the same, the right one 0.2 s later: the lag is found, and nothing is left to tell them apart.
+    # Two wrists that do the same, the right one 0.2 s later: the lag is found, and nothing is left
+    # to tell them apart.
     rng = np.random.default_rng(0)
     left = rng.standard_normal((1, 3, 250)).cumsum(axis=2)
     right = np.roll(left, round(0.2 * RATE_HZ), axis=2)
     a, b = norms(left[..., 20:-20]), norms(right[..., 20:-20])
-    print(f"lag {best_lag(a, b, RATE_HZ)[0] / RATE_HZ:.2f} s, symmetry {symmetry(a, b, RATE_HZ)[0]:.3f} (0.20 and 0)")
+    print(
+        f"lag {best_lag(a, b, RATE_HZ)[0] / RATE_HZ:.2f} s, symmetry "
+        f"{symmetry(a, b, RATE_HZ)[0]:.3f} (0.20 and 0)"
+    )
     print(f"with one side twice as strong: {symmetry(a, 2 * b, RATE_HZ)[0]:.2f} m/s²")
 
     # What the network predicts is not the number but its class, of eleven of equal width.
     bins = UniformBins.fit(speed(linear, RATE_HZ)[middle])
     print(
-        f"speeds 0.0, 0.3 and 9.9 m/s are classes {bins.transform(np.array([0.0, 0.3, 9.9])).tolist()} of {bins.n_bins}"
+        f"speeds 0.0, 0.3 and 9.9 m/s are classes "
+        f"{bins.transform(np.array([0.0, 0.3, 9.9])).tolist()} of {bins.n_bins}"
     )
 
 

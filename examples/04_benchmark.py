@@ -1,4 +1,5 @@
-"""How good is it on people never seen? Two methods on four virtual people, with settings small enough for a coffee."""
+"""How good is it on people never seen? Two methods on four virtual people, with settings small
+enough for a coffee."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def main() -> None:
         recordings = virtual_study(people=4, activities=activities, minutes_per_activity=0.3)
         study = otolith.write_study(folder / "study", recordings, name="four virtual people")
 
-        # A method of your own is an objective, an encoder, a head and what differs from their defaults.
+        # A method of your own is an objective, an encoder, a head and what differs from their
+        # defaults.
         quick = {"objective": "pim", "pretrain": {"epochs": 2}, "adapt": {"steps": 20, "epochs": 1}}
         report = otolith.benchmark(
             [study],
@@ -33,7 +35,10 @@ def main() -> None:
         for line in report.summary:
             if line["versus"]:
                 versus = line["versus"]
-                print(f"{line['method']} at {line['shots']}: {versus['difference']:+.2f} against {versus['method']}")
+                print(
+                    f"{line['method']} at {line['shots']}: {versus['difference']:+.2f} against "
+                    f"{versus['method']}"
+                )
         print(sorted(path.name for path in (folder / "results").iterdir()))
 
 

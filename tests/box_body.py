@@ -1,4 +1,5 @@
-"""A body of boxes, one along each bone: a model file of the SMPL family whose every length is known."""
+"""A body of boxes, one along each bone: a model file of the SMPL family whose every length is
+known."""
 
 from __future__ import annotations
 
@@ -20,7 +21,12 @@ TALLER = 0.1
 """By how much of itself the first beta makes the body larger."""
 SMPLX = (*JOINTS[:22], *FACE, *FINGERS)
 _TIPS = {"head": (0.0, 0.0, 0.2), "left_hand": (0.0, 0.1, 0.0), "right_hand": (0.0, -0.1, 0.0)}
-_ENDS = {"pelvis": "spine1", "spine3": "neck", "left_wrist": "left_middle1", "right_wrist": "right_middle1"}
+_ENDS = {
+    "pelvis": "spine1",
+    "spine3": "neck",
+    "left_wrist": "left_middle1",
+    "right_wrist": "right_middle1",
+}
 _CORNERS = np.array([[a, b, c] for a in (0.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)])
 # Two triangles to a side, against the clock as seen from outside.
 _SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
@@ -36,21 +42,35 @@ def places(joints: tuple[str, ...] = JOINTS) -> np.ndarray:
     return np.stack([*out.values()])
 
 
-def boxes(where: np.ndarray, joints: tuple[str, ...], roll_deg: float = 0.0) -> tuple[np.ndarray, ...]:
+def boxes(
+    where: np.ndarray, joints: tuple[str, ...], roll_deg: float = 0.0
+) -> tuple[np.ndarray, ...]:
     """Vertices, triangles and the joint of each vertex; boxes rolled about their bones."""
     vertices: list[np.ndarray] = []
     faces: list[np.ndarray] = []
     owner: list[int] = []
     for index, joint in enumerate(joints):
         children = [k for k, name in enumerate(joints) if parent_of(name) == joint]
-        end = joints.index(_ENDS[joint]) if _ENDS.get(joint) in joints else children[0] if len(children) == 1 else None
-        line = where[end] - where[index] if end is not None else np.array(_TIPS.get(joint, (0.0, 0.0, 0.0)))
+        end = (
+            joints.index(_ENDS[joint])
+            if _ENDS.get(joint) in joints
+            else children[0]
+            if len(children) == 1
+            else None
+        )
+        line = (
+            where[end] - where[index]
+            if end is not None
+            else np.array(_TIPS.get(joint, (0.0, 0.0, 0.0)))
+        )
         length = np.linalg.norm(line)
         if length < 1e-6:
             continue
         turn = shortest(np.array([1.0, 0.0, 0.0]), line)
         roll = rotations.from_axis_angle(np.deg2rad(roll_deg) * line / length)
-        corners = rotations.rotate(rotations.multiply(roll, turn), _CORNERS * [length, HALF_M, HALF_M])
+        corners = rotations.rotate(
+            rotations.multiply(roll, turn), _CORNERS * [length, HALF_M, HALF_M]
+        )
         faces.append(_FACES + 8 * len(vertices))
         vertices.append(where[index] + corners)
         owner += [index] * 8
@@ -65,7 +85,10 @@ def surface(where: np.ndarray | None = None, roll_deg: float = 0.0) -> Surface:
 
 
 def write(
-    path: Path, joints: tuple[str, ...] = JOINTS, shapes: int = 10, other: Mapping[str, np.ndarray] | None = None
+    path: Path,
+    joints: tuple[str, ...] = JOINTS,
+    shapes: int = 10,
+    other: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write the body of boxes as a model file of the SMPL family, whose first beta makes it larger."""
     where = places(joints)
@@ -75,7 +98,9 @@ def write(
     directions = np.zeros((len(points), 3, shapes))
     directions[:, :, 0] = TALLER * points
     directions[:, :, 10:] = 1.0  # what a face does, where there are so many
-    parents = [-1 if (parent := parent_of(joint)) is None else joints.index(parent) for joint in joints]
+    parents = [
+        -1 if (parent := parent_of(joint)) is None else joints.index(parent) for joint in joints
+    ]
     content = {
         "v_template": points,
         "shapedirs": directions,
@@ -84,4 +109,6 @@ def write(
         "kintree_table": np.array([parents, range(len(joints))]).astype(np.uint32),
         "f": faces + len(joints),
     }
-    np.savez(path, **{key: value for key, value in {**content, **(other or {})}.items() if value.size})
+    np.savez(
+        path, **{key: value for key, value in {**content, **(other or {})}.items() if value.size}
+    )

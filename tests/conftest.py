@@ -1,11 +1,12 @@
-"""What all tests share: one thread each, checked shapes, a seeded generator, and the real recordings where at hand."""
+"""What all tests share: one thread each, checked shapes, a seeded generator, and the real
+recordings where at hand."""
 
 from __future__ import annotations
 
 import os
 
-# Before anything loads numpy or torch: each test process keeps to one thread, so that two of them do not fight over
-# two cores and sums come out in the same order every time.
+# Before anything loads numpy or torch: each test process keeps to one thread, so that two of them
+# do not fight over two cores and sums come out in the same order every time.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -24,31 +25,43 @@ from beartype import BeartypeConf, FrozenDict, beartype
 from hypothesis import settings
 from jaxtyping import AbstractArray, jaxtyped
 
-HOW_TO_GET_DATA = "set it to the folder that holds data/hapt, data/utd_mhad, data/mex and data/ipol_gait"
+HOW_TO_GET_DATA = (
+    "set it to the folder that holds data/hapt, data/utd_mhad, data/mex and data/ipol_gait"
+)
 
-# A deadline would be a timed assertion, which fails on a busy machine; a fixed order of examples makes a red test red
-# for everybody. `pytest --hypothesis-profile explore` looks further.
+# A deadline would be a timed assertion, which fails on a busy machine; a fixed order of examples
+# makes a red test red for everybody. `pytest --hypothesis-profile explore` looks further.
 settings.register_profile("otolith", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("otolith")
 
 # numpy's numbers are numbers
 _check = beartype(
-    conf=BeartypeConf(hint_overrides=FrozenDict({int: int | np.integer, float: float | int | np.floating | np.integer}))
+    conf=BeartypeConf(
+        hint_overrides=FrozenDict(
+            {int: int | np.integer, float: float | int | np.floating | np.integer}
+        )
+    )
 )
 
 
 class _ShapeLoader(SourceFileLoader):
-    """Runs a module and then makes its functions refuse arrays that have another shape than their signature says.
+    """Runs a module and then makes its functions refuse arrays that have another shape than their
+    signature says.
 
-    jaxtyping's own import hook puts its check below every other decorator, where it would be handed to numba to
-    compile; here only what is still a plain function once the module has run is wrapped.
+    jaxtyping's own import hook puts its check below every other decorator, where it would be handed
+    to numba to compile; here only what is still a plain function once the module has run is
+    wrapped.
     """
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
         for name, value in list(vars(module).items()):
-            if isinstance(value, FunctionType) and value.__module__ == module.__name__ and _names_a_shape(value):
+            if (
+                isinstance(value, FunctionType)
+                and value.__module__ == module.__name__
+                and _names_a_shape(value)
+            ):
                 setattr(module, name, jaxtyped(value, typechecker=_check))
 
 
@@ -76,7 +89,9 @@ class _ShapeFinder(MetaPathFinder):
 
 def _names_a_shape(function: FunctionType) -> bool:
     def within(hint: Any) -> bool:
-        return (isinstance(hint, type) and issubclass(hint, AbstractArray)) or any(map(within, get_args(hint)))
+        return (isinstance(hint, type) and issubclass(hint, AbstractArray)) or any(
+            map(within, get_args(hint))
+        )
 
     try:
         hints = get_type_hints(function)
@@ -108,10 +123,13 @@ def real_data() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that the real recordings were not read, so that a green run is not taken for more than it is."""
+    """Say loudly that the real recordings were not read, so that a green run is not taken for more
+    than it is."""
     if not os.environ.get("OTOLITH_DATA"):
         terminalreporter.write_line(
-            f"NOT RUN: the tests on real recordings. OTOLITH_DATA is unset: {HOW_TO_GET_DATA}.", yellow=True, bold=True
+            f"NOT RUN: the tests on real recordings. OTOLITH_DATA is unset: {HOW_TO_GET_DATA}.",
+            yellow=True,
+            bold=True,
         )
 
 
@@ -125,7 +143,8 @@ def toy_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def toy_windows(toy_study: Any) -> Any:
-    """Its labelled windows of 2 s at 50 Hz: 12 channels, 33 of each person, 11 of each of their activities."""
+    """Its labelled windows of 2 s at 50 Hz: 12 channels, 33 of each person, 11 of each of their
+    activities."""
     return toy_study.windows()
 
 

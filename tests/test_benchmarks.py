@@ -19,7 +19,11 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
-QUICK = [path for path in SCRIPTS if '"--quick"' in path.read_text(encoding="utf-8") and path.stem != "run"]
+QUICK = [
+    path
+    for path in SCRIPTS
+    if '"--quick"' in path.read_text(encoding="utf-8") and path.stem != "run"
+]
 
 
 def load(name: str) -> ModuleType:
@@ -38,7 +42,9 @@ def runner() -> ModuleType:
 def call(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(path), *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "OTOLITH_DATA"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment | {"OMP_NUM_THREADS": "1"})
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment | {"OMP_NUM_THREADS": "1"}
+    )
 
 
 def numbers(content: Any) -> Iterator[float]:
@@ -124,14 +130,18 @@ def test__run__unknown_name__is_told() -> None:
         ("", None),
     ],
 )
-def test__run__last_json__reads_one_line_or_several(runner: ModuleType, text: str, found: Any) -> None:
+def test__run__last_json__reads_one_line_or_several(
+    runner: ModuleType, text: str, found: Any
+) -> None:
     assert runner.last_json(text) == found
 
 
 def test__run__summary__says_what_was_reached_and_what_was_not_run(runner: ModuleType) -> None:
     lines = runner.summary(
         {
-            "speed": {"rows": [{"what": "a", "ratio": 19.0, "at_least": 20}, {"what": "b", "ratio": 2.0}]},
+            "speed": {
+                "rows": [{"what": "a", "ratio": 19.0, "at_least": 20}, {"what": "b", "ratio": 2.0}]
+            },
             "start": {"rows": [{"what": "c", "seconds": 0.25, "at_most": 0.5}]},
             "data": {"skipped": "OTOLITH_DATA is unset"},
         }
@@ -150,14 +160,21 @@ def test__run__script_that_needs_recordings__is_skipped_and_a_broken_one_fails(
     monkeypatch.delenv("OTOLITH_DATA", raising=False)
     (tmp_path / "needs.py").write_text("raise SystemExit('set OTOLITH_DATA to the folder')")
     (tmp_path / "broken.py").write_text("raise SystemExit('no such thing')")
-    assert runner.call(tmp_path / "needs.py", 1, False) == {"skipped": "set OTOLITH_DATA to the folder"}
+    assert runner.call(tmp_path / "needs.py", 1, False) == {
+        "skipped": "set OTOLITH_DATA to the folder"
+    }
     assert runner.call(tmp_path / "broken.py", 1, False) == {"failed": "no such thing"}
     monkeypatch.setenv("OTOLITH_DATA", str(tmp_path))
     assert "failed" in runner.call(tmp_path / "needs.py", 1, False)
 
 
 FAKES = {
-    "good": {"rows": [{"what": "quick", "ratio": 3.0, "at_least": 2}, {"what": "told only", "seconds": 9.0}]},
+    "good": {
+        "rows": [
+            {"what": "quick", "ratio": 3.0, "at_least": 2},
+            {"what": "told only", "seconds": 9.0},
+        ]
+    },
     "slow": {
         "rows": [
             {"what": "start", "seconds": 0.75, "at_most": 0.5},
@@ -166,7 +183,8 @@ FAKES = {
     },
     "long": {"finished": {"hapt": True, "mex": False}},
 }
-"""What small benchmarks print: one that reaches everything, one that falls short twice, one that did not finish."""
+"""What small benchmarks print: one that reaches everything, one that falls short twice, one that
+did not finish."""
 
 
 def fake_benchmarks(folder: Path) -> Path:
@@ -176,15 +194,16 @@ def fake_benchmarks(folder: Path) -> Path:
     shutil.copy(FOLDER / "run.py", place)
     for name, record in FAKES.items():
         (place / f"{name}.py").write_text(
-            f'"""{name}."""\n# "--docs"\nimport json, sys\nprint(json.dumps({record!r}), file=sys.stdout)\n'.replace(
-                "nan", 'float("nan")'
-            )
+            f'"""{name}."""\n# "--docs"\nimport json, sys\nprint(json.dumps({record!r}), '
+            f"file=sys.stdout)\n".replace("nan", 'float("nan")')
         )
     (place / "results.json").write_text('{"older": {"rows": []}}')
     return place / "run.py"
 
 
-def test__run__everything_reached__exits_0_and_writes_where_git_does_not_track(tmp_path: Path) -> None:
+def test__run__everything_reached__exits_0_and_writes_where_git_does_not_track(
+    tmp_path: Path,
+) -> None:
     done = call(fake_benchmarks(tmp_path), "good")
     assert done.returncode == 0, done.stderr
     kept = json.loads((tmp_path / "runs" / "bench" / "results.json").read_text())
@@ -210,7 +229,10 @@ def test__run__fell_short__exits_1_and_names_each(tmp_path: Path) -> None:
 def test__run__record__writes_the_tracked_file_beside_what_stands_there(tmp_path: Path) -> None:
     done = call(fake_benchmarks(tmp_path), "good", "--record")
     assert done.returncode == 0, done.stderr
-    assert list(json.loads((tmp_path / "benchmarks" / "results.json").read_text())) == ["good", "older"]
+    assert list(json.loads((tmp_path / "benchmarks" / "results.json").read_text())) == [
+        "good",
+        "older",
+    ]
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,4 +1,5 @@
-"""Documentation is run: the README's blocks, the examples, and every command and link that a page shows."""
+"""Documentation is run: the README's blocks, the examples, and every command and link that a page
+shows."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def commands(page: Path) -> list[list[str]]:
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     lines += [line[4:] for line in text.splitlines() if line.startswith("    otolith ")]
     joined = "\n".join(lines).replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in joined.splitlines() if line.strip().startswith("otolith ")]
+    return [
+        shlex.split(line, comments=True)
+        for line in joined.splitlines()
+        if line.strip().startswith("otolith ")
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -46,8 +51,12 @@ def test__example__runs_and_prints(example: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.strip()
 
 
-def test__readme__python_blocks__run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_toy_study(tmp_path / "my_study", people=3, places=("left_wrist", "right_wrist"), seconds_each=30.0)
+def test__readme__python_blocks__run_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_toy_study(
+        tmp_path / "my_study", people=3, places=("left_wrist", "right_wrist"), seconds_each=30.0
+    )
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     (block,) = blocks(ROOT / "README.md", "python")
@@ -55,7 +64,11 @@ def test__readme__python_blocks__run_as_they_stand(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(PretrainConfig, "__init__", _fewer(PretrainConfig, epochs=1))
     monkeypatch.setattr(AdaptConfig, "__init__", _fewer(AdaptConfig, steps=2, epochs=1))
     exec(compile(block, "README.md", "exec"), names)
-    assert set(names["recogniser"].predict(names["windows"].hide_labels())) <= {"resting", "shaking", "walking"}
+    assert set(names["recogniser"].predict(names["windows"].hide_labels())) <= {
+        "resting",
+        "shaking",
+        "walking",
+    }
 
 
 def _fewer(kind: type, **less: int) -> Any:
@@ -70,11 +83,18 @@ def _fewer(kind: type, **less: int) -> Any:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test__page__commands__exist_with_these_options(page: Path) -> None:
     known = {
-        name: CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output for _, name, _, _ in COMMANDS
+        name: CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+        for _, name, _, _ in COMMANDS
     }
     for words in commands(page):
-        assert words[1] in known or words[1] == "--version", f"{page.name}: there is no command {words[1]}"
-        wrong = [w for w in words[2:] if w.startswith("--") and w.partition("=")[0] not in known[words[1]]]
+        assert words[1] in known or words[1] == "--version", (
+            f"{page.name}: there is no command {words[1]}"
+        )
+        wrong = [
+            w
+            for w in words[2:]
+            if w.startswith("--") and w.partition("=")[0] not in known[words[1]]
+        ]
         assert not wrong, f"{page.name}: otolith {words[1]} has no {wrong}"
 
 
@@ -83,7 +103,10 @@ def test__page__make_targets__exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     text = page.read_text(encoding="utf-8")
     named = {
-        target for found in re.findall(r"^\s*make ([a-z]+)|`make ([a-z]+)", text, re.M) for target in found if target
+        target
+        for found in re.findall(r"^\s*make ([a-z]+)|`make ([a-z]+)", text, re.M)
+        for target in found
+        if target
     }
     assert named <= targets
 
@@ -93,11 +116,17 @@ def test__page__links__lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     # These two are made by measuring, which a fresh copy may not have done.
     made = {"docs/figures/few_shot.svg", "docs/benchmarks.md", "benchmarks.md"}
-    absent = [link for link in links if "://" not in link and link not in made and not (page.parent / link).exists()]
+    absent = [
+        link
+        for link in links
+        if "://" not in link and link not in made and not (page.parent / link).exists()
+    ]
     assert not absent
 
 
-@pytest.mark.parametrize("kind", [PIMConfig, PretrainConfig, AdaptConfig], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [PIMConfig, PretrainConfig, AdaptConfig], ids=lambda kind: kind.__name__
+)
 def test__pim_page__names_every_setting_with_its_default(kind: type) -> None:
     text = (ROOT / "docs" / "pim.md").read_text(encoding="utf-8")
     for field in dataclasses.fields(kind):
@@ -112,7 +141,9 @@ def test__evaluation_page__names_every_method_and_metric() -> None:
     assert not [name for name in (*METHODS, *catalog.family("metrics")) if f"`{name}`" not in text]
 
 
-def test__adding_page__its_objective__pretrains_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__adding_page__its_objective__pretrains_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (block, *_) = blocks(ROOT / "docs" / "adding.md", "python")
     (tmp_path / "my_lab.py").write_text(block, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

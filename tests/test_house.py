@@ -1,4 +1,5 @@
-"""The rules of the house that no single module can hold: who imports whom, what is listed, what stays out."""
+"""The rules of the house that no single module can hold: who imports whom, what is listed, what
+stays out."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ from otolith.motion import rotations
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "otolith"
 
-# From the ground up. A room may import from the floors below it and from itself; motion and learn, on one floor, are
-# strangers to each other.
+# From the ground up. A room may import from the floors below it and from itself; motion and learn,
+# on one floor, are strangers to each other.
 FLOORS: tuple[frozenset[str], ...] = tuple(
-    frozenset(floor.split()) for floor in ("core", "data", "motion learn", "measure", "use", "show", "cli", "__main__")
+    frozenset(floor.split())
+    for floor in ("core", "data", "motion learn", "measure", "use", "show", "cli", "__main__")
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 BESIDE = {"__init__.py", "__main__.py", "py.typed"}
@@ -62,7 +64,8 @@ def imported_rooms(path: Path, source: Path) -> Iterator[tuple[int, str]]:
             if name != source.name or rest == "__version__":
                 continue
             room = rest.partition(".")[0]
-            # a public name taken from the package itself may come from anywhere, so it counts as the top floor
+            # a public name taken from the package itself may come from anywhere, so it counts as
+            # the top floor
             yield node.lineno, room if room in rooms and room != "__init__" else "cli"
 
 
@@ -76,7 +79,8 @@ def upward_imports(source: Path) -> list[str]:
         for line, target in imported_rooms(path, source):
             if room != target and FLOOR[target] >= FLOOR[room]:
                 wrong.append(
-                    f"{path.relative_to(source)}:{line} imports {target}, which is not on a floor below {room}"
+                    f"{path.relative_to(source)}:{line} imports {target}, which is not on a floor "
+                    f"below {room}"
                 )
     return wrong
 
@@ -129,8 +133,13 @@ def test__imports__downward_and_within__is_fine(tmp_path: Path) -> None:
 
 
 def tree_of(readme: str) -> list[str]:
-    """Return the paths of the README's tree: indented under their folder, several on a line, a purpose behind."""
-    blocks = [block for block in re.findall(r"^```\w*\n(.*?)^```", readme, re.M | re.S) if "src/otolith/" in block]
+    """Return the paths of the README's tree: indented under their folder, several on a line, a
+    purpose behind."""
+    blocks = [
+        block
+        for block in re.findall(r"^```\w*\n(.*?)^```", readme, re.M | re.S)
+        if "src/otolith/" in block
+    ]
     paths: list[str] = []
     for block in blocks[:1]:
         folders: list[tuple[int, str]] = []
@@ -156,7 +165,11 @@ def test__readme__tree__matches_the_disk() -> None:
     assert paths, "README.md shows no tree: a fenced block that holds a line src/otolith/"
     absent = [path for path in paths if not (ROOT / path).exists()]
     assert not absent, f"in the README's tree but not on disk: {absent}"
-    listed = {path.removeprefix("src/otolith/").rstrip("/") for path in paths if path.startswith("src/otolith/")}
+    listed = {
+        path.removeprefix("src/otolith/").rstrip("/")
+        for path in paths
+        if path.startswith("src/otolith/")
+    }
     rooms = {room_of(path, SOURCE) for path in python_files(SOURCE)}
     here = {room if (SOURCE / room).is_dir() else f"{room}.py" for room in rooms}
     assert not here - listed, f"on disk but not in the README's tree: {sorted(here - listed)}"
@@ -183,7 +196,9 @@ def test__public_names__are_sorted_and_resolve() -> None:
 def test__import__is_light() -> None:
     heavy = {"torch", "sklearn", "scipy.signal", "matplotlib", "numba", "accelerate", "pandas"}
     script = "import sys, json, otolith; print(json.dumps(sorted(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
     loaded = set(json.loads(printed))  # one line and nothing else: the import itself prints nothing
     assert "otolith" in loaded
     assert not heavy & loaded
@@ -194,12 +209,25 @@ def code_loading(text: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            modules = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-            found += [f"{node.lineno}: {name}" for name in modules if name and name.partition(".")[0] in LOADS_CODE]
+            modules = (
+                [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+            )
+            found += [
+                f"{node.lineno}: {name}"
+                for name in modules
+                if name and name.partition(".")[0] in LOADS_CODE
+            ]
         elif isinstance(node, ast.Call):
-            given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
-            # With `weights_only=True` in so many words, torch reads tensors and plain values and runs nothing.
-            tensors_only = ast.unparse(node.func) == "torch.load" and given.get("weights_only") is True
+            given = {
+                keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords
+            }
+            # With `weights_only=True` in so many words, torch reads tensors and plain values and
+            # runs nothing.
+            tensors_only = (
+                ast.unparse(node.func) == "torch.load" and given.get("weights_only") is True
+            )
             if ast.unparse(node.func) in CODE_CALLS and not tensors_only:
                 found.append(f"{node.lineno}: {ast.unparse(node.func)}")
             for keyword in node.keywords:
@@ -211,7 +239,9 @@ def code_loading(text: str) -> list[str]:
 
 def test__source__loads_data_never_code() -> None:
     found = [
-        f"{path.relative_to(ROOT)}:{use}" for path in python_files(SOURCE) for use in code_loading(path.read_text())
+        f"{path.relative_to(ROOT)}:{use}"
+        for path in python_files(SOURCE)
+        for use in code_loading(path.read_text())
     ]
     assert not found
 
@@ -230,13 +260,17 @@ def test__source__loads_data_never_code() -> None:
 def test__source__code_loading__is_seen(line: str) -> None:
     assert len(code_loading(line)) == 1
     assert len(code_loading("torch.load(path, weights_only=False)")) == 2
-    assert not code_loading("model.eval()\nnp.load(x, allow_pickle=False)\ntorch.load(x, weights_only=True)\n")
+    assert not code_loading(
+        "model.eval()\nnp.load(x, allow_pickle=False)\ntorch.load(x, weights_only=True)\n"
+    )
 
 
 def test__repository__holds_no_large_file() -> None:
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout, so there is no list of what belongs to the repository")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     files = [ROOT / name for name in listed.split("\0") if name]
     assert files
     assert not [path.name for path in files if path.is_file() and path.stat().st_size > 2**20]
@@ -244,7 +278,9 @@ def test__repository__holds_no_large_file() -> None:
 
 def test__version__is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    cited = re.search(
+        r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M
+    )
     assert cited is not None
     assert project["version"] == otolith.__version__ == cited[1].strip("\"'")
 
@@ -254,7 +290,11 @@ def test__constraints__pin_every_dependency_and_name_no_host() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["dev"], *extras["text"], *extras["video"]]
     wanted.remove("otolith[text,video]")  # the two before it
-    lines = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line[:1] != "#"
+    ]
     pinned = dict(line.split("==") for line in lines)  # a URL or a path is no pin and fails here
     normal = {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
     assert pinned["torch"] == "2.13.0"

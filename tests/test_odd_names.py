@@ -31,12 +31,15 @@ def test__commands__into_and_from_folders_that_are_no_utf_8__work(
     done("simulate", "procedural:walking", "--out", f"{ODD}-sim", "--quiet")
     csv = Path(f"{ODD}-p1.csv")
     time_s = np.arange(600) / 50
-    rows = [f"{t:.2f},0.1,{9.81 + 0.01 * (i % 7)},0.2,{'ab'[i // 300]}" for i, t in enumerate(time_s)]
+    rows = [
+        f"{t:.2f},0.1,{9.81 + 0.01 * (i % 7)},0.2,{'ab'[i // 300]}" for i, t in enumerate(time_s)
+    ]
     csv.write_text("\n".join(["t,x,y,z,label", *rows]) + "\n")
     mapping = Path(f"{ODD}.toml")
     mapping.write_text(
         "[study]\nname = 'odd'\ngravity = 'included'\n[files]\npattern = '*.csv'\n"
-        "subject = {from = 'path', pattern = '(?P<subject>p1)'}\n[time]\ncolumn = 't'\nformat = 'seconds'\n"
+        "subject = {from = 'path', pattern = '(?P<subject>p1)'}\n[time]\ncolumn = 't'\nformat = "
+        "'seconds'\n"
         "[[sensor]]\nplacement = 'left_wrist'\nacc = {columns = ['x', 'y', 'z'], unit = 'm/s2'}\n"
         "[label]\ncolumn = 'label'\n"
     )
@@ -47,7 +50,15 @@ def test__commands__into_and_from_folders_that_are_no_utf_8__work(
     done("verify", study)
     done("view", study, "--figure", f"{ODD}.svg")
     done("match", f"{ODD}-sim", toy_study.folder, "--out", f"{ODD}-matched")
-    done("fidelity", f"{ODD}-sim", f"{ODD}-sim", "--html", f"{ODD}-f.html", "--figure", f"{ODD}-f.svg")
+    done(
+        "fidelity",
+        f"{ODD}-sim",
+        f"{ODD}-sim",
+        "--html",
+        f"{ODD}-f.html",
+        "--figure",
+        f"{ODD}-f.svg",
+    )
     done("adapt", "features", study, "--head", "forest", "--shots", "1", "--out", f"{ODD}-r")
     done("recognise", f"{ODD}-r", csv, "--mapping", mapping, "--out", f"{ODD}-line.csv", "--plot")
     done("recognise", f"{ODD}-r", study, "--out", f"{ODD}-all.csv", "--plot")
@@ -65,10 +76,15 @@ def test__write__half_a_character__is_shown_by_number_and_read_back(tmp_path: Pa
     assert read_json(tmp_path / "a.json") == {half: [half]}
 
 
-def test__study__label_or_text_with_half_a_character__is_written(toy_study: Study, tmp_path: Path) -> None:
+def test__study__label_or_text_with_half_a_character__is_written(
+    toy_study: Study, tmp_path: Path
+) -> None:
     half = "walking \ud83d"
     study = write_study(tmp_path / "s", [toy_study.recording(toy_study.entries[0]["id"])], name="s")
-    write_segments(study.folder, [{"recording": "p0-1", "start_s": 0.0, "end_s": 1.0, "label": half, "source": ""}])
+    write_segments(
+        study.folder,
+        [{"recording": "p0-1", "start_s": 0.0, "end_s": 1.0, "label": half, "source": ""}],
+    )
     assert read_segments(study.folder, ["p0-1"])["p0-1"][0].label == well_formed(half)
     write_texts(study.folder, [Text("p0-1", 0.0, 1.0, half, "x")])
     assert read_texts(study.folder)["p0-1"][0].text == well_formed(half)

@@ -16,7 +16,10 @@ TEST = re.compile(r"`(test__\w+)`")
 
 # Who reaches out, and what for. Whoever adds one comes past here, and past SECURITY.md.
 REACHES_OUT = {
-    ("learn/modalities/_models.py", "huggingface_hub"): "a model that the caller names is fetched once",
+    (
+        "learn/modalities/_models.py",
+        "huggingface_hub",
+    ): "a model that the caller names is fetched once",
     ("learn/training/processes.py", "socket"): "processes of one machine meet on loopback",
     ("motion/simulation/viewing.py", "socket"): "a free port of this machine, for Rerun's window",
 }
@@ -34,11 +37,17 @@ def rows_under(heading: str) -> list[list[str]]:
 
 
 def names_of_tests() -> set[str]:
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests").rglob("test_*.py"))
-    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    trees = (
+        ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests").rglob("test_*.py")
+    )
+    return {
+        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+    }
 
 
-@pytest.mark.parametrize(("heading", "least"), [("What Otolith promises", 20), ("Who may try what", 12)])
+@pytest.mark.parametrize(
+    ("heading", "least"), [("What Otolith promises", 20), ("Who may try what", 12)]
+)
 def test__security__every_line__names_tests_that_are_there(heading: str, least: int) -> None:
     rows, there = rows_under(heading), names_of_tests()
     assert len(rows) >= least
@@ -71,7 +80,9 @@ def test__source__reaches_no_network_but_for_named_models() -> None:
         for module in imports(path)
         if module in NETWORK
     }
-    assert not found - REACHES_OUT.keys(), "who reaches out is listed in REACHES_OUT and in SECURITY.md"
+    assert not found - REACHES_OUT.keys(), (
+        "who reaches out is listed in REACHES_OUT and in SECURITY.md"
+    )
     assert ("learn/modalities/_models.py", "huggingface_hub") in found, "the search itself works"
 
 
@@ -83,9 +94,14 @@ def test__source__what_loads_models__says_that_it_runs_no_code(place: str) -> No
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             pairs = [(k.arg, k.value) for k in node.keywords] if isinstance(node, ast.Call) else []
             if isinstance(node, ast.Dict):
-                pairs = [(getattr(k, "value", None), v) for k, v in zip(node.keys, node.values, strict=True)]
+                pairs = [
+                    (getattr(k, "value", None), v)
+                    for k, v in zip(node.keys, node.values, strict=True)
+                ]
             for name, value in pairs:
                 if name == place:
                     seen += 1
-                    assert isinstance(value, ast.Constant) and value.value is wanted, f"{path}: {ast.unparse(node)}"
+                    assert isinstance(value, ast.Constant) and value.value is wanted, (
+                        f"{path}: {ast.unparse(node)}"
+                    )
     assert seen

@@ -1,4 +1,5 @@
-"""A study so small that a test makes it in a blink: six people, two wrists, three activities that sound different."""
+"""A study so small that a test makes it in a blink: six people, two wrists, three activities that
+sound different."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def toy_recording(
     gyro: bool = True,
     id: str = "",
 ) -> Recording:
-    """One person doing each activity for a while; acceleration in m/s² with gravity, angular rate in rad/s."""
+    """One person doing each activity for a while; acceleration in m/s² with gravity, angular rate
+    in rad/s."""
     rng = np.random.default_rng([len(subject), *subject.encode()])
     rows = round(seconds_each * len(labels) * RATE_HZ)
     time_s = np.arange(rows) / RATE_HZ
@@ -59,11 +61,14 @@ def _stream(name: str, channels: list[Channel], time_s: np.ndarray, values: np.n
 def write_toy_study(folder: Path, people: int = 6, **choices: object) -> Study:
     """Write the study; `choices` are those of `toy_recording`."""
     recordings = [toy_recording(f"p{i}", **choices) for i in range(people)]  # type: ignore[arg-type]
-    return write_study(folder, recordings, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=RATE_HZ))
+    return write_study(
+        folder, recordings, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=RATE_HZ)
+    )
 
 
 def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 16) -> None:
-    """Give a toy study texts that say the label, and vectors of a "video" of every 2 s, but not to all recordings."""
+    """Give a toy study texts that say the label, and vectors of a "video" of every 2 s, but not to
+    all recordings."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -75,20 +80,28 @@ def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 
     for entry in study.entries:
         recording = study.recording(entry["id"])
         for part in recording.segments:
-            texts.append(Text(recording.id, part.start_s, part.end_s, f"a person is {part.label}", "label"))
+            texts.append(
+                Text(recording.id, part.start_s, part.end_s, f"a person is {part.label}", "label")
+            )
             if recording.id in without:
                 continue
             for start in np.arange(part.start_s, part.end_s, 2.0):
                 vector = seen[CLASSES.index(part.label)] + 0.3 * rng.normal(size=width)
                 rows.append(
-                    {"recording": recording.id, "start_s": start, "end_s": start + 2, "vector": vector.tolist()}
+                    {
+                        "recording": recording.id,
+                        "start_s": start,
+                        "end_s": start + 2,
+                        "vector": vector.tolist(),
+                    }
                 )
     write_texts(folder, texts)
     pq.write_table(pa.Table.from_pylist(rows), folder / "partners" / "video.parquet")
 
 
 class BagOfWords(TextModel):
-    """A model of words that needs no weights: each word adds a direction of its own, drawn from its letters."""
+    """A model of words that needs no weights: each word adds a direction of its own, drawn from its
+    letters."""
 
     dimension = 24
 

@@ -68,7 +68,8 @@ def __dir__() -> list[str]:
 
 
 class _MovedModules:
-    """Asked last, for a module that nobody found: one of version 0.1 is an error that says where it is now."""
+    """Asked last, for a module that nobody found: one of version 0.1 is an error that says where it
+    is now."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:

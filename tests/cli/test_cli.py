@@ -107,14 +107,37 @@ def refused(folder: Path, *words: object) -> str:
 
 @pytest.fixture(scope="module")
 def encoder(place: Path) -> Path:
-    say(place, "pretrain", "study", "--out", "encoder", "--epochs", "2", "--threads", "1", "--precision", "fp32")
+    say(
+        place,
+        "pretrain",
+        "study",
+        "--out",
+        "encoder",
+        "--epochs",
+        "2",
+        "--threads",
+        "1",
+        "--precision",
+        "fp32",
+    )
     return place / "encoder"
 
 
 @pytest.fixture(scope="module")
 def recogniser(place: Path, encoder: Path) -> Path:
     (place / "short.toml").write_text("[adapt]\nsteps = 5\nepochs = 1\n")
-    words = ("--shots", 3, "--out", "recogniser", "--recipe", "short.toml", "--threads", 1, "--precision", "fp32")
+    words = (
+        "--shots",
+        3,
+        "--out",
+        "recogniser",
+        "--recipe",
+        "short.toml",
+        "--threads",
+        1,
+        "--precision",
+        "fp32",
+    )
     assert "9 windows, 3 classes" in say(place, "adapt", "encoder", "study", *words)
     return place / "recogniser"
 
@@ -126,14 +149,18 @@ def test__import__tables__says_what_was_read(place: Path) -> None:
     assert content["placements"] == ["left_wrist", "right_wrist"]
 
 
-def test__import__guess__writes_a_mapping_and_names_what_is_open(place: Path, tmp_path: Path) -> None:
+def test__import__guess__writes_a_mapping_and_names_what_is_open(
+    place: Path, tmp_path: Path
+) -> None:
     said = say(tmp_path, "import", place / "tables", "--guess", "--mapping", "first.toml")
     assert "to be filled in" in said
     assert tomllib.loads((tmp_path / "first.toml").read_text())["sensor"]
     assert '"?"' in (tmp_path / "first.toml").read_text()
 
 
-def test__import__one_damaged_file__is_named_and_does_not_block_the_next_try(place: Path, tmp_path: Path) -> None:
+def test__import__one_damaged_file__is_named_and_does_not_block_the_next_try(
+    place: Path, tmp_path: Path
+) -> None:
     write_table(tmp_path / "p0.csv", "p0")
     (tmp_path / "p1.csv").touch()
     (tmp_path / "m.toml").write_text(MAPPING)
@@ -146,7 +173,14 @@ def test__import__one_damaged_file__is_named_and_does_not_block_the_next_try(pla
 
 def test__pretrain__leaves_encoder_losses_and_recipe(encoder: Path) -> None:
     names = {path.name for path in encoder.iterdir()}
-    assert names == {"model.safetensors", "config.json", "README.md", "losses.csv", "losses.svg", "recipe.toml"}
+    assert names == {
+        "model.safetensors",
+        "config.json",
+        "README.md",
+        "losses.csv",
+        "losses.svg",
+        "recipe.toml",
+    }
     record = otolith.PretrainedEncoder.load(encoder).record
     assert record["runtime"]["threads"] == 1
     assert record["runtime"]["precision"] == "fp32"
@@ -155,7 +189,9 @@ def test__pretrain__leaves_encoder_losses_and_recipe(encoder: Path) -> None:
 
 def test__pretrain__from_its_own_recipe__has_the_same_weights(place: Path, encoder: Path) -> None:
     say(place, "pretrain", "--recipe", "encoder/recipe.toml", "--out", "again")
-    assert (place / "again/model.safetensors").read_bytes() == (encoder / "model.safetensors").read_bytes()
+    assert (place / "again/model.safetensors").read_bytes() == (
+        encoder / "model.safetensors"
+    ).read_bytes()
 
 
 def test__pretrain__stopped__exits_with_130(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +204,9 @@ def test__pretrain__stopped__exits_with_130(place: Path, monkeypatch: pytest.Mon
     assert "goes on from there" in result.output
 
 
-def test__pretrain__disk_full__is_told_in_words(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__pretrain__disk_full__is_told_in_words(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -188,27 +226,47 @@ def test__recogniser__recipe_reached_it(recogniser: Path) -> None:
     assert config["record"]["runtime"]["threads"] == 1
 
 
-def test__recognise__study_file_and_table__give_the_same_timeline(place: Path, recogniser: Path) -> None:
+def test__recognise__study_file_and_table__give_the_same_timeline(
+    place: Path, recogniser: Path
+) -> None:
     first = otolith.load(place / "study").entries[0]["streams"][0]["file"]
     say(place, "recognise", "recogniser", f"study/{first}", "--out", "study.csv")
-    said = say(place, "recognise", "recogniser", "tables/p0.csv", "--mapping", "mapping.toml", "--out", "table.csv")
+    said = say(
+        place,
+        "recognise",
+        "recogniser",
+        "tables/p0.csv",
+        "--mapping",
+        "mapping.toml",
+        "--out",
+        "table.csv",
+    )
     assert "windows" in said
     assert (place / "study.csv").read_text() == (place / "table.csv").read_text()
     assert (place / "table.svg").exists()
     rows = list(csv.DictReader((place / "table.csv").read_text().splitlines()))
     assert list(rows[0]) == ["start_s", "end_s", "label", "resting", "shaking", "walking"]
-    shares = np.array([[float(row[name]) for name in ("resting", "shaking", "walking")] for row in rows])
+    shares = np.array(
+        [[float(row[name]) for name in ("resting", "shaking", "walking")] for row in rows]
+    )
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=2e-3)
 
 
 def test__benchmark__recipe_round_trip__gives_the_same_rows(place: Path) -> None:
-    assert "logistic" in say(place, "benchmark", "study", "--recipe", "quick.toml", "--out", "results")
+    assert "logistic" in say(
+        place, "benchmark", "study", "--recipe", "quick.toml", "--out", "results"
+    )
     written = tomllib.loads((place / "results/recipe.toml").read_text())
     assert written["method"]["quick"]["pretrain"] == {"epochs": 1}
     say(place, "benchmark", "--recipe", "results/recipe.toml", "--out", "results-again")
-    first, second = (otolith.Report.load(place / name).rows for name in ("results", "results-again"))
+    first, second = (
+        otolith.Report.load(place / name).rows for name in ("results", "results-again")
+    )
     assert len(first) == 2 * 2 * 2
-    timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows] for rows in (first, second)]
+    timeless = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+        for rows in (first, second)
+    ]
     assert timeless[0] == timeless[1]
     assert (place / "results/report.html").exists()
 
@@ -222,7 +280,19 @@ def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.Mo
         return otolith.Report()
 
     monkeypatch.setattr("otolith.measure.benchmark.benchmark", measure)
-    words = ("demo", "--study", "study", "--workers", 1, "--threads", 3, "--precision", "fp32", "--seed", 5)
+    words = (
+        "demo",
+        "--study",
+        "study",
+        "--workers",
+        1,
+        "--threads",
+        3,
+        "--precision",
+        "fp32",
+        "--seed",
+        5,
+    )
     assert "report.html" in say(place, *words)
     assert asked["studies"] == ["tables"]
     assert asked["methods"] == ["pim", "scratch", "forest", "logistic"]
@@ -254,7 +324,10 @@ def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.Mo
         ("benchmark study --shots 0 --out x", "whole numbers from 1 up"),
         ("benchmark study --labels walking --out x", "one class"),
         ("benchmark study --folds one --out x", "--folds"),
-        ("pretrain study --recipe nowhere.toml --out x", "nowhere.toml is no recipe: there is no such file"),
+        (
+            "pretrain study --recipe nowhere.toml --out x",
+            "nowhere.toml is no recipe: there is no such file",
+        ),
         ("pretrain --recipe quick.toml --out x", "no option 'methods'"),
         ("bogus", "No such command"),
     ],
@@ -276,12 +349,18 @@ def test__mistyped__one_paragraph_says_what_to_do(place: Path, words: str, expec
         ("epochs = [", "no readable recipe"),
     ],
 )
-def test__recipe__mistake_in_it__is_named(place: Path, tmp_path: Path, text: str, expected: str) -> None:
+def test__recipe__mistake_in_it__is_named(
+    place: Path, tmp_path: Path, text: str, expected: str
+) -> None:
     (tmp_path / "r.toml").write_text(text)
-    assert expected in refused(place, "pretrain", "study", "--out", "x", "--recipe", tmp_path / "r.toml")
+    assert expected in refused(
+        place, "pretrain", "study", "--out", "x", "--recipe", tmp_path / "r.toml"
+    )
 
 
-def test__recipe__typed_option_wins(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__recipe__typed_option_wins(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: dict[str, Any] = {}
 
     def stop(*_: object, **given: Any) -> None:
@@ -318,8 +397,14 @@ def test__command__asked_for_its_version__tells_it_and_does_nothing_else(command
 
 
 def test__command__starts_light_and_tells_its_version() -> None:
-    script = "import sys, json; from otolith.cli.app import app; print(json.dumps(sorted(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    script = (
+        "import sys, json; from otolith.cli.app import app; print(json.dumps(sorted(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
     assert not {"torch", "sklearn", "scipy", "matplotlib", "numba"} & set(json.loads(printed))
-    version = subprocess.run([sys.executable, "-m", "otolith", "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run(
+        [sys.executable, "-m", "otolith", "--version"], capture_output=True, text=True, check=True
+    )
     assert version.stdout == f"otolith {otolith.__version__}\n"

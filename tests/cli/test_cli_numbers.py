@@ -14,14 +14,31 @@ from otolith.cli.app import app
 from otolith.cli.options import ABOVE_ZERO, MOST
 
 GROUP: Any = typer.main.get_command(app)
-HOSTILE = ("nan", "inf", "-inf", "1e400", "-1e30", "-1", "0", "1e9", "1e30", str(2**70), str(-(2**70)), "", "x", "1e")
+HOSTILE = (
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "-1e30",
+    "-1",
+    "0",
+    "1e9",
+    "1e30",
+    str(2**70),
+    str(-(2**70)),
+    "",
+    "x",
+    "1e",
+)
 
 
 def numbers() -> list[tuple[str, Any]]:
     out = []
     for name, command in GROUP.commands.items():
         for option in command.params:
-            if option.type_descriptor.annotation in (int, float) and not getattr(option, "is_flag", False):
+            if option.type_descriptor.annotation in (int, float) and not getattr(
+                option, "is_flag", False
+            ):
                 out.append((name, option))
     return out
 
@@ -31,12 +48,18 @@ def required(name: str) -> list[str]:
     out = ["--study", "absent-study"] if name == "demo" else []
     for option in GROUP.commands[name].params:
         if option.required:
-            words = ["absent-study"] if option.param_type_name == "argument" else [option.opts[0], "new"]
+            words = (
+                ["absent-study"]
+                if option.param_type_name == "argument"
+                else [option.opts[0], "new"]
+            )
             out += words
     return out
 
 
-@pytest.mark.parametrize(("name", "option"), numbers(), ids=lambda one: str(getattr(one, "name", one)))
+@pytest.mark.parametrize(
+    ("name", "option"), numbers(), ids=lambda one: str(getattr(one, "name", one))
+)
 def test__every_number_of_every_command__hostile_values__are_refused_by_name(
     name: str, option: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,11 +88,20 @@ def test__there_are_numbers__and_each_has_a_bound() -> None:
     assert open_ended <= {"max_bytes"}, "say the most in options.MOST"
 
 
-@pytest.mark.parametrize("out", [".", "/", "", "..", "./", "a_file", "a_file/below", "here/..", "\0"])
-@pytest.mark.parametrize("name", [n for n, c in GROUP.commands.items() if any(p.name == "out" for p in c.params)])
+@pytest.mark.parametrize(
+    "out", [".", "/", "", "..", "./", "a_file", "a_file/below", "here/..", "\0"]
+)
+@pytest.mark.parametrize(
+    "name", [n for n, c in GROUP.commands.items() if any(p.name == "out" for p in c.params)]
+)
 @pytest.mark.parametrize("overwrite", [False, True])
 def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
-    name: str, out: str, overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_study: Study
+    name: str,
+    out: str,
+    overwrite: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    toy_study: Study,
 ) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "a_file").write_text("mine")
@@ -84,7 +116,11 @@ def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
         "simulate": ["procedural:walking"],
         "demo": [],
     }.get(name, [study])
-    more = ["--overwrite"] if overwrite and any(p.name == "overwrite" for p in GROUP.commands[name].params) else []
+    more = (
+        ["--overwrite"]
+        if overwrite and any(p.name == "overwrite" for p in GROUP.commands[name].params)
+        else []
+    )
     if name in ("recognise", "demo", "benchmark") and out == "a_file":
         pytest.skip("recognise writes a file; a benchmark checks its folder itself")
     done = CliRunner().invoke(app, [name, *arguments, "--out", out, *more])

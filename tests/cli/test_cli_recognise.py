@@ -1,4 +1,5 @@
-"""Recognising many recordings, as it is typed: folders of tables, studies, clock times, and those that do not fit."""
+"""Recognising many recordings, as it is typed: folders of tables, studies, clock times, and those
+that do not fit."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three people as a study and as a folder with a file for each sensor, and who recognises them."""
     folder = tmp_path_factory.mktemp("many")
     evaluation = Evaluation(seconds=2.0, rate_hz=50.0, overlap=0.5)
-    write_study(folder / "study", recordings(), name="toy", source="toy", terms="CC0", evaluation=evaluation)
+    write_study(
+        folder / "study", recordings(), name="toy", source="toy", terms="CC0", evaluation=evaluation
+    )
     for recording in recordings():
         person = folder / "visits" / recording.subject
         person.mkdir(parents=True)
@@ -58,7 +61,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = person / f"visit_{stream.name.split('_')[0]}.csv"
             np.savetxt(path, rows, delimiter=",", header="t,x,y,z", comments="", fmt="%.6f")
     (folder / "mapping.toml").write_text(MAPPING)
-    typed(folder, "adapt features study --head logistic --shots 4 --out recogniser --threads 1 --precision fp32")
+    typed(
+        folder,
+        "adapt features study --head logistic --shots 4 --out recogniser --threads 1 --precision "
+        "fp32",
+    )
     return folder
 
 
@@ -83,12 +90,26 @@ def test__recognise__folder_with_a_file_a_sensor__is_joined_as_import_joins_it(p
     typed(place, "recognise recogniser imported --out imported.csv")
     found = rows_of(place / "folder.csv")
     assert found == rows_of(place / "imported.csv")
-    assert list(found[0]) == ["recording", "start_s", "end_s", "label", "resting", "shaking", "walking"]
-    assert list(dict.fromkeys(row["recording"] for row in found)) == ["p0_1_visit", "p1_1_visit", "p2_1_visit"]
+    assert list(found[0]) == [
+        "recording",
+        "start_s",
+        "end_s",
+        "label",
+        "resting",
+        "shaking",
+        "walking",
+    ]
+    assert list(dict.fromkeys(row["recording"] for row in found)) == [
+        "p0_1_visit",
+        "p1_1_visit",
+        "p2_1_visit",
+    ]
     assert not list(place.glob("folder*.svg"))
 
 
-def test__recognise__study__every_recording_has_a_timeline_in_clock_time_where_it_is_known(place: Path) -> None:
+def test__recognise__study__every_recording_has_a_timeline_in_clock_time_where_it_is_known(
+    place: Path,
+) -> None:
     (place / "each").mkdir()
     typed(place, "recognise recogniser study --out each")
     names = ["p0-1", "p1-1", "p2-1"]
@@ -107,27 +128,39 @@ def test__recognise__study__every_recording_has_a_timeline_in_clock_time_where_i
     first = [row for row in together if row.pop("recording") == "p0-1"]
     assert first == known
     assert {row["start_time"] for row in together[len(first) :]} == {""}
-    assert sorted(path.name for path in place.glob("all.*.svg")) == [f"all.{name}.svg" for name in names]
+    assert sorted(path.name for path in place.glob("all.*.svg")) == [
+        f"all.{name}.svg" for name in names
+    ]
 
 
-def test__recognise__some_do_not_fit__are_named_and_the_others_recognised(place: Path, tmp_path: Path) -> None:
+def test__recognise__some_do_not_fit__are_named_and_the_others_recognised(
+    place: Path, tmp_path: Path
+) -> None:
     for name in ("visits", "recogniser"):
         shutil.copytree(place / name, tmp_path / name)
     (tmp_path / "mapping.toml").write_text(MAPPING)
     (tmp_path / "visits" / "p0" / "visit_left.csv").write_bytes(b"\x00\x01\x02")
     (tmp_path / "visits" / "p1" / "visit_right.csv").unlink()
-    said = typed(tmp_path, "recognise recogniser visits --mapping mapping.toml --out some.csv", code=1)
+    said = typed(
+        tmp_path, "recognise recogniser visits --mapping mapping.toml --out some.csv", code=1
+    )
     assert {row["recording"] for row in rows_of(tmp_path / "some.csv")} == {"p2_1_visit"}
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 2 and "visits/p0/visit_left.csv" in errors[0] and "right_wrist" in errors[1]
+    assert (
+        len(errors) == 2 and "visits/p0/visit_left.csv" in errors[0] and "right_wrist" in errors[1]
+    )
     assert "visits/p1/visit_left.csv" in errors[1]
     assert "2 of 3 recordings could not be recognised." in said
     (tmp_path / "visits" / "p2" / "visit_left.csv").unlink()
-    said = typed(tmp_path, "recognise recogniser visits --mapping mapping.toml --out none.csv", code=2)
+    said = typed(
+        tmp_path, "recognise recogniser visits --mapping mapping.toml --out none.csv", code=2
+    )
     assert "3 of 3 recordings" in said and not (tmp_path / "none.csv").exists()
 
 
-def test__recognise__timeline_that_is_there__is_refused_before_anything_is_recognised(place: Path) -> None:
+def test__recognise__timeline_that_is_there__is_refused_before_anything_is_recognised(
+    place: Path,
+) -> None:
     (place / "taken").mkdir()
     (place / "taken" / "p2-1.timeline.csv").write_text("mine")
     said = typed(place, "recognise recogniser study --out taken", code=2)
@@ -160,7 +193,9 @@ def test__recognise__out_is_what_is_read__is_refused_whoever_overwrites(place: P
 
 
 @pytest.mark.parametrize("words", ["info study --html", "view study --figure", "view study --rrd"])
-def test__a_file_to_write__is_there_already__is_replaced_only_if_asked_for(place: Path, words: str) -> None:
+def test__a_file_to_write__is_there_already__is_replaced_only_if_asked_for(
+    place: Path, words: str
+) -> None:
     (place / "mine.svg").write_text("mine")
     assert "mine.svg already exists" in typed(place, f"{words} mine.svg", code=2)
     assert (place / "mine.svg").read_text() == "mine"

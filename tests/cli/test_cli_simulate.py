@@ -1,4 +1,5 @@
-"""Simulating by command: from movements to a study, a look at it, and how close it comes to real sensors."""
+"""Simulating by command: from movements to a study, a look at it, and how close it comes to real
+sensors."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def virtual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test__simulate__options__reach_the_study(virtual: Path) -> None:
     study = Study.load(virtual)
     assert study.placements == ["left_wrist", "head"]
-    assert {stream["nominal_rate_hz"] for entry in study.entries for stream in entry["streams"]} == {25.0}
+    assert {
+        stream["nominal_rate_hz"] for entry in study.entries for stream in entry["streams"]
+    } == {25.0}
     assert json.loads(said("info", virtual, "--json"))["origin"] == "simulated"
 
 
@@ -64,7 +67,15 @@ def test__simulate__recipe_with_ranges_and_mountings__reach_the_bodies(tmp_path:
         "[mountings]\nleft_wrist = { rotation_deg = [180, 0, 0] }\n"
     )
     said("simulate", "procedural:walking", "--recipe", recipe, "--out", tmp_path / "s", "--quiet")
-    said("simulate", "procedural:walking", "--placements", "left_wrist", "--out", tmp_path / "plain", "--quiet")
+    said(
+        "simulate",
+        "procedural:walking",
+        "--placements",
+        "left_wrist",
+        "--out",
+        tmp_path / "plain",
+        "--quiet",
+    )
     study, plain = Study.load(tmp_path / "s"), Study.load(tmp_path / "plain")
     first, usual = (each.recording("walking-body00").streams[0].values for each in (study, plain))
     np.testing.assert_allclose(first, usual * np.tile([1, -1, -1], 2), atol=1e-4)
@@ -76,11 +87,22 @@ def test__simulate__recipe_with_ranges_and_mountings__reach_the_bodies(tmp_path:
 
 def test__simulate__body_model__bodies_are_its_shapes(tmp_path: Path) -> None:
     box_body.write(tmp_path / "SMPL_M.npz")
-    said("simulate", "squat", "--bodies", 2, "--body-model", tmp_path / "SMPL_M.npz", "--out", tmp_path / "s")
+    said(
+        "simulate",
+        "squat",
+        "--bodies",
+        2,
+        "--body-model",
+        tmp_path / "SMPL_M.npz",
+        "--out",
+        tmp_path / "s",
+    )
     first, second = Study.load(tmp_path / "s").entries
     assert first["body"] != second["body"]
     assert str(tmp_path) not in (tmp_path / "s" / "simulated.jsonl").read_text()
-    result = typed("simulate", "squat", "--body-model", tmp_path / "none.npz", "--out", tmp_path / "t")
+    result = typed(
+        "simulate", "squat", "--body-model", tmp_path / "none.npz", "--out", tmp_path / "t"
+    )
     assert result.exit_code == 2
     assert "none.npz is no .npz file" in result.output.replace("\n", " ")
 
@@ -88,7 +110,15 @@ def test__simulate__body_model__bodies_are_its_shapes(tmp_path: Path) -> None:
 def test__simulate__clip_played_too_fast__is_kept_and_told(tmp_path: Path) -> None:
     write_bvh(make("jumping", seconds=4.0), tmp_path / "jumping.bvh")
     fine = typed("simulate", tmp_path / "jumping.bvh", "--out", tmp_path / "a", "--quiet")
-    fast = typed("simulate", tmp_path / "jumping.bvh", "--frame-rate", 400, "--out", tmp_path / "b", "--quiet")
+    fast = typed(
+        "simulate",
+        tmp_path / "jumping.bvh",
+        "--frame-rate",
+        400,
+        "--out",
+        tmp_path / "b",
+        "--quiet",
+    )
     assert "look at" not in fine.output
     assert "look at jumping-body00" in fast.output and "frame rate lower" in fast.output
     assert len(Study.load(tmp_path / "b")) == 1
@@ -99,7 +129,16 @@ def test__simulate__file_in_other_units__is_read_as_said(tmp_path: Path) -> None
     wrong = typed("simulate", tmp_path / "walk.bvh", "--out", tmp_path / "a")
     assert wrong.exit_code == 2
     assert "unit" in wrong.output
-    said("simulate", tmp_path / "walk.bvh", "--unit", "m", "--frame-rate", 50, "--out", tmp_path / "b")
+    said(
+        "simulate",
+        tmp_path / "walk.bvh",
+        "--unit",
+        "m",
+        "--frame-rate",
+        50,
+        "--out",
+        tmp_path / "b",
+    )
     (entry,) = Study.load(tmp_path / "b").entries
     assert entry["duration_s"] == pytest.approx(6.0, abs=0.05)
     assert entry["clip"] == "walk"
@@ -125,7 +164,9 @@ def test__simulate__damaged_clip__is_told(tmp_path: Path) -> None:
         (["no/such/folder"], "no/such/folder"),
     ],
 )
-def test__simulate__mistyped__says_what_to_type(words: list[str], expected: str, tmp_path: Path) -> None:
+def test__simulate__mistyped__says_what_to_type(
+    words: list[str], expected: str, tmp_path: Path
+) -> None:
     result = typed("simulate", *words, "--out", tmp_path / "s")
     assert result.exit_code == 2
     assert expected in result.output
@@ -143,7 +184,9 @@ def test__fidelity__study_against_itself__is_perfect(virtual: Path) -> None:
     assert table[-1].startswith("mean of 8")
 
 
-def test__fidelity__nothing_in_common__says_what_goes_together(virtual: Path, tmp_path: Path) -> None:
+def test__fidelity__nothing_in_common__says_what_goes_together(
+    virtual: Path, tmp_path: Path
+) -> None:
     write_toy_study(tmp_path / "real", people=2)
     result = typed("fidelity", virtual, tmp_path / "real")
     assert result.exit_code == 2
@@ -152,14 +195,18 @@ def test__fidelity__nothing_in_common__says_what_goes_together(virtual: Path, tm
     assert "paired set" in typed("fidelity", tmp_path).output
 
 
-def test__view__without_rerun__names_the_extra(virtual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__view__without_rerun__names_the_extra(
+    virtual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "rerun", None)
     result = typed("view", virtual)
     assert result.exit_code == 2
     assert "otolith[view]" in result.output
 
 
-def test__view__figure__needs_no_rerun(virtual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__view__figure__needs_no_rerun(
+    virtual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "rerun", None)
     said("view", virtual, "walking-body01", "--figure", tmp_path / "walk.svg")
     picture = (tmp_path / "walk.svg").read_text()
@@ -169,24 +216,35 @@ def test__view__figure__needs_no_rerun(virtual: Path, tmp_path: Path, monkeypatc
     assert (tmp_path / "again.svg").read_text() == picture
     assert (
         "9.0 to 10.0 s"
-        in said("view", virtual, "--figure", tmp_path / "end.svg", "--start", 9) + (tmp_path / "end.svg").read_text()
+        in said("view", virtual, "--figure", tmp_path / "end.svg", "--start", 9)
+        + (tmp_path / "end.svg").read_text()
     )
     assert typed("view", virtual, "--figure", tmp_path / "a.svg", "--start", 11).exit_code == 2
     assert "--figure" in typed("view", virtual, "--start", 1).output
 
 
-@pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'")
+@pytest.mark.skipif(
+    find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'"
+)
 def test__view__rrd__holds_skeleton_sensors_and_signals(virtual: Path, tmp_path: Path) -> None:
     file = tmp_path / "walk.rrd"
     said("view", virtual, "walking-body01", "--rrd", file)
     told = printed(file)
-    for entity in ("/world/skeleton", "/world/sensors/left_wrist", "/signals/head/gyro", "/truth/head/speed", "/label"):
+    for entity in (
+        "/world/skeleton",
+        "/world/sensors/left_wrist",
+        "/signals/head/gyro",
+        "/truth/head/speed",
+        "/label",
+    ):
         assert f" - {entity} - " in told
     assert "251" in told  # samples of ten seconds at 25 Hz
     assert typed("view", virtual, "walkin-body01", "--rrd", file).exit_code == 2
 
 
-@pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'")
+@pytest.mark.skipif(
+    find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'"
+)
 def test__view__measured_recording__shows_its_signals_alone(tmp_path: Path) -> None:
     write_toy_study(tmp_path / "real", people=1)
     said("view", tmp_path / "real", "--rrd", tmp_path / "p0.rrd")

@@ -19,7 +19,9 @@ from otolith.show.page import save_with_page
 
 
 def typed(*words: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["verify", *map(str, words)], catch_exceptions=False, env={"COLUMNS": "300"})
+    result = CliRunner().invoke(
+        app, ["verify", *map(str, words)], catch_exceptions=False, env={"COLUMNS": "300"}
+    )
     return result.exit_code, result.output
 
 
@@ -92,7 +94,9 @@ def test__verify__encoder__is_held_against_its_hashes(tmp_path: Path, toy_window
     assert code == 2 and "Copy the whole folder again" in said
 
 
-def test__verify__folder_with_an_odd_name__steers_no_terminal(toy_study: Study, tmp_path: Path) -> None:
+def test__verify__folder_with_an_odd_name__steers_no_terminal(
+    toy_study: Study, tmp_path: Path
+) -> None:
     for name in ("a\x1b[2Jb", "caf\udce9"):
         folder = tmp_path / name
         shutil.copytree(toy_study.folder, folder)
@@ -103,8 +107,12 @@ def test__verify__folder_with_an_odd_name__steers_no_terminal(toy_study: Study, 
 
 
 @pytest.mark.parametrize("name", ["results.csv", "people.csv", "report.html"])
-def test__verify__results__a_table_or_the_page_changed__is_a_fault(name: str, tmp_path: Path) -> None:
-    report = Report(rows=[{"study": "s", "method": "m", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5}])
+def test__verify__results__a_table_or_the_page_changed__is_a_fault(
+    name: str, tmp_path: Path
+) -> None:
+    report = Report(
+        rows=[{"study": "s", "method": "m", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5}]
+    )
     save_with_page(report, tmp_path)
     assert "4 files" in typed(tmp_path)[1]
     change(tmp_path / name)
@@ -114,19 +122,29 @@ def test__verify__results__a_table_or_the_page_changed__is_a_fault(name: str, tm
     assert f"{name} is missing" in typed(tmp_path)[1]
 
 
-def test__verify__results__damaged_cells_and_encoders__are_noted_as_they_are_made_again(tmp_path: Path) -> None:
+def test__verify__results__damaged_cells_and_encoders__are_noted_as_they_are_made_again(
+    tmp_path: Path,
+) -> None:
     Report().save(tmp_path)
     (tmp_path / "cells").mkdir()
     write_sealed(tmp_path / "cells" / "whole.json", {"a": 1})
-    (tmp_path / "cells" / "cell.json").write_text((tmp_path / "cells" / "whole.json").read_text().replace("1", "2", 1))
+    (tmp_path / "cells" / "cell.json").write_text(
+        (tmp_path / "cells" / "whole.json").read_text().replace("1", "2", 1)
+    )
     (tmp_path / "encoders" / "a").mkdir(parents=True)
     (tmp_path / "encoders" / "a" / "config.json").write_text("{}")
     code, said = typed(tmp_path)
     assert code == 0
-    assert "cell.json is damaged" in said and "encoders/a/config.json is not" in said and "whole.json" not in said
+    assert (
+        "cell.json is damaged" in said
+        and "encoders/a/config.json is not" in said
+        and "whole.json" not in said
+    )
 
 
-def test__verify__a_benchmark_that_was_stopped__says_that_there_are_no_results_yet(tmp_path: Path) -> None:
+def test__verify__a_benchmark_that_was_stopped__says_that_there_are_no_results_yet(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "cells").mkdir()
     code, said = typed(tmp_path)
     assert code == 2 and "No results at" in said and "no study" not in said

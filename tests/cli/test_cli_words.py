@@ -27,7 +27,8 @@ LABELS = "resting,shaking,walking"
 
 
 def typed(*arguments: Any, code: int = 0) -> str:
-    # The encoder names a member of toy.py, which is believed because it is said here, not because a file says it.
+    # The encoder names a member of toy.py, which is believed because it is said here, not because a
+    # file says it.
     trust = ["--trust", "toy"] if arguments[0] in ("recognise", "retrieve") else []
     result = CliRunner().invoke(app, [*(str(argument) for argument in arguments), *trust])
     assert result.exit_code == code, result.output
@@ -45,26 +46,59 @@ def encoder(partnered_study: Study, tmp_path_factory: pytest.TempPathFactory) ->
     return out
 
 
-def test__pretrain__typed_settings__are_taken_and_kept(encoder: Path, partnered_study: Study, tmp_path: Path) -> None:
+def test__pretrain__typed_settings__are_taken_and_kept(
+    encoder: Path, partnered_study: Study, tmp_path: Path
+) -> None:
     settings = PretrainedEncoder.load(encoder, trust="toy").record["objective_settings"]
-    assert (settings["text"], settings["pose"], settings["nn"], settings["width"]) == ("toy:BagOfWords", "", 0.5, 32)
+    assert (settings["text"], settings["pose"], settings["nn"], settings["width"]) == (
+        "toy:BagOfWords",
+        "",
+        0.5,
+        32,
+    )
     recipe = tomllib.loads((encoder / "recipe.toml").read_text())
     assert recipe["settings"] == ["text=toy:BagOfWords", "pose=", "nn=0.5", "width=32"]
     again = tmp_path / "again"
-    typed("pretrain", partnered_study.folder, "--recipe", encoder / "recipe.toml", "--out", again, "--epochs", 1)
+    typed(
+        "pretrain",
+        partnered_study.folder,
+        "--recipe",
+        encoder / "recipe.toml",
+        "--out",
+        again,
+        "--epochs",
+        1,
+    )
     assert PretrainedEncoder.load(again, trust="toy").record["objective_settings"] == settings
     said = typed("pretrain", partnered_study.folder, "--set", "mm", "--out", tmp_path / "x", code=2)
     assert "typed as NAME=VALUE, such as mm=0; not 'mm'" in said
-    said = typed("pretrain", partnered_study.folder, "--set", "clas=2", "--out", tmp_path / "x", code=2)
+    said = typed(
+        "pretrain", partnered_study.folder, "--set", "clas=2", "--out", tmp_path / "x", code=2
+    )
     assert "has no setting 'clas'" in said
 
 
 def test__recognise__by_labels__finds_activities_of_people_never_seen(
     encoder: Path, partnered_study: Study, tmp_path: Path
 ) -> None:
-    (name,) = (p for p in (partnered_study.folder / "recordings").iterdir() if p.name.startswith("p5-1.left"))
+    (name,) = (
+        p
+        for p in (partnered_study.folder / "recordings").iterdir()
+        if p.name.startswith("p5-1.left")
+    )
     out = tmp_path / "timeline.csv"
-    typed("recognise", encoder, name, "--labels", LABELS, "--out", out, "--keep", tmp_path / "kept", *RUN)
+    typed(
+        "recognise",
+        encoder,
+        name,
+        "--labels",
+        LABELS,
+        "--out",
+        out,
+        "--keep",
+        tmp_path / "kept",
+        *RUN,
+    )
     rows = list(csv.DictReader(out.read_text().splitlines()))
     right = [
         row["label"] == LABELS.split(",")[int(float(row["start_s"]) // 12)]
@@ -76,20 +110,41 @@ def test__recognise__by_labels__finds_activities_of_people_never_seen(
     assert list(kept.classes_) == LABELS.split(",")
     again = kept.predict_proba(partnered_study.windows().of(["p5"]))
     trusted = PretrainedEncoder.load(encoder, trust="toy")
-    direct = from_words(trusted, LABELS.split(","), runtime=CPU).predict_proba(partnered_study.windows().of(["p5"]))
+    direct = from_words(trusted, LABELS.split(","), runtime=CPU).predict_proba(
+        partnered_study.windows().of(["p5"])
+    )
     np.testing.assert_allclose(again, direct, atol=1e-6)
     card = (tmp_path / "kept" / "README.md").read_text()
     assert "- resting: resting; a person: resting" in card and "| resting | 0 |" in card
     assert "always chooses among" in card
 
 
-def test__recognise__unknown_shots_templates_and_prompts(encoder: Path, partnered_study: Study, tmp_path: Path) -> None:
-    (name,) = (p for p in (partnered_study.folder / "recordings").iterdir() if p.name.startswith("p5-1.left"))
+def test__recognise__unknown_shots_templates_and_prompts(
+    encoder: Path, partnered_study: Study, tmp_path: Path
+) -> None:
+    (name,) = (
+        p
+        for p in (partnered_study.folder / "recordings").iterdir()
+        if p.name.startswith("p5-1.left")
+    )
     out, given = tmp_path / "timeline.csv", ["--labels", LABELS, *RUN]
-    typed("recognise", encoder, name, "--unknown", 0.999, "--out", out, "--keep", tmp_path / "k", *given)
+    typed(
+        "recognise",
+        encoder,
+        name,
+        "--unknown",
+        0.999,
+        "--out",
+        out,
+        "--keep",
+        tmp_path / "k",
+        *given,
+    )
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert {row["label"] for row in rows} == {UNKNOWN}
-    assert "'unknown'; how near that is was set by hand" in (tmp_path / "k" / "README.md").read_text()
+    assert (
+        "'unknown'; how near that is was set by hand" in (tmp_path / "k" / "README.md").read_text()
+    )
     typed(
         "recognise", encoder, name, "--shots-from", partnered_study.folder, "--shots", 3,
         "--template", "a person is {}", "--out", tmp_path / "b.csv", "--keep", tmp_path / "shots", *given,
@@ -98,7 +153,9 @@ def test__recognise__unknown_shots_templates_and_prompts(encoder: Path, partnere
     assert record["labels"] == dict.fromkeys(LABELS.split(","), 3)
     assert record["words"]["walking"] == ["a person is walking"]
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('[prompts]\ncalm = ["resting", "a person is resting"]\nbusy = ["shaking", "walking"]\n')
+    recipe.write_text(
+        '[prompts]\ncalm = ["resting", "a person is resting"]\nbusy = ["shaking", "walking"]\n'
+    )
     typed("recognise", encoder, name, "--recipe", recipe, "--out", tmp_path / "c.csv", *RUN)
     rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert {"calm", "busy"} <= rows[0].keys() and {row["label"] for row in rows} == {"calm", "busy"}
@@ -123,12 +180,17 @@ def test__recognise__what_cannot_be__is_told(
         from_words(other, ["resting", "walking"], examples=few, runtime=CPU)
 
 
-def test__retrieve__people_never_seen__and_those_who_were(encoder: Path, partnered_study: Study) -> None:
+def test__retrieve__people_never_seen__and_those_who_were(
+    encoder: Path, partnered_study: Study
+) -> None:
     shown = json.loads(typed("retrieve", encoder, partnered_study.folder, "--json", *RUN))
     assert shown["people"] == ["p4", "p5"]
     assert [row["direction"] for row in shown["rows"]] == ["imu to text", "text to imu"]
     assert shown["rows"][0]["r1"] > 0.8 and shown["rows"][0]["answers"] == 3
-    with pytest.warns(OtolithWarning, match="trained on people who are tested here: p0 by the very same recordings"):
+    with pytest.warns(
+        OtolithWarning,
+        match="trained on people who are tested here: p0 by the very same recordings",
+    ):
         said = typed("retrieve", encoder, partnered_study.folder, "--people", "p0", *RUN)
     assert "| imu to text |" in said
     typed("retrieve", encoder, partnered_study.folder, "--people", "p9", code=2)

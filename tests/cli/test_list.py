@@ -27,7 +27,9 @@ for name in lists:
 heavy = ("torch", "pyarrow", "sklearn", "scipy", "numba")
 print([name for name in heavy if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code, *LISTS, *(form or [""])], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *LISTS, *(form or [""])], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 
@@ -35,13 +37,22 @@ print([name for name in heavy if name in sys.modules])
 @pytest.mark.parametrize("name", catalog.FAMILIES)
 def test__list__family__says_of_each_member_what_its_docstring_says(name: str) -> None:
     table = catalog.family(name)
-    said = [(member, (table.resolve(member).__doc__ or "").strip().split("\n")[0]) for member in table]
+    said = [
+        (member, (table.resolve(member).__doc__ or "").strip().split("\n")[0]) for member in table
+    ]
     assert listing(name) == said
     assert all(sentence for _, sentence in said)
 
 
 def test__list__json__holds_name_and_sentence() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "otolith", "list", "metrics", "--json"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "otolith", "list", "metrics", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert [row["name"] for row in json.loads(done.stdout)] == ["accuracy", "balanced_accuracy", "macro_f1"]
+    assert [row["name"] for row in json.loads(done.stdout)] == [
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+    ]

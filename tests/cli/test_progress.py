@@ -1,4 +1,5 @@
-"""Progress: cells, epochs and recordings are counted, with the time left; a log gets plain lines and nothing else."""
+"""Progress: cells, epochs and recordings are counted, with the time left; a log gets plain lines
+and nothing else."""
 
 from __future__ import annotations
 
@@ -43,13 +44,17 @@ COMMANDS = {
     "match": ("simulated study --out OUT", "recordings: 1 of 1 in"),
     "pretrain": (f"study --epochs 2 --out OUT {QUICK}", "epochs: 2 of 2 in"),
     "adapt": (f"tpn study --shots 1 --recipe short.toml --out OUT {QUICK}", "steps: "),
-    "recognise": ("recogniser study/recordings/p0-1.left_wrist.parquet --out OUT.csv", "recordings: 1 of 1 in"),
+    "recognise": (
+        "recogniser study/recordings/p0-1.left_wrist.parquet --out OUT.csv",
+        "recordings: 1 of 1 in",
+    ),
     "benchmark": (
         f"study --recipe small.toml --methods quick --shots 1 --folds 2 --draws 2 --out OUT {QUICK}",
         "cells: 4 of 4 in",
     ),
     "search-augmentations": (
-        f"study --recipe pairs.toml --folds 2 --inner-folds 3 --draws 1 --epochs 1 --workers 1 --out OUT {QUICK}",
+        f"study --recipe pairs.toml --folds 2 --inner-folds 3 --draws 1 --epochs 1 --workers 1 "
+        f"--out OUT {QUICK}",
         "cells: 4 of 4 in",
     ),
 }
@@ -81,7 +86,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_in(place: Path, name: str, out: str, stderr: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_in(
+    place: Path, name: str, out: str, stderr: TextIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setattr(sys, "stderr", stderr)
     app([name, *COMMANDS[name][0].replace("OUT", out).split()], standalone_mode=False)
@@ -131,7 +138,9 @@ def test__command__in_a_terminal__draws_a_bar_and_takes_it_away(
         assert f"/{total}" in told and "0/?" not in told
 
 
-def test__bar__time_left__is_that_of_what_was_made_not_of_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test__bar__time_left__is_that_of_what_was_made_not_of_what_was_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [0.0]
     monkeypatch.setattr("otolith.cli.progress.time.monotonic", lambda: now[0])
     pace = Pace("cells")

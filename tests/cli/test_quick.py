@@ -44,7 +44,10 @@ def test__quickened__options_and_tables__are_replaced_key_by_key() -> None:
 
 
 def test__parse_method__table_of_a_known_name__changes_that_method_alone() -> None:
-    own = {"multi3net-plus": {"pretrain": {"epochs": 2}}, "*": {"pretrain": {"epochs": 7}, "adapt": {"steps": 3}}}
+    own = {
+        "multi3net-plus": {"pretrain": {"epochs": 2}},
+        "*": {"pretrain": {"epochs": 7}, "adapt": {"steps": 3}},
+    }
     plus, other = parse_method("multi3net-plus", own), parse_method("multi3net", own)
     assert plus.pretrain == METHODS["multi3net-plus"].pretrain | {"epochs": 2}
     assert plus.head_settings == {"experts": 16}
@@ -58,10 +61,15 @@ def test__benchmark__quick__runs_the_small_form(order: tuple[str, str], tmp_path
     recipe = tmp_path / "r.toml"
     recipe.write_text(
         'methods = ["logistic", "forest"]\nshots = [2, "all"]\nfolds = 5\ndraws = 5\n'
-        f'[quick]\nstudies = ["{tmp_path / "toy"}"]\nmethods = ["logistic"]\nshots = [1]\nfolds = 2\ndraws = 1\n'
+        f'[quick]\nstudies = ["{tmp_path / "toy"}"]\nmethods = ["logistic"]\nshots = [1]\nfolds = '
+        f"2\ndraws = 1\n"
     )
-    words = [word for flag in order for word in ([flag, str(recipe)] if flag == "--recipe" else [flag])]
-    result = CliRunner().invoke(app, ["benchmark", *words, "--out", str(tmp_path / "out"), "--workers", "1", "--quiet"])
+    words = [
+        word for flag in order for word in ([flag, str(recipe)] if flag == "--recipe" else [flag])
+    ]
+    result = CliRunner().invoke(
+        app, ["benchmark", *words, "--out", str(tmp_path / "out"), "--workers", "1", "--quiet"]
+    )
     assert result.exit_code == 0, result.output
     rows = Report.load(tmp_path / "out").rows
     assert {(row["method"], row["shots"], row["draw"]) for row in rows} == {("logistic", 1, 0)}
@@ -69,12 +77,16 @@ def test__benchmark__quick__runs_the_small_form(order: tuple[str, str], tmp_path
 
 
 def test__benchmark__quick_without_a_recipe__says_so(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["benchmark", "nothing", "--quick", "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(
+        app, ["benchmark", "nothing", "--quick", "--out", str(tmp_path / "out")]
+    )
     assert result.exit_code == 2
     assert "--recipe recipes/NAME.toml" in result.output
 
 
-def test__at_hand__unset_or_not_there__names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__at_hand__unset_or_not_there__names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OTOLITH_DATA", raising=False)
     assert at_hand("studies/mine", tmp_path, True) == "studies/mine"
     with pytest.raises(ConfigError, match="OTOLITH_DATA points"):
@@ -83,7 +95,9 @@ def test__at_hand__unset_or_not_there__names_it(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ConfigError, match="mocap/cmu_bvh"):
         at_hand("simulate:cmu_bvh", tmp_path, True)
     made = write_toy_study(tmp_path / "simulate-cmu_bvh")
-    methods = methods_at_hand({"a": {"pretrain_on": ["people", "simulate:cmu_bvh"]}}, tmp_path, True)
+    methods = methods_at_hand(
+        {"a": {"pretrain_on": ["people", "simulate:cmu_bvh"]}}, tmp_path, True
+    )
     assert methods == {"a": {"pretrain_on": ["people", str(made.folder)]}}
 
 

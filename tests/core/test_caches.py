@@ -1,4 +1,5 @@
-"""Derived files: what is damaged or foreign is made again, and none lies where a stranger could have put it."""
+"""Derived files: what is damaged or foreign is made again, and none lies where a stranger could
+have put it."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ def test__arrays__round_trip__with_what_they_were_made_of(tmp_path: Path) -> Non
 
 def test__arrays__of_something_else__are_made_again(tmp_path: Path) -> None:
     write(tmp_path / "a.cache")
-    with pytest.warns(OtolithWarning, match=r"a\.cache cannot be used \(it was made of something else\); it is made"):
+    with pytest.warns(
+        OtolithWarning,
+        match=r"a\.cache cannot be used \(it was made of something else\); it is made",
+    ):
         assert read_arrays(tmp_path / "a.cache", "model 2") is None
 
 
@@ -58,17 +62,27 @@ def test__arrays__any_byte_changed_or_cut__are_never_believed(
 
 
 @pytest.mark.parametrize(
-    "header", [{}, {"arrays": [["a", "O", [1]]]}, {"arrays": [["a", "float64", [2**60]]]}, {"arrays": 3}]
+    "header",
+    [{}, {"arrays": [["a", "O", [1]]]}, {"arrays": [["a", "float64", [2**60]]]}, {"arrays": 3}],
 )
-def test__arrays__a_header_that_lies_under_a_true_seal__takes_no_memory(header: dict[str, Any], tmp_path: Path) -> None:
+def test__arrays__a_header_that_lies_under_a_true_seal__takes_no_memory(
+    header: dict[str, Any], tmp_path: Path
+) -> None:
     import hashlib
     import json
 
     from otolith.core.files import SEAL, content_digest
 
-    facts = {"otolith_cache": 1, "made_of": "m", "facts": None, "sha256": hashlib.sha256(b"12345678").hexdigest()}
+    facts = {
+        "otolith_cache": 1,
+        "made_of": "m",
+        "facts": None,
+        "sha256": hashlib.sha256(b"12345678").hexdigest(),
+    }
     facts |= header
-    (tmp_path / "a").write_bytes(json.dumps(facts | {SEAL: content_digest(facts)}).encode() + b"\n12345678")
+    (tmp_path / "a").write_bytes(
+        json.dumps(facts | {SEAL: content_digest(facts)}).encode() + b"\n12345678"
+    )
     with pytest.warns(OtolithWarning, match="it is made again"):
         assert read_arrays(tmp_path / "a", "m") is None
 

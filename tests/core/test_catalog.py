@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 import otolith
-from otolith.core.catalog import ACTIVITIES, FAMILIES, PLACEMENTS, Family, bilateral_pairs, family, placement
+from otolith.core.catalog import (
+    ACTIVITIES,
+    FAMILIES,
+    PLACEMENTS,
+    Family,
+    bilateral_pairs,
+    family,
+    placement,
+)
 from otolith.core.errors import UnknownNameError
 
 MEMBERS = [(kind, name) for kind in FAMILIES for name in family(kind)]
@@ -38,13 +46,18 @@ def test__family__object_or_own_path__is_taken_as_it_is() -> None:
     ("name", "said"),
     [
         ("pahts", "Did you mean 'path'"),
-        ("no_such_module_of_mine:Thing", "no_such_module_of_mine, which is not installed: check the spelling"),
+        (
+            "no_such_module_of_mine:Thing",
+            "no_such_module_of_mine, which is not installed: check the spelling",
+        ),
         ("pathlib:NoSuchThing", "has no 'NoSuchThing'"),
         ("extra", r"pip install 'otolith\[video\]'"),
     ],
 )
 def test__family__unknown__says_what_to_type(name: str, said: str) -> None:
-    table = Family("thing", {"path": "pathlib:Path", "extra": "no_such_module_of_mine:X"}, {"extra": "video"})
+    table = Family(
+        "thing", {"path": "pathlib:Path", "extra": "no_such_module_of_mine:X"}, {"extra": "video"}
+    )
     with pytest.raises(UnknownNameError, match=said):
         table.resolve(name)
 

@@ -46,7 +46,9 @@ def test__sha256_of__same_size_and_time_but_other_content__is_seen(tmp_path: Pat
     path.write_bytes(b"one")
     before, times = sha256_of(path), path.stat()
     path.write_bytes(b"two")
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a copy that keeps its times would
+    os.utime(
+        path, ns=(times.st_atime_ns, times.st_mtime_ns)
+    )  # as a copy that keeps its times would
     assert path.stat().st_mtime_ns == times.st_mtime_ns
     assert sha256_of(path) == file_digest(path) != before
 
@@ -78,13 +80,24 @@ def test__sha256_of__another_process__finds_it_in_the_memory(
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[" * 9999, "null", '{"file": 1}', '{"file": "a", "stat": [1, 2], "sha256": "x"}', "\udcff\x00"]
+    "line",
+    [
+        "",
+        "{",
+        "[" * 9999,
+        "null",
+        '{"file": 1}',
+        '{"file": "a", "stat": [1, 2], "sha256": "x"}',
+        "\udcff\x00",
+    ],
 )
 def test__sha256_of__a_damaged_memory__is_passed_over(line: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one")
     (tmp_path / "memory").write_bytes(line.encode(errors="surrogatepass") + b"\n")
     assert sha256_of(tmp_path / "a", tmp_path / "memory") == file_digest(tmp_path / "a")
-    assert json.loads((tmp_path / "memory").read_bytes().splitlines()[-1])["sha256"] == file_digest(tmp_path / "a")
+    assert json.loads((tmp_path / "memory").read_bytes().splitlines()[-1])["sha256"] == file_digest(
+        tmp_path / "a"
+    )
 
 
 def test__sha256_of__a_memory_that_leads_elsewhere__writes_nothing_there(tmp_path: Path) -> None:

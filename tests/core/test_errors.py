@@ -10,7 +10,9 @@ from otolith.core.errors import CheckpointError, ConfigError, OtolithError, Read
 
 
 @pytest.mark.parametrize("kind", [ReadError, ConfigError, CheckpointError])
-def test__error__that_quotes_a_file_of_others__holds_no_control_character(kind: type[OtolithError]) -> None:
+def test__error__that_quotes_a_file_of_others__holds_no_control_character(
+    kind: type[OtolithError],
+) -> None:
     error = kind("a.csv, line 1: found '\x1b[2J\x00\u202e'.\nType: x")
     assert str(error) == "a.csv, line 1: found '\\x1b[2J\\x00\\u202e'.\nType: x"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

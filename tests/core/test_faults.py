@@ -1,4 +1,5 @@
-"""What nobody foresaw becomes one paragraph and a file without anybody's data; what others wrote steers no terminal."""
+"""What nobody foresaw becomes one paragraph and a file without anybody's data; what others wrote
+steers no terminal."""
 
 from __future__ import annotations
 
@@ -24,9 +25,13 @@ SECRET = "Anna-Schmidt-1954"
 HOSTILE = "\x1b]0;title\x07\x1b[31m\u202ered\x9b2J[bold red]markup[/]"
 
 
-def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "otolith", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False
+    )
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
@@ -70,13 +75,26 @@ def test__anything_unforeseen__one_paragraph_and_a_file_without_data(
     fail_with(monkeypatch, error)
     done = CliRunner().invoke(app, ["info", SECRET, f"--html={SECRET}.html"])
     assert done.exit_code == 70, done.output
-    assert done.output.count("\n") == 1 and "Traceback" not in done.output and "nobody foresaw" in done.output
+    assert (
+        done.output.count("\n") == 1
+        and "Traceback" not in done.output
+        and "nobody foresaw" in done.output
+    )
     (kept,) = Path.cwd().glob("otolith-fault-*.txt")
     text = kept.read_text()
-    assert SECRET not in text and "Schmidt" not in text and "schmidt" not in text and str(Path.cwd()) not in text
+    assert (
+        SECRET not in text
+        and "Schmidt" not in text
+        and "schmidt" not in text
+        and str(Path.cwd()) not in text
+    )
     assert os.path.expanduser("~") not in text
     assert "command: otolith info" in text and "options: --html" in text
-    assert "otolith/commands/studies.py:" in text and "Study.load(study)" in text and otolith.__version__ in text
+    assert (
+        "otolith/commands/studies.py:" in text
+        and "Study.load(study)" in text
+        and otolith.__version__ in text
+    )
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
@@ -96,7 +114,9 @@ def test__unforeseen__folder_that_cannot_be_written__a_private_folder_is_taken(
     assert "could not be written" in faults.paragraph(ValueError(), None)
 
 
-def test__unforeseen__link_in_the_way__is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__unforeseen__link_in_the_way__is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda _: "now")
     victim = tmp_path / "victim"
@@ -114,7 +134,8 @@ def test__fault_in_another_process__our_places_are_told_and_nothing_else() -> No
     ours = Path(otolith.__file__)
     error = ValueError(SECRET)
     error.__cause__ = _RemoteTraceback(
-        f'File "/home/{SECRET}/otolith/{SECRET}.py", line 3, in work\nFile "{ours}", line 7, in begin\nx: {SECRET}'
+        f'File "/home/{SECRET}/otolith/{SECRET}.py", line 3, in work\nFile "{ours}", line 7, in '
+        f"begin\nx: {SECRET}"
     )
     text = faults.report_of(error, "info", [])
     assert SECRET not in text and "in another process: otolith/__init__.py:7 in begin" in text
@@ -130,14 +151,18 @@ def test__fault__deep_recursion__is_told_in_short() -> None:
     assert text.count("\n") < 100 and "more" in text
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO]
+)
 def test__disk_that_gives_no_room__is_one_paragraph_with_the_path(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     fail_with(monkeypatch, OSError(number, os.strerror(number), "results/weights"))
     done = CliRunner().invoke(app, ["info", "study"])
-    assert done.exit_code == 2 and done.output.startswith(f"error: results/weights: {os.strerror(number)}")
+    assert done.exit_code == 2 and done.output.startswith(
+        f"error: results/weights: {os.strerror(number)}"
+    )
     assert done.output.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
@@ -172,8 +197,12 @@ def test__names_in_a_study__steer_no_terminal_and_keep_their_brackets(tmp_path: 
 
     recording = toy_recording("p0", gyro=False)
     first, *rest = recording.segments
-    recording = replace(recording, segments=(replace(first, label="[red]sit[/red]\x1b[2J\u202e"), *rest))
-    write_study(tmp_path / "s", [recording], name=HOSTILE, evaluation=Evaluation(seconds=2.0, rate_hz=50.0))
+    recording = replace(
+        recording, segments=(replace(first, label="[red]sit[/red]\x1b[2J\u202e"), *rest)
+    )
+    write_study(
+        tmp_path / "s", [recording], name=HOSTILE, evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
+    )
     for more in ((), ("--json",)):
         done = run("info", str(tmp_path / "s"), *more, COLUMNS="200")
         assert done.returncode == 0, done.stderr
@@ -191,19 +220,29 @@ def test__names_in_a_study__steer_no_terminal_and_keep_their_brackets(tmp_path: 
         {"PYTHONIOENCODING": "latin-1"},
     ],
 )
-@pytest.mark.parametrize("arguments", [("--help",), ("benchmark", "--help"), ("list", "placements"), ("info", "ü±→")])
-def test__plain_terminal__every_text_can_be_said(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("benchmark", "--help"), ("list", "placements"), ("info", "ü±→")]
+)
+def test__plain_terminal__every_text_can_be_said(
+    environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
     command = [sys.executable, "-m", "otolith", *arguments]
     done = subprocess.run(command, capture_output=True, env=os.environ | environment, check=False)
     assert done.returncode == (2 if arguments[0] == "info" else 0), done.stderr
     assert b"Traceback" not in done.stderr and b"nobody foresaw" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["list placements", "info {study}", "--help", "list methods --json"])
-def test__reader_that_has_seen_enough__nothing_is_said(arguments: str, toy_study: Study, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", ["list placements", "info {study}", "--help", "list methods --json"]
+)
+def test__reader_that_has_seen_enough__nothing_is_said(
+    arguments: str, toy_study: Study, tmp_path: Path
+) -> None:
     command = f"{sys.executable} -m otolith {arguments.format(study=toy_study.folder)}"
     for pipe in (f"{command} | true", f"{command} >&-"):
-        done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, cwd=tmp_path, check=False)
+        done = subprocess.run(
+            ["bash", "-c", pipe], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
         assert done.stderr == "" and not list(tmp_path.iterdir()), pipe
 
 

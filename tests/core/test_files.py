@@ -42,8 +42,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
-def test__atomic_path__fails_half_way__old_file_stays_and_nothing_else(error: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")]
+)
+def test__atomic_path__fails_half_way__old_file_stays_and_nothing_else(
+    error: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises((RuntimeError, KeyboardInterrupt, OSError)), atomic_path(path) as temporary:
@@ -116,7 +120,9 @@ def test__atomic_folder__somebody_writes_at_the_last_moment__that_stays(
 
 
 @pytest.mark.parametrize("read", [read_json, file_digest])
-def test__a_file_of_ours__is_a_pipe_or_a_device__is_told_and_never_waited_for(read: Any, tmp_path: Path) -> None:
+def test__a_file_of_ours__is_a_pipe_or_a_device__is_told_and_never_waited_for(
+    read: Any, tmp_path: Path
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "device").symlink_to("/dev/zero")
     for name in ("pipe", "device"):
@@ -131,7 +137,9 @@ def test__write_json__not_a_number__is_refused_and_nothing_stays(tmp_path: Path)
 
 
 @given(json_values)
-def test__json__round_trip__is_the_same(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+def test__json__round_trip__is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, content: Any
+) -> None:
     path = tmp_path_factory.getbasetemp() / "round.json"
     write_json(path, content)
     assert read_json(path) == content
@@ -158,7 +166,10 @@ def test__digest__order_of_keys__does_not_matter_but_content_does() -> None:
 
 def test__file_digest__is_that_of_sha256(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")  # the first example of FIPS 180-2
-    assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        file_digest(tmp_path / "abc")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
 
 
 def test__refuse_existing__only_what_holds_something(tmp_path: Path) -> None:
@@ -219,7 +230,9 @@ def test__atomic_folder__what_is_not_ours__is_kept(
     with atomic_folder(folder, ours={"weights", "gone"}) as temporary:
         (temporary / "weights").write_text("new")
     assert names(tmp_path) == ["encoder"] and names(folder) == ["deep", "mine.txt", "weights"]
-    assert (folder / "weights").read_text() == "new" and (folder / "deep" / "mine.txt").read_text() == "old"
+    assert (folder / "weights").read_text() == "new" and (
+        folder / "deep" / "mine.txt"
+    ).read_text() == "old"
 
 
 _KILLED = """
@@ -246,7 +259,9 @@ with files.atomic_folder(Path(sys.argv[1]), ours={"weights"}) as temporary:
 """
 
 
-@pytest.mark.parametrize(("where", "is_there"), [("before", "old"), ("after", "new"), ("between", "old")])
+@pytest.mark.parametrize(
+    ("where", "is_there"), [("before", "old"), ("after", "new"), ("between", "old")]
+)
 def test__atomic_folder__killed__either_the_old_or_the_new_one_is_there(
     tmp_path: Path, where: str, is_there: str
 ) -> None:
@@ -254,12 +269,16 @@ def test__atomic_folder__killed__either_the_old_or_the_new_one_is_there(
     done = subprocess.run([sys.executable, "-c", _KILLED, str(folder), where])
     assert done.returncode == -signal.SIGKILL and len(names(tmp_path)) > 1
     recover(folder)
-    assert (folder / "weights").read_text() == is_there and (folder / "mine.txt").read_text() == "old"
+    assert (folder / "weights").read_text() == is_there and (
+        folder / "mine.txt"
+    ).read_text() == "old"
     sweep(tmp_path)
     assert names(tmp_path) == ["encoder"]
 
 
-def test__atomic_folder__where_it_cannot_be__is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__atomic_folder__where_it_cannot_be__is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DataError, match="is a file"), atomic_folder(tmp_path / "file", ()):
         pass
@@ -270,7 +289,9 @@ def test__atomic_folder__where_it_cannot_be__is_refused(tmp_path: Path, monkeypa
     assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "mine"
 
 
-def test__atomic_path__is_a_link__the_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
+def test__atomic_path__is_a_link__the_link_is_replaced_and_not_what_it_leads_to(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     files.write_text(tmp_path / "link", "new")

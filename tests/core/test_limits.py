@@ -27,12 +27,16 @@ def test__unpacked_limit__a_large_honest_file__grows_with_it() -> None:
     assert unpacked_limit(DEFAULT_BYTES) == 100 * DEFAULT_BYTES
 
 
-@pytest.mark.parametrize(("text", "count"), [("4G", 4 * 2**30), ("800M", 800 * 2**20), ("1.5k", 1536), ("77", 77)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("4G", 4 * 2**30), ("800M", 800 * 2**20), ("1.5k", 1536), ("77", 77)]
+)
 def test__bytes_of__a_size__is_counted(text: str, count: int) -> None:
     assert bytes_of(text) == bytes_of(f" {text} ") == count
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "4X", "nan", "inf", "1e9", "G", "9" * 30, "4G4", "９"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "4X", "nan", "inf", "1e9", "G", "9" * 30, "4G4", "９"]
+)
 def test__bytes_of__none__is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--max-bytes"):
         bytes_of(text)
@@ -42,6 +46,8 @@ def test__allow_bytes__process_started_within__knows_it(monkeypatch: pytest.Monk
     monkeypatch.delenv("OTOLITH_MAX_BYTES", raising=False)
     script = "from otolith.core.limits import unpacked_limit; print(unpacked_limit(1))"
     with allow_bytes(12345):
-        printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        printed = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
     assert int(printed) == 12345
     assert unpacked_limit(1) == DEFAULT_BYTES

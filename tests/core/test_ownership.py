@@ -1,4 +1,5 @@
-"""Nothing of the user's is deleted or overwritten: what we write into is ours by a marker, file by file."""
+"""Nothing of the user's is deleted or overwritten: what we write into is ours by a marker, file by
+file."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ SHORT = ("procedural:walking",)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -39,7 +44,9 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test__simulate__into_a_folder_of_other_files__is_refused_and_all_stay(mine: Path, overwrite: bool) -> None:
+def test__simulate__into_a_folder_of_other_files__is_refused_and_all_stay(
+    mine: Path, overwrite: bool
+) -> None:
     before = everything(mine)
     with pytest.raises(DataError, match="did not write"):
         simulate_study(SHORT, mine, overwrite=overwrite)
@@ -54,18 +61,28 @@ def test__write_study__into_a_folder_of_other_files__is_refused_and_all_stay(min
 
 
 @pytest.mark.parametrize("config", [SimulationConfig(), SimulationConfig(seed=1)])
-def test__simulate__over_a_study_with_files_of_the_users__keeps_them(tmp_path: Path, config: SimulationConfig) -> None:
+def test__simulate__over_a_study_with_files_of_the_users__keeps_them(
+    tmp_path: Path, config: SimulationConfig
+) -> None:
     out = tmp_path / "out"
     simulate_study(SHORT, out)
     own = {
-        name: out / name for name in ("recordings/mine.parquet", "partners/pose/mine.parquet", "notes.csv", "a/b.mp4")
+        name: out / name
+        for name in (
+            "recordings/mine.parquet",
+            "partners/pose/mine.parquet",
+            "notes.csv",
+            "a/b.mp4",
+        )
     }
     for path in own.values():
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
     simulate_study(("procedural:squat",), out, config, overwrite=True)
     assert all(path.read_text() == "mine" for path in own.values())
-    assert len(list((out / "recordings").glob("*.parquet"))) == 1 + 2, "what the older simulation wrote is gone"
+    assert len(list((out / "recordings").glob("*.parquet"))) == 1 + 2, (
+        "what the older simulation wrote is gone"
+    )
 
 
 def test__write_study__over_an_older_one__removes_what_that_one_named_only(tmp_path: Path) -> None:
@@ -75,9 +92,16 @@ def test__write_study__over_an_older_one__removes_what_that_one_named_only(tmp_p
     simulate_study(SHORT, out, overwrite=True)
     assert (out / "recordings" / "p0.mine.parquet").read_text() == "mine"
     assert len(Study.load(out)) == 1
-    named = {Path(stream["file"]).name for entry in Study.load(out).entries for stream in entry["streams"]}
+    named = {
+        Path(stream["file"]).name
+        for entry in Study.load(out).entries
+        for stream in entry["streams"]
+    }
     assert {path.name for path in (out / "recordings").iterdir()} == named | {"p0.mine.parquet"}
-    assert not list((out / "partners").glob("*.parquet")) or (out / "partners" / "text.parquet").exists()
+    assert (
+        not list((out / "partners").glob("*.parquet"))
+        or (out / "partners" / "text.parquet").exists()
+    )
 
 
 def test__write_study__file_of_the_users_in_the_way__is_refused(tmp_path: Path) -> None:
@@ -178,7 +202,9 @@ def test__simulate__again_over_a_damaged_file__makes_that_recording_again(tmp_pa
     assert {name for name, content in again.items() if content != whole[name]} <= {FILE}
 
 
-def test__simulate__again_over_one_of_an_older_version__adds_what_that_lacks(tmp_path: Path) -> None:
+def test__simulate__again_over_one_of_an_older_version__adds_what_that_lacks(
+    tmp_path: Path,
+) -> None:
     study = simulate_study(SHORT, tmp_path / "out")
     whole = everything(study.folder)
     header, *lines = map(json.loads, (study.folder / FILE).read_text().splitlines())
@@ -198,7 +224,9 @@ def test__simulate__again_over_one_of_an_older_version__adds_what_that_lacks(tmp
     assert inodes == {path: path.stat().st_ino for path in study.folder.glob("recordings/*")}
 
 
-def test__write_study__over_one_of_an_older_version__keeps_modality_files_brought_by_hand(tmp_path: Path) -> None:
+def test__write_study__over_one_of_an_older_version__keeps_modality_files_brought_by_hand(
+    tmp_path: Path,
+) -> None:
     study = write_toy_study(tmp_path / "study", people=2)
     (study.folder / MARKER).unlink()
     own = ["partners/text.parquet", "partners/pose/p0-1.parquet", "partners/video.parquet"]
@@ -225,7 +253,9 @@ with owned(out, "study") as mine, atomic_path(out / "a.json") as one, atomic_fol
 
 @pytest.fixture
 def writer(tmp_path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     yield process
     process.kill()
@@ -236,12 +266,17 @@ def test__owned__another_process_writes__is_refused_and_its_files_stay(
     tmp_path: Path, writer: subprocess.Popen[str]
 ) -> None:
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
-    with pytest.raises(DataError, match="Another command is writing"), owned(tmp_path / "out", "study"):
+    with (
+        pytest.raises(DataError, match="Another command is writing"),
+        owned(tmp_path / "out", "study"),
+    ):
         pass
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
 
 
-def test__owned__process_was_killed__its_leftovers_go(tmp_path: Path, writer: subprocess.Popen[str]) -> None:
+def test__owned__process_was_killed__its_leftovers_go(
+    tmp_path: Path, writer: subprocess.Popen[str]
+) -> None:
     writer.kill()
     writer.wait()
     assert len(list((tmp_path / "out").glob(".*.otolith.tmp"))) == 2

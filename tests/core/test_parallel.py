@@ -28,7 +28,9 @@ def test__run_all__one_worker__comes_as_it_is_made() -> None:
     assert done == [1]
 
 
-def test__run_all__two_workers__the_same_set_and_the_environment_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test__run_all__two_workers__the_same_set_and_the_environment_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert sorted(run_all(math.factorial, [3, 4, 5, 6], 2)) == [6, 24, 120, 720]
     assert os.environ["OMP_NUM_THREADS"] == "7"

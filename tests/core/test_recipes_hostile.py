@@ -44,7 +44,11 @@ def test__recipe__that_is_none__is_one_sentence(content: bytes, said: str, tmp_p
     done = CliRunner().invoke(
         app, ["adapt", "features", "absent", "--out", str(tmp_path / "new"), "--recipe", str(path)]
     )
-    assert done.exit_code == 2 and done.output.startswith("error: ") and list(tmp_path.iterdir()) == [path]
+    assert (
+        done.exit_code == 2
+        and done.output.startswith("error: ")
+        and list(tmp_path.iterdir()) == [path]
+    )
 
 
 def test__recipe__of_a_folder_or_a_device__is_not_read(tmp_path: Path) -> None:
@@ -94,22 +98,40 @@ def test__recipe__tables_of_another_form__are_said(table: str, tmp_path: Path) -
         ("pretrain", "[pretrain]\nvalidation_people = true", "'validation_people' is a"),
         ("pretrain", "[encoder]\nkernels = ['x']", "'kernels' is a list"),
         ("simulate", "[ranges]\nlegs = [1]", "'legs' is a list of 2, each a number"),
-        ("simulate", "[mountings]\nleft_wrist = {rotation_deg = [true]}", "'rotation_deg' is a list of 3"),
+        (
+            "simulate",
+            "[mountings]\nleft_wrist = {rotation_deg = [true]}",
+            "'rotation_deg' is a list of 3",
+        ),
     ],
 )
 def test__recipe__table_with_a_wrong_key_or_type__is_said(
-    command: str, content: str, said: str, toy_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str,
+    content: str,
+    said: str,
+    toy_study: Study,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("r.toml").write_text(content)
     source = {"adapt": ["features", str(toy_study.folder)], "simulate": ["procedural:walking"]}
-    words = [command, *source.get(command, [str(toy_study.folder)]), "--out", "new", "--recipe", "r.toml"]
+    words = [
+        command,
+        *source.get(command, [str(toy_study.folder)]),
+        "--out",
+        "new",
+        "--recipe",
+        "r.toml",
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2 and re.search(said, done.output), done.output
     assert [found.name for found in tmp_path.iterdir()] == ["r.toml"]
 
 
-def test__recipe__every_part_of_the_schedule__reaches_the_recogniser(toy_study: Study, tmp_path: Path) -> None:
+def test__recipe__every_part_of_the_schedule__reaches_the_recogniser(
+    toy_study: Study, tmp_path: Path
+) -> None:
     recipe = tmp_path / "r.toml"
     recipe.write_text("[adapt]\nsteps = 1\nepochs = 1\nweight_decay = 0.25\nwarmup = 3")
     words = ["adapt", "tpn", str(toy_study.folder), "--shots", "1", "--out", str(tmp_path / "new")]
@@ -127,7 +149,9 @@ def test__command__link_that_leads_to_itself__is_said(
     monkeypatch.chdir(tmp_path)
     os.symlink("loop", "loop")
     done = CliRunner().invoke(app, words)
-    assert done.exit_code == 2 and "loop" in done.output and done.output.startswith("error: "), done.output
+    assert done.exit_code == 2 and "loop" in done.output and done.output.startswith("error: "), (
+        done.output
+    )
     assert [found.name for found in tmp_path.iterdir()] == ["loop"]
 
 
@@ -152,7 +176,14 @@ def test__benchmark__method_that_cannot_be__is_said_before_anything_is_trained(
 ) -> None:
     path = tmp_path / "r.toml"
     path.write_text(f"methods = 'mine'\nworkers = 1\n[method]\n{content}")
-    words = ["benchmark", str(toy_study.folder), "--out", str(tmp_path / "out"), "--recipe", str(path)]
+    words = [
+        "benchmark",
+        str(toy_study.folder),
+        "--out",
+        str(tmp_path / "out"),
+        "--recipe",
+        str(path),
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2 and said in done.output, done.output
     assert not (tmp_path / "out" / "cells").exists()
@@ -169,12 +200,23 @@ def test__adapt__settings_that_a_library_refuses__are_said(
 ) -> None:
     path = tmp_path / "r.toml"
     path.write_text(table)
-    words = ["adapt", encoder, str(toy_study.folder), "--head", head, "--shots", "1", "--out", str(tmp_path / "out")]
+    words = [
+        "adapt",
+        encoder,
+        str(toy_study.folder),
+        "--head",
+        head,
+        "--shots",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(app, [*words, "--recipe", str(path), "--device", "cpu"])
     assert done.exit_code == 2 and f"Head '{head}' cannot work with" in done.output, done.output
 
 
-ODD = ("'x'", "''", "-1", "0", "1.5", "true", "[1]", "[[1]]", "['x', 1]", "[]", "{a = 1}", "{name = {}}", "[true]",
+ODD = ("'x'", "''", "-1", "0", "1.5", "true", "[1]", "[[1]]", "['x', 1]", "[]", "{a = 1}", "{name "
+                                                                                           "= {}}", "[true]",
        "4611686018427387904", '"\\u0000"', "-1.5e300", "1e-300", "'../x'", "1979-05-27")  # fmt: skip
 """What somebody may write behind a key that wants something else."""
 SOURCES = {"adapt": 2, "recognise": 2, "retrieve": 2, "fidelity": 2, "demo": 0}
@@ -194,7 +236,8 @@ def test__recipe__any_key_with_any_value__is_one_sentence(
     monkeypatch.chdir(tmp_path)
     keys = [key for key in commands_with_recipes()[command] if key not in ("help", "recipe")]
     cases = [(key, value) for key in (*keys, *TABLES.get(command, ())) for value in ODD]
-    # What is named is not there, so that each ends before any work; a few of thousands, others for each command.
+    # What is named is not there, so that each ends before any work; a few of thousands, others for
+    # each command.
     for key, value in cases[len(command) :: 61]:
         study = "study = 'absent'" if command == "demo" and key != "study" else ""
         Path("r.toml").write_text(f"{study}\n{key} = {value}\n")
@@ -203,4 +246,7 @@ def test__recipe__any_key_with_any_value__is_one_sentence(
         done = CliRunner().invoke(app, [command, *absent, *out, "--recipe", "r.toml"])
         assert done.exit_code == 2, (key, value, done.output)
         assert "Traceback" not in done.output and done.output.strip(), (key, value)
-        assert [found.name for found in tmp_path.iterdir() if found.name != "new"] == ["r.toml"], (key, value)
+        assert [found.name for found in tmp_path.iterdir() if found.name != "new"] == ["r.toml"], (
+            key,
+            value,
+        )

@@ -41,12 +41,15 @@ def test__configure__from_json__whole_numbers_and_lists_become_what_the_field_is
 
 
 def test__configure__unknown_key__names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"example has no setting 'temprature'.*Did you mean 'temperature'"):
+    with pytest.raises(
+        ConfigError, match=r"example has no setting 'temprature'.*Did you mean 'temperature'"
+    ):
         configure(Example, {"temprature": 1.0}, "example")
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("layers", "3"), ("layers", 2.5), ("name", 1), ("temperature", "0.5"), ("temperature", True)]
+    ("key", "value"),
+    [("layers", "3"), ("layers", 2.5), ("name", 1), ("temperature", "0.5"), ("temperature", True)],
 )
 def test__configure__another_type__is_refused(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"example: '{key}' is"):
@@ -75,7 +78,13 @@ def test__configure__another_type_within__is_refused(key: str, value: Any) -> No
 
 
 def test__configure__what_fits_within__is_taken() -> None:
-    given = {"sizes": [3], "bounds": [0, 1.5], "pairs": [["a", "b"]], "tables": {"a": {"b": 1}}, "loss": "sum"}
+    given = {
+        "sizes": [3],
+        "bounds": [0, 1.5],
+        "pairs": [["a", "b"]],
+        "tables": {"a": {"b": 1}},
+        "loss": "sum",
+    }
     assert configure(Deep, given, "example").pairs == (("a", "b"),)
     assert configure(Deep, {"sizes": [], "pairs": None}, "example") == Deep(sizes=())
 

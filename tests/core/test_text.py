@@ -22,7 +22,8 @@ def test__printable__letters__are_untouched(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "good"), [("\x1b[31mred", "\\x1b[31mred"), ("a\u202eb", "a\\u202eb"), ("a\x07", "a\\x07")]
+    ("bad", "good"),
+    [("\x1b[31mred", "\\x1b[31mred"), ("a\u202eb", "a\\u202eb"), ("a\x07", "a\\x07")],
 )
 def test__printable__commands_of_a_terminal__are_shown(bad: str, good: str) -> None:
     assert printable(bad) == good

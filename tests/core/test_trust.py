@@ -1,4 +1,5 @@
-"""A stranger's file: what it names is looked up in our tables, and nothing of his is imported, called or fetched."""
+"""A stranger's file: what it names is looked up in our tables, and nothing of his is imported,
+called or fetched."""
 
 from __future__ import annotations
 
@@ -57,8 +58,23 @@ HOSTILE = [
         ".evil_lab:Mine",
         "..:evil_lab",
     ),
-    *("evil_lab", "evil_lab.Mine", "evil_lab:", ":Mine", "evil_lab::Mine", " evil_lab:Mine", "evil_lab:Mine\n"),
-    *("ｅvil_lab:Mine", "evіl_lab:Mine", "evil_lab:Mine\x1b[31m", "evil_lab:Mine\0", "", "a" * 100_000),
+    *(
+        "evil_lab",
+        "evil_lab.Mine",
+        "evil_lab:",
+        ":Mine",
+        "evil_lab::Mine",
+        " evil_lab:Mine",
+        "evil_lab:Mine\n",
+    ),
+    *(
+        "ｅvil_lab:Mine",
+        "evіl_lab:Mine",
+        "evil_lab:Mine\x1b[31m",
+        "evil_lab:Mine\0",
+        "",
+        "a" * 100_000,
+    ),
     *(["evil_lab:Mine"], {"evil_lab:Mine": 1}, None, 3, True, 0.5, [["tpn"]]),
 ]
 
@@ -75,7 +91,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def quiet(lab: Path) -> bool:
-    return "evil_lab" not in sys.modules and not (lab / "sprung").exists() and not (lab / "called").exists()
+    return (
+        "evil_lab" not in sys.modules
+        and not (lab / "sprung").exists()
+        and not (lab / "called").exists()
+    )
 
 
 @pytest.fixture
@@ -88,9 +108,17 @@ def encoder(toy_windows: Windows, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:40])
-def test__a_file__names_what_is_in_no_table__nothing_is_imported(name: Any, encoder: Path, lab: Path) -> None:
+def test__a_file__names_what_is_in_no_table__nothing_is_imported(
+    name: Any, encoder: Path, lab: Path
+) -> None:
     before = set(sys.modules)
-    for table in (encoders.FAMILY, encoders.PARTNER_ENCODERS, heads.FAMILY, partners.FAMILY, objectives.FAMILY):
+    for table in (
+        encoders.FAMILY,
+        encoders.PARTNER_ENCODERS,
+        heads.FAMILY,
+        partners.FAMILY,
+        objectives.FAMILY,
+    ):
         with pytest.raises(UnknownNameError):
             table.stored(name)
     original = json.loads((encoder / CONFIG).read_text())
@@ -104,15 +132,23 @@ def test__a_file__names_what_is_in_no_table__nothing_is_imported(name: Any, enco
         with pytest.raises(OtolithError):
             PretrainedEncoder.load(encoder)
     assert quiet(lab)
-    assert not {n for n in set(sys.modules) - before if n.partition(".")[0] in ("antigravity", "evil_lab")}
+    assert not {
+        n for n in set(sys.modules) - before if n.partition(".")[0] in ("antigravity", "evil_lab")
+    }
 
 
-def test__a_file__names_getoutput_as_partner__runs_no_command(encoder: Path, tmp_path: Path) -> None:
+def test__a_file__names_getoutput_as_partner__runs_no_command(
+    encoder: Path, tmp_path: Path
+) -> None:
     mark = tmp_path / "mark"
     edit_config(
         encoder,
         lambda c: c["alignment"]["partners"].update(
-            text={"partner": "subprocess:getoutput", "settings": {"cmd": f"touch {mark}"}, "dimension": 384}
+            text={
+                "partner": "subprocess:getoutput",
+                "settings": {"cmd": f"touch {mark}"},
+                "dimension": 384,
+            }
         ),
     )
     with pytest.raises(UnknownNameError, match="Nothing was imported"):
@@ -124,7 +160,13 @@ def test__a_file__names_getoutput_as_partner__runs_no_command(encoder: Path, tmp
 
 
 def leaves(content: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    items = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
     if isinstance(content, str):
         yield at
     for key, value in items:
@@ -140,7 +182,9 @@ def put(content: Any, at: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-def test__a_checkpoint__any_text_replaced_by_a_path__nothing_is_imported(encoder: Path, lab: Path) -> None:
+def test__a_checkpoint__any_text_replaced_by_a_path__nothing_is_imported(
+    encoder: Path, lab: Path
+) -> None:
     original = json.loads((encoder / CONFIG).read_text())
     for place in leaves(original):
         write_json(encoder / CONFIG, put(original, place, "evil_lab:Mine"))
@@ -166,14 +210,24 @@ def test__a_study_or_report__any_text_replaced_by_a_path__nothing_is_imported(
             Study.load(folder).windows(seconds=1.0)
         except OtolithError:
             continue
-    row = {"method": "evil_lab:Mine", "objective": "evil_lab:Mine", "encoder": "evil_lab:Mine", "head": "evil_lab:Mine"}
-    write_json(tmp_path / "results.json", {"otolith_report": 1, "rows": [row], "studies": [], "methods": [row]})
+    row = {
+        "method": "evil_lab:Mine",
+        "objective": "evil_lab:Mine",
+        "encoder": "evil_lab:Mine",
+        "head": "evil_lab:Mine",
+    }
+    write_json(
+        tmp_path / "results.json",
+        {"otolith_report": 1, "rows": [row], "studies": [], "methods": [row]},
+    )
     with pytest.raises(OtolithError):
         Report.load(tmp_path)
     assert quiet(lab)
 
 
-def test__trust__a_package_that_the_caller_names__is_loaded(toy_windows: Windows, tmp_path: Path, lab: Path) -> None:
+def test__trust__a_package_that_the_caller_names__is_loaded(
+    toy_windows: Windows, tmp_path: Path, lab: Path
+) -> None:
     from importlib import import_module
 
     made = PretrainedEncoder.fresh(toy_windows, import_module("evil_lab").Mine)
@@ -194,7 +248,9 @@ def test__trust__a_package_that_the_caller_names__is_loaded(toy_windows: Windows
     assert not (lab / "called").exists()
 
 
-@pytest.mark.parametrize("name", ["subprocess", "os.path", "otolith", "otolith.core.files", "", " ", 3, None])
+@pytest.mark.parametrize(
+    "name", ["subprocess", "os.path", "otolith", "otolith.core.files", "", " ", 3, None]
+)
 def test__trust__python_itself_or_nothing__is_refused(name: Any, encoder: Path) -> None:
     with pytest.raises(ConfigError, match="trust names"):
         trusted((name,))
@@ -203,14 +259,18 @@ def test__trust__python_itself_or_nothing__is_refused(name: Any, encoder: Path) 
 
 
 def test__trust__said_in_the_file_itself__counts_for_nothing(encoder: Path, lab: Path) -> None:
-    edit_config(encoder, lambda c: c.update(trust=["evil_lab"]) or c["encoder"].update(name="evil_lab:Mine"))
+    edit_config(
+        encoder, lambda c: c.update(trust=["evil_lab"]) or c["encoder"].update(name="evil_lab:Mine")
+    )
     with pytest.raises(UnknownNameError):
         PretrainedEncoder.load(encoder)
     edit_config(
         encoder,
         lambda c: (
             c["encoder"].update(name="tpn")
-            or c["alignment"]["partners"]["text"].update(partner="evil_lab:Partner", trust=["evil_lab"])
+            or c["alignment"]["partners"]["text"].update(
+                partner="evil_lab:Partner", trust=["evil_lab"]
+            )
         ),
     )
     with pytest.raises(CheckpointError, match="whom to trust"):
@@ -219,13 +279,22 @@ def test__trust__said_in_the_file_itself__counts_for_nothing(encoder: Path, lab:
 
 
 def test__a_caller__names_what_is_no_member__is_told_before_it_is_called(lab: Path) -> None:
-    tables = (encoders.FAMILY, encoders.PARTNER_ENCODERS, heads.FAMILY, partners.FAMILY, objectives.FAMILY)
+    tables = (
+        encoders.FAMILY,
+        encoders.PARTNER_ENCODERS,
+        heads.FAMILY,
+        partners.FAMILY,
+        objectives.FAMILY,
+    )
     for table in tables:
         for given in ("evil_lab:called", "subprocess:getoutput", print, Path, object()):
             with pytest.raises(UnknownNameError, match="no subclass of"):
                 table.resolve(given)
     with pytest.raises(UnknownNameError, match="no subclass of"):
-        parse_method(Method("odd", objective="evil_lab:called").name, {"odd": {"objective": "evil_lab:called"}})
+        parse_method(
+            Method("odd", objective="evil_lab:called").name,
+            {"odd": {"objective": "evil_lab:called"}},
+        )
     assert encoders.FAMILY.resolve("evil_lab:Mine").__name__ == "Mine"
     with pytest.raises(UnknownNameError, match="cannot be called"):
         Family("thing", {}).resolve("otolith.core.files:MAX_JSON_BYTES")
@@ -252,14 +321,18 @@ def test__a_recogniser__with_a_head_of_a_stranger__is_refused_and_trusted(
     with pytest.raises(UnknownNameError, match="--trust evil_lab"):
         Recogniser.load(tmp_path / "recogniser")
     assert quiet(lab)
-    with pytest.raises(OtolithError):  # now imported, and found to be another kind of head than was saved
+    with pytest.raises(
+        OtolithError
+    ):  # now imported, and found to be another kind of head than was saved
         Recogniser.load(tmp_path / "recogniser", trust="evil_lab")
     assert (lab / "sprung").exists()
 
 
 @pytest.mark.parametrize("name", ["no-such-owner-of-mine/no-such-model", "gpt-nothing-like-it"])
 def test__a_model__that_only_a_file_names__is_not_fetched(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"nothing is fetched because a file says so.*--trust {name}"):
+    with pytest.raises(
+        ConfigError, match=f"nothing is fetched because a file says so.*--trust {name}"
+    ):
         model_folder(name, ())
 
 
@@ -269,7 +342,9 @@ def test__a_folder_or_file__that_only_a_checkpoint_names__is_not_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "owner" / "model").mkdir(parents=True)
-    name = {"absolute": str(tmp_path / "owner"), "relative": "./owner", "parent": "../owner"}.get(how, "owner/model")
+    name = {"absolute": str(tmp_path / "owner"), "relative": "./owner", "parent": "../owner"}.get(
+        how, "owner/model"
+    )
     with pytest.raises(ConfigError, match="because a file says so"):
         model_folder(name, ())
     role = Role("sentence", {"model": name}, 384, trust=())

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from otolith.core.catalog import PLACEMENTS
 from otolith.core.errors import ChannelError, UnknownNameError
-from otolith.data.channels import AXES, QUANTITIES, Channel, channel_names, explain_mismatch, sensors, triad, triads
+from otolith.data.channels import (
+    AXES,
+    QUANTITIES,
+    Channel,
+    channel_names,
+    explain_mismatch,
+    sensors,
+    triad,
+    triads,
+)
 
 any_channel = st.builds(
     Channel,
@@ -34,7 +43,9 @@ def test__channel__names__are_those_of_the_files() -> None:
     assert str(Channel("head", "acc", "y")) == "head.acc.y"
 
 
-@pytest.mark.parametrize("name", ["", "left_wrist", "left_wrist.acc", "Left.acc.x", "left_wrist.acc.x.y", "a b.acc.x"])
+@pytest.mark.parametrize(
+    "name", ["", "left_wrist", "left_wrist.acc", "Left.acc.x", "left_wrist.acc.x.y", "a b.acc.x"]
+)
 def test__channel__no_channel_name__is_refused(name: str) -> None:
     with pytest.raises(ChannelError, match=r"left_wrist\.acc\.x"):
         Channel.parse(name)
@@ -58,14 +69,19 @@ def test__triads__incomplete__are_left_out_and_order_is_free() -> None:
 
 
 def test__sensors__two_devices_on_one_place__are_two() -> None:
-    channels = [*triad("chest", "acc", "b"), *triad("chest", "acc", "a"), *triad("chest", "gyro", "b")]
+    channels = [
+        *triad("chest", "acc", "b"),
+        *triad("chest", "acc", "a"),
+        *triad("chest", "gyro", "b"),
+    ]
     assert sensors(channels) == ["chest@b", "chest@a"]
 
 
 def test__explain_mismatch__says_what_is_missing_and_what_is_over() -> None:
     acc, gyro = triad("head", "acc"), triad("head", "gyro")
     assert explain_mismatch(acc, gyro) == (
-        "missing are head.acc.x, head.acc.y, head.acc.z; not wanted are head.gyro.x, head.gyro.y, head.gyro.z"
+        "missing are head.acc.x, head.acc.y, head.acc.z; not wanted are head.gyro.x, head.gyro.y, "
+        "head.gyro.z"
     )
     assert explain_mismatch(acc, acc[::-1]) == "the order differs"
     assert channel_names(acc) == ["head.acc.x", "head.acc.y", "head.acc.z"]

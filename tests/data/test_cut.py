@@ -1,4 +1,5 @@
-"""Recordings into windows: each label rule worked by hand, nothing across a gap, nothing lost without a count."""
+"""Recordings into windows: each label rule worked by hand, nothing across a gap, nothing lost
+without a count."""
 
 from __future__ import annotations
 
@@ -34,18 +35,27 @@ def recording(
 ) -> Recording:
     """Acceleration of a sensor at rest whose x counts the samples, without the samples in `lost`."""
     sample = np.delete(np.arange(round(seconds * RATE_HZ)), lost or [])
-    values = np.stack([sample * 1e-3, np.zeros(len(sample)), np.full(len(sample), 9.81)], axis=1).astype(np.float32)
-    streams = tuple(Stream(place, triad(place, "acc"), sample / RATE_HZ, values, RATE_HZ) for place in places)
+    values = np.stack(
+        [sample * 1e-3, np.zeros(len(sample)), np.full(len(sample), 9.81)], axis=1
+    ).astype(np.float32)
+    streams = tuple(
+        Stream(place, triad(place, "acc"), sample / RATE_HZ, values, RATE_HZ) for place in places
+    )
     return Recording(id, subject, streams, tuple(Segment(*s) for s in segments))
 
 
 def cut(folder: Path, *recordings: Recording, **choices: Any) -> Any:
     settings = {"seconds": 1.0, "rate_hz": RATE_HZ, "quantities": ("acc",)} | choices
-    return write_study(folder / "study", recordings, name="hand", evaluation=Evaluation()).windows(**settings)
+    return write_study(folder / "study", recordings, name="hand", evaluation=Evaluation()).windows(
+        **settings
+    )
 
 
 def places(windows: Any) -> list[tuple[float, str]]:
-    return [(round(float(start), 6), label) for start, label in zip(windows.start_s, windows.labels, strict=True)]
+    return [
+        (round(float(start), 6), label)
+        for start, label in zip(windows.start_s, windows.labels, strict=True)
+    ]
 
 
 def test__inside__segments__are_filled_from_their_start(tmp_path: Path) -> None:
@@ -69,16 +79,23 @@ def test__inside__past_the_end_of_the_recording__is_clipped(tmp_path: Path) -> N
 
 
 def test__centre_short__one_window_around_the_middle(tmp_path: Path) -> None:
-    windows = cut(tmp_path, recording([(4.0, 4.4, "a"), (0.0, 0.2, "b"), (6.0, 8.0, "c")]), centre_short=True)
-    # a: middle at 42 samples, so from 37; b: would start at -4, moved to 0; c is long enough for the plain rule.
+    windows = cut(
+        tmp_path, recording([(4.0, 4.4, "a"), (0.0, 0.2, "b"), (6.0, 8.0, "c")]), centre_short=True
+    )
+    # a: middle at 42 samples, so from 37; b: would start at -4, moved to 0; c is long enough for
+    # the plain rule.
     assert places(windows) == [(3.7, "a"), (0.0, "b"), (6.0, "c"), (6.5, "c"), (7.0, "c")]
     assert windows.dropped == {}
 
 
 def test__pad__a_short_recording__is_filled_with_its_edges_and_marked(tmp_path: Path) -> None:
-    windows = cut(tmp_path, recording([(0.0, 0.6, "a")], seconds=0.6), label_rule="centred", pad=True)
+    windows = cut(
+        tmp_path, recording([(0.0, 0.6, "a")], seconds=0.6), label_rule="centred", pad=True
+    )
     assert places(windows) == [(-0.2, "a")]
-    np.testing.assert_allclose(windows.values()[0, 0], np.array([0, 0, 0, 1, 2, 3, 4, 5, 5, 5]) * 1e-3, atol=1e-7)
+    np.testing.assert_allclose(
+        windows.values()[0, 0], np.array([0, 0, 0, 1, 2, 3, 4, 5, 5, 5]) * 1e-3, atol=1e-7
+    )
     assert windows.received()[0].tolist() == [False] * 2 + [True] * 6 + [False] * 2
 
 
@@ -90,14 +107,24 @@ def test__centred__every_segment_once_however_long(tmp_path: Path) -> None:
 def test__majority__more_than_half_of_the_window(tmp_path: Path) -> None:
     rows = [(0.0, 0.6, "a"), (0.6, 1.3, "b"), (2.0, 2.5, "a"), (2.5, 3.0, "b")]
     windows = cut(tmp_path, recording(rows, seconds=4.0), label_rule="majority")
-    # 0.0: a has 0.6 s; 0.5: b has 0.7; 1.0: b has 0.3; 1.5: a has 0.5 and 2.0: both have 0.5, which is no majority;
-    # 2.5: b has 0.5; 3.0: nothing
-    assert places(windows) == [(0.0, "a"), (0.5, "b"), (1.0, ""), (1.5, ""), (2.0, ""), (2.5, ""), (3.0, "")]
+    # 0.0: a has 0.6 s; 0.5: b has 0.7; 1.0: b has 0.3; 1.5: a has 0.5 and 2.0: both have 0.5, which
+    # is no majority; 2.5: b has 0.5; 3.0: nothing
+    assert places(windows) == [
+        (0.0, "a"),
+        (0.5, "b"),
+        (1.0, ""),
+        (1.5, ""),
+        (2.0, ""),
+        (2.5, ""),
+        (3.0, ""),
+    ]
     assert windows.classes == ("a", "b")
 
 
 def test__majority__two_parts_of_one_label__add_up(tmp_path: Path) -> None:
-    windows = cut(tmp_path, recording([(0.0, 0.3, "a"), (0.6, 1.0, "a")], seconds=1.0), label_rule="majority")
+    windows = cut(
+        tmp_path, recording([(0.0, 0.3, "a"), (0.6, 1.0, "a")], seconds=1.0), label_rule="majority"
+    )
     assert places(windows) == [(0.0, "a")]
 
 
@@ -107,7 +134,9 @@ def test__unlabelled__a_plain_grid_without_classes(tmp_path: Path) -> None:
     assert windows.classes == ()
 
 
-@pytest.mark.parametrize(("overlap", "starts"), [(0.0, [0, 1, 2]), (0.5, [0, 0.5, 1, 1.5, 2]), (0.9, None)])
+@pytest.mark.parametrize(
+    ("overlap", "starts"), [(0.0, [0, 1, 2]), (0.5, [0, 0.5, 1, 1.5, 2]), (0.9, None)]
+)
 def test__overlap__share_that_the_next_repeats(overlap: float, starts: Any, tmp_path: Path) -> None:
     windows = cut(tmp_path, recording([], seconds=3.0), label_rule="unlabelled", overlap=overlap)
     assert windows.start_s.tolist() == pytest.approx(starts or np.arange(21) / 10)
@@ -117,13 +146,17 @@ def test__gap__no_window_crosses_it_and_its_label_is_counted(tmp_path: Path) -> 
     made = recording([(0.0, 10.0, "a"), (4.1, 4.6, "b")], lost=list(range(40, 48)))
     windows = cut(tmp_path, made)
     # stretches of samples 0..39 and 48..99
-    assert [start for start, _ in places(windows)] == [0, 0.5, 1, 1.5, 2, 2.5, 3] + [4.8 + i / 2 for i in range(9)]
+    assert [start for start, _ in places(windows)] == [0, 0.5, 1, 1.5, 2, 2.5, 3] + [
+        4.8 + i / 2 for i in range(9)
+    ]
     assert windows.dropped == {"segment without samples (b)": 1}
     assert np.abs(np.diff(windows.values()[:, 0], axis=1) - 1e-3).max() < 1e-6
     assert windows.received().all()
 
 
-@given(st.sets(st.integers(1, 97), max_size=12), st.sampled_from(["unlabelled", "inside", "majority"]))
+@given(
+    st.sets(st.integers(1, 97), max_size=12), st.sampled_from(["unlabelled", "inside", "majority"])
+)
 @settings(max_examples=25)
 def test__gap__any_lost_samples__no_window_holds_a_gap(
     tmp_path_factory: pytest.TempPathFactory, lost: set[int], rule: str
@@ -164,31 +197,45 @@ def test__short_stretch__of_a_plain_grid__is_counted(tmp_path: Path) -> None:
 
 
 def test__missing__error_names_recording_and_channel(tmp_path: Path) -> None:
-    both = [recording([(0, 5, "a")], id="r1", places=("chest", "head")), recording([(0, 5, "a")], id="r2")]
+    both = [
+        recording([(0, 5, "a")], id="r1", places=("chest", "head")),
+        recording([(0, 5, "a")], id="r2"),
+    ]
     with pytest.raises(StudyError, match=r"'r2' has no head\.acc\.x.*missing='mask'"):
         cut(tmp_path, *both)
 
 
 def test__missing__mask_keeps_it_and_says_so(tmp_path: Path) -> None:
-    both = [recording([(0, 5, "a")], id="r1", places=("chest", "head")), recording([(0, 5, "a")], id="r2")]
+    both = [
+        recording([(0, 5, "a")], id="r1", places=("chest", "head")),
+        recording([(0, 5, "a")], id="r2"),
+    ]
     windows = cut(tmp_path, *both, missing="mask")
     second = windows.recording == "r2"
     assert windows.present[~second].all()
     head = [channel.placement == "head" for channel in windows.channels]
-    np.testing.assert_array_equal(windows.present[second], np.tile(~np.array(head), (second.sum(), 1)))
+    np.testing.assert_array_equal(
+        windows.present[second], np.tile(~np.array(head), (second.sum(), 1))
+    )
     assert np.isnan(windows.values(second)[:, head]).all()
     assert np.isfinite(windows.values(second)[:, ~np.array(head)]).all()
 
 
 def test__missing__drop_leaves_it_out_and_counts_it(tmp_path: Path) -> None:
-    both = [recording([(0, 5, "a")], id="r1", places=("chest", "head")), recording([(0, 5, "a")], id="r2")]
+    both = [
+        recording([(0, 5, "a")], id="r1", places=("chest", "head")),
+        recording([(0, 5, "a")], id="r2"),
+    ]
     windows = cut(tmp_path, *both, missing="drop")
     assert set(windows.recording) == {"r1"}
     assert windows.dropped == {"recording lacks a channel": 1}
 
 
 def test__slot__one_sensor_anywhere__is_shown_without_its_place(tmp_path: Path) -> None:
-    both = [recording([(0, 5, "a")], id="r1", places=("chest",)), recording([(0, 5, "a")], id="r2", places=("head",))]
+    both = [
+        recording([(0, 5, "a")], id="r1", places=("chest",)),
+        recording([(0, 5, "a")], id="r2", places=("head",)),
+    ]
     windows = cut(tmp_path, *both, slot="imu")
     assert [channel.name for channel in windows.channels] == ["imu.acc.x", "imu.acc.y", "imu.acc.z"]
     assert sorted(set(windows.recording)) == ["r1", "r2"]
@@ -210,13 +257,17 @@ def test__slot__placements_beside_it__say_which_sensor_fills_it(tmp_path: Path) 
             cut(tmp_path, *both, placements=("left_wrist", "right_wrist"), missing=missing)
 
 
-def test__slot__of_the_study_and_placements_asked__are_shown_under_their_names(tmp_path: Path) -> None:
+def test__slot__of_the_study_and_placements_asked__are_shown_under_their_names(
+    tmp_path: Path,
+) -> None:
     parts = [recording([(0, 5, "a")], id=place, places=(place,)) for place in ("chest", "head")]
     hidden = Evaluation(seconds=2.0, rate_hz=10.0, quantities=("acc",), slot="imu")
     study = write_study(tmp_path / "study", parts, name="hidden", evaluation=hidden)
     assert {channel.placement for channel in study.windows().channels} == {"imu"}
     shown = study.windows(placements=("head",), missing="drop")
-    assert {channel.placement for channel in shown.channels} == {"head"} and set(shown.recording) == {"head"}
+    assert {channel.placement for channel in shown.channels} == {"head"} and set(
+        shown.recording
+    ) == {"head"}
 
 
 def test__slot__two_sensors__is_refused(tmp_path: Path) -> None:
@@ -235,7 +286,9 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
     slow = toy_recording("p", seconds_each=4.0, gyro=False)
     fast = replace(slow.streams[0], time_s=slow.streams[0].time_s / 2)  # 100 Hz over the first half
     made = replace(slow, streams=(fast, slow.streams[1]))
-    windows = write_study(tmp_path, [made], name="two").windows(2.0, 25.0, label_rule="unlabelled", quantities=("acc",))
+    windows = write_study(tmp_path, [made], name="two").windows(
+        2.0, 25.0, label_rule="unlabelled", quantities=("acc",)
+    )
     assert windows.values().shape == (5, 6, 50)  # 6 s are shared
     assert windows.received().all()
 
@@ -246,7 +299,11 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
         ({"seconds": 0.1}, ConfigError, "two samples or more"),
         ({"overlap": 1.0}, ConfigError, "overlap of at least 0 and under 1"),
         ({"rate_hz": -10.0}, ConfigError, "'rate_hz' is above 0"),
-        ({"label_rule": "most"}, ConfigError, "inside, majority, centred or unlabelled, not 'most'"),
+        (
+            {"label_rule": "most"},
+            ConfigError,
+            "inside, majority, centred or unlabelled, not 'most'",
+        ),
         ({"labels": ("z",)}, StudyError, "has no label 'z'; it has a"),
         ({"quantities": ("gyro",)}, StudyError, r"has none of gyro at chest; it has chest\.acc\.x"),
         ({"placements": ("head",)}, StudyError, "has no sensor at head; it has chest"),
@@ -254,7 +311,9 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
         ({"seconds": 60.0}, StudyError, "gives no window of 60 s.*Ask for shorter windows"),
     ],
 )
-def test__cut__what_cannot_be__says_why(choices: Any, error: type[Exception], said: str, tmp_path: Path) -> None:
+def test__cut__what_cannot_be__says_why(
+    choices: Any, error: type[Exception], said: str, tmp_path: Path
+) -> None:
     with pytest.raises(error, match=said):
         cut(tmp_path, recording([(0.0, 5.0, "a")]), **choices)
 
@@ -271,12 +330,14 @@ def test__cut__gravity_mixed__is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("performers", "groups"), [(("anna", "anna", "bert"), {"anna", "bert"}), ((None,) * 3, {"c1", "c2"})]
+    ("performers", "groups"),
+    [(("anna", "anna", "bert"), {"anna", "bert"}), ((None,) * 3, {"c1", "c2"})],
 )
 def test__simulated__windows_belong_to_the_performer_else_the_clip(
     performers: tuple[str | None, ...], groups: set[str], tmp_path: Path
 ) -> None:
-    """All bodies that wore one motion stay together, so that no clip can stand on both sides of a split."""
+    """All bodies that wore one motion stay together, so that no clip can stand on both sides of a
+    split."""
     bodies = [("body 1", "c1"), ("body 2", "c1"), ("body 3", "c2")]
     made = [
         replace(recording([(0, 5, "a")], id=f"r{i}", subject=f"virtual {i}"),
@@ -291,10 +352,14 @@ def test__simulated__windows_belong_to_the_performer_else_the_clip(
         assert not inside & {clips[name] for name in windows.without([group]).recording}
 
 
-def test__cache__second_time__is_read_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__cache__second_time__is_read_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = cut(tmp_path, recording([(0.0, 5.0, "a")]))
     monkeypatch.setattr(store, "_write_store", None)
-    again = Study.load(tmp_path / "study").windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
+    again = Study.load(tmp_path / "study").windows(
+        seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",)
+    )
     assert again.hash == first.hash
     np.testing.assert_array_equal(again.values(), first.values())
 
@@ -305,7 +370,9 @@ def test__cache__deleted__is_made_again(tmp_path: Path) -> None:
     first = cut(tmp_path, recording([(0.0, 5.0, "a")]))
     values = first.values()
     shutil.rmtree(tmp_path / "study" / ".cache")
-    again = Study.load(tmp_path / "study").windows(seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",))
+    again = Study.load(tmp_path / "study").windows(
+        seconds=1.0, rate_hz=RATE_HZ, quantities=("acc",)
+    )
     np.testing.assert_array_equal(again.values(), values)
 
 

@@ -1,4 +1,5 @@
-"""Duplicates: recordings that are the same by what they hold, between people, within one, whole and in part."""
+"""Duplicates: recordings that are the same by what they hold, between people, within one, whole and
+in part."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def copied(recording: Recording, id: str, subject: str) -> Recording:
 
 
 def study_of(folder: Path, *recordings: Recording) -> Study:
-    return write_study(folder, recordings, name="s", evaluation=Evaluation(seconds=2.0, rate_hz=50.0))
+    return write_study(
+        folder, recordings, name="s", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
+    )
 
 
 def test__duplicates__people_that_differ__finds_nothing(toy_study: Study) -> None:
@@ -36,13 +39,18 @@ def test__duplicates__people_that_differ__finds_nothing(toy_study: Study) -> Non
     assert toy_study.info()["duplicates"] == []
 
 
-def test__duplicates__two_people_one_recording__is_found_whatever_it_is_called(tmp_path: Path) -> None:
+def test__duplicates__two_people_one_recording__is_found_whatever_it_is_called(
+    tmp_path: Path,
+) -> None:
     one = toy_recording("p0")
     study = study_of(tmp_path / "s", one, toy_recording("p1"), copied(one, "another-name", "p2"))
     (found,) = duplicates(study.entries)
     assert (found.first, found.second, found.people) == ("p0-1", "another-name", ("p0", "p2"))
     assert found.across_people and found.streams == (2, 2, 2)
-    assert "are the same, byte for byte, but are said to be of two people, p0 and p2" in found.sentence()
+    assert (
+        "are the same, byte for byte, but are said to be of two people, p0 and p2"
+        in found.sentence()
+    )
     result = CliRunner().invoke(app, ["info", str(study.folder)], env={"COLUMNS": "200"})
     assert "are the same, byte for byte" in " ".join(result.output.split())
     shown = json.loads(CliRunner().invoke(app, ["info", str(study.folder), "--json"]).output)
@@ -66,7 +74,9 @@ def test__duplicates__one_person_twice__counts_twice(tmp_path: Path) -> None:
 
 def test__duplicates__many_copies__are_told_shortly(tmp_path: Path) -> None:
     one = toy_recording("p0", seconds_each=4.0)
-    found = duplicates(study_of(tmp_path / "s", *(copied(one, f"r{n}", f"p{n}") for n in range(9))).entries)
+    found = duplicates(
+        study_of(tmp_path / "s", *(copied(one, f"r{n}", f"p{n}") for n in range(9))).entries
+    )
     assert len(found) == 8
     assert list(told(found))[-1] == "3 more pairs of recordings share streams, byte for byte"
 
@@ -91,11 +101,15 @@ def test__import__a_file_copied_for_another_person__warns(tmp_path: Path) -> Non
     (source / "anna_1.csv").write_text(f"t,x,y,z\n{rows}\n")
     shutil.copy(source / "anna_1.csv", source / "bert_1.csv")
     (tmp_path / "mapping.toml").write_text(MAPPING)
-    with pytest.warns(OtolithWarning, match="byte for byte, but are said to be of two people, anna and bert"):
+    with pytest.warns(
+        OtolithWarning, match="byte for byte, but are said to be of two people, anna and bert"
+    ):
         import_tables(source, tmp_path / "mapping.toml", tmp_path / "study")
 
 
-def test__benchmark__two_people_one_recording__warns_and_says_so_in_the_report(tmp_path: Path) -> None:
+def test__benchmark__two_people_one_recording__warns_and_says_so_in_the_report(
+    tmp_path: Path,
+) -> None:
     one = toy_recording("p0")
     study = study_of(tmp_path / "s", one, toy_recording("p1"), copied(one, "p2-1", "p2"))
     with pytest.warns(OtolithWarning, match="of two people, p0 and p2"):
@@ -109,4 +123,6 @@ def test__benchmark__two_people_one_recording__warns_and_says_so_in_the_report(t
             runtime=Runtime("cpu", "fp32", 1, save=save_with_page),
         )
     assert any("are said to be of two people, p0 and p2" in note for note in report.notes)
-    assert "of two people, p0 and p2" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "of two people, p0 and p2" in (tmp_path / "out" / "report.html").read_text(
+        encoding="utf-8"
+    )

@@ -66,7 +66,9 @@ def resealed(**lies: object) -> Callable[[Path], None]:
         resealed(made_of="another study"),
     ],
 )
-def test__store__damaged_lying_or_foreign__is_made_again(harm: Callable[[Path], None], study: Study) -> None:
+def test__store__damaged_lying_or_foreign__is_made_again(
+    harm: Callable[[Path], None], study: Study
+) -> None:
     study.windows()
     folder = only_store(study)
     as_it_was = (folder / "values.f32").read_bytes()

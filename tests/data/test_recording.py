@@ -82,9 +82,15 @@ def test__from_rows__reports_of_the_reader__count_as_read() -> None:
     assert made.rows_read == 7
 
 
-@given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.30000000000000004, 0.4, np.nan]), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.sampled_from([0.0, 0.1, 0.2, 0.30000000000000004, 0.4, np.nan]), min_size=1, max_size=30
+    )
+)
 @settings(max_examples=60)
-def test__from_rows__any_stamps__rise_strictly_and_every_row_is_accounted_for(stamps: list[float]) -> None:
+def test__from_rows__any_stamps__rise_strictly_and_every_row_is_accounted_for(
+    stamps: list[float],
+) -> None:
     if np.isnan(stamps).all():
         with pytest.raises(ReadError):
             stream(stamps)
@@ -138,7 +144,9 @@ def test__recording__gravity__is_judged_for_each_accelerometer() -> None:
     assert verdict.median_norm == pytest.approx(9.81, abs=1e-5)
     refuse_wrong_unit("chest", verdict, "here")
     wrong = Recording("a", "p", (stream(np.arange(200) / 50, np.tile([0, 1.0, 0], (200, 1))),))
-    with pytest.raises(UnitError, match=r"here: the accelerometer 'chest' reads 1 m/s².*unit = 'g'"):
+    with pytest.raises(
+        UnitError, match=r"here: the accelerometer 'chest' reads 1 m/s².*unit = 'g'"
+    ):
         refuse_wrong_unit("chest", wrong.gravity_verdicts()["chest"], "here")
 
 
@@ -152,7 +160,9 @@ def test__recording__gravity__is_judged_for_each_accelerometer() -> None:
         ("simulated", None, None, "subject"),
     ],
 )
-def test__group_of__who_must_not_be_torn_apart(origin: str, performer: Any, clip: Any, group: str) -> None:
+def test__group_of__who_must_not_be_torn_apart(
+    origin: str, performer: Any, clip: Any, group: str
+) -> None:
     assert group_of(origin, "subject", performer, clip) == group
 
 
@@ -162,7 +172,9 @@ def test__group_of__clips_that_may_be_of_one_person__stay_together() -> None:
     assert group_of("measured", "subject", None, "clip", "group") == "subject"
 
 
-@pytest.mark.parametrize("start", ["2026-03-29T08:15:00+02:00", "2026-03-29T08:15:00.5Z", "2026-03-29 08:15+00:00"])
+@pytest.mark.parametrize(
+    "start", ["2026-03-29T08:15:00+02:00", "2026-03-29T08:15:00.5Z", "2026-03-29 08:15+00:00"]
+)
 def test__recording__start__is_a_moment_with_a_zone(start: str) -> None:
     made = Recording("a", "p", (), start=start)
     assert made.start == start
@@ -173,7 +185,16 @@ def test__recording__start__is_a_moment_with_a_zone(start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", ["2026-03-29T08:15:00", "2026-03-29", "yesterday", "", "2026-13-01T00:00:00Z", 1.7e9, ["x"] * 9]
+    "start",
+    [
+        "2026-03-29T08:15:00",
+        "2026-03-29",
+        "yesterday",
+        "",
+        "2026-13-01T00:00:00Z",
+        1.7e9,
+        ["x"] * 9,
+    ],
 )
 def test__recording__start_without_zone_or_date__is_refused(start: Any) -> None:
     with pytest.raises(DataError, match="ISO 8601 with a zone"):

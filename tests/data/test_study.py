@@ -1,4 +1,5 @@
-"""A study folder: what is written reads back, what was cut short is no study, what was damaged is named."""
+"""A study folder: what is written reads back, what was cut short is no study, what was damaged is
+named."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def test__round_trip__every_field_of_a_recording__comes_back(tmp_path: Path) -> 
         "small", "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"}, "2026-03-29T08:15:00.500+02:00",
     )  # fmt: skip
     evaluation = Evaluation(2.0, 25.0, 0.0, "majority", ("läuft",), ("gyro",), ("head",), pad=True)
-    study = write_study(tmp_path, [made], name="n", source="s", terms="t", citation="c", evaluation=evaluation)
+    study = write_study(
+        tmp_path, [made], name="n", source="s", terms="t", citation="c", evaluation=evaluation
+    )
     again = Study.load(tmp_path)
     assert (again.name, again.source, again.terms, again.citation) == ("n", "s", "t", "c")
     assert again.evaluation == evaluation
@@ -80,7 +83,10 @@ def test__write__same_recordings_twice__same_bytes(tmp_path: Path) -> None:
         write_toy_study(tmp_path / name, people=2, seconds_each=2.0)
     for path in sorted((tmp_path / "a").rglob("*")):
         if path.is_file():
-            assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+            assert (
+                path.read_bytes()
+                == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+            )
 
 
 def test__write__stopped_half_way__is_no_study_and_says_so(tmp_path: Path) -> None:
@@ -97,7 +103,9 @@ def test__write__stopped_half_way__is_no_study_and_says_so(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("at", [1, 3])
-def test__write__disk_is_full__leaves_no_half_file(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__write__disk_is_full__leaves_no_half_file(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls, original = [], pq.write_table
 
     def full(table: Any, where: Any, **more: Any) -> None:
@@ -134,12 +142,17 @@ def test__write__two_of_one_name_or_nothing__is_refused(tmp_path: Path) -> None:
 
 def test__write__acceleration_in_g__is_refused_with_the_unit_named(tmp_path: Path) -> None:
     right = short()
-    wrong = replace(right, streams=tuple(replace(s, values=s.values / np.float32(9.81)) for s in right.streams))
+    wrong = replace(
+        right, streams=tuple(replace(s, values=s.values / np.float32(9.81)) for s in right.streams)
+    )
     with pytest.raises(UnitError, match=r"left_wrist.*unit = 'g'"):
         write_study(tmp_path, [wrong], name="wrong")
     assert not (tmp_path / "study.json").exists()
     removed = replace(right, gravity="removed")
-    assert "gravity was removed" in write_study(tmp_path, [removed], name="r").gravity_checks["left_wrist"]["sentence"]
+    assert (
+        "gravity was removed"
+        in write_study(tmp_path, [removed], name="r").gravity_checks["left_wrist"]["sentence"]
+    )
 
 
 def test__hash__edited_segments__is_another(tmp_path: Path) -> None:
@@ -147,7 +160,10 @@ def test__hash__edited_segments__is_another(tmp_path: Path) -> None:
     windows = before.windows()
     table = pq.read_table(tmp_path / "segments.parquet").to_pylist()
     table[0]["label"] = "walking"
-    pq.write_table(pq.read_table(tmp_path / "segments.parquet").from_pylist(table), tmp_path / "segments.parquet")
+    pq.write_table(
+        pq.read_table(tmp_path / "segments.parquet").from_pylist(table),
+        tmp_path / "segments.parquet",
+    )
     with pytest.raises(StudyError, match=r"segments\.parquet was changed.*--accept-edits"):
         Study.load(tmp_path).windows()
     with pytest.raises(StudyError, match=r"segments\.parquet was changed"):
@@ -173,7 +189,9 @@ def test__load__no_study__says_how_to_make_one(tmp_path: Path) -> None:
         ({"evaluation": {"secnds": 2}}, "Did you mean 'seconds'"),
     ],
 )
-def test__load__study_json_that_is_none__says_what_is_wrong(change: Any, said: str, tmp_path: Path) -> None:
+def test__load__study_json_that_is_none__says_what_is_wrong(
+    change: Any, said: str, tmp_path: Path
+) -> None:
     write_study(tmp_path, [short()], name="a")
     damage(tmp_path / "study.json", change)
     with pytest.raises(StudyError, match=said):
@@ -225,7 +243,9 @@ def test__windows__unknown_choice__names_the_nearest(toy_study: Study) -> None:
 
 def test__subjects__simulated__are_performers(tmp_path: Path) -> None:
     made = [
-        replace(short(id=f"r{i}"), subject=f"body {i}", performer=f"actor {i // 2}", origin="simulated")
+        replace(
+            short(id=f"r{i}"), subject=f"body {i}", performer=f"actor {i // 2}", origin="simulated"
+        )
         for i in range(4)
     ]
     study = write_study(tmp_path, made, name="virtual")
@@ -234,7 +254,14 @@ def test__subjects__simulated__are_performers(tmp_path: Path) -> None:
 
 
 def test__natural_key__people__count_as_people_do() -> None:
-    assert sorted(["p10", "p2", "q1", "p1", "2", "10"], key=natural_key) == ["2", "10", "p1", "p2", "p10", "q1"]
+    assert sorted(["p10", "p2", "q1", "p1", "2", "10"], key=natural_key) == [
+        "2",
+        "10",
+        "p1",
+        "p2",
+        "p10",
+        "q1",
+    ]
 
 
 @given(st.lists(st.text(max_size=6), max_size=6))
@@ -243,7 +270,9 @@ def test__natural_key__any_names__can_be_sorted(texts: list[str]) -> None:
 
 
 def test__rate__of_the_toy__stands_in_study_json(toy_study: Study) -> None:
-    assert {stream["rate_hz"] for entry in toy_study.entries for stream in entry["streams"]} == {RATE_HZ}
+    assert {stream["rate_hz"] for entry in toy_study.entries for stream in entry["streams"]} == {
+        RATE_HZ
+    }
 
 
 def test__study__clips_of_one_group__are_one_side_of_a_split(tmp_path: Path) -> None:

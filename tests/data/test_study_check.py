@@ -1,4 +1,5 @@
-"""A study says what each of its files is: what changed is seen, named, and may be accepted by whoever changed it."""
+"""A study says what each of its files is: what changed is seen, named, and may be accepted by
+whoever changed it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ from otolith.core import caches
 from otolith.core.errors import DataError, StudyError
 from otolith.core.files import SEAL, file_digest, read_json, write_json, write_sealed
 from otolith.core.limits import allow_bytes
-from otolith.data.paired import Text, read_partner, read_table, read_texts, write_partner, write_texts
+from otolith.data.paired import (
+    Text,
+    read_partner,
+    read_table,
+    read_texts,
+    write_partner,
+    write_texts,
+)
 from otolith.data.recording import Segment
 from otolith.data.study_check import verify_study
 
@@ -69,18 +77,26 @@ def with_column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
 
 
 def test__write__study_json__vouches_for_every_file(partnered: Study) -> None:
-    there = {p.relative_to(partnered.folder).as_posix() for p in partnered.folder.rglob("*.parquet")}
+    there = {
+        p.relative_to(partnered.folder).as_posix() for p in partnered.folder.rglob("*.parquet")
+    }
     assert set(partnered.checksums) == there - {"partners/video.parquet"}
     for file, told in partnered.checksums.items():
         path = partnered.folder / file
         assert (told["sha256"], told["bytes"]) == (file_digest(path), path.stat().st_size)
-    assert partnered.hash == partnered.seal[:16] == read_json(partnered.folder / "study.json")[SEAL][:16]
+    assert (
+        partnered.hash
+        == partnered.seal[:16]
+        == read_json(partnered.folder / "study.json")[SEAL][:16]
+    )
 
 
 def test__load__a_letter_changed__breaks_the_seal(study: Study) -> None:
     path = study.folder / "study.json"
     path.write_text(path.read_text().replace('"subject": "p1"', '"subject": "p0"'))
-    with pytest.raises(StudyError, match=r"its seal does not hold\. Import .* otolith verify .* --accept-edits"):
+    with pytest.raises(
+        StudyError, match=r"its seal does not hold\. Import .* otolith verify .* --accept-edits"
+    ):
         Study.load(study.folder)
     assert verify_study(study.folder, accept_edits=True).accepted
     assert Study.load(study.folder).subjects == ["p0"]
@@ -101,7 +117,9 @@ def test__load__seal_taken_off__is_not_taken_for_an_older_study(study: Study) ->
 
 
 @pytest.mark.parametrize("version", [1, 0, 3, True, None])
-def test__load__another_format_is_said__the_seal_still_has_to_hold(version: Any, study: Study) -> None:
+def test__load__another_format_is_said__the_seal_still_has_to_hold(
+    version: Any, study: Study
+) -> None:
     path = study.folder / "study.json"
     write_json(path, json.loads(path.read_text()) | {"otolith_study": version})
     with pytest.raises(StudyError, match="its seal does not hold"):
@@ -189,16 +207,25 @@ def test__verify__many_faults__names_each(partnered: Study) -> None:
     (partnered.folder / "recordings" / "p1-1.right_wrist.parquet").unlink()
     (partnered.folder / "partners" / "pose" / "p0-1.parquet").unlink()
     shutil.copy(
-        partnered.folder / "recordings" / "p1-1.left_wrist.parquet", partnered.folder / "recordings" / "x.parquet"
+        partnered.folder / "recordings" / "p1-1.left_wrist.parquet",
+        partnered.folder / "recordings" / "x.parquet",
     )
     path = partnered.folder / "study.json"
     path.write_text(path.read_text().replace("walking", "wandering").replace('"toy"', '"boy"'))
     found = verify_study(partnered.folder)
     told = "\n".join(found.faults)
-    for word in ("seal", "p0-1.left_wrist", "segments.parquet", "text.parquet", "p1-1.right_wrist", "pose/p0-1"):
+    for word in (
+        "seal",
+        "p0-1.left_wrist",
+        "segments.parquet",
+        "text.parquet",
+        "p1-1.right_wrist",
+        "pose/p0-1",
+    ):
         assert word in told, told
     assert any("x.parquet is named by no recording" in note for note in found.notes)
-    # Damage is none that could be accepted, whoever asks: a page that cannot be read, a recording that is gone.
+    # Damage is none that could be accepted, whoever asks: a page that cannot be read, a recording
+    # that is gone.
     before = path.read_bytes()
     again = verify_study(partnered.folder, accept_edits=True)
     assert not again.whole and not again.accepted
@@ -210,19 +237,43 @@ def test__verify__many_faults__names_each(partnered: Study) -> None:
     [
         (STREAM, with_column("time_s", lambda t: 0.0), "time_s does not rise behind row 0"),
         (STREAM, with_column("time_s", lambda t: None), "time_s is not finite in row 0"),
-        (STREAM, with_column("left_wrist.acc.x", lambda v: float("nan")), "a value is not finite in row 0"),
+        (
+            STREAM,
+            with_column("left_wrist.acc.x", lambda v: float("nan")),
+            "a value is not finite in row 0",
+        ),
         (STREAM, with_column("left_wrist.acc.x", str), "holds string, not numbers"),
-        (STREAM, lambda table: table.drop_columns(["left_wrist.acc.x"]), "has no column left_wrist.acc.x"),
-        ("segments.parquet", with_column("recording", lambda id: "p9-1"), "which the study has not"),
+        (
+            STREAM,
+            lambda table: table.drop_columns(["left_wrist.acc.x"]),
+            "has no column left_wrist.acc.x",
+        ),
+        (
+            "segments.parquet",
+            with_column("recording", lambda id: "p9-1"),
+            "which the study has not",
+        ),
         ("segments.parquet", with_column("recording", lambda id: None), "recording 'None'"),
-        ("segments.parquet", with_column("start_s", lambda s: s + 1e3), r"row 0 goes from 1000.0 to 4.0 s"),
-        ("segments.parquet", with_column("end_s", lambda s: float("nan")), "row 0 goes from 0.0 to nan s"),
+        (
+            "segments.parquet",
+            with_column("start_s", lambda s: s + 1e3),
+            r"row 0 goes from 1000.0 to 4.0 s",
+        ),
+        (
+            "segments.parquet",
+            with_column("end_s", lambda s: float("nan")),
+            "row 0 goes from 0.0 to nan s",
+        ),
         ("segments.parquet", with_column("end_s", lambda s: None), "row 0 goes from 0.0 to nan s"),
         ("segments.parquet", with_column("end_s", str), "holds string, not numbers"),
         ("segments.parquet", with_column("label", lambda label: 3), "holds int64, not texts"),
         ("segments.parquet", with_column("label", lambda label: None), "row 0 has no label"),
         ("segments.parquet", lambda table: table.drop_columns(["label"]), "has no column label"),
-        ("segments.parquet", lambda table: table.append_column("label", table["label"]), "some of one name"),
+        (
+            "segments.parquet",
+            lambda table: table.append_column("label", table["label"]),
+            "some of one name",
+        ),
         (
             "partners/text.parquet",
             with_column("recording", lambda id: "p9-1"),
@@ -248,11 +299,17 @@ def test__accept_edits__rows_taken_out_and_put_in__are_accounted_for(study: Stud
     assert (stream.rows_read, stream.rows_kept) == (600, 590)
     rows(
         study.folder / STREAM,
-        lambda table: pa.concat_tables([table, table.set_column(0, "time_s", [np.arange(590.0) + 99])]),
+        lambda table: pa.concat_tables(
+            [table, table.set_column(0, "time_s", [np.arange(590.0) + 99])]
+        ),
     )
     assert verify_study(study.folder, accept_edits=True).accepted
     stream = Study.load(study.folder).recording("p0-1").streams[0]
-    assert (stream.rows_read, stream.rows_kept, stream.reports[-1].detail) == (1190, 1180, "590 rows put in")
+    assert (stream.rows_read, stream.rows_kept, stream.reports[-1].detail) == (
+        1190,
+        1180,
+        "590 rows put in",
+    )
     assert Study.load(study.folder).entries[0]["duration_s"] == 688.0
 
 
@@ -275,14 +332,19 @@ def test__verify__segments_beside_their_recording_or_of_no_time__are_noted(tmp_p
     write_study(tmp_path, [replace(made, segments=odd)], name="a")
     found = verify_study(tmp_path)
     assert found.whole
-    assert ["'late' of p0-1" in found.notes[0], "'no time' of p0-1" in found.notes[1]] == [True, True]
+    assert ["'late' of p0-1" in found.notes[0], "'no time' of p0-1" in found.notes[1]] == [
+        True,
+        True,
+    ]
 
 
 def test__verify__a_damaged_cache__is_noted_and_no_fault(study: Study) -> None:
     study.windows(seconds=1.0)
     (store,) = (study.folder / ".cache").glob("store-*")
     one_bit(store / "values.f32")
-    caches.write_arrays(study.folder / ".cache" / "partners" / "a.cache", "m", None, {"a": np.zeros(3)})
+    caches.write_arrays(
+        study.folder / ".cache" / "partners" / "a.cache", "m", None, {"a": np.zeros(3)}
+    )
     assert [store.name in note for note in verify_study(study.folder).notes] == [True]
     one_bit(study.folder / ".cache" / "partners" / "a.cache")
     found = verify_study(study.folder)
@@ -295,7 +357,9 @@ def test__verify__no_study__is_the_one_fault(tmp_path: Path) -> None:
     assert "nests lists" in verify_study(tmp_path).faults[0]
 
 
-@pytest.mark.parametrize("file", ["../outside.parquet", "/etc/passwd", "recordings/../../outside.parquet", "a\x00b"])
+@pytest.mark.parametrize(
+    "file", ["../outside.parquet", "/etc/passwd", "recordings/../../outside.parquet", "a\x00b"]
+)
 def test__read__a_name_that_leaves_the_folder__is_refused(file: str, study: Study) -> None:
     (study.folder.parent / "outside.parquet").write_bytes((study.folder / STREAM).read_bytes())
     content = json.loads((study.folder / "study.json").read_text())
@@ -316,7 +380,12 @@ def test__read__a_file_that_unpacks_to_more_than_it_may__takes_no_memory(study: 
             writer.write_table(block)
     content = json.loads((study.folder / "study.json").read_text())
     stream = content["recordings"][0]["streams"][0]
-    stream |= {"rows_kept": many, "rows_read": many, "sha256": file_digest(path), "bytes": path.stat().st_size}
+    stream |= {
+        "rows_kept": many,
+        "rows_read": many,
+        "sha256": file_digest(path),
+        "bytes": path.stat().st_size,
+    }
     write_sealed(study.folder / "study.json", content)
     with pytest.raises(StudyError, match=r"unpacks to 2,\d+,\d+,\d+ or more.*--max-bytes"):
         Study.load(study.folder).recording("p0-1")
@@ -347,7 +416,9 @@ def test__read__vectors_that_unpack_to_more_than_they_may__take_no_memory(study:
     del table, vector
     assert path.stat().st_size < 2**20
     assert not verify_study(study.folder).whole
-    with pytest.raises(StudyError, match=r"video\.parquet has [\d,]+ bytes and unpacks to 4\d\d,\d+,\d+ or more"):
+    with pytest.raises(
+        StudyError, match=r"video\.parquet has [\d,]+ bytes and unpacks to 4\d\d,\d+,\d+ or more"
+    ):
         Study.load(study.folder).info()
 
 

@@ -49,11 +49,19 @@ ENTRY, STREAM = ("recordings", 1), ("recordings", 1, "streams", 0)
     ("keys", "value", "said"),
     [
         (("name",), 3, "name is 3; it must be a text"),
-        (("recordings",), {"a": 1}, r"recordings is \{'a': 1\}; it must be a list that is not empty"),
+        (
+            ("recordings",),
+            {"a": 1},
+            r"recordings is \{'a': 1\}; it must be a list that is not empty",
+        ),
         (("recordings",), "p0-1", "recordings is 'p0-1'"),
         (ENTRY, None, r"recordings\[1\] is None; it must be an object"),
         ((*ENTRY, "id"), ABSENT, r"recordings\[1\]\.id is absent"),
-        ((*ENTRY, "id"), "../p1", r"recordings\[1\]\.id is '\.\./p1'; it must be a text that can name a file"),
+        (
+            (*ENTRY, "id"),
+            "../p1",
+            r"recordings\[1\]\.id is '\.\./p1'; it must be a text that can name a file",
+        ),
         ((*ENTRY, "id"), "p0-1", r"recordings\[1\]\.id is 'p0-1'; it must be an id of its own"),
         ((*ENTRY, "subject"), ["p1"], r"subject is \['p1'\]; it must be a text"),
         ((*ENTRY, "performer"), 4, "performer is 4; it must be a text or null"),
@@ -64,15 +72,31 @@ ENTRY, STREAM = ("recordings", 1), ("recordings", 1, "streams", 0)
         ((*ENTRY, "duration_s"), -1, "duration_s is -1; it must be a number of seconds"),
         ((*ENTRY, "duration_s"), 10**400, "duration_s is 1000"),
         ((*ENTRY, "duration_s"), True, "duration_s is True"),
-        ((*ENTRY, "facts"), {"age": [31]}, "facts is .*; it must be an object of texts and numbers"),
-        ((*ENTRY, "start"), "2026-03-29T08:15:00", "start is .*; it must be a moment in ISO 8601 with a zone"),
+        (
+            (*ENTRY, "facts"),
+            {"age": [31]},
+            "facts is .*; it must be an object of texts and numbers",
+        ),
+        (
+            (*ENTRY, "start"),
+            "2026-03-29T08:15:00",
+            "start is .*; it must be a moment in ISO 8601 with a zone",
+        ),
         ((*ENTRY, "streams"), 7, "streams is 7; it must be a list"),
-        ((*ENTRY, "partners"), {"pose": "there"}, r"partners\.pose is 'there'; it must be an object"),
+        (
+            (*ENTRY, "partners"),
+            {"pose": "there"},
+            r"partners\.pose is 'there'; it must be an object",
+        ),
         (STREAM, [], r"recordings\[1\]\.streams\[0\] is \[\]; it must be an object"),
         ((*STREAM, "file"), None, "file is None"),
         ((*STREAM, "rows_kept"), -5, "rows_kept is -5; it must be a whole number from 0"),
         ((*STREAM, "rows_kept"), 10**18, "rows_kept is 1000"),
-        ((*STREAM, "rows_kept"), 299, r"rows_read is 300; it must be rows kept and reported, 299 \+ 0"),
+        (
+            (*STREAM, "rows_kept"),
+            299,
+            r"rows_read is 300; it must be rows kept and reported, 299 \+ 0",
+        ),
         ((*STREAM, "rate_hz"), 0, "rate_hz is 0; it must be a rate in Hz above 0, or null"),
         ((*STREAM, "nominal_rate_hz"), "50", "nominal_rate_hz is '50'"),
         ((*STREAM, "channels"), [], "channels is .*; it must be a list of channels"),
@@ -105,7 +129,13 @@ def test__load__a_value_that_cannot_be__is_told_by_its_key(
 def every_place(content: Any, keys: tuple[Any, ...] = ()) -> Any:
     if keys:
         yield keys
-    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    inner = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
     for key, value in inner:
         yield from every_place(value, (*keys, key))
 
@@ -126,7 +156,9 @@ def test__load__any_value_anywhere__is_a_study_or_a_study_error(
                 assert "\x1b" not in str(error)
 
 
-def test__write__facts_that_json_cannot_hold__are_refused_before_study_json_is(tmp_path: Path) -> None:
+def test__write__facts_that_json_cannot_hold__are_refused_before_study_json_is(
+    tmp_path: Path,
+) -> None:
     made = toy_recording(seconds_each=2.0)
     made.facts["height_m"] = math.nan
     with pytest.raises(StudyError, match=r"recordings\[0\]\.facts"):

@@ -25,7 +25,8 @@ def test__partners__none__nothing_is_counted(study: Study) -> None:
 def test__partners__texts_poses_and_vectors__count_recordings_of_the_study(study: Study) -> None:
     first, second, *_ = (entry["id"] for entry in study.entries)
     write_texts(
-        study.folder, [Text(first, 0.0, 1.0, "a"), Text(first, 1.0, 2.0, "b"), Text("of another", 0.0, 1.0, "c")]
+        study.folder,
+        [Text(first, 0.0, 1.0, "a"), Text(first, 1.0, 2.0, "b"), Text("of another", 0.0, 1.0, "c")],
     )
     for recording in (first, second, "of another"):
         write_partner(study.folder, "pose", recording, {"time_s": np.zeros(1)})

@@ -39,7 +39,9 @@ def verdict_of(values: np.ndarray) -> object:
         ("time", "ns", 1e-9),
     ],
 )
-def test__factor__known_units__are_the_physical_ones(quantity: str, unit: str, inner: float) -> None:
+def test__factor__known_units__are_the_physical_ones(
+    quantity: str, unit: str, inner: float
+) -> None:
     assert factor(quantity, unit) == pytest.approx(inner, rel=1e-12)
 
 
@@ -47,7 +49,9 @@ def test__factor__inner_unit__changes_nothing() -> None:
     assert [factor(q, next(iter(units))) for q, units in UNITS.items()] == [1.0] * len(UNITS)
 
 
-@pytest.mark.parametrize(("quantity", "unit", "said"), [("acc", "rad/s", "m/s2"), ("temp", "K", "known are acc")])
+@pytest.mark.parametrize(
+    ("quantity", "unit", "said"), [("acc", "rad/s", "m/s2"), ("temp", "K", "known are acc")]
+)
 def test__factor__unknown__says_what_to_write(quantity: str, unit: str, said: str) -> None:
     with pytest.raises(UnitError, match=said):
         factor(quantity, unit)
@@ -58,7 +62,9 @@ def test__factor__unknown__says_what_to_write(quantity: str, unit: str, said: st
     st.floats(8.6, 10.9),
 )
 @settings(max_examples=30)
-def test__verdict__gravity_in_any_direction__is_plausible(direction: tuple[float, ...], norm: float) -> None:
+def test__verdict__gravity_in_any_direction__is_plausible(
+    direction: tuple[float, ...], norm: float
+) -> None:
     unit = np.array(direction) / np.linalg.norm(direction)
     verdict = verdict_of(np.tile(unit * norm, (500, 1)))
     assert verdict.checked and verdict.plausible

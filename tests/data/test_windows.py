@@ -34,7 +34,9 @@ def labelled(*counts: int) -> Windows:
 
 def test__from_array__values_and_labels__come_back() -> None:
     windows = of_array(["b", "a", "b", "a"], subject=["p10", "p2", "p2", "p10"])
-    np.testing.assert_array_equal(windows.values(), np.arange(60, dtype=np.float32).reshape(4, 3, 5))
+    np.testing.assert_array_equal(
+        windows.values(), np.arange(60, dtype=np.float32).reshape(4, 3, 5)
+    )
     assert windows.classes == ("a", "b")
     assert windows.labels.tolist() == ["b", "a", "b", "a"]
     assert windows.subjects == ["p2", "p10"]
@@ -50,7 +52,10 @@ def test__from_array__nothing_said_of_people__is_one_person() -> None:
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [({"labels": ["a"]}, "4 windows but 1 labels"), ({"subject": ["a", "b"]}, "4 windows but 2 subject")],
+    [
+        ({"labels": ["a"]}, "4 windows but 1 labels"),
+        ({"subject": ["a", "b"]}, "4 windows but 2 subject"),
+    ],
 )
 def test__from_array__one_too_few__is_refused(more: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
@@ -69,14 +74,25 @@ def test__hash__same_windows_same_hash__other_order_or_labels_another() -> None:
         return Windows.from_array(values, labels, rate_hz=50, channels=NAMES).hash
 
     assert hash_of(values, ["a", "b"]) == hash_of(values.copy(), ["a", "b"])
-    assert len({hash_of(values, ["a", "b"]), hash_of(values[::-1], ["a", "b"]), hash_of(values, ["b", "a"])}) == 3
+    assert (
+        len(
+            {
+                hash_of(values, ["a", "b"]),
+                hash_of(values[::-1], ["a", "b"]),
+                hash_of(values, ["b", "a"]),
+            }
+        )
+        == 3
+    )
     windows = of_array(["a", "b", "a", "b"])
     assert windows[:2].hash != windows[2:].hash
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(0, 100))
 @settings(max_examples=40)
-def test__few__any_classes_and_seed__draws_are_nested_and_complete(counts: list[int], seed: int) -> None:
+def test__few__any_classes_and_seed__draws_are_nested_and_complete(
+    counts: list[int], seed: int
+) -> None:
     windows = labelled(*counts)
     before: set[int] = set()
     for shots in (1, 2, 4, 8, 16, 32, 64):
@@ -118,7 +134,10 @@ def test__short_classes__says_which_and_how_many() -> None:
     assert windows.short_classes(3) == windows.short_classes("all") == {}
 
 
-@given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=20), st.sets(st.sampled_from("abcdefg")))
+@given(
+    st.lists(st.sampled_from("abcdef"), min_size=1, max_size=20),
+    st.sets(st.sampled_from("abcdefg")),
+)
 @settings(max_examples=40)
 def test__of_and_without__any_people__part_the_windows(people: list[str], chosen: set[str]) -> None:
     windows = of_array(count=len(people), subject=people)
@@ -142,7 +161,12 @@ def test__no_split_by_windows__exists() -> None:
 def placed(first: list[int], pieces: list[list[int]], **parts: Any) -> Windows:
     """Windows of 4 samples over a store of 20 rows that count up."""
     rows = np.arange(20, dtype=np.float32)[:, None]
-    store = Store(parts.get("values", rows), parts.get("lost", np.zeros(20, np.uint16)), np.array(pieces), "key")
+    store = Store(
+        parts.get("values", rows),
+        parts.get("lost", np.zeros(20, np.uint16)),
+        np.array(pieces),
+        "key",
+    )
     count, text = len(first), np.array(["p"] * len(first), dtype=object)
     piece = np.array(parts.get("piece", [0] * count))
     return Windows(store, (Channel("head", "acc", "x"),), 50.0, 4, np.array(first), piece, text, text,
@@ -202,9 +226,12 @@ def test__require__other_channels_or_rate__says_what_to_type(toy_windows: Window
         toy_windows.require(toy_windows.channels, 20.0, 100, "encoder 'a'")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere pages handed back go only when memory is short")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere pages handed back go only when memory is short"
+)
 def test__memory__a_store_far_larger_than_the_limit__is_read_within_it(tmp_path: Path) -> None:
-    """The benchmark of 2,000 hours in small: 60 hours in recordings of an hour, pages handed back every 16 MB."""
+    """The benchmark of 2,000 hours in small: 60 hours in recordings of an hour, pages handed back
+    every 16 MB."""
     sys.path.insert(0, str(BENCHMARKS))
     try:
         import memory
@@ -214,12 +241,16 @@ def test__memory__a_store_far_larger_than_the_limit__is_read_within_it(tmp_path:
     megabytes = hours * 3600 * memory.RATE_HZ * memory.CHANNELS * memory.BYTES / 2**20
     script = memory.READ_ALL.replace(
         "started, before",
-        "otolith.data.windows._RELEASE_BYTES, otolith.data.cut._RELEASE_ROWS = 2**24, 2**20\nstarted, before",
+        "otolith.data.windows._RELEASE_BYTES, otolith.data.cut._RELEASE_ROWS = 2**24, "
+        "2**20\nstarted, before",
         1,
     )
     for _ in ("first", "from the store"):
         done = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path / "study")], capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, str(tmp_path / "study")],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         measured = json.loads(done.stdout)
         assert measured["windows"] > 85_000

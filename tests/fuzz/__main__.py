@@ -1,4 +1,5 @@
-"""`make fuzz`: all targets to so many cases each, going on where it was stopped; faults are kept and told."""
+"""`make fuzz`: all targets to so many cases each, going on where it was stopped; faults are kept
+and told."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ PART = 100
 
 
 class Run:
-    """How far it is: per target the counts, the slowest and the largest case, and the cases that failed."""
+    """How far it is: per target the counts, the slowest and the largest case, and the cases that
+    failed."""
 
     def __init__(self, folder: Path, cases: int, targets: list[Target], again: bool) -> None:
         self.folder, self.targets = folder, targets
@@ -37,7 +39,15 @@ class Run:
 
     def facts(self, target: str) -> dict[str, Any]:
         """What is known of one target."""
-        empty = {"done": 0, "refused": 0, "read": 0, "unchanged": 0, "faults": {}, "slowest_s": 0.0, "slowest": -1}
+        empty = {
+            "done": 0,
+            "refused": 0,
+            "read": 0,
+            "unchanged": 0,
+            "faults": {},
+            "slowest_s": 0.0,
+            "slowest": -1,
+        }
         return self.state.setdefault(
             target, {**empty, "largest_bytes": 0, "largest": -1, "seconds": 0.0, "wall_s": 0.0}
         )
@@ -96,13 +106,21 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         harness.keep(name, number, folder)
         write_json(folder / "case.json", {"target": name, "case": number, **answer})
-        (folder / "fault.txt").write_text("\n\n".join(answer["faults"]), encoding="utf-8", errors="replace")
+        (folder / "fault.txt").write_text(
+            "\n\n".join(answer["faults"]), encoding="utf-8", errors="replace"
+        )
 
     def _tell(self, name: str) -> None:
         with self.lock:
             write_json(self.path, self.state)
-            done = sum(min(self.facts(target.name)["done"], self.cases[target.name]) for target in self.targets)
-            total, faults = sum(self.cases.values()), sum(len(self.facts(t.name)["faults"]) for t in self.targets)
+            done = sum(
+                min(self.facts(target.name)["done"], self.cases[target.name])
+                for target in self.targets
+            )
+            total, faults = (
+                sum(self.cases.values()),
+                sum(len(self.facts(t.name)["faults"]) for t in self.targets),
+            )
             rate = self.ran / max(1e-9, time.monotonic() - self.begun)
             facts, left = self.facts(name), (total - done) / max(rate, 1e-9) / 60
             line = (
@@ -120,7 +138,9 @@ def main() -> int:
     parser.add_argument("--target", default="", help="names with commas between; else all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="forget what was run before")
-    parser.add_argument("--folder", type=Path, default=RUNS, help="where what was run, and what failed, is kept")
+    parser.add_argument(
+        "--folder", type=Path, default=RUNS, help="where what was run, and what failed, is kept"
+    )
     asked = parser.parse_args()
     names = asked.target.split(",") if asked.target else list(TARGETS)
     if strange := [name for name in names if name not in TARGETS]:
@@ -142,22 +162,31 @@ def main() -> int:
         print(run.failed, file=sys.stderr)
         return 130
     summary = {"cases": asked.cases, "minutes": (time.monotonic() - run.begun) / 60}
-    write_json(asked.folder / "summary.json", {**summary, "targets": {name: run.facts(name) for name in names}})
+    write_json(
+        asked.folder / "summary.json",
+        {**summary, "targets": {name: run.facts(name) for name in names}},
+    )
     for name in names:
         facts = run.facts(name)
         print(
-            f"{name:24} {facts['done']:6} cases  {facts['refused']:6} refused  {facts['read']:6} read  "
-            f"{facts['unchanged']:6} unchanged  {len(facts['faults']):4} faults  slowest {facts['slowest_s']:.2f} s  "
+            f"{name:24} {facts['done']:6} cases  {facts['refused']:6} refused  {facts['read']:6} "
+            f"read  "
+            f"{facts['unchanged']:6} unchanged  {len(facts['faults']):4} faults  slowest "
+            f"{facts['slowest_s']:.2f} s  "
             f"{1000 * facts['wall_s'] / max(1, facts['done']):.0f} ms each  "
             f"largest {facts['largest_bytes'] / 2**20:.0f} MiB"
         )
-    faults = [(name, case, why) for name in names for case, why in run.facts(name)["faults"].items()]
+    faults = [
+        (name, case, why) for name in names for case, why in run.facts(name)["faults"].items()
+    ]
     for name, case, why in faults[:50]:
         print(f"FAULT {name} {case}: {why}", file=sys.stderr)
     for words in run.broken:
         print(words, file=sys.stderr)
     if faults:
-        print(f"{len(faults)} faults; the files are under {asked.folder / 'faults'}", file=sys.stderr)
+        print(
+            f"{len(faults)} faults; the files are under {asked.folder / 'faults'}", file=sys.stderr
+        )
     return 1 if faults or run.broken else 0
 
 

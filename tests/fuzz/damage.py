@@ -1,6 +1,8 @@
-"""Damage that any file can meet: cut, flipped, doubled, lost, exchanged; and lines of text in disorder.
+"""Damage that any file can meet: cut, flipped, doubled, lost, exchanged; and lines of text in
+disorder.
 
-Every kind takes the bytes and a generator and returns other bytes; the same generator gives the same damage.
+Every kind takes the bytes and a generator and returns other bytes; the same generator gives the
+same damage.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from fuzz import damage_arrays, damage_tables, damage_trees
 from fuzz.kinds import ABSURD_TEXTS, Kind, Made, kind
 
 MOST_KEPT = 400_000
-"""Damage that lengthens a file stops here, so that a case stays quick; bombs are small by nature."""
+"""Damage that lengthens a file stops here, so that a case stays quick; bombs are small by nature.
+"""
 
 
 def cut_at_block(content: bytes, rng: random.Random) -> bytes:
@@ -38,19 +41,31 @@ def flip_one(content: bytes, rng: random.Random) -> bytes:
 
 def flip_few(content: bytes, rng: random.Random) -> bytes:
     """A few bits, anywhere."""
-    return _flipped(content, [rng.randrange(len(content)) for _ in range(rng.randint(2, 20))], rng) if content else b""
+    return (
+        _flipped(content, [rng.randrange(len(content)) for _ in range(rng.randint(2, 20))], rng)
+        if content
+        else b""
+    )
 
 
 def flip_early(content: bytes, rng: random.Random) -> bytes:
     """A few bits where headers are."""
     reach = min(len(content), 256)
-    return _flipped(content, [rng.randrange(reach) for _ in range(rng.randint(1, 4))], rng) if content else content
+    return (
+        _flipped(content, [rng.randrange(reach) for _ in range(rng.randint(1, 4))], rng)
+        if content
+        else content
+    )
 
 
 def flip_late(content: bytes, rng: random.Random) -> bytes:
     """A few bits where directories and footers are."""
     reach = min(len(content), 512)
-    places = [len(content) - 1 - rng.randrange(reach) for _ in range(rng.randint(1, 4))] if content else []
+    places = (
+        [len(content) - 1 - rng.randrange(reach) for _ in range(rng.randint(1, 4))]
+        if content
+        else []
+    )
     return _flipped(content, places, rng)
 
 
@@ -64,7 +79,11 @@ def _flipped(content: bytes, places: Sequence[int], rng: random.Random) -> bytes
 def run_of_noise(content: bytes, rng: random.Random) -> bytes:
     """A stretch overwritten."""
     start, length = rng.randrange(len(content) + 1), rng.choice((4, 16, 512, 4096))
-    return content[:start] + rng.randbytes(min(length, len(content) - start)) + content[start + length :]
+    return (
+        content[:start]
+        + rng.randbytes(min(length, len(content) - start))
+        + content[start + length :]
+    )
 
 
 def run_of_zeros(content: bytes, rng: random.Random) -> bytes:
@@ -135,7 +154,9 @@ def lines_dropped(content: bytes, rng: random.Random) -> bytes:
 def lines_doubled(content: bytes, rng: random.Random) -> bytes:
     """Some lines twice, as a logger that stutters writes them."""
     share = rng.choice((0.02, 0.3))
-    return b"".join(line * (2 if rng.random() < share else 1) for line in content.splitlines(keepends=True))
+    return b"".join(
+        line * (2 if rng.random() < share else 1) for line in content.splitlines(keepends=True)
+    )
 
 
 def stamps_run_back(content: bytes, rng: random.Random) -> bytes:
@@ -146,7 +167,9 @@ def stamps_run_back(content: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 8)):
         here, there = rng.randrange(len(lines)), rng.randrange(len(lines))
         first = re.match(rb"[^,;\t ]*", lines[there])
-        lines[here] = re.sub(rb"^[^,;\t ]*", lambda _found, cell=first[0] if first else b"": cell, lines[here])
+        lines[here] = re.sub(
+            rb"^[^,;\t ]*", lambda _found, cell=first[0] if first else b"": cell, lines[here]
+        )
     return b"".join(lines)
 
 
@@ -154,7 +177,9 @@ def long_line(content: bytes, rng: random.Random) -> bytes:
     """A line without end."""
     lines = content.splitlines(keepends=True) or [b""]
     at = rng.randrange(len(lines))
-    filler = rng.choice((b"1," * 50_000, b"x" * 200_000, b" " * 200_000, b"9" * 100_000, b'"' + b"y" * 50_000))
+    filler = rng.choice(
+        (b"1," * 50_000, b"x" * 200_000, b" " * 200_000, b"9" * 100_000, b'"' + b"y" * 50_000)
+    )
     lines[at] = lines[at].rstrip(b"\r\n") + filler + b"\n"
     return b"".join(lines)
 
@@ -210,7 +235,18 @@ def head_line(content: bytes, rng: random.Random) -> bytes:
 
 def odd_letters(content: bytes, rng: random.Random) -> bytes:
     """Bytes that text has not, or that a terminal obeys."""
-    odd = (b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\x1b[2J", b"\r", b"\xe4", b"\x85", b"\xed\xa0\x80", b'"', b"\x1a")
+    odd = (
+        b"\x00",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+        b"\x1b[2J",
+        b"\r",
+        b"\xe4",
+        b"\x85",
+        b"\xed\xa0\x80",
+        b'"',
+        b"\x1a",
+    )
     out = content
     for _ in range(rng.choice((1, 3))):
         at = rng.choice((0, rng.randrange(len(out) + 1)))
@@ -226,7 +262,9 @@ def other_line_ends(content: bytes, rng: random.Random) -> bytes:
 
 def other_encoding(content: bytes, rng: random.Random) -> bytes:
     """The same words in the bytes of another system."""
-    return content.decode("utf-8", "replace").encode(rng.choice(("utf-16", "utf-32", "utf-8-sig", "utf-7")))
+    return content.decode("utf-8", "replace").encode(
+        rng.choice(("utf-16", "utf-32", "utf-8-sig", "utf-7"))
+    )
 
 
 TEXT: tuple[Kind, ...] = tuple(
@@ -240,7 +278,8 @@ TEXT: tuple[Kind, ...] = tuple(
 
 @cache
 def zeros_without_end(gigabytes: int = 3, wbits: int = -15) -> bytes:
-    """A raw deflate stream of this many gigabytes of zeros, made of one packed megabyte over and over."""
+    """A raw deflate stream of this many gigabytes of zeros, made of one packed megabyte over and
+    over."""
     packer = zlib.compressobj(9, zlib.DEFLATED, wbits)
     first = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     again = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -249,12 +288,19 @@ def zeros_without_end(gigabytes: int = 3, wbits: int = -15) -> bytes:
 
 def gz_bomb(content: bytes, rng: random.Random) -> bytes:
     """A small file that unpacks to gigabytes."""
-    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + zeros_without_end() + bytes(4) + (2**20).to_bytes(4, "little")
+    return (
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+        + zeros_without_end()
+        + bytes(4)
+        + (2**20).to_bytes(4, "little")
+    )
 
 
 def gz_members(content: bytes, rng: random.Random) -> Made:
     """A second packed file behind the first, or noise there."""
-    return Made(content + rng.choice((gzip.compress(b"tail\n"), rng.randbytes(40), content)), checked=False)
+    return Made(
+        content + rng.choice((gzip.compress(b"tail\n"), rng.randbytes(40), content)), checked=False
+    )
 
 
 def inside_gz(content: bytes, rng: random.Random) -> Made:

@@ -37,9 +37,13 @@ def npy_header(content: bytes, rng: random.Random) -> bytes:
     elif what == 4:
         header = header.replace("False", rng.choice(("True", "None", "7")))
     else:
-        header = rng.choice(("", "{}", "{" * 2000, "__import__('os').system('x')", "{'shape': (1,)}", "9" * 5000))
+        header = rng.choice(
+            ("", "{}", "{" * 2000, "__import__('os').system('x')", "{'shape': (1,)}", "9" * 5000)
+        )
     packed = header.rstrip().encode("latin-1") + b"\n"
-    return content[:8] + len(packed).to_bytes(wide, "little") + packed + content[8 + wide + length :]
+    return (
+        content[:8] + len(packed).to_bytes(wide, "little") + packed + content[8 + wide + length :]
+    )
 
 
 def npy_lengths(content: bytes, rng: random.Random) -> bytes:
@@ -73,7 +77,9 @@ def other_array(array: np.ndarray, rng: random.Random) -> np.ndarray:
         out = array.astype(np.float64)
         flat = out.reshape(-1)
         for _ in range(rng.choice((1, 5, len(flat) // 2 + 1))):
-            flat[rng.randrange(len(flat))] = rng.choice((np.nan, np.inf, -np.inf, 1e300, 1e38, 0.0, -1.0))
+            flat[rng.randrange(len(flat))] = rng.choice(
+                (np.nan, np.inf, -np.inf, 1e300, 1e38, 0.0, -1.0)
+            )
         return out
     others = (
         lambda: array.T, lambda: array[..., :-1] if array.ndim else array, lambda: array[:1] if array.ndim else array,
@@ -88,7 +94,16 @@ def other_array(array: np.ndarray, rng: random.Random) -> np.ndarray:
 
 
 NPY: tuple[Kind, ...] = tuple(
-    kind(one) for one in (npy_header, npy_header, npy_header, npy_lengths, npy_objects, npy_values, npy_values)
+    kind(one)
+    for one in (
+        npy_header,
+        npy_header,
+        npy_header,
+        npy_lengths,
+        npy_objects,
+        npy_values,
+        npy_values,
+    )
 )
 
 
@@ -101,7 +116,9 @@ def members(content: bytes) -> dict[str, bytes]:
 def packed(held: dict[str, bytes], stored: bool = True) -> bytes:
     """Pack files into an archive."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(
+        out, "w", zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED, compresslevel=1
+    ) as archive:
         for name, inner in held.items():
             archive.writestr(zipfile.ZipInfo(name), inner, archive.compression)
     return out.getvalue()
@@ -124,7 +141,17 @@ def zip_names(content: bytes, rng: random.Random) -> Made:
     name = rng.choice(sorted(held))
     inner = held[name] if rng.random() < 0.5 else held.pop(name)
     other = rng.choice(
-        ("../up.csv", "/tmp/up.csv", "x" * 300, "a\\b", "\x01", name.upper(), f"../{name}", f"{name}/", "")
+        (
+            "../up.csv",
+            "/tmp/up.csv",
+            "x" * 300,
+            "a\\b",
+            "\x01",
+            name.upper(),
+            f"../{name}",
+            f"{name}/",
+            "",
+        )
     )
     if rng.random() < 0.7:
         held[other] = inner
@@ -141,7 +168,9 @@ def zip_bomb(content: bytes, rng: random.Random) -> Made:
     start = held[name.decode()][:0]
     facts = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, 0, len(stream), size, len(name), 0)
     local = b"PK\x03\x04" + facts + name + start + stream
-    central = b"PK\x01\x02" + struct.pack("<H", 20) + facts + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    central = (
+        b"PK\x01\x02" + struct.pack("<H", 20) + facts + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
+    )
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
     return Made(local + central + end, checked=False)
 
@@ -180,7 +209,25 @@ def mat_elements(content: bytes, rng: random.Random) -> Made:
     for _ in range(rng.randint(1, 3)):
         at = rng.choice(places)
         lie = rng.choice(
-            (0, 1, 2, 5, 6, 7, 9, 14, 15, 16, 255, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 10**9, rng.randrange(2**32))
+            (
+                0,
+                1,
+                2,
+                5,
+                6,
+                7,
+                9,
+                14,
+                15,
+                16,
+                255,
+                2**16,
+                2**31 - 1,
+                2**31,
+                2**32 - 1,
+                10**9,
+                rng.randrange(2**32),
+            )
         )
         inner[at : at + 4] = lie.to_bytes(4, "little")
     if not packed_element:
@@ -215,11 +262,18 @@ def mat_bomb(content: bytes, rng: random.Random) -> Made:
 def mat_head(content: bytes, rng: random.Random) -> bytes:
     """Another version or byte order."""
     return (
-        content[:124] + rng.choice((b"\x00\x02IM", b"\x00\x01MI", b"\x00\x00\x00\x00", b"\x00\x01XX")) + content[128:]
+        content[:124]
+        + rng.choice((b"\x00\x02IM", b"\x00\x01MI", b"\x00\x00\x00\x00", b"\x00\x01XX"))
+        + content[128:]
     )
 
 
-MAT: tuple[Kind, ...] = (*[kind(mat_elements)] * 6, *[kind(mat_inside)] * 3, kind(mat_bomb), kind(mat_head))
+MAT: tuple[Kind, ...] = (
+    *[kind(mat_elements)] * 6,
+    *[kind(mat_inside)] * 3,
+    kind(mat_bomb),
+    kind(mat_head),
+)
 
 
 def safetensors_length(content: bytes, rng: random.Random) -> bytes:
@@ -239,7 +293,18 @@ def safetensors_header(content: bytes, rng: random.Random) -> bytes:
     else:
         name = rng.choice(sorted(tree))
         value = rng.choice(
-            (*ABSURD_VALUES, [10**12], [2**40, 2**40], [0], [], "F64", "BF16", "I8", [0, 10**12], [8, 4])
+            (
+                *ABSURD_VALUES,
+                [10**12],
+                [2**40, 2**40],
+                [0],
+                [],
+                "F64",
+                "BF16",
+                "I8",
+                [0, 10**12],
+                [8, 4],
+            )
         )
         tree[name][rng.choice(("shape", "dtype", "data_offsets"))] = value
     header = json.dumps(tree).encode()

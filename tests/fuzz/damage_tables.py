@@ -1,4 +1,5 @@
-"""Damage that knows Parquet and BVH: other columns, types and counts, written anew as if they were meant."""
+"""Damage that knows Parquet and BVH: other columns, types and counts, written anew as if they were
+meant."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def footer_flips(content: bytes, rng: random.Random) -> bytes:
     length = int.from_bytes(content[-8:-4], "little")
     out = bytearray(content)
     for _ in range(rng.randint(1, 3)):
-        out[len(out) - 9 - rng.randrange(max(1, min(length, len(out) - 9)))] ^= 1 << rng.randrange(8)
+        out[len(out) - 9 - rng.randrange(max(1, min(length, len(out) - 9)))] ^= 1 << rng.randrange(
+            8
+        )
     return bytes(out)
 
 
@@ -57,7 +60,10 @@ def _rewritten(table: pa.Table, rng: random.Random) -> pa.Table:
         return table.append_column(name, column)
     if what == 3:
         return table.take(
-            pa.array([rng.randrange(rows) for _ in range(rng.choice((0, 1, rows)))] if rows else [], pa.int64())
+            pa.array(
+                [rng.randrange(rows) for _ in range(rng.choice((0, 1, rows)))] if rows else [],
+                pa.int64(),
+            )
         )
     if what == 4:
         return table.slice(0, rng.randrange(rows + 1))
@@ -94,7 +100,9 @@ def _absurd(column: pa.ChunkedArray, rows: int, rng: random.Random) -> pa.Array:
 
 def bomb(content: bytes, rng: random.Random) -> Made:
     """A small file of the same columns that unpacks to gigabytes."""
-    return Made(_bomb(pq.read_schema(pa.BufferReader(content)).serialize().to_pybytes()), checked=False)
+    return Made(
+        _bomb(pq.read_schema(pa.BufferReader(content)).serialize().to_pybytes()), checked=False
+    )
 
 
 @cache
@@ -131,7 +139,9 @@ PARQUET: tuple[Kind, ...] = (
 
 def frames_lie(content: bytes, rng: random.Random) -> bytes:
     """Another number of frames than there are."""
-    lie = rng.choice((b"0", b"1", b"-5", b"1000000000000", b"nan", b"1e400", b"", b"2.5", b"9" * 5000))
+    lie = rng.choice(
+        (b"0", b"1", b"-5", b"1000000000000", b"nan", b"1e400", b"", b"2.5", b"9" * 5000)
+    )
     return re.sub(rb"(?m)^(Frames:)[^\n]*", rb"\1 " + lie, content)
 
 
@@ -158,7 +168,9 @@ def channels_lie(content: bytes, rng: random.Random) -> bytes:
 def deep_skeleton(content: bytes, rng: random.Random) -> bytes:
     """Joints within joints, too deep for any stack."""
     depth = rng.choice((500, 3000, 20_000))
-    return content.replace(b"End Site", b"JOINT a\n{\nOFFSET 0 1 0\nCHANNELS 0\n" * depth + b"End Site", 1)
+    return content.replace(
+        b"End Site", b"JOINT a\n{\nOFFSET 0 1 0\nCHANNELS 0\n" * depth + b"End Site", 1
+    )
 
 
 def braces(content: bytes, rng: random.Random) -> bytes:
@@ -170,4 +182,6 @@ def braces(content: bytes, rng: random.Random) -> bytes:
     return content[:at] + rng.choice((b"", b"{", b"}", b"{}")) + content[at + 1 :]
 
 
-BVH: tuple[Kind, ...] = tuple(kind(one) for one in (frames_lie, frame_time_lies, channels_lie, deep_skeleton, braces))
+BVH: tuple[Kind, ...] = tuple(
+    kind(one) for one in (frames_lie, frame_time_lies, channels_lie, deep_skeleton, braces)
+)

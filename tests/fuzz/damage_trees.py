@@ -1,4 +1,5 @@
-"""Damage to trees of settings: JSON, lines of JSON and TOML with wrong types, absurd values and depths."""
+"""Damage to trees of settings: JSON, lines of JSON and TOML with wrong types, absurd values and
+depths."""
 
 from __future__ import annotations
 
@@ -16,14 +17,21 @@ DEPTHS = (200, 1000, 100_000)
 
 def paths(tree: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a tree of objects and lists."""
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree[:20]) if isinstance(tree, list) else ()
+    inner = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree[:20])
+        if isinstance(tree, list)
+        else ()
+    )
     for key, value in inner:
         yield (*here, key)
         yield from paths(value, (*here, key))
 
 
 def changed(tree: Any, rng: random.Random) -> Any:
-    """One place of a tree with another value, gone, doubled under another name, or exchanged with another."""
+    """One place of a tree with another value, gone, doubled under another name, or exchanged with
+    another."""
     out = copy.deepcopy(tree)
     every = list(paths(out))
     if not every:
@@ -46,9 +54,13 @@ def changed(tree: Any, rng: random.Random) -> Any:
             value = value[step]
         inside[last] = copy.deepcopy(value)
     elif what == 3 and isinstance(inside[last], list):
-        inside[last] = inside[last] * rng.choice((2, 50)) if len(inside[last]) < 100 else inside[last][::-1]
+        inside[last] = (
+            inside[last] * rng.choice((2, 50)) if len(inside[last]) < 100 else inside[last][::-1]
+        )
     elif what == 4 and isinstance(inside[last], int | float) and not isinstance(inside[last], bool):
-        inside[last] = rng.choice((-inside[last], inside[last] * 10**6, inside[last] + 1, str(inside[last])))
+        inside[last] = rng.choice(
+            (-inside[last], inside[last] * 10**6, inside[last] + 1, str(inside[last]))
+        )
     else:
         inside[last] = rng.choice(ABSURD_VALUES)
     return out
@@ -89,7 +101,14 @@ def key_twice(content: bytes, rng: random.Random) -> bytes:
     if not isinstance(tree, dict) or not tree:
         return content
     key = rng.choice(list(tree))
-    return b"{" + json.dumps(key).encode() + b": " + _dumped(rng.choice(ABSURD_VALUES)) + b"," + content.lstrip()[1:]
+    return (
+        b"{"
+        + json.dumps(key).encode()
+        + b": "
+        + _dumped(rng.choice(ABSURD_VALUES))
+        + b","
+        + content.lstrip()[1:]
+    )
 
 
 def _dumped(tree: Any) -> bytes:
@@ -97,7 +116,8 @@ def _dumped(tree: Any) -> bytes:
 
 
 JSON: tuple[Kind, ...] = tuple(
-    kind(one) for one in (one_change, one_change, one_change, some_changes, another_whole, deep, key_twice)
+    kind(one)
+    for one in (one_change, one_change, one_change, some_changes, another_whole, deep, key_twice)
 )
 
 
@@ -119,7 +139,9 @@ def one_line_deep(content: bytes, rng: random.Random) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-JSON_LINES: tuple[Kind, ...] = tuple(kind(one) for one in (one_line_changed, one_line_changed, one_line_deep))
+JSON_LINES: tuple[Kind, ...] = tuple(
+    kind(one) for one in (one_line_changed, one_line_changed, one_line_deep)
+)
 
 
 def toml_change(content: bytes, rng: random.Random) -> bytes:
@@ -133,11 +155,24 @@ def toml_change(content: bytes, rng: random.Random) -> bytes:
 def toml_deep(content: bytes, rng: random.Random) -> bytes:
     """Lists, tables or names in one another, too deep for any stack."""
     depth = rng.choice(DEPTHS)
-    nest = rng.choice(("a = " + "[" * depth, "a = " + "{b=" * depth, "[" + "a." * depth + "b]", "a." * depth + "b = 1"))
-    return content + b"\n" + nest.encode() + b"\n" if rng.random() < 0.5 else nest.encode() + b"\n" + content
+    nest = rng.choice(
+        (
+            "a = " + "[" * depth,
+            "a = " + "{b=" * depth,
+            "[" + "a." * depth + "b]",
+            "a." * depth + "b = 1",
+        )
+    )
+    return (
+        content + b"\n" + nest.encode() + b"\n"
+        if rng.random() < 0.5
+        else nest.encode() + b"\n" + content
+    )
 
 
-TOML: tuple[Kind, ...] = tuple(kind(one) for one in (toml_change, toml_change, toml_change, toml_deep))
+TOML: tuple[Kind, ...] = tuple(
+    kind(one) for one in (toml_change, toml_change, toml_change, toml_deep)
+)
 
 
 def to_toml(tree: dict[str, Any]) -> str:
@@ -150,12 +185,18 @@ def _key(name: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return '"' + "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or c in '"\\\x7f' else c for c in text) + '"'
+    return (
+        '"'
+        + "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or c in '"\\\x7f' else c for c in text)
+        + '"'
+    )
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(_value(inner) for inner in value) + "]"
     if isinstance(value, bool):

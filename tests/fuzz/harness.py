@@ -22,12 +22,17 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Harness:
-    """One worker process at a time; a case that kills it is a fault, and the next case gets another one."""
+    """One worker process at a time; a case that kills it is a fault, and the next case gets another
+    one."""
 
     def __init__(self, quick: bool = False) -> None:
         self.more = ["quick"] if quick else []
         memory = Path("/dev/shm")  # where it is, no case waits for a disk
-        place = memory if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES else None
+        place = (
+            memory
+            if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES
+            else None
+        )
         self.root = Path(tempfile.mkdtemp(prefix="otolith-fuzz-", dir=place))
         self.process: subprocess.Popen[str] | None = None
 
@@ -39,7 +44,8 @@ class Harness:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def run(self, target: str, case: int, limit_s: float = LIMIT_S) -> dict[str, Any]:
-        """Run a case; one that outlasts the limit is killed and tried once more, since the machine may be busy."""
+        """Run a case; one that outlasts the limit is killed and tried once more, since the machine
+        may be busy."""
         for limit in (limit_s, 2 * limit_s):
             self._ask({"target": target, "case": case, "prepare": True}, START_S)
             answer = self._ask({"target": target, "case": case}, limit)
@@ -49,7 +55,10 @@ class Harness:
             answer = {"outcome": "fault", "what": "", "damage": "?", "seconds": limit_s, "bytes": 0}
             answer["faults"] = [f"it took more than {limit_s:g} s"]
         else:
-            answer |= {"outcome": "fault", "faults": [f"it took {answer['seconds']:.0f} s", *answer["faults"]]}
+            answer |= {
+                "outcome": "fault",
+                "faults": [f"it took {answer['seconds']:.0f} s", *answer["faults"]],
+            }
         return answer
 
     def keep(self, target: str, case: int, folder: Path) -> None:
@@ -69,7 +78,11 @@ class Harness:
             code = process.wait()
             log = self._log()
             self.stop()
-            what = f"the process died of signal {-code}" if code < 0 else f"the process ended itself with {code}"
+            what = (
+                f"the process died of signal {-code}"
+                if code < 0
+                else f"the process ended itself with {code}"
+            )
             return {
                 "outcome": "fault",
                 "what": "",
@@ -87,8 +100,14 @@ class Harness:
         if self.process is None:
             root = Path(tempfile.mkdtemp(dir=self.root))
             source = TESTS.parent / "src"
-            paths = os.pathsep.join([str(TESTS), str(source), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-            settings = {"PYTHONPATH": paths, "MPLBACKEND": "Agg", "MPLCONFIGDIR": str(self.root / "matplotlib")}
+            paths = os.pathsep.join(
+                [str(TESTS), str(source), os.environ.get("PYTHONPATH", "")]
+            ).rstrip(os.pathsep)
+            settings = {
+                "PYTHONPATH": paths,
+                "MPLBACKEND": "Agg",
+                "MPLCONFIGDIR": str(self.root / "matplotlib"),
+            }
             with (root / "log.txt").open("w") as log:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "fuzz.worker", str(root), *self.more],

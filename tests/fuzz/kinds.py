@@ -14,7 +14,8 @@ class Made:
 
     content: bytes
     checked: bool = True
-    """Whether a checksum that the format itself carries can know of it: not where the damage was packed anew."""
+    """Whether a checksum that the format itself carries can know of it: not where the damage was
+    packed anew."""
 
 
 @dataclass(frozen=True)

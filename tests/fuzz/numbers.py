@@ -18,7 +18,8 @@ MOST = 64 * 2**20
 
 
 def numbers_in(content: bytes) -> Iterator[np.ndarray]:
-    """Arrays of all numbers that the bytes may mean: as text, as arrays of any place and width, within archives."""
+    """Arrays of all numbers that the bytes may mean: as text, as arrays of any place and width,
+    within archives."""
     if content[:4] == b"PK\x03\x04":
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -39,16 +40,26 @@ def numbers_in(content: bytes) -> Iterator[np.ndarray]:
         inner, places = content, (0, 4)  # elements begin at multiples of eight, small ones at four
         if content[:6] != b"MATLAB":  # an array begins where its header ends
             wide = 2 if content[6:7] == b"\x01" else 4
-            inner, places = content[8 + wide + int.from_bytes(content[8 : 8 + wide], "little") :], (0,)
+            inner, places = (
+                content[8 + wide + int.from_bytes(content[8 : 8 + wide], "little") :],
+                (0,),
+            )
         elif int.from_bytes(content[128:132], "little") == 15:
             inner = zlib.decompressobj().decompress(content[136:], MOST)
-        for width, types in ((8, ("<f8", "<i8")), (4, ("<f4", "<i4")), (2, ("<i2", "<u2")), (1, ("u1", "i1"))):
+        for width, types in (
+            (8, ("<f8", "<i8")),
+            (4, ("<f4", "<i4")),
+            (2, ("<i2", "<u2")),
+            (1, ("u1", "i1")),
+        ):
             for start in (place for place in places if place < width or width == 8):
                 usable = (len(inner) - start) // width * width
                 for one in types:
                     for order in (one, one.replace("<", ">")):
                         with np.errstate(invalid="ignore"):
-                            yield np.frombuffer(inner[start : start + max(0, usable)], order).astype(np.float64)
+                            yield np.frombuffer(
+                                inner[start : start + max(0, usable)], order
+                            ).astype(np.float64)
     else:
         yield _of_text(content)
 

@@ -1,4 +1,5 @@
-"""Where a case is run: a folder of its own with everything around it watched, and its memory and time measured."""
+"""Where a case is run: a folder of its own with everything around it watched, and its memory and
+time measured."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ CANARY = b"nobody may touch this\n"
 
 
 class Sandbox:
-    """A folder that is home, place of temporary files and working folder at once, and holds the files of one case."""
+    """A folder that is home, place of temporary files and working folder at once, and holds the
+    files of one case."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -27,7 +29,11 @@ class Sandbox:
 
     def enter(self) -> None:
         """Make this process live here."""
-        os.environ.update(HOME=str(self.home), TMPDIR=str(self.temporary), XDG_CACHE_HOME=str(self.home / ".cache"))
+        os.environ.update(
+            HOME=str(self.home),
+            TMPDIR=str(self.temporary),
+            XDG_CACHE_HOME=str(self.home / ".cache"),
+        )
         tempfile.tempdir = None
         os.chdir(self.work)
 
@@ -66,19 +72,23 @@ class Sandbox:
 
 
 def memory_bytes(what: str) -> int:
-    """Return a line of this process's memory, in bytes: VmRSS now, VmHWM at most since it was reset.
+    """Return a line of this process's memory, in bytes: VmRSS now, VmHWM at most since it was
+    reset.
 
     Where the system keeps no such lines, the most that the process ever held.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+            1 if sys.platform == "darwin" else 1024
+        )
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:")), 0)
 
 
 def reset_peak() -> None:
-    """Let the peak of memory begin anew; where the system does not allow it, the peak only ever grows."""
+    """Let the peak of memory begin anew; where the system does not allow it, the peak only ever
+    grows."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -28,8 +28,8 @@ class Target:
     covers: tuple[str, ...] = ()
     """Members of families that it reads, as "dataset hapt"."""
     promise: Literal["ours", "checked", "rest"] = "rest"
-    """ours: a change is seen, whatever it is; checked: as far as the format's own checksums reach; rest: what is read
-    was in the file, and every row is kept or counted."""
+    """ours: a change is seen, whatever it is; checked: as far as the format's own checksums reach;
+    rest: what is read was in the file, and every row is kept or counted."""
     harmed: tuple[str, ...] = ("*",)
     """Which of the files are damaged."""
     parts: bool = False
@@ -71,14 +71,20 @@ def fingerprint(thing: Any) -> str:
 def _pieces(thing: Any) -> Iterator[bytes]:
     if isinstance(thing, np.ndarray):
         yield f"array{thing.dtype}{thing.shape}".encode()
-        yield str(thing.tolist()).encode() if thing.dtype.hasobject else np.ascontiguousarray(thing).tobytes()
+        yield (
+            str(thing.tolist()).encode()
+            if thing.dtype.hasobject
+            else np.ascontiguousarray(thing).tobytes()
+        )
     elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         for one in dataclasses.fields(thing):
             if one.name != "folder":
                 yield one.name.encode()
                 yield from _pieces(getattr(thing, one.name))
     elif isinstance(thing, Mapping):
-        for key, value in sorted(thing.items(), key=lambda item: str(item[0])):  # their order says nothing
+        for key, value in sorted(
+            thing.items(), key=lambda item: str(item[0])
+        ):  # their order says nothing
             yield f"key{key}".encode("utf-8", "replace")
             yield from _pieces(value)
     elif isinstance(thing, list | tuple):
@@ -109,9 +115,12 @@ def records_in(thing: Any, depth: int = 3) -> Iterator[Any]:
 
 
 def faults_of(
-    recordings: Iterable[Any], known: np.ndarray | None = None, damaged: Callable[[], np.ndarray] | None = None
+    recordings: Iterable[Any],
+    known: np.ndarray | None = None,
+    damaged: Callable[[], np.ndarray] | None = None,
 ) -> Iterator[str]:
-    """Say what no recording may have: rows that are neither kept nor told, numbers that were in no file."""
+    """Say what no recording may have: rows that are neither kept nor told, numbers that were in no
+    file."""
     for recording in recordings:
         for stream in recording.streams:
             where = f"{recording.id}, stream {stream.name}"
@@ -137,7 +146,9 @@ def faults_of(
 def _not_in(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
     if not len(numbers):
         return values
-    return np.asarray(values[numbers[np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)] != values])
+    return np.asarray(
+        values[numbers[np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)] != values]
+    )
 
 
 def seeded(target: str, case: int) -> random.Random:

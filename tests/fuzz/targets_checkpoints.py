@@ -19,7 +19,13 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "features": {},
 }  # fmt: skip
 HEADS = ("linear", "mlp", "mixture_of_experts", "probe", "logistic", "forest")
-QUICK: dict[str, Any] = {"steps": 3, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}
+QUICK: dict[str, Any] = {
+    "steps": 3,
+    "epochs": 1,
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 1,
+}
 
 
 @cache
@@ -45,7 +51,12 @@ def _aligned() -> Any:
     told = {"text": "toy:BagOfWords", "pose": "", "width": 8, "nn": 0.5}
     windows = study.windows(seconds=1.0)
     return pretrain(
-        windows, "primus", runtime=Runtime("cpu", "fp32", 1), objective_settings=told, epochs=1, batch_size=8
+        windows,
+        "primus",
+        runtime=Runtime("cpu", "fp32", 1),
+        objective_settings=told,
+        epochs=1,
+        batch_size=8,
     )
 
 
@@ -53,7 +64,9 @@ def _encoders(folder: Path) -> None:
     from otolith.learn.training.pretrained import PretrainedEncoder
 
     for name, settings in ENCODERS.items():
-        PretrainedEncoder.fresh(_windows(), name, seed=5, **settings).save(folder / name / "encoder")
+        PretrainedEncoder.fresh(_windows(), name, seed=5, **settings).save(
+            folder / name / "encoder"
+        )
     _aligned().save(folder / "aligned" / "encoder")
 
 
@@ -94,7 +107,11 @@ def _state(folder: Path) -> None:
 
     from otolith.learn.training.checkpoint import save_state
 
-    save_state(folder / "unfinished", {"key": "this", "epoch": 3}, {"a": torch.arange(50.0), "b": torch.ones(3, 3)})
+    save_state(
+        folder / "unfinished",
+        {"key": "this", "epoch": 3},
+        {"a": torch.arange(50.0), "b": torch.ones(3, 3)},
+    )
 
 
 def _read_state(given: Path, out: Path, harmed: str) -> Any:
@@ -151,7 +168,11 @@ def reseal(given: Path, harmed: str) -> None:
     if "weights_sha256" in content:
         content["weights_sha256"] = file_digest(path.with_name("model.safetensors"))
     if isinstance(content.get("files"), dict):
-        content["files"] |= {n: file_digest(path.with_name(n)) for n in content["files"] if path.with_name(n).is_file()}
+        content["files"] |= {
+            n: file_digest(path.with_name(n))
+            for n in content["files"]
+            if path.with_name(n).is_file()
+        }
     content[SEAL] = content_digest(content)
     path.write_text(json.dumps(content))
 

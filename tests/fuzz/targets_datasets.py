@@ -26,7 +26,9 @@ def _reader(name: str) -> Callable[[Path, Path, str], Any]:
     def read(given: Path, out: Path, harmed: str) -> Any:
         dataset = FAMILY.resolve(name)()
         recordings = list(dataset.read(given))
-        dataset.write_partners(given, out, [replace(recording, streams=()) for recording in recordings])
+        dataset.write_partners(
+            given, out, [replace(recording, streams=()) for recording in recordings]
+        )
         return recordings, written(out)
 
     return read
@@ -37,7 +39,8 @@ def written(folder: Path) -> Any:
     from otolith.data.paired import read_table
 
     return {
-        path.relative_to(folder).as_posix(): read_table(path).to_pydict() for path in sorted(folder.rglob("*.parquet"))
+        path.relative_to(folder).as_posix(): read_table(path).to_pydict()
+        for path in sorted(folder.rglob("*.parquet"))
     }
 
 

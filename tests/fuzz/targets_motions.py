@@ -25,7 +25,11 @@ def _read(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _told(motion: Any) -> Any:
-    if not 0 < motion.rate_hz < np.inf or np.isinf(motion.rotations).any() or np.isinf(motion.root).any():
+    if (
+        not 0 < motion.rate_hz < np.inf
+        or np.isinf(motion.rotations).any()
+        or np.isinf(motion.root).any()
+    ):
         raise AssertionError(f"a motion at {motion.rate_hz} Hz, or with places that are infinite")
     return motion
 
@@ -41,10 +45,12 @@ def _amc(folder: Path) -> None:
 
     bones = [
         ("lhipjoint", "root", "0.6 -0.7 0.3", 2.4, ""), ("lfemur", "lhipjoint", "0.34 -0.94 0", 7.4, "rx ry rz"),
-        ("ltibia", "lfemur", "0.34 -0.94 0", 7.6, "rx"), ("lfoot", "ltibia", "0 -0.2 1", 2.0, "rx rz"),
+        ("ltibia", "lfemur", "0.34 -0.94 0", 7.6, "rx"), ("lfoot", "ltibia", "0 -0.2 1", 2.0, "rx "
+                                                                                              "rz"),
         ("ltoes", "lfoot", "0 0 1", 1.0, "rx"),
         ("rhipjoint", "root", "-0.6 -0.7 0.3", 2.4, ""), ("rfemur", "rhipjoint", "-0.34 -0.94 0", 7.4, "rx ry rz"),
-        ("rtibia", "rfemur", "-0.34 -0.94 0", 7.6, "rx"), ("rfoot", "rtibia", "0 -0.2 1", 2.0, "rx rz"),
+        ("rtibia", "rfemur", "-0.34 -0.94 0", 7.6, "rx"), ("rfoot", "rtibia", "0 -0.2 1", 2.0, "rx "
+                                                                                               "rz"),
         ("rtoes", "rfoot", "0 0 1", 1.0, "rx"),
         ("lowerback", "root", "0 1 0", 2.0, "rx ry rz"), ("upperback", "lowerback", "0 1 0", 2.0, "rx ry rz"),
         ("thorax", "upperback", "0 1 0", 2.0, "rx ry rz"), ("lowerneck", "thorax", "0 1 0", 1.6, "rx ry rz"),
@@ -107,7 +113,9 @@ def _grab(folder: Path) -> None:
     whole[:, :22] = vectors[:, :22]
     (folder / "GRAB" / "s1").mkdir(parents=True)
     path = folder / "GRAB" / "s1" / "airplane_fly_1_poses.npz"
-    np.savez(path, poses=whole.reshape(len(whole), -1), trans=trans, mocap_frame_rate=np.array(20.0))
+    np.savez(
+        path, poses=whole.reshape(len(whole), -1), trans=trans, mocap_frame_rate=np.array(20.0)
+    )
 
 
 def _how2sign(folder: Path) -> None:
@@ -117,9 +125,18 @@ def _how2sign(folder: Path) -> None:
     hands = {f"smplx_{side}hand_pose": np.zeros((len(vectors), 45)) for side in "lr"}
     name = "--7E2sU6zP4_10-5-rgb_front"
     (folder / "poses").mkdir(parents=True)
-    np.savez(folder / "poses" / f"{name}.npz", smplx_root_pose=flat[:, :3], smplx_body_pose=flat[:, 3:66], **hands)
-    head = "VIDEO_ID\tVIDEO_NAME\tSENTENCE_ID\tSENTENCE_NAME\tSTART_REALIGNED\tEND_REALIGNED\tSENTENCE"
-    row = f'--7E2sU6zP4\t--7E2sU6zP4-5-rgb_front\t--7E2sU6zP4_10\t{name}\t1.0\t2.0\tso "here" we are'
+    np.savez(
+        folder / "poses" / f"{name}.npz",
+        smplx_root_pose=flat[:, :3],
+        smplx_body_pose=flat[:, 3:66],
+        **hands,
+    )
+    head = (
+        "VIDEO_ID\tVIDEO_NAME\tSENTENCE_ID\tSENTENCE_NAME\tSTART_REALIGNED\tEND_REALIGNED\tSENTENCE"
+    )
+    row = (
+        f'--7E2sU6zP4\t--7E2sU6zP4-5-rgb_front\t--7E2sU6zP4_10\t{name}\t1.0\t2.0\tso "here" we are'
+    )
     (folder / "poses" / "motion.toml").write_text("frame_rate = 20.0\n")
     (folder / "how2sign_realigned_train.csv").write_text(f"{head}\n{row}\n", encoding="utf-8")
 
@@ -157,8 +174,12 @@ def _kinect(folder: Path) -> None:
 def _sidecar(folder: Path) -> None:
     _bvh(folder)
     told = 'frame_rate = 20.0\nunit = "cm"\nup = "y"\nlabel = "walking"\ntext = "a walk"\nperformer = "p1"\n'
-    (folder / "walk.motion.toml").write_text(told + 'check_up = true\n[joints]\n"left_hand" = "left_hand"\n')
-    (folder / "motion.toml").write_text('source = "here"\nterms = "ours"\nsplit = "train"\nformat = "bvh"\n')
+    (folder / "walk.motion.toml").write_text(
+        told + 'check_up = true\n[joints]\n"left_hand" = "left_hand"\n'
+    )
+    (folder / "motion.toml").write_text(
+        'source = "here"\nterms = "ours"\nsplit = "train"\nformat = "bvh"\n'
+    )
 
 
 def _model(folder: Path) -> None:
@@ -203,7 +224,9 @@ def _gaitmap(folder: Path) -> None:
     marks = [(f"L_{name}", axis) for name in ("TOE", "FCC", "FM5") for axis in "xyz"]
     for file, columns, count in (("imu_sample", names, 80), ("mocap_sample", marks, 40)):
         lines = [",".join(part) for part in zip(*columns, strict=True)]
-        lines += [",".join(f"{v:.4f}" for v in row) for row in rng.normal(size=(count, len(columns)))]
+        lines += [
+            ",".join(f"{v:.4f}" for v in row) for row in rng.normal(size=(count, len(columns)))
+        ]
         (folder / f"{file}.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -222,7 +245,13 @@ def _one(
     **more: Any,
 ) -> Target:
     return Target(
-        f"motion_{name}", write, more.pop("read", _read), (f"motion format {covers}",), promise, harmed, **more
+        f"motion_{name}",
+        write,
+        more.pop("read", _read),
+        (f"motion format {covers}",),
+        promise,
+        harmed,
+        **more,
     )  # type: ignore[arg-type]
 
 

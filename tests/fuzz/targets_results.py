@@ -1,4 +1,5 @@
-"""Results of a benchmark with their page, and recipes; and whole commands, from the words typed to the exit code."""
+"""Results of a benchmark with their page, and recipes; and whole commands, from the words typed to
+the exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ def _report(folder: Path) -> None:
         for fold, tested in enumerate(people["s"]):
             for shots in (1, "all"):
                 scores = {
-                    who: {n: float(rng.uniform(0.3, 0.9)) for n in ("macro_f1", "accuracy", "balanced_accuracy")}
+                    who: {
+                        n: float(rng.uniform(0.3, 0.9))
+                        for n in ("macro_f1", "accuracy", "balanced_accuracy")
+                    }
                     | {"windows": 9}
                     for who in tested
                 }
@@ -39,7 +43,14 @@ def _report(folder: Path) -> None:
                     "pretraining": 40, "dropped": {"unlabelled": 4}},
     }  # fmt: skip
     losses = [
-        {"study": "s", "method": "pim", "fold": 0, "epoch": e, "train": 1.0 / e, "validation": 1.1 / e}
+        {
+            "study": "s",
+            "method": "pim",
+            "fold": 0,
+            "epoch": e,
+            "train": 1.0 / e,
+            "validation": 1.1 / e,
+        }
         for e in range(1, 4)
     ]
     dots = {
@@ -88,7 +99,15 @@ def reseal(given: Path, harmed: str) -> None:
 def _cell(folder: Path) -> None:
     from otolith.core.files import write_sealed
 
-    row = {"study": "s", "method": "pim", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5, "notes": ["a"]}
+    row = {
+        "study": "s",
+        "method": "pim",
+        "shots": 1,
+        "fold": 0,
+        "draw": 0,
+        "macro_f1": 0.5,
+        "notes": ["a"],
+    }
     write_sealed(folder / "cells" / "0a.json", row | {"per_subject": {"a": {"macro_f1": 0.5}}})
 
 
@@ -130,8 +149,18 @@ def _accepted(given: Path, out: Path, harmed: str) -> Any:
 def _recipe(folder: Path) -> None:
     from otolith.core.recipes import write_recipe
 
-    content = {"studies": ["a", "b"], "methods": "pim,forest", "shots": "1,2,all", "folds": 5, "seed": 0, "pad": True}
-    tables = {"pim": {"objective": "pim", "encoder_settings": {"width": 8}, "pretrain": {"epochs": 3}}, "forest": {}}
+    content = {
+        "studies": ["a", "b"],
+        "methods": "pim,forest",
+        "shots": "1,2,all",
+        "folds": 5,
+        "seed": 0,
+        "pad": True,
+    }
+    tables = {
+        "pim": {"objective": "pim", "encoder_settings": {"width": 8}, "pretrain": {"epochs": 3}},
+        "forest": {},
+    }
     write_recipe(folder / "recipe.toml", content | tables, "repeats it")
 
 
@@ -143,7 +172,14 @@ def _read_recipe(given: Path, out: Path, harmed: str) -> Any:
 
 def _benchmark_recipe(given: Path, out: Path, harmed: str) -> Any:
     """Everything that stands before the benchmark itself, which ends at a study that is not there."""
-    return _typed("benchmark", str(given / "no-study"), "--recipe", str(given / "recipe.toml"), "--out", str(out / "r"))
+    return _typed(
+        "benchmark",
+        str(given / "no-study"),
+        "--recipe",
+        str(given / "recipe.toml"),
+        "--out",
+        str(out / "r"),
+    )
 
 
 def _typed(*words: str) -> int:
@@ -171,7 +207,13 @@ def _commands(folder: Path) -> None:
     from otolith.use.recogniser import Recogniser
 
     _partners(folder)
-    quick: dict[str, Any] = {"steps": 3, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}
+    quick: dict[str, Any] = {
+        "steps": 3,
+        "epochs": 1,
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 1,
+    }
     Recogniser("tpn", "logistic", **quick).fit(_windows().few(2)).save(folder / "recogniser")
     recording = toy_recording("p9", seconds_each=2.0)
     names = [f"{channel.name}" for channel in recording.channels]
@@ -189,7 +231,13 @@ def _command(given: Path, out: Path, harmed: str) -> Any:
     first = harmed.partition("/")[0]
     if first == "study":
         return _typed("info", str(given / "study"))
-    return _typed("recognise", str(given / "recogniser"), str(given / "new.csv"), "--out", str(out / "timeline.csv"))
+    return _typed(
+        "recognise",
+        str(given / "recogniser"),
+        str(given / "new.csv"),
+        "--out",
+        str(out / "timeline.csv"),
+    )
 
 
 TARGETS = (

@@ -1,4 +1,5 @@
-"""Study folders and what lies in them: study.json, streams, segments, modality files, caches, journals, markers."""
+"""Study folders and what lies in them: study.json, streams, segments, modality files, caches,
+journals, markers."""
 
 from __future__ import annotations
 
@@ -68,7 +69,10 @@ def _poses(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
     from otolith.data.paired import read_partner
 
-    return [read_partner(given / "study", "pose", entry["id"]) for entry in Study.load(given / "study").entries]
+    return [
+        read_partner(given / "study", "pose", entry["id"])
+        for entry in Study.load(given / "study").entries
+    ]
 
 
 def _cut(folder: Path) -> None:
@@ -83,7 +87,9 @@ def _vectors(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
     from otolith.learn import modalities as partners
 
-    found = partners.FAMILY.resolve("vectors")(name="video").vectors(Study.load(given / "study").windows())
+    found = partners.FAMILY.resolve("vectors")(name="video").vectors(
+        Study.load(given / "study").windows()
+    )
     return found.values, found.present
 
 
@@ -100,7 +106,10 @@ def _npy(folder: Path) -> None:
 
     small_study(folder)
     windows = Study.load(folder / "study").windows()
-    np.save(folder / "vectors.npy", np.random.default_rng(0).normal(size=(len(windows), 8)).astype(np.float32))
+    np.save(
+        folder / "vectors.npy",
+        np.random.default_rng(0).normal(size=(len(windows), 8)).astype(np.float32),
+    )
 
 
 def _vectors_npy(given: Path, out: Path, harmed: str) -> Any:
@@ -108,7 +117,9 @@ def _vectors_npy(given: Path, out: Path, harmed: str) -> Any:
     from otolith.learn import modalities as partners
 
     file = str(given / "vectors.npy")
-    found = partners.FAMILY.resolve("vectors")(file=file).vectors(Study.load(given / "study").windows())
+    found = partners.FAMILY.resolve("vectors")(file=file).vectors(
+        Study.load(given / "study").windows()
+    )
     if not np.isfinite(found.values).all():
         raise AssertionError("vectors that are not finite")
     return found.values, found.present
@@ -132,7 +143,9 @@ def _film(folder: Path) -> None:
 def _pictures(given: Path, out: Path, harmed: str) -> Any:
     from otolith.learn.modalities.clip_video import frames
 
-    return [(time_s, picture) for time_s, picture in frames(given / "study" / "partners" / "a.mp4", 0.2)]
+    return [
+        (time_s, picture) for time_s, picture in frames(given / "study" / "partners" / "a.mp4", 0.2)
+    ]
 
 
 def _video_files(given: Path, out: Path, harmed: str) -> Any:
@@ -161,7 +174,12 @@ def _arrays(folder: Path) -> None:
     from otolith.core.caches import write_arrays
 
     rng = np.random.default_rng(0)
-    write_arrays(folder / "made.cache", "this", {"a": [1, 2]}, {"x": rng.normal(size=(40, 3)), "n": np.arange(9)})
+    write_arrays(
+        folder / "made.cache",
+        "this",
+        {"a": [1, 2]},
+        {"x": rng.normal(size=(40, 3)), "n": np.arange(9)},
+    )
 
 
 def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
@@ -200,8 +218,12 @@ def _journal(given: Path, out: Path, harmed: str) -> Any:
     if strange:
         raise AssertionError(f"lines that nobody wrote: {strange}")
     if len(found) < len(written):
-        raise ReadError(f"{len(written) - len(found)} lines are not there, and what they speak of is made again")
-    latest = {str(line["id"]): line for line in found}  # of an id that occurs twice the later line counts
+        raise ReadError(
+            f"{len(written) - len(found)} lines are not there, and what they speak of is made again"
+        )
+    latest = {
+        str(line["id"]): line for line in found
+    }  # of an id that occurs twice the later line counts
     return sorted(latest.items())
 
 
@@ -220,7 +242,13 @@ def _owned(folder: Path) -> None:
         path.write_text("my own\n")
 
 
-MINE = ("notes.txt", "recordings/mine.csv", "recordings/mine.parquet", "partners/mine.parquet", "films/mine.mp4")
+MINE = (
+    "notes.txt",
+    "recordings/mine.csv",
+    "recordings/mine.parquet",
+    "partners/mine.parquet",
+    "films/mine.mp4",
+)
 
 
 def _overwrite(given: Path, out: Path, harmed: str) -> Any:
@@ -229,7 +257,9 @@ def _overwrite(given: Path, out: Path, harmed: str) -> Any:
     from otolith.data.readers import import_tables
 
     try:
-        import_tables(given / "tables", given / "tables" / "mapping.toml", given / "study", overwrite=True)
+        import_tables(
+            given / "tables", given / "tables" / "mapping.toml", given / "study", overwrite=True
+        )
     except OtolithError:
         refused = True
         raise
@@ -237,7 +267,11 @@ def _overwrite(given: Path, out: Path, harmed: str) -> Any:
         refused = False
     finally:
         lost = [name for name in MINE if not (given / "study" / name).is_file()]
-        lost += [name for name in MINE if name not in lost and (given / "study" / name).read_text() != "my own\n"]
+        lost += [
+            name
+            for name in MINE
+            if name not in lost and (given / "study" / name).read_text() != "my own\n"
+        ]
         if lost:
             raise AssertionError(f"the user's files are gone or changed: {', '.join(lost)}")
     return refused
@@ -258,7 +292,8 @@ def reseal(given: Path, harmed: str) -> None:
 
 
 def _files_of(tree: Any, name: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Every file that study.json vouches for: named by the entry itself, or by the key that it stands under."""
+    """Every file that study.json vouches for: named by the entry itself, or by the key that it
+    stands under."""
     if isinstance(tree, list):
         return [one for inner in tree for one in _files_of(inner)]
     if not isinstance(tree, dict):
@@ -269,7 +304,9 @@ def _files_of(tree: Any, name: str = "") -> list[tuple[str, dict[str, Any]]]:
 
 
 def _ours(name: str, write: Callable[[Path], None], read: Any, *harmed: str, **more: Any) -> Target:
-    return Target(name, write, read, promise="ours", harmed=harmed, writes=more.pop("writes", CACHE), **more)
+    return Target(
+        name, write, read, promise="ours", harmed=harmed, writes=more.pop("writes", CACHE), **more
+    )
 
 
 TARGETS = (

@@ -50,12 +50,18 @@ def mapping(ending: str = "csv", time: str = 'column = "t"\nformat = "seconds"',
     if numbered:
         time, label = time.replace('"t"', '"1"'), label.replace('"activity"', '"8"')
     acc, gyro = (", ".join(f'"{name}"' for name in names[a : a + 3]) for a in (1, 4))
-    return MAPPING.format(pattern=f"*.{ending}", time=time, acc=acc, gyro=gyro, label=label, csv=csv)
+    return MAPPING.format(
+        pattern=f"*.{ending}", time=time, acc=acc, gyro=gyro, label=label, csv=csv
+    )
 
 
 def text(cells: list[list[str]], mark: str = ",", header: bool = True, before: str = "") -> str:
     """A table as text."""
-    return before + "\n".join(mark.join(line) for line in ([list(NAMES)] if header else []) + cells) + "\n"
+    return (
+        before
+        + "\n".join(mark.join(line) for line in ([list(NAMES)] if header else []) + cells)
+        + "\n"
+    )
 
 
 def _csv(folder: Path) -> None:
@@ -70,7 +76,9 @@ def _gz(folder: Path) -> None:
 
 
 def _semicolon(folder: Path) -> None:
-    csv = 'delimiter = ";"\ndecimal = ","\nencoding = "cp1252"\nskip_rows = 1\nskip_after_header = 1'
+    csv = (
+        'delimiter = ";"\ndecimal = ","\nencoding = "cp1252"\nskip_rows = 1\nskip_after_header = 1'
+    )
     (folder / "mapping.toml").write_text(mapping(csv=csv))
     cells = [["s"] + ["-"] * 7]
     cells += [[cell.replace(".", ",") for cell in line] for line in rows(1)]
@@ -91,14 +99,20 @@ def _written(folder: Path) -> None:
 
 
 def _bare(folder: Path) -> None:
-    (folder / "mapping.toml").write_text(mapping("txt", csv='delimiter = "space"\nheader = false', numbered=True))
+    (folder / "mapping.toml").write_text(
+        mapping("txt", csv='delimiter = "space"\nheader = false', numbered=True)
+    )
     (folder / "P1_1.txt").write_text(text(rows(1), " ", header=False))
 
 
 def _counted(folder: Path) -> None:
-    (folder / "mapping.toml").write_text(mapping(time='column = "t"\nformat = "milliseconds"\nzero = "first"'))
+    (folder / "mapping.toml").write_text(
+        mapping(time='column = "t"\nformat = "milliseconds"\nzero = "first"')
+    )
     for person in (1, 2):
-        (folder / f"P{person}_1.csv").write_text(text(rows(person, lambda s: str(1_700_000_000_000 + round(1000 * s)))))
+        (folder / f"P{person}_1.csv").write_text(
+            text(rows(person, lambda s: str(1_700_000_000_000 + round(1000 * s))))
+        )
 
 
 def _parquet(folder: Path) -> None:
@@ -116,7 +130,9 @@ def _people(folder: Path) -> None:
     told = (
         mapping()
         .split("[[sensor]]")[0]
-        .replace("from = \"path\", pattern = '(?P<subject>P\\d+)_(?P<session>\\d+)'", 'column = "who"')
+        .replace(
+            "from = \"path\", pattern = '(?P<subject>P\\d+)_(?P<session>\\d+)'", 'column = "who"'
+        )
     )
     told += '[[sensor]]\nplacement = "waist"\nseparate = true\nacc = {columns = ["ax", "ay", "az"], unit = "m/s^2"}\n'
     told += 'gyro = {columns = ["gx", "gy", "gz"], unit = "rad/s"}\n'
@@ -153,7 +169,9 @@ def read_all(given: Path, out: Path, harmed: str, on_error: str = "stop") -> Any
     from otolith.data.readers import load_mapping, read_table_study
 
     skipped: list[Any] = []
-    return list(read_table_study(given, load_mapping(given / "mapping.toml"), on_error, skipped)), len(skipped)  # type: ignore[arg-type]
+    return list(
+        read_table_study(given, load_mapping(given / "mapping.toml"), on_error, skipped)
+    ), len(skipped)  # type: ignore[arg-type]
 
 
 def _skipping(given: Path, out: Path, harmed: str) -> Any:
@@ -186,7 +204,13 @@ def _guessed(folder: Path) -> None:
     (folder / "mapping.toml").unlink()
 
 
-def _one(name: str, write: Callable[[Path], None], harmed: str, promise: str = "rest", read: Any = read_all) -> Target:
+def _one(
+    name: str,
+    write: Callable[[Path], None],
+    harmed: str,
+    promise: str = "rest",
+    read: Any = read_all,
+) -> Target:
     return Target(f"table_{name}", write, read, ("reader table",), promise, (harmed,))  # type: ignore[arg-type]
 
 

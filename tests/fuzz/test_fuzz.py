@@ -27,14 +27,19 @@ def harness() -> Iterator[Harness]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test__damaged_files__a_few_of_each_reader__are_refused_or_told(target: str, harness: Harness) -> None:
+def test__damaged_files__a_few_of_each_reader__are_refused_or_told(
+    target: str, harness: Harness
+) -> None:
     for number in range(FIRST, FIRST + CASES):
         answer = harness.run(target, number)
-        assert answer["outcome"] != "fault", f"{target} {number}, {answer['damage']}:\n" + "\n".join(answer["faults"])
+        assert answer["outcome"] != "fault", (
+            f"{target} {number}, {answer['damage']}:\n" + "\n".join(answer["faults"])
+        )
 
 
 def test__harness__reader_that_breaks_every_promise__is_seen(harness: Harness) -> None:
-    """The harness is held to what it must see: each of these readers does one thing that none may do."""
+    """The harness is held to what it must see: each of these readers does one thing that none may
+    do."""
     expected = {
         "broken_traceback": "KeyError",
         "broken_files": "files outside of the named folder: home",
@@ -67,7 +72,9 @@ def test__damage__same_case__is_the_same_bytes() -> None:
     assert all(kind.make(toml, seeded("t", 3)) == kind.make(toml, seeded("t", 3)) for kind in TOML)
 
 
-@pytest.mark.parametrize("family", ["readers", "datasets", "motions", "partners", "encoders", "heads"])
+@pytest.mark.parametrize(
+    "family", ["readers", "datasets", "motions", "partners", "encoders", "heads"]
+)
 def test__targets__each_member_of_a_family__has_one(family: str) -> None:
     from importlib import import_module
 

@@ -1,4 +1,5 @@
-"""The process that reads damaged files: it is told target and case, and says what came of it. It may die of one."""
+"""The process that reads damaged files: it is told target and case, and says what came of it. It
+may die of one."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ from fuzz.target import Case, Target, faults_of, fingerprint, records_in, seeded
 
 LIMIT_BYTES = 2**30
 ROOM_BYTES = 4 * 2**30
-"""How much address space a case may take before the system refuses more: enough to see it, too little to harm."""
+"""How much address space a case may take before the system refuses more: enough to see it, too
+little to harm."""
 
 
 @dataclass
@@ -62,16 +64,24 @@ class Worker:
         content = sample.files[name]
         if rng.random() < 0.02:
             absent = rng.choice(("gone", "folder", "loop"))
-            return sample, Case(f"{name}: {absent}", name, b"", target.promise == "ours", absent=absent)
+            return sample, Case(
+                f"{name}: {absent}", name, b"", target.promise == "ours", absent=absent
+            )
         if rng.random() < 0.03:
             other = sample.files[rng.choice(sorted(sample.files))]
-            return sample, Case(f"{name}: another file", name, other, target.promise == "ours" and other != content)
+            return sample, Case(
+                f"{name}: another file", name, other, target.promise == "ours" and other != content
+            )
         kind = self._kind(target, name, content, rng)
         try:
             made = kind.make(content, rng)
         except Exception:  # damage that knows the format of a file which is not quite of it
             made = Made(rng.choice(ANY).make(content, rng).content)
-        harmed = made.content if len(made.content) < max(20 * 2**20, 2 * len(content)) else made.content[:MOST_KEPT]
+        harmed = (
+            made.content
+            if len(made.content) < max(20 * 2**20, 2 * len(content))
+            else made.content[:MOST_KEPT]
+        )
         anew = target.reseal is not None and rng.random() < 0.5
         checked = made.checked and kind.name != "twice"  # what is packed may be chained
         seen = target.promise == "ours" or (target.promise == "checked" and checked)
@@ -123,14 +133,19 @@ class Worker:
         faults = [trace] if outcome == "fault" else []
         strange = [w for w in told if not self._ours(w.category)]
         faults += [
-            f"a warning that is not ours: {w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in strange
+            f"a warning that is not ours: {w.category.__name__}: {w.message} "
+            f"({w.filename}:{w.lineno})"
+            for w in strange
         ]
         if outcome == "read":
             faults += self._of_content(target, sample, case, found)
             if fingerprint(found) == reference:
                 outcome = "unchanged"
             elif case.seen and len(strange) == len(told):  # nobody was warned
-                faults.append("a change that nobody saw: what was read is another content than what was written")
+                faults.append(
+                    "a change that nobody saw: what was read is another content than what was "
+                    "written"
+                )
         faults += self._around(before, target)
         if grown > LIMIT_BYTES:
             faults.append(f"{grown / 2**20:.0f} MiB above the idle process")
@@ -181,15 +196,24 @@ class Worker:
             return []
         if sample.numbers is None:
             return list(faults_of(recordings))
-        # Nothing can come from the file as it was, so that its numbers may stay among those of the others.
-        return list(faults_of(recordings, sample.numbers, lambda: as_kept(numbers_in(case.content), target.factors)))
+        # Nothing can come from the file as it was, so that its numbers may stay among those of the
+        # others.
+        return list(
+            faults_of(
+                recordings,
+                sample.numbers,
+                lambda: as_kept(numbers_in(case.content), target.factors),
+            )
+        )
 
     def _around(self, before: dict[str, str], target: Target) -> list[str]:
         after = self.sandbox.look(target.writes)
         if after == before:
             return []
         both = before.keys() | after.keys()
-        changed = sorted(os.path.relpath(n, self.sandbox.root) for n in both if before.get(n) != after.get(n))
+        changed = sorted(
+            os.path.relpath(n, self.sandbox.root) for n in both if before.get(n) != after.get(n)
+        )
         shutil.rmtree(self.sandbox.root)
         Sandbox.__init__(self.sandbox, self.sandbox.root)
         self.sandbox.enter()
@@ -221,13 +245,20 @@ class Worker:
                 files = {p.relative_to(root).as_posix(): p.read_bytes() for p in paths}
                 counts = target.promise != "ours" and target.factors
                 found = (array for content in files.values() for array in numbers_in(content))
-                made.append((root.name, Sample(files, {}, as_kept(found, target.factors) if counts else None)))
+                made.append(
+                    (
+                        root.name,
+                        Sample(files, {}, as_kept(found, target.factors) if counts else None),
+                    )
+                )
             shutil.rmtree(folder.parent)
             self.samples[target.name] = made
             for _, sample in made:
                 name = min(sample.files)
                 whole = Case("", name, sample.files[name], True)
-                faults = self._of_content(target, sample, whole, self._read_whole(target, sample, name))
+                faults = self._of_content(
+                    target, sample, whole, self._read_whole(target, sample, name)
+                )
                 if faults:
                     raise AssertionError(f"the undamaged files of {target.name}: {faults}")
         return self.samples[target.name]

@@ -1,1 +1,2 @@
-"""Kill -9 at random moments: after the same command was typed again, all is as if it had never been stopped."""
+"""Kill -9 at random moments: after the same command was typed again, all is as if it had never been
+stopped."""

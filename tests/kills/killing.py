@@ -18,14 +18,16 @@ from typing import Any
 
 LEFT_BEHIND = (".tmp", ".old", ".partial", ".lock")
 CHANGING = ("seconds", "created", "content_sha256")
-"""What two runs of one command need not have in common: how long a cell took, when the report was made, and the hash
-over these. Cells and results are compared without; that the report's page is there; all else bit for bit."""
+"""What two runs of one command need not have in common: how long a cell took, when the report was
+made, and the hash over these. Cells and results are compared without; that the report's page is
+there; all else bit for bit."""
 _POLL_S = 0.001
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a command is killed: after a time, or when so many files or folders have appeared (or gone), and a bit."""
+    """When a command is killed: after a time, or when so many files or folders have appeared (or
+    gone), and a bit."""
 
     seconds: float | None
     events: int | None
@@ -33,7 +35,8 @@ class Moment:
 
     @classmethod
     def draw(cls, rng: random.Random, seconds: float, events: int) -> Moment:
-        """Half of them anywhere in the time that the unbroken run took, half of them at a change in its folder."""
+        """Half of them anywhere in the time that the unbroken run took, half of them at a change in
+        its folder."""
         if rng.random() < 0.5 or not events:
             return cls(rng.uniform(0.0, seconds), None)
         return cls(None, rng.randint(1, events), rng.choice((0.0, 0.0, rng.uniform(0.0, 0.004))))
@@ -56,7 +59,8 @@ class Ended:
 def run(folder: Path, command: str, moment: Moment = NEVER) -> Ended:
     """Type a command in a folder, and kill it where a moment says so.
 
-    The process is forked from this one, in which everything is imported already: nearly all of its time is its work.
+    The process is forked from this one, in which everything is imported already: nearly all of its
+    time is its work.
     """
     log = folder / "said.txt"
     sys.stdout.flush()
@@ -75,7 +79,9 @@ def run(folder: Path, command: str, moment: Moment = NEVER) -> Ended:
         seen = names
         if hit is None and moment.events is not None and events >= moment.events:
             hit = now + moment.delay_s
-        if (moment.seconds is not None and now - started >= moment.seconds) or (hit is not None and now >= hit):
+        if (moment.seconds is not None and now - started >= moment.seconds) or (
+            hit is not None and now >= hit
+        ):
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             break
@@ -138,21 +144,33 @@ def result_of(folder: Path) -> dict[str, str]:
 def _plain(path: Path) -> bytes:
     content = path.read_bytes()
     if path.name == ".otolith":  # names of files, in the order in which they were written
-        return json.dumps(sorted(name for line in content.splitlines()[1:] for name in json.loads(line))).encode()
+        return json.dumps(
+            sorted(name for line in content.splitlines()[1:] for name in json.loads(line))
+        ).encode()
     if path.name == "results.json" or path.parent.name == "cells":
         return json.dumps(_without(json.loads(content)), sort_keys=True).encode()
     if path.name == "results.csv":
         rows = list(csv.DictReader(io.StringIO(content.decode())))
-        return json.dumps([{key: value for key, value in row.items() if key != "seconds"} for row in rows]).encode()
+        return json.dumps(
+            [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+        ).encode()
     return content
 
 
 def _without(content: Any) -> Any:
     if isinstance(content, dict):
-        return {key: _without(value) for key, value in content.items() if key not in CHANGING and "seconds" not in key}
+        return {
+            key: _without(value)
+            for key, value in content.items()
+            if key not in CHANGING and "seconds" not in key
+        }
     return [_without(part) for part in content] if isinstance(content, list) else content
 
 
 def left_behind(folder: Path) -> list[str]:
     """Name what a finished command should have taken away."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name.endswith(LEFT_BEHIND))
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.name.endswith(LEFT_BEHIND)
+    )

@@ -1,4 +1,5 @@
-"""What the commands that are killed work on: tiny tables, a study and an encoder, made once and copied each time."""
+"""What the commands that are killed work on: tiny tables, a study and an encoder, made once and
+copied each time."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ adapt = {steps = 3, epochs = 1}
 RUN = "--threads 1 --precision fp32 --device cpu --quiet"
 COMMANDS = {
     "import": "import tables --mapping mapping.toml --out out --quiet",
-    "simulate": "simulate procedural:walking procedural:running procedural:squat --bodies 2 --out out --quiet",
+    "simulate": "simulate procedural:walking procedural:running procedural:squat --bodies 2 --out "
+    "out --quiet",
     "pretrain": f"pretrain study --epochs 5 --batch-size 64 --out out {RUN}",
     "adapt": f"adapt encoder study --shots 2 --out out {RUN}",
     "benchmark": f"benchmark study --recipe quick.toml --out out {RUN}",
@@ -60,11 +62,15 @@ class Place:
         for number in range(12):
             recording = toy_recording(f"p{number}", seconds_each=6.0, gyro=False)
             left, right = recording.streams
-            with (folder / "tables" / f"p{number}.csv").open("w", newline="", encoding="utf-8") as opened:
+            with (folder / "tables" / f"p{number}.csv").open(
+                "w", newline="", encoding="utf-8"
+            ) as opened:
                 table = csv.writer(opened)
                 table.writerow(["t", "lx", "ly", "lz", "rx", "ry", "rz", "doing"])
                 for time_s, one, other in zip(left.time_s, left.values, right.values, strict=True):
-                    doing = next(s.label for s in reversed(recording.segments) if time_s >= s.start_s)
+                    doing = next(
+                        s.label for s in reversed(recording.segments) if time_s >= s.start_s
+                    )
                     table.writerow([f"{time_s:.3f}", *map("{:.4f}".format, [*one, *other]), doing])
         (folder / "mapping.toml").write_text(MAPPING)
         (folder / "quick.toml").write_text(QUICK)

@@ -1,4 +1,5 @@
-"""Trials: a command is killed once or more, typed again, and held against the unbroken run; resumable, one by one."""
+"""Trials: a command is killed once or more, typed again, and held against the unbroken run;
+resumable, one by one."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Un
         ended = run(trial, command)
         if ended.code or left_behind(trial):
             raise RuntimeError(
-                f"The unbroken {target} ended with {ended.code}, left {left_behind(trial)}: {ended.said}"
+                f"The unbroken {target} ended with {ended.code}, left {left_behind(trial)}: "
+                f"{ended.said}"
             )
         found[target] = Unbroken(ended.seconds, ended.events, result_of(trial / "out"))
         if target == "pretrain":
@@ -50,8 +52,8 @@ def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Un
 
 
 def trial(folder: Path, place: Place, target: str, unbroken: Unbroken, seed: str) -> dict[str, Any]:
-    """Kill a command at moments that the seed draws, type it again, and say what is wrong then; nothing where all is
-    as it should be."""
+    """Kill a command at moments that the seed draws, type it again, and say what is wrong then;
+    nothing where all is as it should be."""
     rng = random.Random(seed)
     work = place.copy(folder / "trial")
     facts: dict[str, Any] = {"seed": seed, "target": target, "kills": 0, "moments": []}
@@ -76,7 +78,9 @@ def _wrong(work: Path, last: Ended, unbroken: Unbroken, finished: bool) -> list[
         wrong.append(f"ended with {last.code}: {last.said[-1500:]}")
     result = result_of(work / "out") if (work / "out").is_dir() else {}
     if different := sorted(
-        name for name in {*result, *unbroken.result} if result.get(name) != unbroken.result.get(name)
+        name
+        for name in {*result, *unbroken.result}
+        if result.get(name) != unbroken.result.get(name)
     ):
         wrong.append(f"differs in {', '.join(different[:8])}")
     if there := left_behind(work):
@@ -85,9 +89,13 @@ def _wrong(work: Path, last: Ended, unbroken: Unbroken, finished: bool) -> list[
 
 
 def trials(
-    folder: Path, kills: int, targets: tuple[str, ...] = tuple(COMMANDS), tell: Callable[[str], None] = print
+    folder: Path,
+    kills: int,
+    targets: tuple[str, ...] = tuple(COMMANDS),
+    tell: Callable[[str], None] = print,
 ) -> Iterator[dict[str, Any]]:
-    """Try until each command was killed its share of times; what was tried before in this folder counts.
+    """Try until each command was killed its share of times; what was tried before in this folder
+    counts.
 
     A trial that went wrong is tried again, and its folder is kept until then.
     """
@@ -96,7 +104,10 @@ def trials(
     before = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = {one["seed"]: one for one in before if not one["wrong"]}
     counted = Counter(
-        {target: sum(one["kills"] for one in done.values() if one["target"] == target) for target in targets}
+        {
+            target: sum(one["kills"] for one in done.values() if one["target"] == target)
+            for target in targets
+        }
     )
     yield from done.values()
     place, unbroken = prepare(folder / "work", targets)
@@ -129,7 +140,9 @@ def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
         target: {
             "trials": sum(one["target"] == target for one in found),
             "kills": sum(one["kills"] for one in found if one["target"] == target),
-            "finished_before_the_last_run": sum(one["finished_before"] for one in found if one["target"] == target),
+            "finished_before_the_last_run": sum(
+                one["finished_before"] for one in found if one["target"] == target
+            ),
             "wrong": [one for one in found if one["target"] == target and one["wrong"]],
         }
         for target in targets

@@ -17,12 +17,16 @@ people = st.lists(st.text(min_size=1, max_size=4), min_size=2, max_size=30, uniq
 
 @given(people, st.integers(2, 12), st.integers(0, 5))
 @settings(max_examples=60)
-def test__people_folds__anybody__is_tested_exactly_once(subjects: list[str], folds: int, seed: int) -> None:
+def test__people_folds__anybody__is_tested_exactly_once(
+    subjects: list[str], folds: int, seed: int
+) -> None:
     parts = people_folds(subjects * 3, folds, seed)  # every window repeats its person
     assert sorted(person for part in parts for person in part) == sorted(subjects)
     assert len(parts) == min(folds, len(subjects))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    assert parts == people_folds(subjects[::-1], folds, seed) or len(set(map(str.casefold, subjects))) < len(subjects)
+    assert parts == people_folds(subjects[::-1], folds, seed) or len(
+        set(map(str.casefold, subjects))
+    ) < len(subjects)
 
 
 def test__people_folds__seed__decides() -> None:

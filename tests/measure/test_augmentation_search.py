@@ -15,7 +15,12 @@ from otolith import Study
 from otolith.cli.app import app
 from otolith.core.errors import ConfigError, UnknownNameError
 from otolith.learn import augmentations
-from otolith.measure.augmentation_search import best_pair, pair_tables, pairs_of, search_augmentations
+from otolith.measure.augmentation_search import (
+    best_pair,
+    pair_tables,
+    pairs_of,
+    search_augmentations,
+)
 from otolith.measure.report import Report
 
 
@@ -47,10 +52,13 @@ def test__search__objective_without_augmentations__is_refused(study: Study, tmp_
         search_augmentations([study], objective="pim", out=tmp_path)
 
 
-def test__command__measures_each_pair_beside_an_untrained_encoder(study: Study, tmp_path: Path) -> None:
+def test__command__measures_each_pair_beside_an_untrained_encoder(
+    study: Study, tmp_path: Path
+) -> None:
     recipe = tmp_path / "small.toml"
     recipe.write_text(
-        "[encoder]\nfilters = [4, 4, 4]\n[objective]\nname = 'simclr'\ntemperature = 0.5\n", encoding="utf-8"
+        "[encoder]\nfilters = [4, 4, 4]\n[objective]\nname = 'simclr'\ntemperature = 0.5\n",
+        encoding="utf-8",
     )
     out = tmp_path / "out"
     typed = [
@@ -64,15 +72,17 @@ def test__command__measures_each_pair_beside_an_untrained_encoder(study: Study, 
     pairs = {"scaling", "scaling+time_reversal", "time_reversal"}
     assert {row["method"] for row in rows} == {"chosen", "untrained"}
     assert [row["fold"] for row in rows if row["method"] == "chosen"] == [0, 1]
-    assert {(row["objective"], row["encoder"], row["head"]) for row in rows if row["method"] == "chosen"} == {
-        ("simclr", "tpn", "linear")
-    }
+    assert {
+        (row["objective"], row["encoder"], row["head"]) for row in rows if row["method"] == "chosen"
+    } == {("simclr", "tpn", "linear")}
     for row in (row for row in rows if row["method"] == "chosen"):
         inner = Report.load(out / "inner" / f"toy-{row['fold'] + 1}")
         assert {line["method"] for line in inner.rows} == {*pairs, "untrained"}
         assert row["notes"] == [f"chosen: {best_pair(inner)}"]
         # Nobody who is scored had a part in the choice, not even in training.
-        part = {who for line in inner.rows for who in (*line["train_subjects"], *line["test_subjects"])}
+        part = {
+            who for line in inner.rows for who in (*line["train_subjects"], *line["test_subjects"])
+        }
         assert not part & set(row["test_subjects"]) and len(part) == 3
     table = (out / "pairs.md").read_text(encoding="utf-8")
     assert table in result.output
@@ -86,11 +96,20 @@ def test__command__measures_each_pair_beside_an_untrained_encoder(study: Study, 
     assert kept["objective"] == {"name": "simclr", "temperature": 0.5}
     assert kept["encoder"] == {"name": "tpn", "filters": [4, 4, 4]}
     assert "Scores on the people who had no part in the choice" in table
-    assert "## toy, 2 labelled windows per class" in table and "| | scaling | time_reversal |" in table
+    assert (
+        "## toy, 2 labelled windows per class" in table and "| | scaling | time_reversal |" in table
+    )
 
 
 def line(method: str, mean: float, **more: Any) -> dict[str, Any]:
-    row = {"study": "toy", "method": method, "shots": "all", "fold": 0, "draw": 0, "test_subjects": ["p0", "p1"]}
+    row = {
+        "study": "toy",
+        "method": method,
+        "shots": "all",
+        "fold": 0,
+        "draw": 0,
+        "test_subjects": ["p0", "p1"],
+    }
     people = {"p0": {"macro_f1": mean - 0.1}, "p1": {"macro_f1": mean + 0.1}}
     return row | {"macro_f1": mean, "per_subject": people, "train_subjects": ["p2"]} | more
 
@@ -98,6 +117,8 @@ def line(method: str, mean: float, **more: Any) -> dict[str, Any]:
 def test__tables__show_the_best_and_leave_the_unmeasured_empty() -> None:
     report = Report(rows=[line("untrained", 0.3), line("jitter", 0.5), line("jitter+scaling", 0.6)])
     table = pair_tables(report, [("jitter",), ("jitter", "scaling"), ("scaling",)])
-    assert "## toy, all labels" in table and "Untrained: 30.0 ± 10.0. Best: jitter+scaling." in table
+    assert (
+        "## toy, all labels" in table and "Untrained: 30.0 ± 10.0. Best: jitter+scaling." in table
+    )
     assert "| jitter | 50.0 ± 10.0 | **60.0 ± 10.0** |" in table
     assert "| scaling |  |  |" in table

@@ -17,7 +17,13 @@ import pytest
 from toy import toy_recording, write_toy_study
 
 from otolith import Evaluation, Study, write_study
-from otolith.core.errors import ConfigError, DataError, InterruptedRunError, OtolithWarning, SplitError
+from otolith.core.errors import (
+    ConfigError,
+    DataError,
+    InterruptedRunError,
+    OtolithWarning,
+    SplitError,
+)
 from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark
 from otolith.measure.few_shot import FoldRun
@@ -66,22 +72,39 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 
 
 def stamps(out: Path) -> dict[str, int]:
-    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.glob("*s/**/*") if path.is_file()}
+    return {
+        str(path.relative_to(out)): path.stat().st_mtime_ns
+        for path in out.glob("*s/**/*")
+        if path.is_file()
+    }
 
 
-def test__run__two_methods__fills_every_cell_and_writes_every_file(finished: Path, study: Study) -> None:
+def test__run__two_methods__fills_every_cell_and_writes_every_file(
+    finished: Path, study: Study
+) -> None:
     rows = rows_of(finished)
     assert len(rows) == CELLS
     assert len({(r["method"], r["shots"], r["fold"], r["draw"]) for r in rows}) == CELLS
-    assert {"results.json", "results.csv", "people.csv", "report.html"} <= {path.name for path in finished.iterdir()}
+    assert {"results.json", "results.csv", "people.csv", "report.html"} <= {
+        path.name for path in finished.iterdir()
+    }
     report = Report.load(finished)
     assert report.missing() == []
     assert {line["method"] for line in report.summary} == {"small", "logistic"}
-    assert {(row["fold"], row["epoch"]) for row in report.losses} == {(0, 1), (0, 2), (1, 1), (1, 2)}
+    assert {(row["fold"], row["epoch"]) for row in report.losses} == {
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (1, 2),
+    }
     assert len(report.embedding) == 1
     assert len(report.embedding[0]["x"]) == len(report.embedding[0]["label"])
     assert report.studies[0]["hash"] == study.hash
-    assert all(0 <= row[score] <= 1 for row in rows for score in ("macro_f1", "accuracy", "balanced_accuracy"))
+    assert all(
+        0 <= row[score] <= 1
+        for row in rows
+        for score in ("macro_f1", "accuracy", "balanced_accuracy")
+    )
 
 
 def test__run__every_row__has_nobody_on_both_sides(finished: Path) -> None:
@@ -90,8 +113,14 @@ def test__run__every_row__has_nobody_on_both_sides(finished: Path) -> None:
         assert not set(row["train_subjects"]) & set(row["test_subjects"])
         assert sorted(row["train_subjects"] + row["test_subjects"]) == ["p0", "p1", "p2", "p3"]
         assert sorted(row["per_subject"]) == row["test_subjects"]
-        assert sum(person["windows"] for person in row["per_subject"].values()) == sum(map(sum, row["confusion"]))
-    tested = [tuple(row["test_subjects"]) for row in rows if row["method"] == "logistic" and row["shots"] == "all"]
+        assert sum(person["windows"] for person in row["per_subject"].values()) == sum(
+            map(sum, row["confusion"])
+        )
+    tested = [
+        tuple(row["test_subjects"])
+        for row in rows
+        if row["method"] == "logistic" and row["shots"] == "all"
+    ]
     assert sorted(person for people in tested for person in people) == ["p0", "p1", "p2", "p3"]
 
 
@@ -105,7 +134,10 @@ def test__run__methods__are_asked_the_same_question(finished: Path) -> None:
 
 def test__again__makes_no_cell_and_gives_the_same_rows(finished: Path, study: Study) -> None:
     before, rows = stamps(finished), json.loads((finished / "results.json").read_text())["rows"]
-    assert len([name for name in before if name.startswith("cells/") and "picture" not in name]) == CELLS
+    assert (
+        len([name for name in before if name.startswith("cells/") and "picture" not in name])
+        == CELLS
+    )
     benchmark([study], **CHOICES, out=finished)
     assert stamps(finished) == before
     assert json.loads((finished / "results.json").read_text())["rows"] == rows
@@ -122,14 +154,18 @@ def test__two_workers__give_what_one_gives(finished: Path, study: Study, tmp_pat
     seen: list[tuple[int, int, str]] = []
     choices = CHOICES | {"methods": ["small"], "shots": [2], "draws": 1}
     benchmark([study], **choices, out=tmp_path, workers=2, progress=lambda *step: seen.append(step))
-    wanted = [r for r in rows_of(finished) if (r["method"], r["shots"], r["draw"]) == ("small", 2, 0)]
+    wanted = [
+        r for r in rows_of(finished) if (r["method"], r["shots"], r["draw"]) == ("small", 2, 0)
+    ]
     assert rows_of(tmp_path) == wanted
     counts = [done for done, cells, _ in seen if cells == 2]
     assert len(counts) == len(seen) and sorted(counts) == counts and set(counts) == {0, 1, 2}
     assert any("small, seed 0, fold 1 pretrains, epoch 1 of at most" in what for _, _, what in seen)
 
 
-def test__progress__counts_cells_not_folds_and_what_was_there_at_once(study: Study, tmp_path: Path) -> None:
+def test__progress__counts_cells_not_folds_and_what_was_there_at_once(
+    study: Study, tmp_path: Path
+) -> None:
     counts: list[tuple[int, int]] = []
     choices = CHOICES | {"methods": ["logistic"]}
 
@@ -137,7 +173,11 @@ def test__progress__counts_cells_not_folds_and_what_was_there_at_once(study: Stu
         counts.clear()
         more = {"progress": lambda done, cells, _: counts.append((done, cells))}
         benchmark([study], **choices | {"shots": shots} | more, out=tmp_path)
-        assert len({cells for _, cells in counts}) == 1 and counts[0][0] == 0 and counts[-1][0] == counts[-1][1]
+        assert (
+            len({cells for _, cells in counts}) == 1
+            and counts[0][0] == 0
+            and counts[-1][0] == counts[-1][1]
+        )
         return [b - a for (a, _), (b, _) in itertools.pairwise(counts) if b != a]
 
     first = run([1])
@@ -154,12 +194,16 @@ def test__more_shots__only_the_new_cells_are_made(study: Study, tmp_path: Path) 
     assert len(rows_of(tmp_path)) == 8
 
 
-def test__another_seed__is_another_split_or_draw(finished: Path, study: Study, tmp_path: Path) -> None:
+def test__another_seed__is_another_split_or_draw(
+    finished: Path, study: Study, tmp_path: Path
+) -> None:
     benchmark([study], **CHOICES | {"methods": ["logistic"]}, out=tmp_path, seed=1)
     assert rows_of(tmp_path) != [row for row in rows_of(finished) if row["method"] == "logistic"]
 
 
-def test__seeds__repeat_everything_on_the_same_folds(finished: Path, study: Study, tmp_path: Path) -> None:
+def test__seeds__repeat_everything_on_the_same_folds(
+    finished: Path, study: Study, tmp_path: Path
+) -> None:
     choices = CHOICES | {"shots": [2], "draws": 1}
     report = benchmark([study], **choices, out=tmp_path, seeds=2)
     first, second = ([r for r in rows_of(tmp_path) if r["seed"] == seed] for seed in (0, 1))
@@ -168,7 +212,9 @@ def test__seeds__repeat_everything_on_the_same_folds(finished: Path, study: Stud
     assert [r["test_subjects"] for r in second] == [r["test_subjects"] for r in first]
     assert [r["macro_f1"] for r in second] != [r["macro_f1"] for r in first]
     assert report.missing() == [] and report.planned["seeds"] == [2]
-    assert {line["seeds"] for line in report.summary} == {2} and {line["people"] for line in report.summary} == {4}
+    assert {line["seeds"] for line in report.summary} == {2} and {
+        line["people"] for line in report.summary
+    } == {4}
     assert {(row["seed"], row["fold"]) for row in report.losses} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert "fold 1, seed 1" in (tmp_path / "report.html").read_text()
     assert len(report.embedding) == 1
@@ -187,7 +233,10 @@ def test__interrupted__what_is_finished_is_reported_and_the_same_call_goes_on(
             raise KeyboardInterrupt
         return original(run, shots, draw)
 
-    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError, match="7 of 20 cells are finished"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(InterruptedRunError, match="7 of 20 cells are finished"),
+    ):
         patch.setattr(FoldRun, "run", stopped)
         benchmark([study], **CHOICES, out=tmp_path)
     kept = rows_of(tmp_path)
@@ -200,7 +249,9 @@ def test__interrupted__what_is_finished_is_reported_and_the_same_call_goes_on(
     assert rows_of(tmp_path) == rows_of(finished)
 
 
-def test__killed__the_same_call_goes_on_and_ends_the_same(finished: Path, study: Study, tmp_path: Path) -> None:
+def test__killed__the_same_call_goes_on_and_ends_the_same(
+    finished: Path, study: Study, tmp_path: Path
+) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "import json, sys\n"
@@ -222,12 +273,16 @@ def test__killed__the_same_call_goes_on_and_ends_the_same(finished: Path, study:
         json.loads(path.read_text())  # whole, as everything under a final name
     before = stamps(out)
     benchmark([study], **CHOICES, out=out)
-    assert {name: at for name, at in before.items() if not name.endswith(".tmp")}.items() <= stamps(out).items()
+    assert {name: at for name, at in before.items() if not name.endswith(".tmp")}.items() <= stamps(
+        out
+    ).items()
     assert rows_of(out) == rows_of(finished)
 
 
 def test__fewer_people_than_folds__a_fold_a_person_and_a_note(study: Study, tmp_path: Path) -> None:
-    report = benchmark([study], **CHOICES | {"methods": ["logistic"], "shots": ["all"], "folds": 9}, out=tmp_path)
+    report = benchmark(
+        [study], **CHOICES | {"methods": ["logistic"], "shots": ["all"], "folds": 9}, out=tmp_path
+    )
     assert report.notes == ["toy: 4 folds, one a person, instead of 9"]
     assert len(report.rows) == 4
 
@@ -256,7 +311,9 @@ def test__one_class__there_is_nothing_to_tell_apart(tmp_path: Path) -> None:
         ({"methods": ["forrest"]}, "Did you mean 'forest'"),
     ],
 )
-def test__senseless_request__says_what_to_ask_for(change: Any, said: str, study: Study, tmp_path: Path) -> None:
+def test__senseless_request__says_what_to_ask_for(
+    change: Any, said: str, study: Study, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=said):
         benchmark([study], **CHOICES | change, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -274,7 +331,12 @@ def test__two_studies__each_has_its_own_people_and_rows(study: Study, tmp_path: 
         [study, other], **CHOICES | {"methods": ["logistic"], "shots": ["all"]}, out=tmp_path / "out"
     )  # fmt: skip
     # Both folders are called "study": what tells them apart is the whole path.
-    assert [(row["study"], row["fold"]) for row in report.rows] == [("toy", 0), ("toy", 1), ("other", 0), ("other", 1)]
+    assert [(row["study"], row["fold"]) for row in report.rows] == [
+        ("toy", 0),
+        ("toy", 1),
+        ("other", 0),
+        ("other", 1),
+    ]
     assert {person for row in report.rows if row["study"] == "other" for person in row["train_subjects"]} <= {
         "q0", "q1", "q2",
     }  # fmt: skip
@@ -302,10 +364,14 @@ def test__disk_full__at_a_cell__leaves_no_half_cell_and_the_same_call_goes_on(
     assert rows_of(tmp_path) == [row for row in rows_of(finished) if row["method"] == "logistic"]
 
 
-def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_tested(tmp_path: Path) -> None:
+def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_tested(
+    tmp_path: Path,
+) -> None:
     made = []
     for number, part in enumerate(("train", "train", "test", "")):
-        recording = toy_recording(f"p{number % 2}", seconds_each=4.0 + 0.1 * number, id=f"take{number}")
+        recording = toy_recording(
+            f"p{number % 2}", seconds_each=4.0 + 0.1 * number, id=f"take{number}"
+        )
         made.append(replace(recording, facts={"split": part} if part else {}))
     study = write_study(tmp_path / "listed", made, name="listed", evaluation=Evaluation(2.0, 50.0))
     choices = CHOICES | {"methods": ["logistic"], "shots": [2], "draws": 1}
@@ -313,7 +379,9 @@ def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_test
     row = report.rows[0]
     assert len(report.rows) == 1 and report.folds == {"listed": [["p0"]]}
     assert (row["train_subjects"], row["test_subjects"]) == (["p1"], ["p0"])
-    assert any("1 people stand on both sides of the authors' lists" in note for note in report.notes)
+    assert any(
+        "1 people stand on both sides of the authors' lists" in note for note in report.notes
+    )
     assert "listed: one fold, by its authors' lists of recordings (official)" in report.notes
 
 
@@ -322,7 +390,8 @@ def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
 ) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(
-        "otolith.measure.benchmark.run_all", lambda work, tasks, *_: seen.extend(task.method for task in tasks) or []
+        "otolith.measure.benchmark.run_all",
+        lambda work, tasks, *_: seen.extend(task.method for task in tasks) or [],
     )
     own = {"told": {"objective": "primus", "objective_settings": {"partner_fraction": 0.5}}}
     choices = CHOICES | {"methods": ["primus", "told", "pim", "scratch"], "own_methods": own}
@@ -334,12 +403,16 @@ def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"method": "logistic"}', b"[]", b"\xff", "flip"])
-def test__cell__is_damaged__is_made_again(finished: Path, study: Study, tmp_path: Path, damage: bytes | str) -> None:
+def test__cell__is_damaged__is_made_again(
+    finished: Path, study: Study, tmp_path: Path, damage: bytes | str
+) -> None:
     choices = CHOICES | {"methods": ["logistic"]}
     benchmark([study], **choices, out=tmp_path)
     path = sorted((tmp_path / "cells").iterdir())[0]
     whole = path.read_text()
-    path.write_bytes(whole.replace('"shots": ', '"shots": 1').encode() if damage == "flip" else damage)  # type: ignore[arg-type]
+    path.write_bytes(
+        whole.replace('"shots": ', '"shots": 1').encode() if damage == "flip" else damage
+    )  # type: ignore[arg-type]
     with pytest.warns(OtolithWarning, match="is damaged; it is made again"):
         benchmark([study], **choices, out=tmp_path)
     assert rows_of(tmp_path) == [row for row in rows_of(finished) if row["method"] == "logistic"]

@@ -25,7 +25,12 @@ def test__parse__scratch_and_pim__differ_in_the_objective_alone() -> None:
 
 def test__parse__three_names__are_objective_encoder_head() -> None:
     method = parse_method("none:tpn:linear")
-    assert (method.name, method.objective, method.encoder, method.head) == ("none:tpn:linear", "none", "tpn", "linear")
+    assert (method.name, method.objective, method.encoder, method.head) == (
+        "none:tpn:linear",
+        "none",
+        "tpn",
+        "linear",
+    )
 
 
 def test__parse__a_method_itself__comes_back() -> None:
@@ -49,9 +54,19 @@ def test__parse__of_ones_own__goes_before_the_listed() -> None:
         ("none:tpn:lienar", {}, UnknownNameError, "Did you mean 'linear'"),
         ("pim:features:forest", {}, ConfigError, "has no weights for an objective to train"),
         ("none:features:mlp", {}, ConfigError, "use forest or logistic"),
-        ("x", {"x": {"heads": "mlp"}}, ConfigError, "method 'x' has no setting 'heads'.*Did you mean 'head'"),
+        (
+            "x",
+            {"x": {"heads": "mlp"}},
+            ConfigError,
+            "method 'x' has no setting 'heads'.*Did you mean 'head'",
+        ),
         ("x", {"x": {"mode": "melted"}}, ConfigError, "finetune, frozen or staged, not 'melted'"),
-        ("x", {"x": {"objective": "pim", "objective_settings": {"sped": 0.0}}}, ConfigError, "Did you mean 'speed'"),
+        (
+            "x",
+            {"x": {"objective": "pim", "objective_settings": {"sped": 0.0}}},
+            ConfigError,
+            "Did you mean 'speed'",
+        ),
     ],
 )
 def test__parse__what_cannot_be__says_what_to_type(

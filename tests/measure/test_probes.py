@@ -20,16 +20,22 @@ def blobs(rows: int, width: int, classes: int, seed: int) -> Problem:
 
 def by_sklearn(problem: Problem, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     mean, std = problem.vectors.mean(axis=0), problem.vectors.std(axis=0)
-    fitted = LogisticRegression(C=strength, tol=1e-10, max_iter=20000).fit((problem.vectors - mean) / std, problem.code)
+    fitted = LogisticRegression(C=strength, tol=1e-10, max_iter=20000).fit(
+        (problem.vectors - mean) / std, problem.code
+    )
     weight = fitted.coef_ / std
     return weight, fitted.intercept_ - weight @ mean
 
 
 @pytest.mark.parametrize(("rows", "width"), [(12, 30), (90, 8), (40, 40)])
 @pytest.mark.parametrize("strength", [0.1, 1.0, 30.0])
-def test__solve__float64__is_the_minimum_that_scikit_learn_finds(rows: int, width: int, strength: float) -> None:
+def test__solve__float64__is_the_minimum_that_scikit_learn_finds(
+    rows: int, width: int, strength: float
+) -> None:
     problem = blobs(rows, width, 4, 0)
-    probe = solve([problem], 4, strength=strength, tolerance=1e-9, iterations=3000, dtype=torch.float64)[0]
+    probe = solve(
+        [problem], 4, strength=strength, tolerance=1e-9, iterations=3000, dtype=torch.float64
+    )[0]
     weight, bias = by_sklearn(problem, strength)
     np.testing.assert_allclose(probe.weight, weight, atol=1e-5)
     np.testing.assert_allclose(probe.bias - probe.bias.mean(), bias - bias.mean(), atol=3e-4)
@@ -65,7 +71,9 @@ def test__solve__class_that_is_not_there__is_never_said() -> None:
     codes = np.array([0, 2, 5])[problem.code]
     probe = solve([Problem(problem.vectors, codes)], 7)[0]
     assert set(probe.predict(problem.vectors)) == {0, 2, 5}
-    assert set(solve([Problem(problem.vectors[:4], np.full(4, 3))], 7)[0].predict(problem.vectors)) == {3}
+    assert set(
+        solve([Problem(problem.vectors[:4], np.full(4, 3))], 7)[0].predict(problem.vectors)
+    ) == {3}
 
 
 def test__solve__column_that_never_changes_and_equal_rows__stay_finite() -> None:

@@ -1,4 +1,5 @@
-"""Report: the statistics by a case worked by hand, files that come back as they were written, honest gaps."""
+"""Report: the statistics by a case worked by hand, files that come back as they were written,
+honest gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ from otolith.measure.statistics import person_scores, summarise
 def row(
     method: str, fold: int, draw: int, scores: dict[str, float], shots: int | str = 4, **more: Any
 ) -> dict[str, Any]:
-    per = {who: {"macro_f1": f1, "accuracy": f1, "balanced_accuracy": f1, "windows": 10} for who, f1 in scores.items()}
+    per = {
+        who: {"macro_f1": f1, "accuracy": f1, "balanced_accuracy": f1, "windows": 10}
+        for who, f1 in scores.items()
+    }
     mean = sum(scores.values()) / len(scores)
     return {
         "method": method, "study": "s", "shots": shots, "fold": fold, "draw": draw, "seed": 0, "macro_f1": mean,
@@ -29,7 +33,8 @@ def row(
     }  # fmt: skip
 
 
-# Two folds, two draws, three people. Averaged over draws: pim a .6 b .8 c .7, scratch a .5 b .5 c .6.
+# Two folds, two draws, three people. Averaged over draws: pim a .6 b .8 c .7, scratch a .5 b .5 c
+# .6.
 BY_HAND = [
     row("pim", 0, 0, {"a": 0.5, "b": 0.9}), row("pim", 0, 1, {"a": 0.7, "b": 0.7}),
     row("pim", 1, 0, {"c": 0.6}), row("pim", 1, 1, {"c": 0.8}),
@@ -38,7 +43,9 @@ BY_HAND = [
 ]  # fmt: skip
 
 
-def line(rows: list[dict[str, Any]], method: str, shots: int | str = 4, **more: Any) -> dict[str, Any]:
+def line(
+    rows: list[dict[str, Any]], method: str, shots: int | str = 4, **more: Any
+) -> dict[str, Any]:
     return next(x for x in summarise(rows, **more) if x["method"] == method and x["shots"] == shots)
 
 
@@ -54,7 +61,8 @@ def test__summarise__case_worked_by_hand__means_and_errors_over_people() -> None
 
 def test__summarise__case_worked_by_hand__paired_interval_is_students_t_over_people() -> None:
     versus = line(BY_HAND, "pim")["versus"]
-    # Differences .1 .3 .1: mean 1/6, sd .11547, and the 97.5 % point of t with 2 degrees is 4.302653.
+    # Differences .1 .3 .1: mean 1/6, sd .11547, and the 97.5 % point of t with 2 degrees is
+    # 4.302653.
     half = 4.302652729696 * 0.11547005383792516 / math.sqrt(3)
     assert versus["method"] == "scratch"
     assert versus["people"] == 3
@@ -68,12 +76,17 @@ def test__summarise__several_seeds__are_averaged_before_people_and_missed_where_
     first, second = ([{**r, "seed": seed} for r in BY_HAND] for seed in (0, 1))
     for r in second:
         people = r["per_subject"].items()
-        r["per_subject"] = {person: {**own, "macro_f1": own["macro_f1"] - 0.2} for person, own in people}
+        r["per_subject"] = {
+            person: {**own, "macro_f1": own["macro_f1"] - 0.2} for person, own in people
+        }
     pim = line([*first, *second], "pim")
     assert (pim["people"], pim["seeds"]) == (3, 2)
     assert pim["macro_f1_mean"] == pytest.approx(0.6)
     assert pim["macro_f1_se"] == pytest.approx(0.1 / math.sqrt(3))
-    facts = {"folds": {"s": [["a", "b"], ["c"]]}, "planned": {"methods": ["pim"], "shots": [4], "seeds": [2]}}
+    facts = {
+        "folds": {"s": [["a", "b"], ["c"]]},
+        "planned": {"methods": ["pim"], "shots": [4], "seeds": [2]},
+    }
     assert Report(rows=[*first, *second], **facts).missing() == []
     said = Report(rows=first, **facts).missing()
     assert said[0] == "s: pim at 4 per class lacks 4 of 8 cells (seed × fold × draw)."
@@ -86,7 +99,9 @@ def test__summarise__more_draws_of_the_same__leaves_the_error_as_it_was() -> Non
 
 
 def test__summarise__a_draw_missing_in_one_method__pairs_only_what_both_have() -> None:
-    rows = [r for r in BY_HAND if not (r["method"] == "scratch" and r["fold"] == 0 and r["draw"] == 1)]
+    rows = [
+        r for r in BY_HAND if not (r["method"] == "scratch" and r["fold"] == 0 and r["draw"] == 1)
+    ]
     # a: .5 - .4, b: .9 - .5, c: as before .1
     assert line(rows, "pim")["versus"]["difference"] == pytest.approx((0.1 + 0.4 + 0.1) / 3)
 
@@ -130,8 +145,15 @@ def test__summarise__scores_that_are_not_finite__are_left_out() -> None:
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.integers(1, 4), st.randoms())
-def test__summarise__any_order_of_rows__same_summary(scores: list[float], draws: int, random: Any) -> None:
-    rows = [row(m, n, d, {f"p{n}": s}) for m in ("pim", "scratch") for n, s in enumerate(scores) for d in range(draws)]
+def test__summarise__any_order_of_rows__same_summary(
+    scores: list[float], draws: int, random: Any
+) -> None:
+    rows = [
+        row(m, n, d, {f"p{n}": s})
+        for m in ("pim", "scratch")
+        for n, s in enumerate(scores)
+        for d in range(draws)
+    ]
     ordered = line(rows, "pim")
     random.shuffle(rows)
     shuffled = line(rows, "pim")
@@ -142,7 +164,12 @@ def test__summarise__any_order_of_rows__same_summary(scores: list[float], draws:
 
 
 def report(**more: Any) -> Report:
-    return Report(rows=BY_HAND, studies=[{"name": "s", "origin": "measured"}], folds={"s": [["a", "b"], ["c"]]}, **more)
+    return Report(
+        rows=BY_HAND,
+        studies=[{"name": "s", "origin": "measured"}],
+        folds={"s": [["a", "b"], ["c"]]},
+        **more,
+    )
 
 
 def test__report__saved_and_loaded__is_the_same(tmp_path: Path) -> None:
@@ -160,8 +187,12 @@ def test__report__saved_and_loaded__is_the_same(tmp_path: Path) -> None:
 
 
 def test__report__numpy_and_nan__become_plain_json(tmp_path: Path) -> None:
-    kept = report(losses=[{"epoch": np.int64(1), "train": np.float32(0.5), "validation": float("nan")}])
-    assert Report.load(kept.save(tmp_path)).losses == [{"epoch": 1, "train": 0.5, "validation": None}]
+    kept = report(
+        losses=[{"epoch": np.int64(1), "train": np.float32(0.5), "validation": float("nan")}]
+    )
+    assert Report.load(kept.save(tmp_path)).losses == [
+        {"epoch": 1, "train": 0.5, "validation": None}
+    ]
     with pytest.raises(DataError, match="cannot hold a object"):
         report(notes=[object()]).save(tmp_path)
     assert Report.load(tmp_path).notes == []  # what stood there before is untouched
@@ -169,11 +200,15 @@ def test__report__numpy_and_nan__become_plain_json(tmp_path: Path) -> None:
 
 def test__report__people_csv__carries_the_published_mean(tmp_path: Path) -> None:
     report().save(tmp_path)
-    people = list(csv.DictReader((tmp_path / "people.csv").read_text(encoding="utf-8").splitlines()))
+    people = list(
+        csv.DictReader((tmp_path / "people.csv").read_text(encoding="utf-8").splitlines())
+    )
     ours = [float(p["macro_f1"]) for p in people if p["method"] == "pim"]
     assert np.mean(ours) == pytest.approx(0.7)
     assert {p["subject"] for p in people} == {"a", "b", "c"}
-    cells = list(csv.DictReader((tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()))
+    cells = list(
+        csv.DictReader((tmp_path / "results.csv").read_text(encoding="utf-8").splitlines())
+    )
     assert len(cells) == len(BY_HAND)
     assert cells[0]["test_subjects"] == "a;b"
 
@@ -204,7 +239,14 @@ def test__report__of_the_form_before__is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", '{"otolith_results": 2}', '{"otolith_results": 3}', '{"otolith_results": 1, "rows": [{}]}'],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"otolith_results": 2}',
+        '{"otolith_results": 3}',
+        '{"otolith_results": 1, "rows": [{}]}',
+    ],
 )
 def test__report__broken_results__are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
@@ -236,7 +278,9 @@ def test__missing__complete_run__says_nothing() -> None:
 
 def test__missing__stopped_half_way__names_each_gap() -> None:
     half = Report(
-        rows=BY_HAND[:3], folds={"s": [["a", "b"], ["c"]]}, planned={"methods": ["pim", "forest"], "shots": [4, "all"]}
+        rows=BY_HAND[:3],
+        folds={"s": [["a", "b"], ["c"]]},
+        planned={"methods": ["pim", "forest"], "shots": [4, "all"]},
     )
     said = half.missing()
     assert said[0] == "s: pim at 4 per class lacks 1 of 4 cells (fold × draw)."
@@ -245,7 +289,11 @@ def test__missing__stopped_half_way__names_each_gap() -> None:
 
 
 def test__percent__nothing_known__is_a_dash() -> None:
-    assert (percent(None, None), percent(0.5, None), percent(0.5, 0.01)) == ("–", "50.0 ± –", "50.0 ± 1.0")
+    assert (percent(None, None), percent(0.5, None), percent(0.5, 0.01)) == (
+        "–",
+        "50.0 ± –",
+        "50.0 ± 1.0",
+    )
 
 
 @pytest.mark.parametrize("field", [*Report.__dataclass_fields__, "rows.study", "rows.shots", "rows.fold", "rows.draw",
@@ -268,14 +316,22 @@ def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value:
         assert report.summary is not None
 
 
-@pytest.mark.parametrize("odd", [{"train_subjects": [["a"]]}, {"per_subject": {"a": 3}}, {"shots": {}}, {"method": []}])
+@pytest.mark.parametrize(
+    "odd", [{"train_subjects": [["a"]]}, {"per_subject": {"a": 3}}, {"shots": {}}, {"method": []}]
+)
 def test__report__rows_that_no_benchmark_writes__end_in_our_error(odd: dict[str, Any]) -> None:
     with pytest.raises((ReadError, DataError)):
         Report(rows=[*BY_HAND, {**BY_HAND[0], **odd}]).summary  # noqa: B018  a property that is worked out
 
 
 @pytest.mark.parametrize(
-    "odd", [{"studies": [3]}, {"losses": [[]]}, {"planned": {"methods": 3.5}}, {"embedding": [{"x": [".."]}]}]
+    "odd",
+    [
+        {"studies": [3]},
+        {"losses": [[]]},
+        {"planned": {"methods": 3.5}},
+        {"embedding": [{"x": [".."]}]},
+    ],
 )
 def test__page__report_that_no_benchmark_writes__ends_in_our_error(odd: dict[str, Any]) -> None:
     from otolith.show.page import page

@@ -60,7 +60,10 @@ def aligned(partnered_windows: Windows) -> PretrainedEncoder:
 def test__retrieve__windows_with_a_partner__find_it_better_than_chance(
     aligned: PretrainedEncoder, partnered_windows: Windows
 ) -> None:
-    with pytest.warns(OtolithWarning, match="This encoder was trained on people who are tested here: p0, p1, p2, p3"):
+    with pytest.warns(
+        OtolithWarning,
+        match="This encoder was trained on people who are tested here: p0, p1, p2, p3",
+    ):
         there, back = retrieve(aligned, partnered_windows, CPU)
     assert (there["direction"], back["direction"]) == ("imu to video", "video to imu")
     assert there["queries"] == back["answers"] == (partnered_windows.subject != "p1").sum()
@@ -81,7 +84,9 @@ def test__retrieve__nothing_to_find__is_told(
     assert replace(aligned, alignment=None).card().count("shares a space") == 0
 
 
-def test__alignment__wrong_weights_or_facts__are_refused(aligned: PretrainedEncoder, tmp_path: Path) -> None:
+def test__alignment__wrong_weights_or_facts__are_refused(
+    aligned: PretrainedEncoder, tmp_path: Path
+) -> None:
     import json
 
     from otolith.core.errors import CheckpointError

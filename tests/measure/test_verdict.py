@@ -1,4 +1,5 @@
-"""The verdict: hand-made results whose curves cross, tie, fall short or are too few, and what may be said of them."""
+"""The verdict: hand-made results whose curves cross, tie, fall short or are too few, and what may
+be said of them."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ Scores = Mapping[str, Mapping[int | str, float]]
 
 
 def results(levels: Scores, people: int = 8) -> Report:
-    """One fold, one draw; a method's score of a person is its level at that number of labels, give or take."""
+    """One fold, one draw; a method's score of a person is its level at that number of labels, give
+    or take."""
     rows: list[dict[str, Any]] = []
     for number, (method, curve) in enumerate(levels.items()):
         for shots, level in curve.items():
@@ -72,8 +74,13 @@ def test__verdict__ties__are_level_and_nobody_is_best(gap: float) -> None:
     first, *rest = said({"pim": {2: 0.6 + gap, 8: 0.7}, "scratch": {2: 0.6, 8: 0.7 + gap}})
     assert first.startswith("No method is best at any number of labels: ")
     assert "level with" in first
-    assert any("not to be told apart from scratch at every number of labels" in sentence for sentence in rest)
-    assert any(sentence.startswith("No interval puts another method above scratch") for sentence in rest)
+    assert any(
+        "not to be told apart from scratch at every number of labels" in sentence
+        for sentence in rest
+    )
+    assert any(
+        sentence.startswith("No interval puts another method above scratch") for sentence in rest
+    )
 
 
 def test__verdict__one_method_worse_everywhere__is_named_as_such() -> None:
@@ -94,7 +101,9 @@ def test__verdict__one_or_two_people__nobody_is_best_however_far_ahead(people: i
     levels = {"pim": {4: 0.9, 8: 0.9}, "scratch": {4: 0.1, 8: 0.1}}
     report = results(levels, people)
     for row in report.rows:
-        row["per_subject"] = {who: s | {"macro_f1": row["macro_f1"]} for who, s in row["per_subject"].items()}
+        row["per_subject"] = {
+            who: s | {"macro_f1": row["macro_f1"]} for who, s in row["per_subject"].items()
+        }
     first, *rest = verdict(report, "s")
     assert first.startswith("No method is best at any number of labels: ")
     assert "pim is highest" in first
@@ -107,13 +116,21 @@ def test__verdict__one_number_of_labels__speaks_of_that_one_with_the_interval() 
     first, *rest = said({"pim": {4: 0.7}, "scratch": {4: 0.5}, "forest": {4: 0.55}})
     assert first.startswith("pim recognises best: 70")
     assert "with 4 labelled windows per class on 8 people" in first
-    assert any(sentence.startswith("pim is 20") and "95 % interval +" in sentence for sentence in rest)
+    assert any(
+        sentence.startswith("pim is 20") and "95 % interval +" in sentence for sentence in rest
+    )
     level, *_ = said({"pim": {"all": 0.7}, "scratch": {"all": 0.7}})
     assert level.startswith("No method is best: at all labelled windows ")
 
 
 def test__verdict__scores_that_are_no_numbers__are_neither_best_nor_worst() -> None:
-    report = results({"pim": {4: 0.7, 8: 0.8}, "scratch": {4: 0.5, 8: math.nan}, "odd": {4: math.nan, 8: math.nan}})
+    report = results(
+        {
+            "pim": {4: 0.7, 8: 0.8},
+            "scratch": {4: 0.5, 8: math.nan},
+            "odd": {4: math.nan, 8: math.nan},
+        }
+    )
     sentences = verdict(report, "s")
     assert "nan" not in " ".join(sentences)
     assert "at 4 labelled windows per class pim is best (70" in sentences[0]
@@ -121,13 +138,17 @@ def test__verdict__scores_that_are_no_numbers__are_neither_best_nor_worst() -> N
     assert any(sentence.startswith("odd has no score") for sentence in sentences)
     assert "scratch is worse than pim at 4 labelled windows per class." in sentences
     assert "pim was the only method" in said({"pim": {4: 0.7, 8: 0.8}})[0]
-    assert verdict(results({"pim": {4: math.nan}}), "s") == ["Nothing has been finished for this study yet."]
+    assert verdict(results({"pim": {4: math.nan}}), "s") == [
+        "Nothing has been finished for this study yet."
+    ]
 
 
 def test__verdict__highest_on_half_of_the_people__does_not_lead() -> None:
     report = results({"pim": {4: 0.5}, "scratch": {4: 0.6}})
     scratch = report.rows[1]
-    scratch["per_subject"] = {who: s for who, s in scratch["per_subject"].items() if who in ("p0", "p1")}
+    scratch["per_subject"] = {
+        who: s for who, s in scratch["per_subject"].items() if who in ("p0", "p1")
+    }
     first, *_ = verdict(report, "s")
     assert first.startswith("No method is best: at 4 labelled windows per class pim is highest")
 
@@ -140,7 +161,11 @@ def test__sign__an_interval_of_two_people__says_nothing() -> None:
 
 
 def test__page__table__shows_level_methods_in_bold_together() -> None:
-    levels: dict[str, dict[int | str, float]] = {"pim": {4: 0.7}, "scratch": {4: 0.7}, "forest": {4: 0.3}}
+    levels: dict[str, dict[int | str, float]] = {
+        "pim": {4: 0.7},
+        "scratch": {4: 0.7},
+        "forest": {4: 0.3},
+    }
     text = page(results(levels))
     assert text.count('class="best"') == 2 * 2  # once below the figure, once in the table
     assert "no interval over people puts below it" in text

@@ -25,13 +25,20 @@ def test__forward__rest_pose__has_published_joint_heights() -> None:
         assert height[f"left_{joint}"] == pytest.approx(fraction, abs=1e-9)
         assert height[f"right_{joint}"] == pytest.approx(fraction, abs=1e-9)
     np.testing.assert_allclose(to_world[..., 3], 1.0)
-    assert positions[0, JOINTS.index("left_wrist"), 1] > 0.5 > -0.5 > positions[0, JOINTS.index("right_wrist"), 1]
+    assert (
+        positions[0, JOINTS.index("left_wrist"), 1]
+        > 0.5
+        > -0.5
+        > positions[0, JOINTS.index("right_wrist"), 1]
+    )
 
 
 def test__forward__shoulder_turned_forward__swings_the_whole_arm() -> None:
     motion = resting(1)
     turned = motion.rotations.copy()
-    turned[:, JOINTS.index("left_shoulder")] = rotations.from_axis_angle(np.array([0.0, 0.0, -np.pi / 2]))
+    turned[:, JOINTS.index("left_shoulder")] = rotations.from_axis_angle(
+        np.array([0.0, 0.0, -np.pi / 2])
+    )
     moved = Motion(turned, motion.root, 100.0)
     (shoulder, wrist), _ = moved.forward(("left_shoulder", "left_wrist"))[0][0], None
     np.testing.assert_allclose(wrist - shoulder, [1.70 * (0.186 + 0.146), 0.0, 0.0], atol=1e-12)
@@ -57,7 +64,10 @@ def test__joint__misspelt__names_the_nearest() -> None:
     [
         (lambda m: Motion(m.rotations[:2], m.root, 100.0), "rotations, root and offsets of shapes"),
         (lambda m: Motion(m.rotations, m.root * np.nan, 100.0), "not finite"),
-        (lambda m: Motion(m.rotations, m.root, 100.0, parents=(-1, 2, *m.parents[2:])), "before their children"),
+        (
+            lambda m: Motion(m.rotations, m.root, 100.0, parents=(-1, 2, *m.parents[2:])),
+            "before their children",
+        ),
     ],
 )
 def test__motion__nonsense__is_refused(change: object, says: str) -> None:

@@ -22,14 +22,18 @@ def same_rotation(a: np.ndarray, b: np.ndarray) -> bool:
 def test__rotate__quarter_turn_about_z__takes_x_to_y() -> None:
     q = rotations.from_axis_angle(np.array([0.0, 0.0, np.pi / 2]))
     np.testing.assert_allclose(q, [0.0, 0.0, HALF, HALF], atol=1e-15)
-    np.testing.assert_allclose(rotations.rotate(q, np.array([1.0, 0.0, 0.0])), [0.0, 1.0, 0.0], atol=1e-15)
+    np.testing.assert_allclose(
+        rotations.rotate(q, np.array([1.0, 0.0, 0.0])), [0.0, 1.0, 0.0], atol=1e-15
+    )
 
 
 def test__multiply__two_turns__last_one_is_left() -> None:
     about_z = rotations.from_axis_angle(np.array([0.0, 0.0, np.pi / 2]))
     about_x = rotations.from_axis_angle(np.array([np.pi / 2, 0.0, 0.0]))
     first_z_then_x = rotations.multiply(about_x, about_z)
-    np.testing.assert_allclose(rotations.rotate(first_z_then_x, np.array([1.0, 0, 0])), [0, 0, 1], atol=1e-15)
+    np.testing.assert_allclose(
+        rotations.rotate(first_z_then_x, np.array([1.0, 0, 0])), [0, 0, 1], atol=1e-15
+    )
 
 
 def test__from_euler__body_and_fixed_axes__differ_as_in_the_docstring() -> None:
@@ -47,7 +51,9 @@ def test__from_euler__body_and_fixed_axes__differ_as_in_the_docstring() -> None:
 def test__rotate__any_rotation__keeps_lengths_and_undoes(turn: np.ndarray, v: np.ndarray) -> None:
     q = rotations.from_axis_angle(turn)
     turned = rotations.rotate(q, v)
-    np.testing.assert_allclose(np.linalg.norm(turned, axis=-1), np.linalg.norm(v, axis=-1), atol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.norm(turned, axis=-1), np.linalg.norm(v, axis=-1), atol=1e-9
+    )
     np.testing.assert_allclose(rotations.rotate(rotations.conjugate(q), turned), v, atol=1e-9)
     np.testing.assert_allclose((rotations.to_matrix(q) @ v[..., None])[..., 0], turned, atol=1e-9)
 

@@ -9,13 +9,20 @@ from otolith.show.ablation import ablation_figure
 from otolith.show.drawing import LIGHT
 
 ROWS = ("scratch", "a", "b")
-PANELS = {"first": {"scratch": (0.5, 0.02), "a": (0.7, 0.01), "b": (0.6, 0.03)}, "second": {"b": (0.4, 0.0)}}
+PANELS = {
+    "first": {"scratch": (0.5, 0.02), "a": (0.7, 0.01), "b": (0.6, 0.03)},
+    "second": {"b": (0.4, 0.0)},
+}
 
 
 def test__ablation__each_score__has_its_point_in_its_row() -> None:
     figure = ablation_figure(PANELS, ROWS, controls=["scratch"])
     first, second = figure.axes
-    points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in first.lines if line.get_marker() == "o"}
+    points = {
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in first.lines
+        if line.get_marker() == "o"
+    }
     assert points == {(50.0, 0), (70.0, 1), (60.0, 2)}
     assert [line.get_ydata()[0] for line in second.lines if line.get_marker() == "o"] == [2]
     bars = [line for line in first.lines if len(line.get_xdata()) == 2 and line.get_marker() != "o"]

@@ -1,4 +1,5 @@
-"""Table 1 and Figure 2 of Multi3Net+ by two recipes, on small files in MM-Fit's layout; and the page."""
+"""Table 1 and Figure 2 of Multi3Net+ by two recipes, on small files in MM-Fit's layout; and the
+page."""
 
 from __future__ import annotations
 
@@ -46,13 +47,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     real = []
     for number, activity in enumerate(("boxing", "squat")):
         motion = make(activity, seconds=20.0, rate_hz=120.0)
-        watch = simulate(motion, ("left_wrist", "right_wrist"), 100.0, name=f"w{number:02d}", noise_of="watch")
+        watch = simulate(
+            motion, ("left_wrist", "right_wrist"), 100.0, name=f"w{number:02d}", noise_of="watch"
+        )
         real.append(watch.__class__(watch.id, f"p{number}", watch.streams))
         seen = motion.cut(240, motion.frames)
         seen = replace(seen, rotations=seen.rotations[::4], root=seen.root[::4], rate_hz=30.0)
-        write_mm_fit_pose(folder / "mm-fit" / f"w{number:02d}" / f"w{number:02d}_pose_3d.npy", seen, 300)
+        write_mm_fit_pose(
+            folder / "mm-fit" / f"w{number:02d}" / f"w{number:02d}_pose_3d.npy", seen, 300
+        )
     write_study(folder / "real", real, name="mm_fit")
-    said("simulate", folder / "mm-fit", "--recipe", RECIPES / "mm_fit_wrists.toml", "--out", folder / "sim", "--quiet")
+    said(
+        "simulate",
+        folder / "mm-fit",
+        "--recipe",
+        RECIPES / "mm_fit_wrists.toml",
+        "--out",
+        folder / "sim",
+        "--quiet",
+    )
     return folder
 
 
@@ -66,11 +79,17 @@ def test__recipes__mm_fit__give_table_and_figure(folder: Path, tmp_path: Path) -
     for row in found:
         assert row["delay_s"] == pytest.approx(2.0, abs=0.05)
         assert row["acceleration"]["magnitude_mse"] < 0.3  # of no relation at all it would be 2
-    told = said("fidelity", *pair, "--figure", tmp_path / "two.svg", "--html", tmp_path / "page.html")
-    with pytest.raises(AssertionError, match=r"two\.svg already exists"):  # nothing is replaced unasked
+    told = said(
+        "fidelity", *pair, "--figure", tmp_path / "two.svg", "--html", tmp_path / "page.html"
+    )
+    with pytest.raises(
+        AssertionError, match=r"two\.svg already exists"
+    ):  # nothing is replaced unasked
         said("fidelity", *pair, "--figure", tmp_path / "two.svg")
     mean = np.mean([row["acceleration"]["magnitude_mse"] for row in found])
-    assert [line for line in told.splitlines() if line.startswith("mean of 4") and f"{mean:.3f}" in line]
+    assert [
+        line for line in told.splitlines() if line.startswith("mean of 4") and f"{mean:.3f}" in line
+    ]
     assert "w01, right wrist" in (tmp_path / "two.svg").read_text()
     page = (tmp_path / "page.html").read_text()
     assert "mean of 4" in page and "Coherence" in page and "What was fitted" in page

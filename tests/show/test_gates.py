@@ -32,19 +32,27 @@ def model(toy_windows: Windows) -> Adapted:
     return adapt(start, toy_windows.few(4), "mixture_of_experts", **settings)
 
 
-def test__gate_use__is_the_mean_over_the_windows_of_a_class(model: Adapted, toy_windows: Windows) -> None:
+def test__gate_use__is_the_mean_over_the_windows_of_a_class(
+    model: Adapted, toy_windows: Windows
+) -> None:
     some = toy_windows[toy_windows.labels != "walking"]
     use = gate_use(model, some, CPU)
     assert use.shape == (3, 3)
     own = some[some.labels == "shaking"]
     with torch.inference_mode():
-        gates = model.head.gates(model.encode(Loader(own, batch_size=len(own)).batch(np.arange(len(own)))))
-    np.testing.assert_allclose(use[model.classes.index("shaking")], gates.numpy().mean(axis=0), atol=1e-6)
+        gates = model.head.gates(
+            model.encode(Loader(own, batch_size=len(own)).batch(np.arange(len(own))))
+        )
+    np.testing.assert_allclose(
+        use[model.classes.index("shaking")], gates.numpy().mean(axis=0), atol=1e-6
+    )
     np.testing.assert_allclose(use[:2].sum(axis=1), 1.0, atol=1e-6)
     assert np.isnan(use[model.classes.index("walking")]).all()
 
 
-def test__gate_use__head_without_gates_or_windows_without_labels__is_told(model: Adapted, toy_windows: Windows) -> None:
+def test__gate_use__head_without_gates_or_windows_without_labels__is_told(
+    model: Adapted, toy_windows: Windows
+) -> None:
     linear = adapt(model.encoder, toy_windows.few(1), "linear", runtime=CPU, steps=1, epochs=1)
     with pytest.raises(ConfigError, match="--head mixture_of_experts"):
         gate_use(linear, toy_windows, CPU)
@@ -56,7 +64,9 @@ def test__gates__written__are_read_back(tmp_path: Path) -> None:
     use = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])
     table, figure = write_gates(use, ['say "so", twice', "b"], tmp_path)
     rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
-    assert rows[0] == ["class", "expert_1", "expert_2", "expert_3"] and rows[1][0] == 'say "so", twice'
+    assert (
+        rows[0] == ["class", "expert_1", "expert_2", "expert_3"] and rows[1][0] == 'say "so", twice'
+    )
     assert [[float(cell) for cell in row[1:]] for row in rows[1:]] == use.tolist()
     assert figure.read_text(encoding="utf-8").startswith("<svg")
 
@@ -68,9 +78,13 @@ def test__gate_figure__shade__is_the_share_of_the_largest() -> None:
     assert "darkest: 50 % of the answer; equal shares: 50 %" in axes.get_xlabel()
 
 
-def test__otolith_adapt__mixture_of_experts__leaves_its_gates(toy_study: Any, tmp_path: Path) -> None:
+def test__otolith_adapt__mixture_of_experts__leaves_its_gates(
+    toy_study: Any, tmp_path: Path
+) -> None:
     recipe = tmp_path / "small.toml"
-    recipe.write_text("".join(f"{k} = {v}\n" for k, v in SMALL.items()).join(["[head]\n", ""]), encoding="utf-8")
+    recipe.write_text(
+        "".join(f"{k} = {v}\n" for k, v in SMALL.items()).join(["[head]\n", ""]), encoding="utf-8"
+    )
     out = tmp_path / "recogniser"
     command = [
         "adapt",
@@ -83,8 +97,12 @@ def test__otolith_adapt__mixture_of_experts__leaves_its_gates(toy_study: Any, tm
         "--mode",
         "staged",
     ]
-    told = CliRunner().invoke(app, [*command, "--recipe", str(recipe), "--out", str(out), "--device", "cpu"])
+    told = CliRunner().invoke(
+        app, [*command, "--recipe", str(recipe), "--out", str(out), "--device", "cpu"]
+    )
     assert told.exit_code == 0, told.output
-    assert (out / "gates.svg").exists() and len((out / "gates.csv").read_text(encoding="utf-8").splitlines()) == 4
+    assert (out / "gates.svg").exists() and len(
+        (out / "gates.csv").read_text(encoding="utf-8").splitlines()
+    ) == 4
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert config["record"]["adaptation"]["settings"]["mode"] == "staged"

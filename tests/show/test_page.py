@@ -1,4 +1,5 @@
-"""The page of a report: well-formed, self-contained, safe with any name, honest about what is simulated or missing."""
+"""The page of a report: well-formed, self-contained, safe with any name, honest about what is
+simulated or missing."""
 
 from __future__ import annotations
 
@@ -22,12 +23,25 @@ VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
 def made_up_report(
-    *, people: int = 20, folds: int = 5, draws: int = 5, shots: tuple[int | str, ...] = SHOTS, seed: int = 0
+    *,
+    people: int = 20,
+    folds: int = 5,
+    draws: int = 5,
+    shots: tuple[int | str, ...] = SHOTS,
+    seed: int = 0,
 ) -> Report:
-    """Results as a benchmark would write them: two studies, four methods that learn at different speeds."""
+    """Results as a benchmark would write them: two studies, four methods that learn at different
+    speeds."""
     rng = np.random.default_rng(seed)
     classes = {
-        "hapt": ["walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "laying"],
+        "hapt": [
+            "walking",
+            "walking_upstairs",
+            "walking_downstairs",
+            "sitting",
+            "standing",
+            "laying",
+        ],
         "virtual": [f"motion_{n:02d}" for n in range(14)],
     }
     floor = {"pim": 0.62, "scratch": 0.48, "forest": 0.55, "logistic": 0.57}
@@ -47,7 +61,11 @@ def made_up_report(
         for method in METHODS:
             for k in shots:
                 steps = np.log2(64 if k == "all" else k)
-                level = 1 - (1 - floor[method]) * np.exp(-0.23 * steps) - (0.03 if study == "virtual" else 0)
+                level = (
+                    1
+                    - (1 - floor[method]) * np.exp(-0.23 * steps)
+                    - (0.03 if study == "virtual" else 0)
+                )
                 for fold, tested in enumerate(split):
                     for draw in range(1 if k == "all" else draws):
                         per = {}
@@ -84,7 +102,8 @@ def made_up_report(
                 "label": [names[n] for n in label], "subject": [split[0][n % len(split[0])] for n in label],
             })  # fmt: skip
     return Report(
-        command="otolith benchmark hapt virtual --methods pim,scratch,forest,logistic --shots 1,2,4,8,16,32,all "
+        command="otolith benchmark hapt virtual --methods pim,scratch,forest,logistic --shots "
+                "1,2,4,8,16,32,all "
         "--folds 5 --draws 5 --out results",
         created="2026-03-02T10:15:00+00:00", seed=seed, version="0.1.0", commit="0123abcd",
         machine={"platform": "Linux", "processor": "x86_64", "cores": 2, "device": "cpu", "precision": "fp32"},
@@ -95,7 +114,8 @@ def made_up_report(
 
 
 class Balanced(HTMLParser):
-    """Fails on an element that is not closed where it should be; gathers ids, links and the visible text."""
+    """Fails on an element that is not closed where it should be; gathers ids, links and the visible
+    text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +128,11 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         self.ids += [value or "" for name, value in attrs if name == "id"]
-        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "data", "action")]
+        self.links += [
+            value or ""
+            for name, value in attrs
+            if name in ("src", "href", "xlink:href", "data", "action")
+        ]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -169,7 +193,9 @@ def test__page__same_report_twice__same_bytes(whole: Report, html: str) -> None:
 def test__page__a_simulated_study__says_so_on_top(html: str, whole: Report) -> None:
     assert "Simulated data: virtual was made by a simulation" in parsed(html).words
     assert html.index("Simulated data") < html.index("How many labels it takes")
-    measured = Report.from_dict(whole.to_dict() | {"studies": [whole.studies[0] | {"origin": "measured"}]})
+    measured = Report.from_dict(
+        whole.to_dict() | {"studies": [whole.studies[0] | {"origin": "measured"}]}
+    )
     assert "Simulated" not in page(measured)
 
 
@@ -177,15 +203,18 @@ def test__page__verdict__matches_the_summary(html: str, whole: Report) -> None:
     lines = {(x["method"], x["shots"]): x for x in whole.summary if x["study"] == "hapt"}
     words = parsed(html).words.replace("\xa0", " ")
     first, last = (100 * lines["pim", k]["macro_f1_mean"] for k in (1, 8))
-    assert "No method is best at every number of labels: at 1, 4 and 8 labelled windows per class pim is best" in words
+    assert (
+        "No method is best at every number of labels: at 1, 4 and 8 labelled windows per class pim "
+        "is best" in words
+    )
     assert f"is best ({first:.1f} ±" in words
     assert f"to {last:.1f} ±" in words
     assert "pim is highest" in words
     assert "level with scratch, forest and logistic" in words
     points = [100 * lines["pim", k]["versus"]["difference"] for k in (1, 4, 8)]
     assert (
-        f"pim is above scratch at 1, 4 and 8 labelled windows per class (+{min(points):.1f} to +{max(points):.1f}"
-        in words
+        f"pim is above scratch at 1, 4 and 8 labelled windows per class (+{min(points):.1f} to "
+        f"+{max(points):.1f}" in words
     )
     assert "10 people paired, 95 % intervals" in words
 
@@ -224,7 +253,10 @@ def test__page__names_with_markup__are_shown_and_never_run(whole: Report) -> Non
 
 
 def test__page__nothing_finished__still_a_page() -> None:
-    for empty in (Report(), Report(studies=[{"name": "hapt", "origin": "measured"}], folds={"hapt": [["a"]]})):
+    for empty in (
+        Report(),
+        Report(studies=[{"name": "hapt", "origin": "measured"}], folds={"hapt": [["a"]]}),
+    ):
         words = parsed(page(empty)).words
         assert "Nothing has been finished" in words
         assert "Not recorded." in words
@@ -232,7 +264,8 @@ def test__page__nothing_finished__still_a_page() -> None:
 
 def test__page__stopped_half_way__says_what_is_missing(whole: Report) -> None:
     half = Report.from_dict(
-        whole.to_dict() | {"rows": whole.rows[: len(whole.rows) // 3], "losses": [], "embedding": []}
+        whole.to_dict()
+        | {"rows": whole.rows[: len(whole.rows) // 3], "losses": [], "embedding": []}
     )
     words = parsed(page(half)).words
     assert "This run is not finished" in words
@@ -242,7 +275,9 @@ def test__page__stopped_half_way__says_what_is_missing(whole: Report) -> None:
     assert "This run is not finished" not in parsed(page(whole)).words
 
 
-@pytest.mark.parametrize("lost", ["per_subject", "confusion", "macro_f1", "seconds", "notes", "train_subjects"])
+@pytest.mark.parametrize(
+    "lost", ["per_subject", "confusion", "macro_f1", "seconds", "notes", "train_subjects"]
+)
 def test__page__rows_without_a_part__still_a_page(lost: str) -> None:
     small = made_up_report(people=4, folds=2, draws=1, shots=(4,))
     rows = [{key: value for key, value in row.items() if key != lost} for row in small.rows]
@@ -251,7 +286,9 @@ def test__page__rows_without_a_part__still_a_page(lost: str) -> None:
 
 def test__page__one_method_one_person__claims_no_comparison() -> None:
     small = made_up_report(people=1, folds=1, draws=1, shots=(2,))
-    alone = Report.from_dict(small.to_dict() | {"rows": [row for row in small.rows if row["method"] == "pim"]})
+    alone = Report.from_dict(
+        small.to_dict() | {"rows": [row for row in small.rows if row["method"] == "pim"]}
+    )
     words = parsed(page(alone)).words
     assert "pim was the only method" in words
     assert "1 person it had never seen" in words
@@ -279,9 +316,20 @@ def test__page__notes_of_cells__are_said_once_with_their_count() -> None:
 
 def test__confusion__folds_and_draws__each_window_counts_once() -> None:
     def cell(fold: int, draw: int, counts: list[list[int]]) -> dict[str, Any]:
-        return {"study": "s", "method": "m", "shots": 8, "fold": fold, "draw": draw, "confusion": counts}
+        return {
+            "study": "s",
+            "method": "m",
+            "shots": 8,
+            "fold": fold,
+            "draw": draw,
+            "confusion": counts,
+        }
 
-    rows = [cell(0, 0, [[4, 0], [0, 4]]), cell(0, 1, [[2, 2], [0, 4]]), cell(1, 0, [[1, 0], [1, 0]])]
+    rows = [
+        cell(0, 0, [[4, 0], [0, 4]]),
+        cell(0, 1, [[2, 2], [0, 4]]),
+        cell(1, 0, [[1, 0], [1, 0]]),
+    ]
     total = confusion(rows, "s", "m", 8)
     assert total is not None
     np.testing.assert_allclose(total, [[4, 1], [1, 4]])

@@ -1,4 +1,5 @@
-"""The picture of a recording: the body stands at its moments, right side up, beside what was measured."""
+"""The picture of a recording: the body stands at its moments, right side up, beside what was
+measured."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def test__recording_figure__body__stands_on_the_floor_at_its_moments(tmp_path: P
     body, acceleration, angular_rate = figure.axes
     assert len(body.lines) == POSES * (21 + 3)  # bones, and three axes of one sensor
     lowest, highest = (f(line.get_ydata().min() for line in body.lines) for f in (min, max))
-    assert -0.1 < lowest < 0.15 and 1.4 < highest < 1.75  # soles and the top joint of a body of 1.70 m
+    assert (
+        -0.1 < lowest < 0.15 and 1.4 < highest < 1.75
+    )  # soles and the top joint of a body of 1.70 m
     middles = [np.mean(body.lines[24 * number].get_xdata()) for number in range(POSES)]
     np.testing.assert_allclose(np.diff(middles), 4.0 / POSES, atol=0.02)
     assert [line.get_label() for line in acceleration.lines[:3]] == ["x", "y", "z"]

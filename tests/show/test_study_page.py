@@ -1,4 +1,5 @@
-"""What a user sees of a study: the numbers agree with the files, the unusual stands out, any name is shown safely."""
+"""What a user sees of a study: the numbers agree with the files, the unusual stands out, any name
+is shown safely."""
 
 from __future__ import annotations
 
@@ -67,7 +68,13 @@ def uneven(tmp_path: Path) -> Study:
 
     even = np.arange(500) / 50
     lossy = np.delete(even, np.arange(3, 480, 4))
-    parts = [made("a", even), made("b", even), made("slow", even * 1.1), made("lossy", lossy), made("torn", even, 7)]
+    parts = [
+        made("a", even),
+        made("b", even),
+        made("slow", even * 1.1),
+        made("lossy", lossy),
+        made("torn", even, 7),
+    ]
     return write_study(tmp_path / "uneven", parts, name="uneven")
 
 
@@ -116,7 +123,9 @@ def test__summary__rows_and_losses__add_up(tmp_path: Path) -> None:
 
 
 def test__summary__simulated__people_are_performers(tmp_path: Path) -> None:
-    bodies = [replace(toy_recording(f"b{i}", 2.0), origin="simulated", performer="anna") for i in range(2)]
+    bodies = [
+        replace(toy_recording(f"b{i}", 2.0), origin="simulated", performer="anna") for i in range(2)
+    ]
     study = write_study(tmp_path, bodies, name="virtual")
     (person,) = summarise_study(study).people
     assert (person.name, person.recordings, person.label_s["walking"]) == ("anna", 2, 4.0)
@@ -126,7 +135,9 @@ def test__summary__simulated__people_are_performers(tmp_path: Path) -> None:
 
 
 def test__text__names_with_markup__are_shown_as_they_are(tmp_path: Path) -> None:
-    made = replace(toy_recording("[bold]p[/]", 2.0, id="r"), segments=(Segment(0, 2, "[red]walk[/red]"),))
+    made = replace(
+        toy_recording("[bold]p[/]", 2.0, id="r"), segments=(Segment(0, 2, "[red]walk[/red]"),)
+    )
     text = printed(write_study(tmp_path, [made], name="[link=x]n[/link]", terms="[/]"))
     assert "[link=x]n[/link]" in text and "[red]walk[/red]" in text and "terms: [/]" in text
     assert "[bold]p[/]" in text or "One person alone" in text
@@ -146,25 +157,33 @@ def test__page__is_whole_and_asks_nothing_of_a_network(tmp_path: Path) -> None:
     assert not page.seen & {"script", "img", "link", "iframe", "image", "object"}
     assert not re.search(r"@import|url\((?!#)|src=|href=\"(?!#)", html)
     assert "default-src 'none'" in html
-    assert html.count("<figure") == html.count("</svg>") == 5  # rates, one signal, minutes, who, labels
+    assert (
+        html.count("<figure") == html.count("</svg>") == 5
+    )  # rates, one signal, minutes, who, labels
     assert "Worth a look\u00a0(3)" in page.words or "Worth a look (3)" in page.words
 
 
 def test__page__every_figure__has_its_numbers(toy_study: Study) -> None:
     html = study_page(toy_study)
-    assert html.count("<figure") == html.count("The numbers") == 5  # two signals, minutes, who, labels: rates are even
+    assert (
+        html.count("<figure") == html.count("The numbers") == 5
+    )  # two signals, minutes, who, labels: rates are even
     words = Page(html).words
     assert "left_wrist.acc.z" in words
     assert toy_study.hash in words
 
 
 def test__page__same_study__same_page_but_for_its_date(toy_study: Study) -> None:
-    one, other = (re.sub(r"on \d{4}-\d\d-\d\dT[^.]*\.", "", study_page(toy_study)) for _ in range(2))
+    one, other = (
+        re.sub(r"on \d{4}-\d\d-\d\dT[^.]*\.", "", study_page(toy_study)) for _ in range(2)
+    )
     assert one == other
 
 
 def test__page__names_with_markup__are_never_run(tmp_path: Path) -> None:
-    made = replace(toy_recording("<b>p</b>", 2.0, id="r"), segments=(Segment(0, 2, "<script>x</script>"),))
+    made = replace(
+        toy_recording("<b>p</b>", 2.0, id="r"), segments=(Segment(0, 2, "<script>x</script>"),)
+    )
     html = study_page(write_study(tmp_path, [made], name='"><img src=x>', terms="<i>t</i> $style"))
     page = Page(html)
     assert not page.seen & {"script", "img", "b", "i"}
@@ -180,26 +199,42 @@ def test__page__colours__follow_light_and_dark(toy_study: Study) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"label_rule": "majority"}, "labelled by what fills more than half; with acc and gyro of every sensor"),
-        ({"slot": "imu", "pad": True}, "filled with the edge value; with acc and gyro of any one sensor"),
+        ({"label_rule": "majority"}, "labelled by what fills more than half; with acc and gyro of "
+                                     "every sensor"),
+        ({"slot": "imu", "pad": True}, "filled with the edge value; with acc and gyro of any one "
+                                       "sensor"),
         ({"labels": ("a", "b"), "centre_short": True}, "gets one around it"),
         ({"labels": ("a", "b")}, "2 classes: a, b."),
         ({}, "all labels are classes."),
     ],
 )  # fmt: skip
-def test__evaluation_sentence__says_every_choice(change: dict[str, object], said: str, toy_study: Study) -> None:
-    assert said in evaluation_sentence(replace(toy_study, evaluation=replace(Evaluation(), **change)))  # type: ignore
+def test__evaluation_sentence__says_every_choice(
+    change: dict[str, object], said: str, toy_study: Study
+) -> None:
+    assert said in evaluation_sentence(
+        replace(toy_study, evaluation=replace(Evaluation(), **change))
+    )  # type: ignore
 
 
 def test__count__one_and_many() -> None:
-    assert [count(1, "person"), count(2, "person"), count(0, "label")] == ["1 person", "2 people", "0 labels"]
+    assert [count(1, "person"), count(2, "person"), count(0, "label")] == [
+        "1 person",
+        "2 people",
+        "0 labels",
+    ]
 
 
 def test__text__partners__are_told_where_there_are_any(tmp_path: Path) -> None:
     study = write_study(tmp_path, [toy_recording(f"p{i}", 2.0) for i in range(2)], name="spoken")
     assert "partners" not in printed(study)
     (first, second) = (entry["id"] for entry in study.entries)
-    write_texts(tmp_path, [Text(first, 0.0, 2.0, "a person rests"), Text(second, 0.0, 2.0, "a person rests")])
+    write_texts(
+        tmp_path,
+        [Text(first, 0.0, 2.0, "a person rests"), Text(second, 0.0, 2.0, "a person rests")],
+    )
     write_partner(tmp_path, "pose", second, {"time_s": np.zeros(1)})
     assert "partners: pose (1 of 2 recordings), text (all recordings)" in printed(study)
-    assert "Beside the signals: pose (1 of 2 recordings), text (all recordings)." in Page(study_page(study)).words
+    assert (
+        "Beside the signals: pose (1 of 2 recordings), text (all recordings)."
+        in Page(study_page(study)).words
+    )

@@ -1,4 +1,5 @@
-"""Names of others in figures and pages: no character that XML forbids, none that turns the direction of writing."""
+"""Names of others in figures and pages: no character that XML forbids, none that turns the
+direction of writing."""
 
 from __future__ import annotations
 
@@ -12,8 +13,12 @@ from otolith.show.gates import write_gates
 from otolith.show.markup import table, text
 
 
-@pytest.mark.parametrize("name", ["a\x00b", "a\x1b[31mb", "a\u202eb", "a\x07<b>&", "a\ufffeb", "caf\udce9"])
-def test__figure_and_page__names_of_others__are_harmless_and_whole(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["a\x00b", "a\x1b[31mb", "a\u202eb", "a\x07<b>&", "a\ufffeb", "caf\udce9"]
+)
+def test__figure_and_page__names_of_others__are_harmless_and_whole(
+    name: str, tmp_path: Path
+) -> None:
     _, figure = write_gates(np.array([[0.5, 0.5], [1.0, 0.0]]), [name, "b"], tmp_path)
     drawn = figure.read_text(encoding="utf-8")
     ElementTree.fromstring(drawn)

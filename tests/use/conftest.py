@@ -16,11 +16,15 @@ from otolith.use.recogniser import Recogniser
 def encoder_folder(toy_windows: Windows, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pretrained") / "encoder"
     training = toy_windows.without(["p4", "p5"])
-    pretrain(training, "pim", out=folder, runtime=Runtime("cpu", "fp32", 1), epochs=2, batch_size=64)
+    pretrain(
+        training, "pim", out=folder, runtime=Runtime("cpu", "fp32", 1), epochs=2, batch_size=64
+    )
     return folder
 
 
 @pytest.fixture(scope="session")
 def recogniser(encoder_folder: Path, toy_windows: Windows) -> Recogniser:
-    unfitted = Recogniser(encoder_folder, steps=80, epochs=1, device="cpu", precision="fp32", threads=1)
+    unfitted = Recogniser(
+        encoder_folder, steps=80, epochs=1, device="cpu", precision="fp32", threads=1
+    )
     return unfitted.fit(toy_windows.without(["p4", "p5"]).few(8))

@@ -1,7 +1,8 @@
 """The recogniser passes scikit-learn's own checks.
 
-They hand over tables with a few columns, far fewer numbers than a window of motion has. So they run with an encoder
-that takes what it is given, which leaves everything that belongs to the recogniser itself to be checked.
+They hand over tables with a few columns, far fewer numbers than a window of motion has. So they run
+with an encoder that takes what it is given, which leaves everything that belongs to the recogniser
+itself to be checked.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class AsItIs(Encoder):
     Config: ClassVar[type[Any]] = NoSettings
     any_length: ClassVar[bool] = False
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         self.dimension = len(channels) * length
 
@@ -46,7 +49,14 @@ class AsItIs(Encoder):
 
 def small(head: str, **settings: Any) -> Recogniser:
     return Recogniser(
-        AsItIs, head, rate_hz=50.0, channels=("imu.acc.x",), device="cpu", precision="fp32", threads=1, **settings
+        AsItIs,
+        head,
+        rate_hz=50.0,
+        channels=("imu.acc.x",),
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        **settings,
     )
 
 
@@ -55,7 +65,9 @@ DESCENDING = small("linear", steps=80, head_learning_rate=0.05)
 
 
 @parametrize_with_checks([FITTED_AT_ONCE, DESCENDING])
-def test__recogniser__scikit_learns_checks__pass(estimator: Recogniser, check: Callable[[Any], None]) -> None:
+def test__recogniser__scikit_learns_checks__pass(
+    estimator: Recogniser, check: Callable[[Any], None]
+) -> None:
     check(estimator)
 
 
@@ -73,6 +85,8 @@ def test__recogniser__is_a_classifier_and_searchable() -> None:
     values = rng.normal(size=(60, 1, 4))
     labels = np.array(["up", "down"])[(values[:, 0, 0] < 0).astype(int)]
     values[:, 0, 0] *= 5
-    search = GridSearchCV(FITTED_AT_ONCE, {"head": ["logistic", "forest"]}, cv=2).fit(values, labels)
+    search = GridSearchCV(FITTED_AT_ONCE, {"head": ["logistic", "forest"]}, cv=2).fit(
+        values, labels
+    )
     assert search.best_score_ > 0.9
     assert set(search.predict(values)) == {"up", "down"}

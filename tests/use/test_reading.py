@@ -66,7 +66,9 @@ def test__recognise_file__recording_of_a_study__is_read_with_all_its_streams(
 ) -> None:
     expected = recogniser.recognise(toy_study.recording("p5-1"))
     for stream in ("left_wrist", "right_wrist"):
-        found = recognise_file(recogniser, toy_study.folder / "recordings" / f"p5-1.{stream}.parquet")
+        found = recognise_file(
+            recogniser, toy_study.folder / "recordings" / f"p5-1.{stream}.parquet"
+        )
         np.testing.assert_array_equal(found.probability, expected.probability)
         assert found.recording == "p5-1"
 
@@ -74,7 +76,9 @@ def test__recognise_file__recording_of_a_study__is_read_with_all_its_streams(
 def test__recognise_file__study_folder__must_hold_one_recording(
     recogniser: Recogniser, toy_study: Study, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"holds 6 recordings; give one of their files, such as .*p0-1\."):
+    with pytest.raises(
+        DataError, match=r"holds 6 recordings; give one of their files, such as .*p0-1\."
+    ):
         recognise_file(recogniser, toy_study.folder)
     alone = write_toy_study(tmp_path / "alone", people=1)
     assert len(recognise_file(recogniser, alone.folder)) == 35
@@ -99,7 +103,8 @@ def test__recognise_file__overlap__is_passed_on(recogniser: Recogniser, tmp_path
 
 
 @pytest.mark.parametrize(
-    "subject", ['{value = "me"}', """{from = "path", pattern = '(?P<subject>P\\d+)_(?P<session>\\d+)'}"""]
+    "subject",
+    ['{value = "me"}', """{from = "path", pattern = '(?P<subject>P\\d+)_(?P<session>\\d+)'}"""],
 )
 def test__recognise_file__mapping__needs_neither_labels_nor_a_name(
     recogniser: Recogniser, subject: str, tmp_path: Path
@@ -121,13 +126,19 @@ def test__recognise_file__wrong_unit__is_refused(recogniser: Recogniser, tmp_pat
         recognise_file(recogniser, tmp_path / "metres.csv", tmp_path / "mapping.toml")
 
 
-def test__recognise_file__unknown_columns__ask_for_a_mapping(recogniser: Recogniser, tmp_path: Path) -> None:
+def test__recognise_file__unknown_columns__ask_for_a_mapping(
+    recogniser: Recogniser, tmp_path: Path
+) -> None:
     pa_csv.write_csv(foreign(), tmp_path / "new.csv")
-    with pytest.raises(ReadError, match=r"has the columns t, lax, lay.*otolith import .* --guess --mapping"):
+    with pytest.raises(
+        ReadError, match=r"has the columns t, lax, lay.*otolith import .* --guess --mapping"
+    ):
         recognise_file(recogniser, tmp_path / "new.csv")
 
 
-def test__recognise_file__lacking_a_sensor__names_it(recogniser: Recogniser, tmp_path: Path) -> None:
+def test__recognise_file__lacking_a_sensor__names_it(
+    recogniser: Recogniser, tmp_path: Path
+) -> None:
     left = table().select([n for n in table().column_names if not n.startswith("right")])
     pq.write_table(left, tmp_path / "left.parquet")
     with pytest.raises(ChannelError, match=r"missing are right_wrist\.acc\.x"):
@@ -161,7 +172,9 @@ def test__read_recording__blank_cells_of_one_sensor__leave_the_other_whole(tmp_p
     rows = table()
     values = rows["right_wrist.gyro.x"].to_numpy().astype(float)
     values[::2] = np.nan
-    rows = rows.set_column(rows.column_names.index("right_wrist.gyro.x"), "right_wrist.gyro.x", pa.array(values))
+    rows = rows.set_column(
+        rows.column_names.index("right_wrist.gyro.x"), "right_wrist.gyro.x", pa.array(values)
+    )
     pq.write_table(rows, tmp_path / "r.parquet")
     left, right = read_recording(tmp_path / "r.parquet").streams
     assert (left.rows_kept, right.rows_kept) == (1800, 900)

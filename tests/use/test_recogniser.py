@@ -12,17 +12,32 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from otolith import Study
-from otolith.core.errors import ChannelError, CheckpointError, ConfigError, DataError, OtolithWarning, UnknownNameError
+from otolith.core.errors import (
+    ChannelError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    OtolithWarning,
+    UnknownNameError,
+)
 from otolith.data.channels import channel_names
 from otolith.data.windows import Windows
 from otolith.learn.metrics.accuracy import accuracy
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.use.recogniser import Recogniser
 
-QUICK: dict[str, Any] = {"steps": 60, "epochs": 1, "device": "cpu", "precision": "fp32", "threads": 1}
+QUICK: dict[str, Any] = {
+    "steps": 60,
+    "epochs": 1,
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 1,
+}
 
 
-def test__recogniser__people_it_has_never_seen__are_recognised(recogniser: Recogniser, toy_windows: Windows) -> None:
+def test__recogniser__people_it_has_never_seen__are_recognised(
+    recogniser: Recogniser, toy_windows: Windows
+) -> None:
     test = toy_windows.of(["p4", "p5"])
     assert recogniser.classes_.tolist() == ["resting", "shaking", "walking"]
     probability = recogniser.predict_proba(test)
@@ -44,7 +59,9 @@ def test__recogniser__unlabelled_windows__are_predicted_and_left_out_of_the_scor
         recogniser.score(test.hide_labels())
 
 
-def test__recogniser__encoder_as_object_folder_or_text__is_the_same(encoder_folder: Path, toy_windows: Windows) -> None:
+def test__recogniser__encoder_as_object_folder_or_text__is_the_same(
+    encoder_folder: Path, toy_windows: Windows
+) -> None:
     few = toy_windows.few(2)
     ways = (PretrainedEncoder.load(encoder_folder), encoder_folder, str(encoder_folder))
     first, *others = (Recogniser(way, **QUICK).fit(few).predict_proba(toy_windows) for way in ways)
@@ -54,14 +71,19 @@ def test__recogniser__encoder_as_object_folder_or_text__is_the_same(encoder_fold
     assert scratch.record_["pretraining"]["objective"] == "none"
 
 
-def test__recogniser__frozen__leaves_the_encoder_as_it_was(encoder_folder: Path, toy_windows: Windows) -> None:
+def test__recogniser__frozen__leaves_the_encoder_as_it_was(
+    encoder_folder: Path, toy_windows: Windows
+) -> None:
     start = PretrainedEncoder.load(encoder_folder)
     frozen = Recogniser(start, mode="frozen", **QUICK).fit(toy_windows.few(4))
     moved = Recogniser(start, **QUICK).fit(toy_windows.few(4))
     weight = start.encoder.state_dict()["layers.0.weight"]
     assert (frozen.adapted_.encoder.encoder.state_dict()["layers.0.weight"] == weight).all()
     assert (moved.adapted_.encoder.encoder.state_dict()["layers.0.weight"] != weight).any()
-    assert not frozen.record_["adaptation"]["encoder_moved"] and moved.record_["adaptation"]["encoder_moved"]
+    assert (
+        not frozen.record_["adaptation"]["encoder_moved"]
+        and moved.record_["adaptation"]["encoder_moved"]
+    )
 
 
 @pytest.mark.parametrize("head", ["forest", "logistic"])
@@ -93,7 +115,9 @@ def test__recogniser__array_in_two_dimensions__holds_the_same_numbers(toy_window
     few = toy_windows.few(4)
     values, y = few.values(), few.labels.astype(str)
     settings = QUICK | {"rate_hz": 50, "channels": channel_names(few.channels)}
-    deep, flat = (Recogniser(**settings).fit(X, y) for X in (values, values.reshape(len(values), -1)))
+    deep, flat = (
+        Recogniser(**settings).fit(X, y) for X in (values, values.reshape(len(values), -1))
+    )
     assert deep.n_features_in_ == flat.n_features_in_ == 1200
     assert (deep.predict_proba(values) == flat.predict_proba(values.reshape(len(values), -1))).all()
     assert (deep.predict_proba(few) == deep.predict_proba(values)).all()
@@ -125,7 +149,9 @@ def test__recogniser__class_without_windows__is_told_and_left_out(toy_windows: W
 
 def test__recogniser__same_seed__gives_the_same_probabilities(toy_windows: Windows) -> None:
     few = toy_windows.few(2)
-    first, second, third = (Recogniser(seed=seed, **QUICK).fit(few).predict_proba(toy_windows) for seed in (1, 1, 2))
+    first, second, third = (
+        Recogniser(seed=seed, **QUICK).fit(few).predict_proba(toy_windows) for seed in (1, 1, 2)
+    )
     assert (first == second).all() and (first != third).any()
 
 
@@ -162,7 +188,9 @@ def test__recogniser__what_does_not_fit__is_told(
         recogniser.score(toy_windows, toy_windows.code)
 
 
-def test__recogniser__bad_parameter__is_told_at_fit(toy_windows: Windows, encoder_folder: Path) -> None:
+def test__recogniser__bad_parameter__is_told_at_fit(
+    toy_windows: Windows, encoder_folder: Path
+) -> None:
     few = toy_windows.few(2)
     with pytest.raises(UnknownNameError, match="Did you mean 'tpn'"):
         Recogniser("tpm", **QUICK).fit(few)
@@ -184,15 +212,21 @@ def test__recogniser__bad_parameter__is_told_at_fit(toy_windows: Windows, encode
 
 def test__recogniser__progress__is_told_of_every_step(toy_windows: Windows) -> None:
     seen: list[int] = []
-    Recogniser(**QUICK).fit(toy_windows.few(1), progress=lambda step, steps, loss: seen.append(step))
+    Recogniser(**QUICK).fit(
+        toy_windows.few(1), progress=lambda step, steps, loss: seen.append(step)
+    )
     assert seen == list(range(1, 61))
 
 
-def test__card__names_with_controls_and_markup__are_plain_text(toy_study: Study, tmp_path: Path) -> None:
+def test__card__names_with_controls_and_markup__are_plain_text(
+    toy_study: Study, tmp_path: Path
+) -> None:
     windows = toy_study.windows().labelled
     odd = ("\x1b[2Jrest", "<script>x", "a\n# forged")
     windows = dataclasses.replace(
-        windows, classes=odd, subject=np.array([f"\x07{who}" for who in windows.subject], dtype=object)
+        windows,
+        classes=odd,
+        subject=np.array([f"\x07{who}" for who in windows.subject], dtype=object),
     )
     recogniser = Recogniser("features", "logistic").fit(windows.few(2))
     recogniser.save(tmp_path / "odd")

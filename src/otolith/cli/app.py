@@ -32,10 +32,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Recognise human activities from worn motion sensors with a handful of labels, for people never seen "
-    "before.\n\nA first walk: [bold]otolith demo[/]. Then [bold]import[/] your recordings, [bold]benchmark[/] them, "
+    help="Recognise human activities from worn motion sensors with a handful of labels, for people "
+    "never seen "
+    "before.\n\nA first walk: [bold]otolith demo[/]. Then [bold]import[/] your recordings, "
+    "[bold]benchmark[/] them, "
     "and [bold]pretrain[/], [bold]adapt[/] and [bold]recognise[/].",
-    epilog="Each command explains itself: otolith COMMAND --help. Documentation: docs/ in the repository.",
+    epilog="Each command explains itself: otolith COMMAND --help. Documentation: docs/ in the "
+    "repository.",
 )
 
 
@@ -196,7 +199,9 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
 
 def _examples(lines: str) -> str:
     shown = [line.strip() for line in lines.strip().splitlines()]
-    return "\b\n" + "\n".join(["[bold]Examples[/]" if len(shown) > 1 else "[bold]Example[/]", *shown])
+    return "\b\n" + "\n".join(
+        ["[bold]Examples[/]" if len(shown) > 1 else "[bold]Example[/]", *shown]
+    )
 
 
 def _help(docstring: str) -> str:
@@ -217,7 +222,11 @@ READS_FILES = ("import", "simulate", "view", "fidelity", "recognise")
 def _with_shared(name: str, command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that several share without a line in each."""
     version = typer.Option(
-        "--version", help="Print the version and stop.", callback=_tell_version, is_eager=True, rich_help_panel=RUN
+        "--version",
+        help="Print the version and stop.",
+        callback=_tell_version,
+        is_eager=True,
+        rich_help_panel=RUN,
     )
     max_bytes = typer.Option(
         "--max-bytes",
@@ -242,7 +251,9 @@ def _with_shared(name: str, command: Callable[..., None]) -> Callable[..., None]
 
     signature = inspect.signature(command, eval_str=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [inspect.Parameter("version", keyword, default=False, annotation=Annotated[bool, version])]
+    own = [
+        inspect.Parameter("version", keyword, default=False, annotation=Annotated[bool, version])
+    ]
     if name in READS_FILES:
         asked = Annotated[str | None, max_bytes]
         own.insert(0, inspect.Parameter("max_bytes", keyword, default=None, annotation=asked))

@@ -42,7 +42,8 @@ TABLES = {
     "adapt": ("head", "adapt", "windows"),
     "recognise": ("prompts",),
 }
-"""What a recipe may hold beyond a command's options; `name` in [objective] stands for the option `objective`."""
+"""What a recipe may hold beyond a command's options; `name` in [objective] stands for the option
+`objective`."""
 NOT_IN_RECIPES = ("recipe", "overwrite", "quiet", "quick", "as_json", "version", "trust")
 """Options that are no part of what is done, and whom one trusts, which nobody else can say."""
 
@@ -57,10 +58,17 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     command = context.info_name or ""
     made_with = recipe.pop("command", command)
     if not isinstance(made_with, str):
-        raise ConfigError(f"{value}: 'command' is the name of one, such as \"{command}\"; found {made_with!r:.80}.")
+        raise ConfigError(
+            f"{value}: 'command' is the name of one, such as \"{command}\"; found "
+            f"{made_with!r:.80}."
+        )
     if made_with != command:
-        raise ConfigError(f"{value} is a recipe for 'otolith {made_with}', not for 'otolith {command}'.")
-    parameters = {p.name: p for p in context.command.params if p.name and p.name not in NOT_IN_RECIPES}
+        raise ConfigError(
+            f"{value} is a recipe for 'otolith {made_with}', not for 'otolith {command}'."
+        )
+    parameters = {
+        p.name: p for p in context.command.params if p.name and p.name not in NOT_IN_RECIPES
+    }
     if any(parameter.name == "quick" for parameter in context.command.params):
         small = recipe.pop("quick", {})
         if context.params.get("quick"):
@@ -70,13 +78,18 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     for key, entry in recipe.items():
         name = key.replace("-", "_")
         if name not in parameters:
-            raise ConfigError(f"{value}: '{command}' has no option '{key}'.{nearest(key, parameters)}")
+            raise ConfigError(
+                f"{value}: '{command}' has no option '{key}'.{nearest(key, parameters)}"
+            )
         entries[name] = _entry(entry, parameters[name].nargs == -1, name in LISTS)
     allowed = TABLES.get(command, ())
     for key in tables:
         if key not in allowed:
             known = ", ".join(f"[{name}]" for name in allowed) or "none"
-            raise ConfigError(f"{value}: '{command}' has no table [{key}]; it takes {known}.{nearest(key, allowed)}")
+            raise ConfigError(
+                f"{value}: '{command}' has no table [{key}]; it takes "
+                f"{known}.{nearest(key, allowed)}"
+            )
         if key in parameters and "name" in tables[key]:
             entries[key] = tables[key].pop("name")
     context.default_map = {**(context.default_map or {}), **entries}
@@ -97,8 +110,8 @@ def take_quick(context: typer.Context, _: typer.CallbackParam, value: bool) -> b
 def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return a recipe as its table [quick] changes it.
 
-    Options and tables of [quick] replace those of the same name, key by key; under [quick.method], "*" stands for every
-    method of the recipe. Raises ConfigError where there is no such table.
+    Options and tables of [quick] replace those of the same name, key by key; under [quick.method],
+    "*" stands for every method of the recipe. Raises ConfigError where there is no such table.
     """
     if not quick:
         raise ConfigError(f"{path} has no table [quick] that says how it is tried in small.")
@@ -106,7 +119,9 @@ def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -
         isinstance(held, Mapping) and all(isinstance(method, Mapping) for method in held.values())
         for held in (quick.get("method", {}), recipe.get("method", {}))
     ):
-        raise ConfigError(f"{path}: [quick] and the methods of a recipe are tables, such as [quick.method.NAME].")
+        raise ConfigError(
+            f"{path}: [quick] and the methods of a recipe are tables, such as [quick.method.NAME]."
+        )
     out = {key: dict(entry) if isinstance(entry, dict) else entry for key, entry in recipe.items()}
     for key, entry in quick.items():
         if key == "method":
@@ -121,7 +136,9 @@ def quickened(recipe: Mapping[str, Any], quick: Mapping[str, Any], path: Path) -
 
 
 def _merged(table: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    both = {key: table[key] | value for key, value in change.items() if isinstance(table.get(key), dict)}
+    both = {
+        key: table[key] | value for key, value in change.items() if isinstance(table.get(key), dict)
+    }
     return {**table, **change, **both}
 
 
@@ -156,11 +173,16 @@ def keep_recipe(context: typer.Context, out: Path) -> None:
     content: dict[str, Any] = {"command": context.info_name}
     content |= {name: _plain(context.params[name]) for name in names if name in context.params}
     # TOML cannot hold a text and a table of one name.
-    tables = {name: {"name": content.get(name)} | table for name, table in tables_of(context).items() if table}
+    tables = {
+        name: {"name": content.get(name)} | table
+        for name, table in tables_of(context).items()
+        if table
+    }
     write_recipe(
         claim(out, "recipe.toml"),
         content | tables,
-        f"Made by otolith {__version__}. Again: otolith {context.info_name} --recipe recipe.toml --out ELSEWHERE",
+        f"Made by otolith {__version__}. Again: otolith {context.info_name} --recipe recipe.toml "
+        f"--out ELSEWHERE",
     )
 
 
@@ -179,8 +201,8 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 class Group(TyperGroup):
     """All commands; what went wrong is told in plain words.
 
-    Exit codes: 2 where something typed or read cannot be used, 130 where the run was stopped, 70 where nobody foresaw
-    it (EX_SOFTWARE of sysexits.h).
+    Exit codes: 2 where something typed or read cannot be used, 130 where the run was stopped, 70
+    where nobody foresaw it (EX_SOFTWARE of sysexits.h).
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -194,7 +216,8 @@ class Group(TyperGroup):
             return super().invoke(ctx)
 
 
-# The root of what click finds wrong in what was typed. Typer brings a click of its own, which is not `import click`.
+# The root of what click finds wrong in what was typed. Typer brings a click of its own, which is
+# not `import click`.
 _ILL_TYPED: Any = typer.BadParameter.__mro__[2]
 
 
@@ -228,11 +251,22 @@ def _say(error: BaseException, context: Any = None) -> int | None:
     if isinstance(error, BrokenPipeError) or not isinstance(error, Exception):
         return None  # who read our output has seen enough: click then ends without a word
     if isinstance(error, OSError) and error.errno in _OUTSIDE:
-        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes | os.PathLike) else None
+        named = (
+            Path(os.fsdecode(error.filename))
+            if isinstance(error.filename, str | bytes | os.PathLike)
+            else None
+        )
         # What is written lies beside its place under a name that nobody typed.
-        where = "" if named is None else f"{named.parent if named.name.endswith('.otolith.tmp') else named}: "
+        where = (
+            ""
+            if named is None
+            else f"{named.parent if named.name.endswith('.otolith.tmp') else named}: "
+        )
         reason = os.strerror(error.errno) if error.errno else error
-        complain(f"{where}{reason}. What is finished stays; make room, or choose another place, and type it again.")
+        complain(
+            f"{where}{reason}. What is finished stays; make room, or choose another place, and "
+            f"type it again."
+        )
         return 2
     known, command = _known(context)
     report = faults.report_of(error, command, faults.used_options(sys.argv[1:], known))
@@ -244,7 +278,11 @@ def _known(context: Any) -> tuple[list[str], str]:
     """The names of all options, and the command's name, where it is one of ours."""
     commands = getattr(getattr(context, "command", None), "commands", {})
     asked = getattr(context, "invoked_subcommand", None)
-    name = asked if asked in commands else next((word for word in sys.argv[1:2] if word in commands), "")
+    name = (
+        asked
+        if asked in commands
+        else next((word for word in sys.argv[1:2] if word in commands), "")
+    )
     options = [typed for one in commands.values() for option in one.params for typed in option.opts]
     return [option for option in options if option.startswith("-")], str(name)
 
@@ -257,7 +295,8 @@ _OUTSIDE_NAMES = (
     "ESTALE", "EILSEQ", "EAGAIN", "ENOLCK", "ETIMEDOUT", "EMLINK", "ENOMEM",
 )  # fmt: skip
 _OUTSIDE = frozenset(getattr(errno, name) for name in _OUTSIDE_NAMES if hasattr(errno, name))
-"""What a full disk, a missing right, a file in the way or a failing drive raises: nothing that we did wrong."""
+"""What a full disk, a missing right, a file in the way or a failing drive raises: nothing that we
+did wrong."""
 
 
 def run(app: typer.Typer) -> None:

@@ -46,23 +46,37 @@ LENGTH = "How long it learns"
 
 def pretrain(
     context: typer.Context,
-    studies: Annotated[list[Path], typer.Argument(help="Study folders; of several, all must have the same channels.")],
+    studies: Annotated[
+        list[Path],
+        typer.Argument(help="Study folders; of several, all must have the same channels."),
+    ],
     out: Annotated[Path, typer.Option(help="Encoder folder to write.")],
     objective: Annotated[str, typer.Option(help="See: otolith list objectives.")] = "pim",
     encoder: Annotated[str, typer.Option(help="See: otolith list encoders.")] = "tpn",
     pairs: Annotated[
-        str | None, typer.Option(help="PIM: sensors to compare, such as left_foot~right_foot,head~chest.")
+        str | None,
+        typer.Option(help="PIM: sensors to compare, such as left_foot~right_foot,head~chest."),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the objective, such as mm=0; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the objective, such as mm=0; may be repeated.",
+        ),
     ] = None,
     leave_out: Annotated[
         str | None, typer.Option(help="People who must not be learnt from, with commas between.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Most passes over the windows.", min=1, rich_help_panel=LENGTH)] = 100,
-    batch_size: Annotated[int, typer.Option(help="Windows in a step.", min=1, rich_help_panel=LENGTH)] = 256,
-    learning_rate: Annotated[float, typer.Option(help="Adam's step.", rich_help_panel=LENGTH)] = 1e-3,
+    epochs: Annotated[
+        int, typer.Option(help="Most passes over the windows.", min=1, rich_help_panel=LENGTH)
+    ] = 100,
+    batch_size: Annotated[
+        int, typer.Option(help="Windows in a step.", min=1, rich_help_panel=LENGTH)
+    ] = 256,
+    learning_rate: Annotated[
+        float, typer.Option(help="Adam's step.", rich_help_panel=LENGTH)
+    ] = 1e-3,
     patience: Annotated[
         int,
         typer.Option(
@@ -74,7 +88,8 @@ def pretrain(
     plateau: Annotated[
         int,
         typer.Option(
-            help="Epochs without a better validation loss after which the rate falls to a tenth; 0 for never.",
+            help="Epochs without a better validation loss after which the rate falls to a tenth; 0 "
+            "for never.",
             min=0,
             rich_help_panel=LENGTH,
         ),
@@ -92,13 +107,17 @@ def pretrain(
     threads: Threads = None,
     precision: PrecisionOption = Precision.auto,
     processes: Annotated[
-        int, typer.Option(help="Processes that share each batch, one a GPU.", min=1, rich_help_panel=RUN)
+        int,
+        typer.Option(
+            help="Processes that share each batch, one a GPU.", min=1, rich_help_panel=RUN
+        ),
     ] = 1,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Pretrain an encoder on recordings, labels unseen; an interrupted run goes on when typed again."""
+    """Pretrain an encoder on recordings, labels unseen; an interrupted run goes on when typed
+    again."""
     from otolith.core.files import refuse_existing
     from otolith.data.windows import Windows
     from otolith.learn.training import pretrain as training
@@ -112,7 +131,9 @@ def pretrain(
     tables = tables_of(context)
     table = schedule_of(tables, "pretrain", training.PretrainConfig)
     chosen = cut_choices(seconds, rate, placements, quantities) | tables.get("windows", {})
-    windows = Windows.concatenate([_plain_windows(folder, chosen, missing.value) for folder in studies])
+    windows = Windows.concatenate(
+        [_plain_windows(folder, chosen, missing.value) for folder in studies]
+    )
     if leave_out:
         windows = windows.without(some_people(leave_out, windows.subjects))
     wanted = tables.get("objective", {}) | settings_of(settings or [])
@@ -151,7 +172,9 @@ def _pairs(text: str) -> list[tuple[str, ...]]:
     pairs = [tuple(part.strip() for part in pair.split("~")) for pair in words(text)]
     for pair in pairs:
         if len(pair) != 2 or not all(pair):
-            raise ConfigError(f"A pair is two sensors with ~ between, such as left_foot~right_foot; not '{text}'.")
+            raise ConfigError(
+                f"A pair is two sensors with ~ between, such as left_foot~right_foot; not '{text}'."
+            )
     return pairs
 
 
@@ -165,17 +188,26 @@ def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
 
 def _narrowed(start: Any, placements: list[str]) -> Any:
     if isinstance(start, str):
-        raise ConfigError(f"Encoder '{start}' starts from random weights: say placements in a recipe's [windows].")
+        raise ConfigError(
+            f"Encoder '{start}' starts from random weights: say placements in a recipe's [windows]."
+        )
     there = list(dict.fromkeys(channel.placement for channel in start.channels))
     for placement in placements:
         if placement not in there:
-            raise ConfigError(f"This encoder knows {', '.join(there)}, not '{placement}'.{nearest(placement, there)}")
-    return start.narrowed([channel for channel in start.channels if channel.placement in placements])
+            raise ConfigError(
+                f"This encoder knows {', '.join(there)}, not "
+                f"'{placement}'.{nearest(placement, there)}"
+            )
+    return start.narrowed(
+        [channel for channel in start.channels if channel.placement in placements]
+    )
 
 
 def adapt(
     context: typer.Context,
-    encoder: Annotated[str, typer.Argument(help="Encoder folder, or the name of one for random weights.")],
+    encoder: Annotated[
+        str, typer.Argument(help="Encoder folder, or the name of one for random weights.")
+    ],
     study: Annotated[Path, typer.Argument(help="Study folder with labelled segments.")],
     out: Annotated[Path, typer.Option(help="Recogniser folder to write.")],
     shots: Annotated[str, typer.Option(help="Labelled windows per class to use, or all.")] = "all",
@@ -183,7 +215,9 @@ def adapt(
     mode: Annotated[
         Mode,
         typer.Option(
-            "--mode", help="finetune moves the encoder too; frozen leaves it; staged moves it once the head has learnt."
+            "--mode",
+            help="finetune moves the encoder too; frozen leaves it; staged moves it once the head "
+            "has learnt.",
         ),
     ] = Mode.finetune,
     people: Annotated[
@@ -192,15 +226,20 @@ def adapt(
     placements: Annotated[
         str | None,
         typer.Option(
-            help="Sensors to use of those that the encoder knows, where it keeps them apart.", rich_help_panel=CUT
+            help="Sensors to use of those that the encoder knows, where it keeps them apart.",
+            rich_help_panel=CUT,
         ),
     ] = None,
     add: Annotated[
-        str | None, typer.Option(help="Studies whose labels count too, such as simulated ones, with commas between.")
+        str | None,
+        typer.Option(
+            help="Studies whose labels count too, such as simulated ones, with commas between."
+        ),
     ] = None,
     missing: MissingOption = Missing.error,
     labels: Annotated[
-        str | None, typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT)
+        str | None,
+        typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT),
     ] = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
@@ -211,7 +250,8 @@ def adapt(
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Teach a pretrained encoder your classes with a few labelled windows; the result is a recogniser."""
+    """Teach a pretrained encoder your classes with a few labelled windows; the result is a
+    recogniser."""
     from otolith.core.files import refuse_existing
     from otolith.data.study import Study
     from otolith.learn import encoders
@@ -237,7 +277,11 @@ def adapt(
     opened = Study.load(study)
     asked = opened.evaluation.changed(cutting | tables.get("windows", {}))
     windows = opened.windows(**asked.to_json(), missing=missing.value).labelled
-    added = [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)] if add else []
+    added = (
+        [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)]
+        if add
+        else []
+    )
     recogniser = Recogniser(
         start, head, mode=cast(Any, mode.value), seed=seed, device=device.value,
         precision=precision.value, threads=threads, head_settings=tables.get("head"), **schedule,
@@ -246,7 +290,9 @@ def adapt(
         windows = windows.of(some_people(people, windows.subjects))
     few = windows.few(wanted, seed)
     with bar(quiet, "steps") as show:
-        recogniser.fit(few, add=added, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}"))
+        recogniser.fit(
+            few, add=added, progress=lambda done, of, loss: show(done, of, f"loss {loss:.3f}")
+        )
 
     def finish(folder: Path) -> None:
         if isinstance(recogniser.adapted_.head, MixtureOfExperts):
@@ -258,5 +304,10 @@ def adapt(
     for name, count in windows.short_classes(wanted).items():
         note(f"class '{name}' has {count} labelled windows, fewer than {shots}; all are used")
     if not quiet:
-        more = "".join(f" and {n} of {name}" for name, n in recogniser.record_["adaptation"]["added"].items())
-        tell(f"{out}: {len(few)} windows{more}, {len(few.classes)} classes. Next: otolith recognise {out} FILE")
+        more = "".join(
+            f" and {n} of {name}" for name, n in recogniser.record_["adaptation"]["added"].items()
+        )
+        tell(
+            f"{out}: {len(few)} windows{more}, {len(few.classes)} classes. Next: otolith recognise "
+            f"{out} FILE"
+        )

@@ -19,18 +19,25 @@ def match(
     real: Annotated[Path, typer.Argument(help="Real study with sensors at the same places.")],
     out: Annotated[Path, typer.Option(help="Study folder to write.")],
     leave_out: Annotated[
-        str, typer.Option(help="People of the real study not to look at: whoever you will test on.", metavar="P1,P2")
+        str,
+        typer.Option(
+            help="People of the real study not to look at: whoever you will test on.",
+            metavar="P1,P2",
+        ),
     ] = "",
     by: Annotated[
-        str, typer.Option(help="axes: each axis by itself; magnitude: lengths alone, gravity keeps its direction.")
+        str,
+        typer.Option(
+            help="axes: each axis by itself; magnitude: lengths alone, gravity keeps its direction."
+        ),
     ] = "axes",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Spread the values of a simulated study as those of a real one, and say what that changes.
 
-    Each channel gets a rising map from simulated values to real ones of the same rank. The result knows whose
-    recordings it saw, and a benchmark refuses to test on them.
+    Each channel gets a rising map from simulated values to real ones of the same rank. The result
+    knows whose recordings it saw, and a benchmark refuses to test on them.
     """
     from otolith.data.study import Study
     from otolith.motion.fidelity.matching import FILE, match_study
@@ -49,4 +56,7 @@ def match(
     for change in changes:
         after = f"{change.distance_before:23.3f}  {change.distance_after:9.3f}"
         tell(f"{change.name:{wide}}  {change.moved:10.3f}  {after}")
-    tell(f"{out}: {some(len(study), 'recording', 'recordings')}; what was done is kept in {out / FILE}")
+    tell(
+        f"{out}: {some(len(study), 'recording', 'recordings')}; what was done is kept in "
+        f"{out / FILE}"
+    )

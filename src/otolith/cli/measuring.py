@@ -1,4 +1,5 @@
-"""Measuring: how well methods do on people whom they have never seen, and the whole main job as a demonstration."""
+"""Measuring: how well methods do on people whom they have never seen, and the whole main job as a
+demonstration."""
 
 from __future__ import annotations
 
@@ -54,40 +55,62 @@ NOTES = 6
 def benchmark(
     context: typer.Context,
     studies: Annotated[list[Path], typer.Argument(help="Study folders.")],
-    out: Annotated[Path, typer.Option(help="Folder for results.json, results.csv and report.html.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for results.json, results.csv and report.html.")
+    ],
     methods: Annotated[
-        str, typer.Option(help="With commas between; see: otolith list methods. Or objective:encoder:head.")
+        str,
+        typer.Option(
+            help="With commas between; see: otolith list methods. Or objective:encoder:head."
+        ),
     ] = "pim,scratch,forest,logistic",
     shots: Annotated[
-        str, typer.Option(help="Labelled windows per class, with commas between; all takes every label.")
+        str,
+        typer.Option(
+            help="Labelled windows per class, with commas between; all takes every label."
+        ),
     ] = "1,2,4,8,16,32,all",
     pretrain_on: Annotated[
         str,
-        typer.Option(help="Study folders, with commas between; `people` among them: also the training people."),
+        typer.Option(
+            help="Study folders, with commas between; `people` among them: also the training "
+            "people."
+        ),
     ] = "people",
     partner_fraction: Annotated[
         float | None,
-        typer.Option(help="Share of the windows whose text, video or pose pretraining sees.", min=0, max=1),
+        typer.Option(
+            help="Share of the windows whose text, video or pose pretraining sees.", min=0, max=1
+        ),
     ] = None,
     split: Annotated[
-        Split, typer.Option(help="Folds of people; or the authors' lists; or whole takes of what these hold back.")
+        Split,
+        typer.Option(
+            help="Folds of people; or the authors' lists; or whole takes of what these hold back."
+        ),
     ] = Split.people,
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
     seeds: Annotated[
-        int, typer.Option(help="Repeat everything with as many seeds, from --seed up, on the same folds.", min=1)
+        int,
+        typer.Option(
+            help="Repeat everything with as many seeds, from --seed up, on the same folds.", min=1
+        ),
     ] = 1,
     seconds: Seconds = None,
     rate: Rate = None,
     placements: Placements = None,
     quantities: Quantities = None,
     labels: Annotated[
-        str | None, typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT)
+        str | None,
+        typer.Option(help="Classes that count, with commas between.", rich_help_panel=CUT),
     ] = None,
     missing: MissingOption = Missing.error,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN),
+        typer.Option(
+            help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN
+        ),
     ] = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
@@ -99,8 +122,9 @@ def benchmark(
 ) -> None:
     """Measure honestly how well methods recognise people they have never seen.
 
-    Whole people are held out; several draws of labels are averaged before anything else; every control stands beside
-    the claim. A stopped run goes on where it was when the same command is typed again.
+    Whole people are held out; several draws of labels are averaged before anything else; every
+    control stands beside the claim. A stopped run goes on where it was when the same command is
+    typed again.
     """
     from otolith.data.study import Study
 
@@ -109,13 +133,18 @@ def benchmark(
     if labels:
         chosen["labels"] = words(labels)
     if quick and recipe is None:
-        raise ConfigError("--quick is the small form of a recipe; say which: --recipe recipes/NAME.toml")
+        raise ConfigError(
+            "--quick is the small form of a recipe; say which: --recipe recipes/NAME.toml"
+        )
     from otolith.measure.benchmark import owned_results
 
     with owned_results(out):
         own = methods_at_hand(tables.get("method", {}), out / "studies", quiet)
         pretrained_on = all_at_hand(words(pretrain_on), out / "studies", quiet)
-        opened = [Study.load(folder) for folder in all_at_hand([str(s) for s in studies], out / "studies", quiet)]
+        opened = [
+            Study.load(folder)
+            for folder in all_at_hand([str(s) for s in studies], out / "studies", quiet)
+        ]
         try:
             report = _benchmark(
                 opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers,
@@ -130,12 +159,16 @@ def benchmark(
 
 
 def demo(
-    study: Annotated[Path | None, typer.Option(help="Run it on your own study instead of simulated people.")] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="Run it on your own study instead of simulated people.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path("demo-out"),
     people: Annotated[int, typer.Option(help="How many virtual people.", min=4)] = 20,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN),
+        typer.Option(
+            help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN
+        ),
     ] = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
@@ -146,14 +179,16 @@ def demo(
 ) -> None:
     """Run the main job from recordings to report, on virtual people or on your own study.
 
-    Pretrains on everybody but the people held out, adapts with a few labels, tests on the held-out people, beside a
-    network without pretraining, a random forest and logistic regression on hand-made features.
+    Pretrains on everybody but the people held out, adapts with a few labels, tests on the held-out
+    people, beside a network without pretraining, a random forest and logistic regression on
+    hand-made features.
     """
     from otolith.data.study import Study
     from otolith.measure.methods import METHODS
 
     opened = Study.load(study) if study else _virtual_study(out / "study", people, seed, quiet)
-    # Short, so that the whole walk takes minutes on two cores; `otolith benchmark` pretrains until it stops helping.
+    # Short, so that the whole walk takes minutes on two cores; `otolith benchmark` pretrains until
+    # it stops helping.
     quick = replace(METHODS["pim"], pretrain={"epochs": 12})
     results = out / (study.resolve().name if study else "results")
     report = _benchmark(
@@ -169,7 +204,9 @@ def _tell(report: Any, folder: Path) -> None:
 
     tell(report.table())
     for study in report.study_names():
-        tell("\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""]))
+        tell(
+            "\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""])
+        )
     notes = [*report.notes, *notes_of_cells(report)]
     for note in notes[:NOTES]:
         tell(f"note: {note}")

@@ -59,7 +59,8 @@ Recipe = Annotated[
     Path | None,
     typer.Option(
         "--recipe",
-        help="TOML file whose keys are these options; what is typed wins. A result's own recipe.toml repeats it.",
+        help="TOML file whose keys are these options; what is typed wins. A result's own "
+        "recipe.toml repeats it.",
         callback=take_recipe,
         is_eager=True,
         metavar="FILE",
@@ -78,46 +79,74 @@ Quick = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option(help="Of every random choice; the same seed gives the same result.", min=0, rich_help_panel=RUN),
+    typer.Option(
+        help="Of every random choice; the same seed gives the same result.",
+        min=0,
+        rich_help_panel=RUN,
+    ),
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.", rich_help_panel=RUN)]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where to compute.", rich_help_panel=RUN)
+]
 Threads = Annotated[
     int | None,
-    typer.Option(help="Threads of each process; chosen by the machine if not given.", min=1, rich_help_panel=RUN),
+    typer.Option(
+        help="Threads of each process; chosen by the machine if not given.",
+        min=1,
+        rich_help_panel=RUN,
+    ),
 ]
 PrecisionOption = Annotated[
     Precision,
-    typer.Option("--precision", help="bf16 is quicker where the processor has it.", rich_help_panel=RUN),
+    typer.Option(
+        "--precision", help="bf16 is quicker where the processor has it.", rich_help_panel=RUN
+    ),
 ]
 Trust = Annotated[
     list[str] | None,
     typer.Option(
         "--trust",
         metavar="NAME",
-        help="A package of your own, or a model, that the folder may name and have loaded; may be repeated.",
+        help="A package of your own, or a model, that the folder may name and have loaded; may be "
+        "repeated.",
         rich_help_panel=RUN,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=RUN)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.", rich_help_panel=RUN)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=RUN)
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is at --out.", rich_help_panel=RUN)
+]
 OverwriteFile = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the file that is to be written.", rich_help_panel=RUN)
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace the file that is to be written.", rich_help_panel=RUN
+    ),
 ]
 Seconds = Annotated[
-    float | None, typer.Option(help="Length of a window; the study's own if not given.", rich_help_panel=CUT)
+    float | None,
+    typer.Option(help="Length of a window; the study's own if not given.", rich_help_panel=CUT),
 ]
 Rate = Annotated[
-    float | None, typer.Option(help="Rate to resample to, in Hz; the study's own if not given.", rich_help_panel=CUT)
+    float | None,
+    typer.Option(
+        help="Rate to resample to, in Hz; the study's own if not given.", rich_help_panel=CUT
+    ),
 ]
 Placements = Annotated[
-    str | None, typer.Option(help="Places on the body to use, with commas between.", rich_help_panel=CUT)
+    str | None,
+    typer.Option(help="Places on the body to use, with commas between.", rich_help_panel=CUT),
 ]
-Quantities = Annotated[str | None, typer.Option(help="acc, gyro, mag, with commas between.", rich_help_panel=CUT)]
+Quantities = Annotated[
+    str | None, typer.Option(help="acc, gyro, mag, with commas between.", rich_help_panel=CUT)
+]
 MissingOption = Annotated[
     Missing,
     typer.Option(
         "--missing",
-        help="Where a recording lacks a channel: stop, mask the channel, or leave the recording out.",
+        help="Where a recording lacks a channel: stop, mask the channel, or leave the recording "
+        "out.",
         rich_help_panel=CUT,
     ),
 ]
@@ -129,13 +158,15 @@ MOST = {
     "processes": 1_024, "folds": 10_000, "inner_folds": 10_000, "draws": 10_000, "seeds": 10_000,
     "epochs": 10**6, "batch_size": 2**31 - 1, "patience": 10**6, "plateau": 10**6, "bodies": 100_000, "people": 10_000,
 }  # fmt: skip
-"""The most that a number may be, by its option; beyond it a machine would be busy for years, or full at once."""
+"""The most that a number may be, by its option; beyond it a machine would be busy for years, or
+full at once."""
 ABOVE_ZERO = ("seconds", "rate", "pose_rate", "frame_rate", "band", "learning_rate")
 """Numbers that must be larger than 0, however little."""
 
 
 def refuse_odd(given: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a number that no run can be made with, or an --out that is no place for a result.
+    """Raise ConfigError for a number that no run can be made with, or an --out that is no place for
+    a result.
 
     A recipe's entries come here too.
     """
@@ -147,11 +178,19 @@ def refuse_odd(given: Mapping[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         most = MOST.get(name, 2**63 - 1)
-        if not math.isfinite(value) or value > most or (name in ABOVE_ZERO and value <= 0) or value < -(2**63):
+        if (
+            not math.isfinite(value)
+            or value > most
+            or (name in ABOVE_ZERO and value <= 0)
+            or value < -(2**63)
+        ):
             least = "above 0" if name in ABOVE_ZERO else "from 0"
             raise ConfigError(f"{option} is a number {least} to {most:,}; found {value}.")
     if given.get("seed", 0) + given.get("seeds", 1) > MOST["seed"]:
-        raise ConfigError(f"--seed and --seeds lead past {MOST['seed']:,}, the last seed; begin with a smaller one.")
+        raise ConfigError(
+            f"--seed and --seeds lead past {MOST['seed']:,}, the last seed; begin with a smaller "
+            f"one."
+        )
     if isinstance(given.get("out"), Path):
         _refuse_out(given["out"])
 
@@ -162,14 +201,17 @@ def _refuse_path(option: str, path: Path) -> None:
     try:
         path.resolve()
     except (OSError, RuntimeError) as error:  # Python 3.13 raises the first, older ones the second
-        raise ConfigError(f"{option}: {path} cannot be followed: it is a link that leads to itself.") from error
+        raise ConfigError(
+            f"{option}: {path} cannot be followed: it is a link that leads to itself."
+        ) from error
 
 
 def _refuse_out(out: Path) -> None:
     here, there = Path.cwd(), Path(os.path.abspath(out))
     if there == here or there in here.parents:
         raise ConfigError(
-            f"--out {out} is the folder that you stand in, or one above it. Name a new one: --out {out / 'NAME'}"
+            f"--out {out} is the folder that you stand in, or one above it. Name a new one: --out "
+            f"{out / 'NAME'}"
         )
     blocked = next((part for part in there.parents if part.exists() and not part.is_dir()), None)
     if blocked is not None:
@@ -189,7 +231,8 @@ def words(text: str | None) -> list[str]:
 
 
 def settings_of(texts: list[str]) -> dict[str, Any]:
-    """Return settings typed as NAME=VALUE; a value is written as in TOML, text also without its quotes."""
+    """Return settings typed as NAME=VALUE; a value is written as in TOML, text also without its
+    quotes."""
     import tomllib
 
     out: dict[str, Any] = {}
@@ -204,14 +247,18 @@ def settings_of(texts: list[str]) -> dict[str, Any]:
     return out
 
 
-def schedule_of(tables: Mapping[str, Any], name: str, kind: type[Any], typed: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a recipe's table of a schedule; ConfigError where it is none of `kind`, or says what is an option."""
+def schedule_of(
+    tables: Mapping[str, Any], name: str, kind: type[Any], typed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return a recipe's table of a schedule; ConfigError where it is none of `kind`, or says what
+    is an option."""
     table = tables.get(name, {})
     configure(kind, table, f"[{name}]")
     for key in typed:
         if key in table:
             raise ConfigError(
-                f"'{key}' is an option of its own: write it above the tables of the recipe, not in [{name}]."
+                f"'{key}' is an option of its own: write it above the tables of the recipe, not in "
+                f"[{name}]."
             )
     return dict(table)
 
@@ -231,7 +278,8 @@ def some_people(text: str, there: list[str]) -> list[str]:
     for person in people:
         if person not in there:
             raise ConfigError(
-                f"Nobody here is called '{person}'; there are {', '.join(there)}.{nearest(person, there)}"
+                f"Nobody here is called '{person}'; there are "
+                f"{', '.join(there)}.{nearest(person, there)}"
             )
     return people
 

@@ -41,7 +41,8 @@ class Pace:
         if not self.told:
             self._first = time.monotonic()
         elif done == self.done + 1:
-            # What comes at once was there already, from a run that was broken off: it says nothing about the pace.
+            # What comes at once was there already, from a run that was broken off: it says nothing
+            # about the pace.
             self._made += 1
         self.done, self.of, self.text, self.told = done, of, text, True
 
@@ -52,10 +53,11 @@ class Pace:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest takes, if each of it takes as long as what was done; None while too little was.
+        """Seconds that the rest takes, if each of it takes as long as what was done; None while too
+        little was.
 
-        The first cells of a benchmark come after a whole pretraining that the next ones do without: what is told
-        before some of them are done would be hours too much.
+        The first cells of a benchmark come after a whole pretraining that the next ones do without:
+        what is told before some of them are done would be hours too much.
         """
         if not self.of or self._made * ENOUGH < self.of:
             return None
@@ -72,7 +74,11 @@ class Pace:
 
     def line(self) -> str:
         """Return where it stands, as one line."""
-        parts = [f"{self.what}: {self.count()} after {spelled(self.spent_s)}", self.left(), one_line(self.text)]
+        parts = [
+            f"{self.what}: {self.count()} after {spelled(self.spent_s)}",
+            self.left(),
+            one_line(self.text),
+        ]
         return ", ".join(part for part in parts if part)
 
     def last_line(self) -> str:
@@ -109,8 +115,13 @@ def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
 
 
 def to_people() -> bool:
-    """Whether progress goes to a terminal that can move its cursor; a file or a pipe keeps whatever is written."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    """Whether progress goes to a terminal that can move its cursor; a file or a pipe keeps whatever
+    is written."""
+    return (
+        sys.stderr is not None
+        and sys.stderr.isatty()
+        and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    )
 
 
 def spelled(seconds: float) -> str:
@@ -132,7 +143,9 @@ def _drawn(pace: Pace) -> Iterator[None]:
     from rich.live import Live
 
     screen = Console(stderr=True, force_terminal=True)
-    with Live(console=screen, transient=True, get_renderable=lambda: _picture(pace), refresh_per_second=5):
+    with Live(
+        console=screen, transient=True, get_renderable=lambda: _picture(pace), refresh_per_second=5
+    ):
         yield
 
 
@@ -147,8 +160,15 @@ def _picture(pace: Pace) -> RenderableType:
     known = pace.of > 0
     drawn: RenderableType = ProgressBar(pace.of, pace.done, width=24) if known else Spinner("dots")
     passed = ", ".join(part for part in (f"{spelled(pace.spent_s)} so far", pace.left()) if part)
-    grid.add_row(Text(one_line(pace.what)), drawn, f"{pace.done}/{pace.of}" if known else str(pace.done or ""), passed)
-    return Group(grid, Text(f"  {one_line(pace.text)}", style="dim", no_wrap=True, overflow="ellipsis"))
+    grid.add_row(
+        Text(one_line(pace.what)),
+        drawn,
+        f"{pace.done}/{pace.of}" if known else str(pace.done or ""),
+        passed,
+    )
+    return Group(
+        grid, Text(f"  {one_line(pace.text)}", style="dim", no_wrap=True, overflow="ellipsis")
+    )
 
 
 @contextmanager

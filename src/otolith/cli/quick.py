@@ -1,4 +1,5 @@
-"""Trying a recipe before its own data are there: the same methods, small, on what OTOLITH_DATA holds."""
+"""Trying a recipe before its own data are there: the same methods, small, on what OTOLITH_DATA
+holds."""
 
 from __future__ import annotations
 
@@ -40,18 +41,26 @@ def at_hand(name: str, folder: Path, quiet: bool) -> str:
     return str(out)
 
 
-def methods_at_hand(methods: Mapping[str, Mapping[str, Any]], folder: Path, quiet: bool) -> dict[str, dict[str, Any]]:
+def methods_at_hand(
+    methods: Mapping[str, Mapping[str, Any]], folder: Path, quiet: bool
+) -> dict[str, dict[str, Any]]:
     """Return methods whose `pretrain_on` and `add` name folders."""
     out: dict[str, dict[str, Any]] = {}
     for name, method in methods.items():
         if not isinstance(method, Mapping):
-            raise ConfigError(f"A method of a recipe is a table: [method.{name}]; found {method!r:.80}.")
+            raise ConfigError(
+                f"A method of a recipe is a table: [method.{name}]; found {method!r:.80}."
+            )
         out[name] = dict(method)
         for key in ("pretrain_on", "add"):
             if key in method:
                 named = method[key]
-                if not isinstance(named, list | tuple) or not all(isinstance(folder, str) for folder in named):
-                    raise ConfigError(f"[method.{name}]: '{key}' is a list of folders; found {named!r:.80}.")
+                if not isinstance(named, list | tuple) or not all(
+                    isinstance(folder, str) for folder in named
+                ):
+                    raise ConfigError(
+                        f"[method.{name}]: '{key}' is a list of folders; found {named!r:.80}."
+                    )
                 out[name][key] = all_at_hand(method[key], folder, quiet)
     return out
 
@@ -65,7 +74,8 @@ def _source(name: str, room: str, folder: str) -> Path:
     data = os.environ.get("OTOLITH_DATA")
     if not data:
         raise ConfigError(
-            f"'{name}' lies where OTOLITH_DATA points, which is unset: set it to the folder with {room}/."
+            f"'{name}' lies where OTOLITH_DATA points, which is unset: set it to the folder with "
+            f"{room}/."
         )
     path = Path(os.path.expanduser(data)) / room / folder
     if not path.is_dir():

@@ -27,10 +27,15 @@ from otolith.core.terminal import tell, tell_json
 
 
 def retrieve(
-    encoder: Annotated[Path, typer.Argument(help="Encoder folder, pretrained together with texts, video or poses.")],
+    encoder: Annotated[
+        Path, typer.Argument(help="Encoder folder, pretrained together with texts, video or poses.")
+    ],
     study: Annotated[Path, typer.Argument(help="Study folder with such partners.")],
     people: Annotated[
-        str | None, typer.Option(help="These people only, with commas between; else all whom the encoder never saw.")
+        str | None,
+        typer.Option(
+            help="These people only, with commas between; else all whom the encoder never saw."
+        ),
     ] = None,
     missing: MissingOption = Missing.error,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -42,7 +47,8 @@ def retrieve(
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Measure how often motion finds its text, video or pose among all others of a study, and they find their motion.
+    """Measure how often motion finds its text, video or pose among all others of a study, and they
+    find their motion.
 
     Shares of queries with a right answer among the first 1, 5 and 10, and the mean of 1/place.
     """
@@ -61,7 +67,8 @@ def retrieve(
         chosen = [person for person in windows.subjects if person not in seen]
         if not chosen:
             raise SplitError(
-                f"The encoder was pretrained on everybody in {study}. Pretrain with --leave-out for whom you test, "
+                f"The encoder was pretrained on everybody in {study}. Pretrain with --leave-out "
+                f"for whom you test, "
                 "or name people with --people, whose figures are then too good."
             )
     rows = retrieval.retrieve(loaded, windows.of(chosen), runtime_of(device, precision, threads))
@@ -69,8 +76,15 @@ def retrieve(
         tell_json({"people": chosen, "rows": rows})
         return
     if not quiet:
-        tell(f"{len(chosen)} people whom the encoder never saw" if not people else f"{len(chosen)} people")
-    tell("| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 |\n|---|---|---|---|---|---|---|---|")
+        tell(
+            f"{len(chosen)} people whom the encoder never saw"
+            if not people
+            else f"{len(chosen)} people"
+        )
+    tell(
+        "| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 "
+        "|\n|---|---|---|---|---|---|---|---|"
+    )
     for row in rows:
         figures = " | ".join(f"{row[name]:.3f}" for name in ("r1", "r5", "r10", "mrr", "chance_r1"))
         tell(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")

@@ -36,21 +36,40 @@ from otolith.core.terminal import tell
 def search_augmentations(
     context: typer.Context,
     studies: Annotated[list[Path], typer.Argument(help="Study folders.")],
-    out: Annotated[Path, typer.Option(help="Folder for pairs.md, results.json, results.csv and report.html.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for pairs.md, results.json, results.csv and report.html.")
+    ],
     augmentations: Annotated[
-        str, typer.Option(help="Which to pair, with commas between; all if not given: otolith list augmentations.")
+        str,
+        typer.Option(
+            help="Which to pair, with commas between; all if not given: otolith list augmentations."
+        ),
     ] = "",
-    ordered: Annotated[bool, typer.Option("--ordered", help="Try each pair in both orders.")] = False,
-    objective: Annotated[str, typer.Option(help="One that has augmentations: simclr or primus.")] = "simclr",
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Try each pair in both orders.")
+    ] = False,
+    objective: Annotated[
+        str, typer.Option(help="One that has augmentations: simclr or primus.")
+    ] = "simclr",
     encoder: Annotated[str, typer.Option(help="See: otolith list encoders.")] = "tpn",
-    head: Annotated[str, typer.Option(help="On the frozen encoder; see: otolith list heads.")] = "linear",
+    head: Annotated[
+        str, typer.Option(help="On the frozen encoder; see: otolith list heads.")
+    ] = "linear",
     shots: Annotated[
-        str, typer.Option(help="Labelled windows per class, with commas between; all takes every label.")
+        str,
+        typer.Option(
+            help="Labelled windows per class, with commas between; all takes every label."
+        ),
     ] = "8",
-    epochs: Annotated[int, typer.Option(help="Most passes over the windows for each pair.", min=1)] = 30,
+    epochs: Annotated[
+        int, typer.Option(help="Most passes over the windows for each pair.", min=1)
+    ] = 30,
     folds: Annotated[int, typer.Option(help="Groups of people, each tested once.", min=2)] = 5,
     inner_folds: Annotated[
-        int, typer.Option(help="Groups of the people left in each fold, by which the pair is chosen.", min=2)
+        int,
+        typer.Option(
+            help="Groups of the people left in each fold, by which the pair is chosen.", min=2
+        ),
     ] = 3,
     draws: Annotated[int, typer.Option(help="Random draws of the labelled windows.", min=1)] = 5,
     seconds: Seconds = None,
@@ -60,7 +79,9 @@ def search_augmentations(
     missing: MissingOption = Missing.error,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN),
+        typer.Option(
+            help="Processes; as many as there are cores if not given.", min=1, rich_help_panel=RUN
+        ),
     ] = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
@@ -69,9 +90,11 @@ def search_augmentations(
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Try every pair of augmentations: pretrain with it, freeze the encoder, and measure a head on people held out.
+    """Try every pair of augmentations: pretrain with it, freeze the encoder, and measure a head on
+    people held out.
 
-    In each fold the choice is made on inner folds of the other people, and scored on those who had no part in it.
+    In each fold the choice is made on inner folds of the other people, and scored on those who had
+    no part in it.
     """
     from otolith.data.study import Study
     from otolith.measure.augmentation_search import search_augmentations as search

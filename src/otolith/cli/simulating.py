@@ -1,4 +1,5 @@
-"""Simulating: motion capture to a study, a recording to look at, and how close simulated sensors come to real ones."""
+"""Simulating: motion capture to a study, a recording to look at, and how close simulated sensors
+come to real ones."""
 
 from __future__ import annotations
 
@@ -21,16 +22,25 @@ BODIES = "Who wears the sensors"
 def simulate(
     context: typer.Context,
     motions: Annotated[
-        list[str], typer.Argument(help="Files of motion capture, folders of them, or procedural:walking.")
+        list[str],
+        typer.Argument(help="Files of motion capture, folders of them, or procedural:walking."),
     ],
     out: Annotated[Path, typer.Option(help="Study folder to write.")],
     placements: Annotated[
-        str, typer.Option(help="Where sensors sit, with commas between; see: otolith list placements.")
+        str,
+        typer.Option(help="Where sensors sit, with commas between; see: otolith list placements."),
     ] = "left_wrist,right_wrist",
     rate: Annotated[float, typer.Option(help="Samples per second.")] = 50.0,
-    noise: Annotated[str, typer.Option(help="none, or the errors of a device: watch, phone, mtw.")] = "none",
+    noise: Annotated[
+        str, typer.Option(help="none, or the errors of a device: watch, phone, mtw.")
+    ] = "none",
     bodies: Annotated[
-        int, typer.Option(help="Bodies that make each movement; the first is 1.70 m.", min=1, rich_help_panel=BODIES)
+        int,
+        typer.Option(
+            help="Bodies that make each movement; the first is 1.70 m.",
+            min=1,
+            rich_help_panel=BODIES,
+        ),
     ] = 1,
     body_model: Annotated[
         str,
@@ -42,43 +52,58 @@ def simulate(
     mounting: Annotated[
         str,
         typer.Option(
-            help="exact; by_hand: a few degrees and a centimetre off; any: turned any way.", rich_help_panel=BODIES
+            help="exact; by_hand: a few degrees and a centimetre off; any: turned any way.",
+            rich_help_panel=BODIES,
         ),
     ] = "exact",
     heading: Annotated[
-        str, typer.Option(help="keep, or remove: every clip starts facing x.", rich_help_panel=BODIES)
+        str,
+        typer.Option(help="keep, or remove: every clip starts facing x.", rich_help_panel=BODIES),
     ] = "keep",
-    pose_rate: Annotated[float, typer.Option(help="Poses per second.", rich_help_panel=BODIES)] = 30.0,
+    pose_rate: Annotated[
+        float, typer.Option(help="Poses per second.", rich_help_panel=BODIES)
+    ] = 30.0,
     frame_rate: Annotated[
         float | None,
-        typer.Option(help="Frames per second, where a file says none or a wrong one.", rich_help_panel=READ),
+        typer.Option(
+            help="Frames per second, where a file says none or a wrong one.", rich_help_panel=READ
+        ),
     ] = None,
     unit: Annotated[
-        str | None, typer.Option(help="Unit of length: m, cm, mm, inch or cmu.", rich_help_panel=READ)
+        str | None,
+        typer.Option(help="Unit of length: m, cm, mm, inch or cmu.", rich_help_panel=READ),
     ] = None,
     up: Annotated[
-        str | None, typer.Option(help="The file's upward axis: x, y, z, -x, -y or -z.", rich_help_panel=READ)
+        str | None,
+        typer.Option(help="The file's upward axis: x, y, z, -x, -y or -z.", rich_help_panel=READ),
     ] = None,
     smoothing: Annotated[
         str,
         typer.Option(
-            help="auto takes the noise out of captured paths; none; or a cut-off in Hz.", rich_help_panel=READ
+            help="auto takes the noise out of captured paths; none; or a cut-off in Hz.",
+            rich_help_panel=READ,
         ),
     ] = "auto",
     skip_damaged: Annotated[
         bool,
-        typer.Option("--skip-damaged", help="Leave a clip out that cannot be used, and say so.", rich_help_panel=READ),
+        typer.Option(
+            "--skip-damaged",
+            help="Leave a clip out that cannot be used, and say so.",
+            rich_help_panel=READ,
+        ),
     ] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
-    """Simulate what sensors worn by many bodies would have measured of captured movements, and write a study.
+    """Simulate what sensors worn by many bodies would have measured of captured movements, and
+    write a study.
 
-    Each recording also gets the pose of the body, the text of its clip, and what each sensor truly did. A stopped run
-    goes on where it was when the same command is typed again. A recipe may also say how bodies vary (\\[ranges]) and
-    how a sensor sits (right_wrist = {rotation_deg = [180, 0, 0]} under \\[mountings]).
+    Each recording also gets the pose of the body, the text of its clip, and what each sensor truly
+    did. A stopped run goes on where it was when the same command is typed again. A recipe may also
+    say how bodies vary (\\[ranges]) and how a sensor sits (right_wrist = {rotation_deg = [180, 0,
+    0]} under \\[mountings]).
     """
     from otolith.core.settings import configure
     from otolith.motion.bodies.variation import BodyRanges
@@ -122,8 +147,10 @@ def simulate(
     if not quiet:
         clips = len({(entry["performer"], entry["clip"]) for entry in study.entries})
         tell(
-            f"{out}: {some(len(study), 'recording', 'recordings')} of {some(clips, 'clip', 'clips')} on "
-            f"{some(bodies, 'body', 'bodies')}, {study.hours:.2f} h. See: otolith info {out}, otolith view {out}"
+            f"{out}: {some(len(study), 'recording', 'recordings')} of "
+            f"{some(clips, 'clip', 'clips')} on "
+            f"{some(bodies, 'body', 'bodies')}, {study.hours:.2f} h. See: otolith info {out}, "
+            f"otolith view {out}"
         )
 
 
@@ -135,7 +162,8 @@ def _tell_left_out_and_doubtful(out: Path) -> None:
 
     skipped = [f"left out {entry['file']}: {entry['reason']}" for entry in told("skipped.json")]
     doubtful = [
-        f"kept, but look at {entry['recording']}: {'; '.join(entry['doubts'])}" for entry in told("doubtful.json")
+        f"kept, but look at {entry['recording']}: {'; '.join(entry['doubts'])}"
+        for entry in told("doubtful.json")
     ]
     for notes, name in ((skipped, "skipped.json"), (doubtful, "doubtful.json")):
         for sentence in notes[:5]:
@@ -146,19 +174,27 @@ def _tell_left_out_and_doubtful(out: Path) -> None:
 
 def view(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
-    recording: Annotated[str | None, typer.Argument(help="Which recording; the first if not given.")] = None,
+    recording: Annotated[
+        str | None, typer.Argument(help="Which recording; the first if not given.")
+    ] = None,
     rrd: Annotated[
-        Path | None, typer.Option(help="Write a file for Rerun instead of opening its window.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write a file for Rerun instead of opening its window.", metavar="FILE"),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw four seconds into an .svg or .png instead; no Rerun needed.")
+        Path | None,
+        typer.Option(help="Draw four seconds into an .svg or .png instead; no Rerun needed."),
     ] = None,
     start: Annotated[
-        float | None, typer.Option(help="Second at which --figure starts; the liveliest four seconds if not given.")
+        float | None,
+        typer.Option(
+            help="Second at which --figure starts; the liveliest four seconds if not given."
+        ),
     ] = None,
     overwrite: OverwriteFile = False,
 ) -> None:
-    """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its sensors' axes."""
+    """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its
+    sensors' axes."""
     from otolith.core.files import refuse_existing
     from otolith.data.study import Study
 
@@ -172,7 +208,9 @@ def view(
         if rrd is None:
             return
     elif start is not None:
-        raise ConfigError("--start says where the picture starts; say where to draw it with --figure FILE.svg.")
+        raise ConfigError(
+            "--start says where the picture starts; say where to draw it with --figure FILE.svg."
+        )
     from otolith.motion.simulation.viewing import view as show
 
     show(opened, recording, rrd)
@@ -181,32 +219,48 @@ def view(
 
 
 def fidelity(
-    simulated: Annotated[Path, typer.Argument(help="Simulated study; or, alone, the folder of a paired set.")],
+    simulated: Annotated[
+        Path, typer.Argument(help="Simulated study; or, alone, the folder of a paired set.")
+    ],
     real: Annotated[Path | None, typer.Argument(help="Real study of the same movements.")] = None,
     fit: Annotated[
         str | None,
-        typer.Option(help="What is estimated on the first half: none, rotation or mounting (between studies)."),
+        typer.Option(
+            help="What is estimated on the first half: none, rotation or mounting (between "
+            "studies)."
+        ),
     ] = None,
-    band: Annotated[float | None, typer.Option(help="Compare what is slower than this, in Hz.")] = None,
+    band: Annotated[
+        float | None, typer.Option(help="Compare what is slower than this, in Hz.")
+    ] = None,
     normalise: Annotated[
         str, typer.Option(help="What magnitudes are divided by: deviation, range, real.")
     ] = "deviation",
     search: Annotated[
-        float, typer.Option(help="Seconds by which the two clocks may be apart; the shift is found.", min=0.0)
+        float,
+        typer.Option(
+            help="Seconds by which the two clocks may be apart; the shift is found.", min=0.0
+        ),
     ] = 0.0,
-    html: Annotated[Path | None, typer.Option(help="Write a page with table and figure.", metavar="FILE")] = None,
-    figure: Annotated[
-        Path | None, typer.Option(help="Draw both side by side into an .svg or .png.", metavar="FILE")
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with table and figure.", metavar="FILE")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RUN)] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Draw both side by side into an .svg or .png.", metavar="FILE"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RUN)
+    ] = False,
     overwrite: OverwriteFile = False,
     quiet: Quiet = False,
     recipe: Recipe = None,
 ) -> None:
     """Measure how close simulated sensors come to real ones that recorded the same movement.
 
-    Recordings go together by name: a clip is called what the real recording is called. With one folder of a published
-    paired set (BROAD, gaitmap), what its optics foretell is held against its sensors.
+    Recordings go together by name: a clip is called what the real recording is called. With one
+    folder of a published paired set (BROAD, gaitmap), what its optics foretell is held against its
+    sensors.
     """
     from otolith.core.files import refuse_existing
     from otolith.data.study import Study

@@ -24,19 +24,24 @@ def import_(
         str | None, typer.Option(help="A published data set's layout; see: otolith list datasets.")
     ] = None,
     mapping: Annotated[
-        Path | None, typer.Option(help="TOML that names columns, units and places; see docs/recordings.md.")
+        Path | None,
+        typer.Option(help="TOML that names columns, units and places; see docs/recordings.md."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="With --dataset: an option of the data set, such as annotation=actions; may be repeated.",
+            help="With --dataset: an option of the data set, such as annotation=actions; may be "
+            "repeated.",
         ),
     ] = None,
-    guess: Annotated[bool, typer.Option("--guess", help="Only write the mapping, as far as it can be known.")] = False,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="Only write the mapping, as far as it can be known.")
+    ] = False,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="With --mapping: leave a damaged file out and say so.")
+        bool,
+        typer.Option("--skip-damaged", help="With --mapping: leave a damaged file out and say so."),
     ] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -45,15 +50,21 @@ def import_(
     """Read recordings into a study: one form, SI units, every row that was not kept reported."""
     if guess:
         if mapping is None or dataset is not None:
-            raise ConfigError("--guess writes a mapping: say where with --mapping FILE.toml, and give no --dataset.")
+            raise ConfigError(
+                "--guess writes a mapping: say where with --mapping FILE.toml, and give no "
+                "--dataset."
+            )
         _guess(source, mapping, overwrite)
         return
     if out is None or (dataset is None) == (mapping is None):
         raise ConfigError(
-            "Say where to with --out STUDY, and what it is with either --dataset NAME or --mapping FILE.toml."
+            "Say where to with --out STUDY, and what it is with either --dataset NAME or --mapping "
+            "FILE.toml."
         )
     if skip_damaged and dataset is not None:
-        raise ConfigError("--skip-damaged goes with --mapping; a published data set is read whole or not at all.")
+        raise ConfigError(
+            "--skip-damaged goes with --mapping; a published data set is read whole or not at all."
+        )
     if settings and dataset is None:
         raise ConfigError("--set goes with --dataset; a mapping says everything itself.")
     with counter(quiet, "recordings") as tick:
@@ -61,13 +72,20 @@ def import_(
             from otolith.data.datasets import import_dataset
 
             given = settings_of(settings or [])
-            study = import_dataset(source, dataset, out, overwrite=overwrite, progress=tick, **given)
+            study = import_dataset(
+                source, dataset, out, overwrite=overwrite, progress=tick, **given
+            )
         else:
             from otolith.data.readers import import_tables
 
             assert mapping is not None
             study = import_tables(
-                source, mapping, out, overwrite=overwrite, on_error="skip" if skip_damaged else "stop", progress=tick
+                source,
+                mapping,
+                out,
+                overwrite=overwrite,
+                on_error="skip" if skip_damaged else "stop",
+                progress=tick,
             )
     if skip_damaged:
         _tell_skipped(out)
@@ -76,8 +94,10 @@ def import_(
         rows = study.rows
         people = some(len(study.subjects), "person", "people")
         tell(
-            f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} h; "
-            f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: otolith info {out}"
+            f"{out}: {some(len(study), 'recording', 'recordings')} of {people}, {study.hours:.2f} "
+            f"h; "
+            f"{rows['read']} rows read = {rows['kept']} kept + {rows['reported']} reported. See: "
+            f"otolith info {out}"
         )
 
 
@@ -88,11 +108,16 @@ def _tell_cut(study: Study) -> None:
     cut = [
         entry["id"]
         for entry in study.entries
-        if any(report["kind"] == NO_LINE_END for stream in entry["streams"] for report in stream["reports"])
+        if any(
+            report["kind"] == NO_LINE_END
+            for stream in entry["streams"]
+            for report in stream["reports"]
+        )
     ]
     if cut:
         note(
-            f"the last line of the file does not end in {some(len(cut), 'recording', 'recordings')} "
+            f"the last line of the file does not end in "
+            f"{some(len(cut), 'recording', 'recordings')} "
             f"({', '.join(cut[:3])}{', …' if len(cut) > 3 else ''}); it may have been cut."
         )
 
@@ -128,10 +153,13 @@ def _guess(source: Path, mapping: Path, overwrite: bool) -> None:
 def info(
     study: Annotated[Path, typer.Argument(help="Study folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page with plots.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots.", metavar="FILE")
+    ] = None,
     overwrite: OverwriteFile = False,
 ) -> None:
-    """Show a study: who, how long, which sensors, which labels, and what every file lost on the way."""
+    """Show a study: who, how long, which sensors, which labels, and what every file lost on the
+    way."""
     from otolith.core.files import refuse_existing
     from otolith.data.study import Study
 
@@ -154,7 +182,8 @@ def list_(
     family: Annotated[
         str,
         typer.Argument(
-            help="datasets, readers, partners, augmentations, objectives, encoders, heads, metrics, placements, "
+            help="datasets, readers, partners, augmentations, objectives, encoders, heads, "
+            "metrics, placements, "
             "activities or methods."
         ),
     ],
@@ -171,7 +200,9 @@ def list_(
 
 
 def _method_words(method: Any) -> str:
-    how = {"frozen": ", encoder frozen", "staged": ", fine-tuned in stages"}.get(method.mode, ", fine-tuned")
+    how = {"frozen": ", encoder frozen", "staged": ", fine-tuned in stages"}.get(
+        method.mode, ", fine-tuned"
+    )
     pretrained = "" if method.objective == "none" and method.mode != "staged" else how
     said = method.objective_settings | method.head_settings
     settings = ", ".join(f"{key} = {value}" for key, value in said.items())
@@ -183,7 +214,10 @@ def listing(name: str) -> list[tuple[str, str]]:
     from otolith.core import catalog
 
     if name == "placements":
-        return [(p.name, p.words + (f" (pair: {p.partner})" if p.partner else "")) for p in catalog.PLACEMENTS.values()]
+        return [
+            (p.name, p.words + (f" (pair: {p.partner})" if p.partner else ""))
+            for p in catalog.PLACEMENTS.values()
+        ]
     if name == "activities":
         return [(activity, "") for activity in catalog.ACTIVITIES]
     if name == "methods":
@@ -192,6 +226,8 @@ def listing(name: str) -> list[tuple[str, str]]:
         return [(method.name, _method_words(method)) for method in METHODS.values()]
     known = [*catalog.FAMILIES, "placements", "activities", "methods"]
     if name not in known:
-        raise ConfigError(f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}")
+        raise ConfigError(
+            f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}"
+        )
     table = catalog.family(name)
     return [(member, table.sentence(member)) for member in table]

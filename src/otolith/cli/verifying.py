@@ -19,30 +19,36 @@ if TYPE_CHECKING:
 
 def verify(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A study's folder; or that of an encoder, a recogniser, results.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A study's folder; or that of an encoder, a recogniser, results."
+        ),
     ],
     accept_edits: Annotated[
         bool,
         typer.Option(
             "--accept-edits",
-            help="You changed the study yourself: where all of it can be read, record it as it is now.",
+            help="You changed the study yourself: where all of it can be read, record it as it is "
+            "now.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read everything that a folder holds, and name whatever is damaged, missing, or not as it was written.
+    """Read everything that a folder holds, and name whatever is damaged, missing, or not as it was
+    written.
 
-    A study says of each of its files how long it is and what its sha256 is, and seals that list with a hash of its own.
-    A file that was changed is refused when it is read; here all of them are read, with every fault named: the seal, the
-    rows and channels of each stream, the times, labels and words, the files in partners/, the caches.
+    A study says of each of its files how long it is and what its sha256 is, and seals that list
+    with a hash of its own. A file that was changed is refused when it is read; here all of them are
+    read, with every fault named: the seal, the rows and channels of each stream, the times, labels
+    and words, the files in partners/, the caches.
 
-    Did you edit a study on purpose (a label, a text, a name in study.json)? Then --accept-edits checks that all of it
-    can still be read and fits together, and records the new hashes, also those of files that you brought by hand. It
-    does so only where nothing else is wrong.
+    Did you edit a study on purpose (a label, a text, a name in study.json)? Then --accept-edits
+    checks that all of it can still be read and fits together, and records the new hashes, also
+    those of files that you brought by hand. It does so only where nothing else is wrong.
 
-    The exit status is 0 where all is whole and 2 where something is not. Caches that are damaged are no fault: they are
-    made again when they are needed.
+    The exit status is 0 where all is whole and 2 where something is not. Caches that are damaged
+    are no fault: they are made again when they are needed.
     """
     found = _verified(path, accept_edits, quiet or as_json)
     if as_json:
@@ -59,7 +65,10 @@ def _verified(path: Path, accept_edits: bool, quiet: bool) -> Verified:
     results = any((path / name).exists() for name in ("results.json", "cells"))
     if results or (path / "config.json").exists():
         if accept_edits:
-            raise ConfigError(f"--accept-edits is for studies; {path} is none, and was made by one command: repeat it.")
+            raise ConfigError(
+                f"--accept-edits is for studies; {path} is none, and was made by one command: "
+                f"repeat it."
+            )
         from otolith.measure.results_check import verify_checkpoint, verify_results
 
         return verify_results(path) if results else verify_checkpoint(path)
@@ -80,11 +89,16 @@ def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
         return
     faults = some(len(found.faults), "fault", "faults")
     if found.kind == "results":
-        tell(f"{what}; {faults}. Type the benchmark's command again, or copy the whole folder again.")
+        tell(
+            f"{what}; {faults}. Type the benchmark's command again, or copy the whole folder again."
+        )
     elif found.kind != "study":
         tell(f"{what}; {faults}. Copy the whole folder again from where it was made.")
     elif accept_edits:
-        tell(f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study again.")
+        tell(
+            f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study "
+            f"again."
+        )
     else:
         tell(
             f"{what}; {faults}. Import the study again; or, if you changed it on purpose, type: "

@@ -1,4 +1,5 @@
-"""Derived files: where they lie, and what they carry so that a damaged or foreign one is seen and made again."""
+"""Derived files: where they lie, and what they carry so that a damaged or foreign one is seen and
+made again."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from otolith.core.foreign.plain import opened
 
 FOLDER = ".cache"
 HASHES = "sha256.jsonl"
-"""Which files in a cache's folder, and of its study, were hashed before: see `otolith.core.checksums`."""
+"""Which files in a cache's folder, and of its study, were hashed before: see
+`otolith.core.checksums`."""
 _FORMAT = 1
 _DTYPES = ("float32", "float64", "int64")
 _LONGEST_HEADER = 64 * 2**20
@@ -30,11 +32,12 @@ _fleeting: dict[Path, Path] = {}
 
 
 def cache_folder(folder: Path, room: str = "") -> Path:
-    """Return where what is derived from a folder's files lies: its own `.cache`, or a room of it that may not be there.
+    """Return where what is derived from a folder's files lies: its own `.cache`, or a room of it
+    that may not be there.
 
-    Where that cannot be written, or it or the room is a link to elsewhere, a folder of the user's own cache that nobody
-    else may open; where there is none either, a new one that is gone when the process ends. Never a name in a shared
-    folder that somebody else could have made first.
+    Where that cannot be written, or it or the room is a link to elsewhere, a folder of the user's
+    own cache that nobody else may open; where there is none either, a new one that is gone when the
+    process ends. Never a name in a shared folder that somebody else could have made first.
     """
     own = folder / FOLDER
     try:
@@ -83,7 +86,8 @@ def warn_made_again(path: Path, reason: str) -> None:
 
 
 def write_arrays(path: Path, made_of: str, facts: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays with the hash of what they were made of and of themselves: a line of JSON, then their bytes."""
+    """Write arrays with the hash of what they were made of and of themselves: a line of JSON, then
+    their bytes."""
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     total = hashlib.sha256()
     for array in plain.values():
@@ -105,7 +109,8 @@ def write_arrays(path: Path, made_of: str, facts: Any, arrays: Mapping[str, np.n
 def read_arrays(path: Path, made_of: str) -> tuple[Any, dict[str, np.ndarray]] | None:
     """Read back what `write_arrays` wrote; None where there is nothing.
 
-    A file that is damaged or was made of something else gives a warning and None, so that it is made again.
+    A file that is damaged or was made of something else gives a warning and None, so that it is
+    made again.
     """
     if not os.path.lexists(path):
         return None

@@ -1,8 +1,9 @@
 """The lists of the house: families and their members, places on the body, and activities.
 
-A family is a folder whose `__init__` holds one `Family`; a member is one file and one line in its table. Wherever a
-caller gives a name, the object itself is taken too, or "my_lab.models:Mine". What a file names is a member of the
-table and nothing else, unless the caller trusts the package that it comes from.
+A family is a folder whose `__init__` holds one `Family`; a member is one file and one line in its
+table. Wherever a caller gives a name, the object itself is taken too, or "my_lab.models:Mine". What
+a file names is a member of the table and nothing else, unless the caller trusts the package that it
+comes from.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ OWN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 
 def trusted(trust: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the packages and models that a caller trusts, as what he may give: one name, or several.
+    """Return the packages and models that a caller trusts, as what he may give: one name, or
+    several.
 
-    Raises ConfigError for Python's own modules, which hold no member of anything, and for what is no text.
+    Raises ConfigError for Python's own modules, which hold no member of anything, and for what is
+    no text.
     """
     names = (trust,) if isinstance(trust, str) else tuple(trust)
     for name in names:
@@ -35,7 +38,8 @@ def trusted(trust: str | Iterable[str]) -> tuple[str, ...]:
             raise ConfigError(f"trust names packages such as my_lab; found {name!r}.")
         if name.partition(".")[0] in {*sys.stdlib_module_names, "otolith"}:
             raise ConfigError(
-                f"trust names packages of your own, such as my_lab; '{name}' comes with Python or Otolith."
+                f"trust names packages of your own, such as my_lab; '{name}' comes with Python or "
+                f"Otolith."
             )
     return names
 
@@ -47,7 +51,11 @@ class Family(Mapping[str, str]):
     """
 
     def __init__(
-        self, kind: str, members: Mapping[str, str], extras: Mapping[str, str] | None = None, base: str = ""
+        self,
+        kind: str,
+        members: Mapping[str, str],
+        extras: Mapping[str, str] | None = None,
+        base: str = "",
     ) -> None:
         self.kind = kind
         self._members = dict(members)
@@ -64,10 +72,11 @@ class Family(Mapping[str, str]):
         return len(self._members)
 
     def resolve(self, name: object) -> Any:
-        """Return the member that a caller means: by its name, as "package.module:Name", or as the object itself.
+        """Return the member that a caller means: by its name, as "package.module:Name", or as the
+        object itself.
 
-        For what a file says there is `stored`. Raises UnknownNameError, naming the nearest member, or saying that what
-        was found is no such thing; nothing is called to find out.
+        For what a file says there is `stored`. Raises UnknownNameError, naming the nearest member,
+        or saying that what was found is no such thing; nothing is called to find out.
         """
         if not isinstance(name, str):
             return self._checked(name, printable(repr(name), 80)) if self._base else name
@@ -75,17 +84,21 @@ class Family(Mapping[str, str]):
             return self._imported(name, self._members[name])
         if ":" not in name:
             raise UnknownNameError(
-                f"There is no {self.kind} '{printable(name, 80)}'; known are {', '.join(self._members)}."
-                f"{nearest(name, self._members)} A member of your own is named 'package.module:Name'."
+                f"There is no {self.kind} '{printable(name, 80)}'; known are "
+                f"{', '.join(self._members)}."
+                f"{nearest(name, self._members)} A member of your own is named "
+                f"'package.module:Name'."
             )
         if not OWN_PATH.fullmatch(name):
             raise UnknownNameError(
-                f"A {self.kind} of your own is named 'package.module:Name'; found '{printable(name, 80)}'."
+                f"A {self.kind} of your own is named 'package.module:Name'; found "
+                f"'{printable(name, 80)}'."
             )
         return self._checked(self._imported(name, name), name)
 
     def stored(self, name: object, trust: str | Iterable[str] = (), where: str = "") -> Any:
-        """Return the member that a file names: one of the table, or one of a package that the caller trusts.
+        """Return the member that a file names: one of the table, or one of a package that the
+        caller trusts.
 
         Raises UnknownNameError for anything else, before anything is imported.
         """
@@ -111,11 +124,13 @@ class Family(Mapping[str, str]):
         package = module.partition(".")[0]
         if package in {*sys.stdlib_module_names, "otolith"}:
             raise UnknownNameError(
-                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}. Nothing was imported. "
+                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}. "
+                f"Nothing was imported. "
                 "A file of ours never says this: somebody edited it."
             )
         raise UnknownNameError(
-            f"{place} the {self.kind} '{said}', which is code outside of Otolith. Nothing was imported. If you know "
+            f"{place} the {self.kind} '{said}', which is code outside of Otolith. Nothing was "
+            f"imported. If you know "
             f"and trust the package {package}, say so: --trust {package}, or trust=('{package}',)."
         )
 
@@ -130,12 +145,17 @@ class Family(Mapping[str, str]):
                 f"{self.kind} '{name}' needs {error.name}, which is not installed: {hint}."
             ) from error
         except AttributeError as error:
-            raise UnknownNameError(f"{self.kind} '{name}': module {module} has no '{attribute}'.") from error
+            raise UnknownNameError(
+                f"{self.kind} '{name}': module {module} has no '{attribute}'."
+            ) from error
         except ImportError as error:
-            raise UnknownNameError(f"{self.kind} '{name}': module {module} cannot be imported ({error}).") from error
+            raise UnknownNameError(
+                f"{self.kind} '{name}': module {module} cannot be imported ({error})."
+            ) from error
 
     def _checked(self, found: Any, said: str) -> Any:
-        """Return a member that is none of the table, held against what members are, without calling it."""
+        """Return a member that is none of the table, held against what members are, without calling
+        it."""
         if not self._base:
             if not callable(found):
                 raise UnknownNameError(f"{said} is no {self.kind}: it cannot be called.")
@@ -150,13 +170,15 @@ class Family(Mapping[str, str]):
         return found
 
     def name_of(self, member: object) -> str:
-        """Return the public name of a member's class, or its "module:Name" where it stands in no table."""
+        """Return the public name of a member's class, or its "module:Name" where it stands in no
+        table."""
         cls = member if isinstance(member, type) else type(member)
         path = f"{cls.__module__}:{cls.__qualname__}"
         return next((name for name, listed in self._members.items() if listed == path), path)
 
     def sentence(self, name: str) -> str:
-        """Return the first line of what a member says of itself, read from its file: the member is not imported."""
+        """Return the first line of what a member says of itself, read from its file: the member is
+        not imported."""
         module, _, attribute = self._members[name].partition(":")
         found = importlib.util.find_spec(module)
         if found is None or found.origin is None:
@@ -223,18 +245,22 @@ def placement(name: str) -> Placement:
     """
     if name not in PLACEMENTS:
         raise UnknownNameError(
-            f"There is no placement '{name}'.{nearest(name, PLACEMENTS)} All: otolith list placements."
+            f"There is no placement '{name}'.{nearest(name, PLACEMENTS)} All: otolith list "
+            f"placements."
         )
     return PLACEMENTS[name]
 
 
 def bilateral_pairs(placements: list[str] | tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the left/right pairs among some placements, left first, in the order of the placements."""
+    """Return the left/right pairs among some placements, left first, in the order of the
+    placements."""
     here = set(placements)
     return [
         (name, partner)
         for name in placements
-        if name.startswith("left_") and (partner := PLACEMENTS[name].partner) in here and partner is not None
+        if name.startswith("left_")
+        and (partner := PLACEMENTS[name].partner) in here
+        and partner is not None
     ]
 
 
@@ -285,7 +311,8 @@ def family(name: str) -> Family:
     """
     if name not in FAMILIES:
         raise UnknownNameError(
-            f"There is no family '{name}'; known are {', '.join(FAMILIES)}.{nearest(name, FAMILIES)}"
+            f"There is no family '{name}'; known are "
+            f"{', '.join(FAMILIES)}.{nearest(name, FAMILIES)}"
         )
     table = importlib.import_module(FAMILIES[name]).FAMILY
     assert isinstance(table, Family)

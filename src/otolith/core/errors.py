@@ -32,11 +32,14 @@ _LIKENESS_LETTERS = 200
 class OtolithError(Exception):
     """The root of every error that this toolkit raises on purpose.
 
-    Messages quote files of others, so none holds a control character, nor more than a screen of text.
+    Messages quote files of others, so none holds a control character, nor more than a screen of
+    text.
     """
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(printable(one, _LONGEST) if isinstance(one, str) else one for one in args))
+        super().__init__(
+            *(printable(one, _LONGEST) if isinstance(one, str) else one for one in args)
+        )
 
 
 _LONGEST = 3_500
@@ -92,7 +95,8 @@ def nearest(name: str, options: Iterable[str]) -> str:
     >>> nearest("primm", ["pim", "primus"])
     " Did you mean 'primus'?"
     """
-    # Of a stranger's thousand columns, and of names as long as pages, some are enough: likeness takes its time.
+    # Of a stranger's thousand columns, and of names as long as pages, some are enough: likeness
+    # takes its time.
     some = [str(option)[:_LIKENESS_LETTERS] for option in islice(options, _LIKENESS_OPTIONS)]
     close = difflib.get_close_matches(str(name)[:_LIKENESS_LETTERS], some, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,7 +1,7 @@
 """The last resort: what nobody foresaw becomes one paragraph, and a file that can be sent to us.
 
-The file tells where in the code it happened, and nothing of anybody's data: no message of the error (it may quote a
-person or a path), no value, no path, of the command only the names of its options.
+The file tells where in the code it happened, and nothing of anybody's data: no message of the error
+(it may quote a person or a path), no value, no path, of the command only the names of its options.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from types import TracebackType
 
 from otolith import __version__
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "pyarrow", "safetensors", "matplotlib", "typer", "rich")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "pyarrow",
+    "safetensors",
+    "matplotlib",
+    "typer",
+    "rich",
+)
 """Whose versions the file names."""
 WHERE_TO = "Security → Report a vulnerability of the repository if it may be a weakness, otherwise a new issue there"
 _PACKAGE = Path(__file__).resolve().parent
@@ -30,11 +40,14 @@ _LONGEST = 60
 
 
 def report_of(error: BaseException, command: str, options: Iterable[str]) -> str:
-    """Return the text of the file: where, of which type, with which versions, and no word of anybody's data."""
+    """Return the text of the file: where, of which type, with which versions, and no word of
+    anybody's data."""
     lines = [
-        "Otolith came upon something that nobody foresaw. This file holds no names, values, paths or messages.",
+        "Otolith came upon something that nobody foresaw. This file holds no names, values, paths "
+        "or messages.",
         "",
-        f"otolith {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}, "
+        f"otolith {__version__}, Python {platform.python_version()}, "
+        f"{platform.platform(terse=True)}, "
         f"{platform.machine()}, {os.cpu_count()} cores",
         ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
         f"command: otolith {command}".rstrip(),
@@ -46,7 +59,8 @@ def report_of(error: BaseException, command: str, options: Iterable[str]) -> str
 
 
 def keep_report(text: str) -> Path | None:
-    """Write the file into this folder, or into a private one where this one cannot be written; None where neither can.
+    """Write the file into this folder, or into a private one where this one cannot be written; None
+    where neither can.
 
     It is new, belongs to the user alone, and follows no link.
     """
@@ -54,7 +68,9 @@ def keep_report(text: str) -> Path | None:
     for place in (_here, lambda: Path(tempfile.mkdtemp(prefix="otolith-"))):
         try:
             path = place() / name
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            handle = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600
+            )
         except OSError:
             continue
         try:
@@ -69,15 +85,21 @@ def keep_report(text: str) -> Path | None:
 
 def paragraph(error: BaseException, path: Path | None) -> str:
     """Return what is said to the user."""
-    room = " The memory ran out: fewer windows at a time may help." if isinstance(error, MemoryError) else ""
+    room = (
+        " The memory ran out: fewer windows at a time may help."
+        if isinstance(error, MemoryError)
+        else ""
+    )
     kept = (
-        f"Where it happened is written in {path}, without names, values or paths: look into it, and send it to us "
+        f"Where it happened is written in {path}, without names, values or paths: look into it, "
+        f"and send it to us "
         f"({WHERE_TO})."
         if path
         else f"Where it happened could not be written anywhere. Please tell us ({WHERE_TO})."
     )
     return (
-        f"Otolith came upon something that nobody foresaw ({type(error).__name__}), and stopped.{room} What is "
+        f"Otolith came upon something that nobody foresaw ({type(error).__name__}), and "
+        f"stopped.{room} What is "
         f"finished stays as it is. {kept}"
     )
 
@@ -118,14 +140,19 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _told(error: BaseException) -> Iterator[str]:
     kind = type(error)
     own = _is_public(kind.__module__)
-    number = f", errno {error.errno}" if isinstance(error, OSError) and isinstance(error.errno, int) else ""
+    number = (
+        f", errno {error.errno}"
+        if isinstance(error, OSError) and isinstance(error.errno, int)
+        else ""
+    )
     yield f"{f'{kind.__module__}.{kind.__qualname__}' if own else 'an error of somebody else'}{number}"
     frames = list(_frames(error.__traceback__))
     if len(frames) > _LONGEST:
         half = _LONGEST // 2
         frames = [*frames[:half], f"  ... {len(frames) - _LONGEST} more", *frames[-half:]]
     yield from frames
-    # What happened in another process arrives as text, of which only places in our own code are taken over.
+    # What happened in another process arrives as text, of which only places in our own code are
+    # taken over.
     if kind.__name__ == "_RemoteTraceback":
         for file, line, function in _REMOTE.findall(str(error)):
             if (place := _ours(file)) is not None:
@@ -140,7 +167,11 @@ def _frames(trace: TracebackType | None) -> Iterator[str]:
             yield f"  {place}:{line} in {code.co_name}: {linecache.getline(code.co_filename, line).strip()}"
         else:
             module = str(trace.tb_frame.f_globals.get("__name__", ""))
-            yield f"  {module}:{line} in {code.co_name}" if _is_public(module) else "  code of somebody else"
+            yield (
+                f"  {module}:{line} in {code.co_name}"
+                if _is_public(module)
+                else "  code of somebody else"
+            )
         trace = trace.tb_next
 
 
@@ -154,7 +185,8 @@ def _ours(file: str) -> str | None:
 
 
 def _is_public(module: str) -> bool:
-    """Whether a module is Python's or one that we depend on: the names of a user's own are nobody's business."""
+    """Whether a module is Python's or one that we depend on: the names of a user's own are nobody's
+    business."""
     root = module.partition(".")[0]
     return root in sys.stdlib_module_names or root in _PUBLIC
 

@@ -1,4 +1,5 @@
-"""Writing so that nothing is lost: a file or folder stands under its final name only when it is whole."""
+"""Writing so that nothing is lost: a file or folder stands under its final name only when it is
+whole."""
 
 from __future__ import annotations
 
@@ -24,26 +25,33 @@ MAX_JSON_BYTES = 64 * 2**20
 
 
 LONGEST_NAME_BYTES = 200
-"""How long one part of a name may be: file systems take 255, and names that are being written need room for more."""
-_RESERVED = frozenset(["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))])
+"""How long one part of a name may be: file systems take 255, and names that are being written need
+room for more."""
+_RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
+)
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """Return where a name that a file, a mapping or a person gave lies in a folder; `/` separates its parts.
+    """Return where a name that a file, a mapping or a person gave lies in a folder; `/` separates
+    its parts.
 
-    Raises DataError where it would leave the folder (`..`, an absolute path, a drive, a link that leads out) or could
-    not be the same name on every system: control characters, backslashes, colons, a name that Windows keeps for
-    itself, a dot or space at an end, or a part too long to be a file's name.
+    Raises DataError where it would leave the folder (`..`, an absolute path, a drive, a link that
+    leads out) or could not be the same name on every system: control characters, backslashes,
+    colons, a name that Windows keeps for itself, a dot or space at an end, or a part too long to be
+    a file's name.
     """
     if fault := _fault_of(relative):
         raise DataError(
-            f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where it comes from."
+            f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where "
+            f"it comes from."
         )
     path = folder / relative
     # Unlike Path.resolve, this leaves a link that leads to itself to whoever opens it.
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise DataError(
-            f"{path} is reached through a link that leads out of {folder}. Put the files themselves there, or name "
+            f"{path} is reached through a link that leads out of {folder}. Put the files "
+            f"themselves there, or name "
             "the other folder."
         )
     return path
@@ -73,18 +81,21 @@ def _fault_of(relative: object) -> str:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, and move what was written there into place if all went well.
 
-    An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the final name; what
-    a killed process left goes when the next one writes into the folder. Raises DataError where `path` is a folder, a
-    pipe or a device, which a file would take the place of.
+    An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the
+    final name; what a killed process left goes when the next one writes into the folder. Raises
+    DataError where `path` is a folder, a pipe or a device, which a file would take the place of.
     """
     if path.is_dir() or (path.exists() and not path.is_file()):
-        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file.")
+        raise DataError(
+            f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep_once(path.parent)
     temporary, handle = temporary_beside(path, folder=False)
     try:
         yield temporary
-        # Made for their owner alone by whoever writes safely; what we write is as open as any other file.
+        # Made for their owner alone by whoever writes safely; what we write is as open as any other
+        # file.
         share(temporary)
         sync(temporary)
         temporary.replace(path)
@@ -98,17 +109,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
-    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is replaced.
+    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is
+    replaced.
 
-    Killed at any moment, either the old or the new one is there (see `otolith.core.locks.recover` for systems that
-    cannot exchange two folders in one step). `ours` names what of the older one goes; all else is kept, also what
-    somebody lays there meanwhile. Raises DataError where `path` is a file, or the folder that the process stands in.
+    Killed at any moment, either the old or the new one is there (see `otolith.core.locks.recover`
+    for systems that cannot exchange two folders in one step). `ours` names what of the older one
+    goes; all else is kept, also what somebody lays there meanwhile. Raises DataError where `path`
+    is a file, or the folder that the process stands in.
     """
     path = path.resolve()
     if path.exists() and not path.is_dir():
         raise DataError(f"{path} is a file; name a folder.")
     if path.exists() and path in (here := Path.cwd().resolve(), *here.parents):
-        raise DataError(f"{path} is the folder that you stand in, or above it; name a new folder inside of it.")
+        raise DataError(
+            f"{path} is the folder that you stand in, or above it; name a new folder inside of it."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep_once(path.parent)
     temporary, handle = temporary_beside(path, folder=True)
@@ -156,7 +171,8 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Let two folders change places, in one step where the system can; else by way of a third, which is swept back."""
+    """Let two folders change places, in one step where the system can; else by way of a third,
+    which is swept back."""
     if _swap(new, old):
         return
     retired, handle = temporary_beside(old, folder=True, ending=RETIRED)
@@ -192,7 +208,8 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; bytes of a file's name that are no text are shown by number."""
+    """Write a text file, whole or not at all; bytes of a file's name that are no text are shown by
+    number."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -205,21 +222,27 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON file.
 
-    Raises ReadError where it is absent, cut off, not JSON, nested too deeply, names a key twice or is larger than
-    `max_bytes`.
+    Raises ReadError where it is absent, cut off, not JSON, nested too deeply, names a key twice or
+    is larger than `max_bytes`.
     """
     try:
         with opened(path) as file:
             text = file.read(max_bytes + 1)
         if len(text) > max_bytes:
-            raise ReadError(f"{path} has more bytes than are read; at most {max_bytes:,} are. Make it again.")
+            raise ReadError(
+                f"{path} has more bytes than are read; at most {max_bytes:,} are. Make it again."
+            )
         return json.loads(text.decode(), object_pairs_hook=_once_each)
     except ReadError:
         raise
     except RecursionError as error:
-        raise ReadError(f"{path} nests lists or objects too deeply to be one of our files. Make it again.") from error
+        raise ReadError(
+            f"{path} nests lists or objects too deeply to be one of our files. Make it again."
+        ) from error
     except ValueError as error:
-        raise ReadError(f"{path} is not readable as JSON ({error}); it may be cut off. Make it again.") from error
+        raise ReadError(
+            f"{path} is not readable as JSON ({error}); it may be cut off. Make it again."
+        ) from error
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -239,7 +262,9 @@ def content_digest(content: Mapping[str, Any]) -> str:
     Raises ValueError for a number that is not finite.
     """
     rest = {key: value for key, value in content.items() if key != SEAL}
-    plain = json.loads(json.dumps(rest, allow_nan=False))  # keys become text, tuples lists: as they are read back
+    plain = json.loads(
+        json.dumps(rest, allow_nan=False)
+    )  # keys become text, tuples lists: as they are read back
     text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -250,7 +275,8 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def seal_holds(content: Mapping[str, Any]) -> bool | None:
-    """Return whether a JSON object is as it was written; None where it carries no hash (an older format)."""
+    """Return whether a JSON object is as it was written; None where it carries no hash (an older
+    format)."""
     if SEAL not in content:
         return None
     try:
@@ -260,7 +286,8 @@ def seal_holds(content: Mapping[str, Any]) -> bool | None:
 
 
 def digest(content: Any) -> str:
-    """Return a short hash of anything that JSON can write; equal content, equal hash, on every machine."""
+    """Return a short hash of anything that JSON can write; equal content, equal hash, on every
+    machine."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -282,11 +309,14 @@ def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     for folder in (path.resolve().parent, path):
         sweep_once(folder)
     if path.exists() and not overwrite and (path.is_file() or any(path.iterdir())):
-        raise DataError(f"{path} already exists; choose another name for the {what}, or pass --overwrite.")
+        raise DataError(
+            f"{path} already exists; choose another name for the {what}, or pass --overwrite."
+        )
 
 
 def share(path: Path) -> None:
-    """Give a file the mode that other files get, where whoever wrote it made it for its owner alone."""
+    """Give a file the mode that other files get, where whoever wrote it made it for its owner
+    alone."""
     path.chmod(0o666 & ~_umask())
 
 

@@ -1,4 +1,5 @@
-"""How much a file may unpack to: small files that grow to gigabytes are refused before memory is taken."""
+"""How much a file may unpack to: small files that grow to gigabytes are refused before memory is
+taken."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from contextvars import ContextVar
 from otolith.core.errors import ConfigError, ReadError
 
 DEFAULT_BYTES = 64 * 2**20
-"""What a small packed file may unpack to without a word from its user; what is made of it takes some times as much."""
+"""What a small packed file may unpack to without a word from its user; what is made of it takes
+some times as much."""
 HONEST_RATIO = 100
 """Recordings pack to a third or a twentieth; what grows more than this was made to."""
 
@@ -20,17 +22,20 @@ _allowed: ContextVar[int | None] = ContextVar("otolith_max_bytes", default=None)
 
 
 def unpacked_limit(packed_bytes: int) -> int:
-    """Return how many bytes a file of this size may unpack to: `--max-bytes`, or 100 times its size if that is more."""
+    """Return how many bytes a file of this size may unpack to: `--max-bytes`, or 100 times its size
+    if that is more."""
     allowed = _allowed.get()
     return max(_from_outside() if allowed is None else allowed, HONEST_RATIO * packed_bytes)
 
 
 def refuse_large(where: object, packed_bytes: int, unpacked_bytes: int) -> None:
-    """Raise ReadError where a file would unpack to more than it may; an archive's own word is enough to refuse it."""
+    """Raise ReadError where a file would unpack to more than it may; an archive's own word is
+    enough to refuse it."""
     limit = unpacked_limit(packed_bytes)
     if unpacked_bytes > limit:
         raise ReadError(
-            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; at most {limit:,} are "
+            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; at "
+            f"most {limit:,} are "
             f"read. If you trust it, allow more: --max-bytes {unpacked_bytes}"
         )
 
@@ -59,10 +64,14 @@ def bytes_of(text: str) -> int:
 
     Raises ConfigError where it is no size.
     """
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    found = re.fullmatch(
+        r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE
+    )
     count = float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ") if found else 0.0
     if not 1 <= count < 2**60:
-        raise ConfigError(f"--max-bytes is a size such as 800M or 4G, of at least one byte; found '{text[:40]}'.")
+        raise ConfigError(
+            f"--max-bytes is a size such as 800M or 4G, of at least one byte; found '{text[:40]}'."
+        )
     return int(count)
 
 

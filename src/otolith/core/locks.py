@@ -1,4 +1,5 @@
-"""Who writes here: locks that end with the process that holds them, and what dead processes left half-written."""
+"""Who writes here: locks that end with the process that holds them, and what dead processes left
+half-written."""
 
 from __future__ import annotations
 
@@ -15,11 +16,14 @@ from otolith.core.errors import DataError
 
 try:
     import fcntl
-except ImportError:  # Windows has other locks; there nothing is locked, and nothing of another process is removed
+except (
+    ImportError
+):  # Windows has other locks; there nothing is locked, and nothing of another process is removed
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY, RETIRED, LOCK = ".otolith.tmp", ".otolith.old", ".otolith.lock"
-"""How the names end of what is being written, of what is being replaced, and of locks; all of them begin with a dot."""
+"""How the names end of what is being written, of what is being replaced, and of locks; all of them
+begin with a dot."""
 _NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EBADF, errno.ENOSYS)
 _held: dict[Path, tuple[int, int]] = {}
 _swept: set[Path] = set()
@@ -29,8 +33,8 @@ _swept: set[Path] = set()
 def only_writer(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock file, which is gone afterwards; whoever else wants it is refused, or waits.
 
-    The lock ends with its process, however that ends, and may be taken again by the thread that holds it. Raises
-    DataError where another process writes `what`.
+    The lock ends with its process, however that ends, and may be taken again by the thread that
+    holds it. Raises DataError where another process writes `what`.
     """
     lock = lock.parent.resolve() / lock.name
     thread, count = _held.get(lock, (threading.get_ident(), 0))
@@ -44,13 +48,17 @@ def only_writer(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = _open_locked(lock, wait)
     if handle is None:
-        raise DataError(f"Another command is writing {what}. Wait until it has ended, or name another folder.")
+        raise DataError(
+            f"Another command is writing {what}. Wait until it has ended, or name another folder."
+        )
     _held[lock] = threading.get_ident(), 1
     try:
         yield
     finally:
         _held.pop(lock, None)
-        lock.unlink(missing_ok=True)  # while it is still held: whoever waits sees that its file is gone, and makes one
+        lock.unlink(
+            missing_ok=True
+        )  # while it is still held: whoever waits sees that its file is gone, and makes one
         os.close(handle)
 
 
@@ -113,10 +121,12 @@ def sweep_once(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what dead processes left half-written in a folder, and put back what they were about to replace."""
+    """Remove what dead processes left half-written in a folder, and put back what they were about
+    to replace."""
     with suppress(OSError):
         names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(".")]
-        # What was replaced comes first: of two states that a dead process left, the whole one counts.
+        # What was replaced comes first: of two states that a dead process left, the whole one
+        # counts.
         for name in sorted(names, key=lambda name: not name.endswith(RETIRED)):
             if name.endswith((TEMPORARY, RETIRED, LOCK)):
                 _remove_dead(folder / name)

@@ -97,16 +97,22 @@ MOVED: dict[str, str] = {
 
 
 def explain(module: str) -> str | None:
-    """Return where a module or package of version 0.1 is now, in a sentence; None where there was none.
+    """Return where a module or package of version 0.1 is now, in a sentence; None where there was
+    none.
 
     Python asks for a package before its modules, so that a package is told with those that left it.
 
     >>> explain("otolith.scale")
-    'There is no otolith.scale any more: it is otolith.core now, but executor is otolith.core.parallel.'
+    'There is no otolith.scale any more: it is otolith.core now, but executor is
+    otolith.core.parallel.'
     """
     if module not in MOVED:
         return None
-    apart = {before.removeprefix(f"{module}."): now for before, now in MOVED.items() if before.startswith(f"{module}.")}
+    apart = {
+        before.removeprefix(f"{module}."): now
+        for before, now in MOVED.items()
+        if before.startswith(f"{module}.")
+    }
     words = [f"{name} is {now}" for name, now in apart.items()]
     rest = f", but {', '.join(words)}" if words else ""
     return f"There is no {module} any more: it is {MOVED[module]} now{rest}."

@@ -1,4 +1,5 @@
-"""What is ours in a folder that we write into: only what was named before it was written is replaced or removed."""
+"""What is ours in a folder that we write into: only what was named before it was written is
+replaced or removed."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from otolith.core.files import atomic_path, inside
 from otolith.core.locks import LOCK, RETIRED, TEMPORARY, only_writer, sweep
 
 MARKER = ".otolith"
-"""The file that makes a folder ours: what it is, then the names of what is written into it, each before it is."""
+"""The file that makes a folder ours: what it is, then the names of what is written into it, each
+before it is."""
 FORMAT = 1
 CACHE = ".cache"
 """What lies here may be deleted at any time, and makes no folder anybody's."""
@@ -24,9 +26,12 @@ _open: dict[Path, Owned] = {}
 
 
 class Owned:
-    """A folder that is being written: the names in it that are ours, and those that were written now."""
+    """A folder that is being written: the names in it that are ours, and those that were written
+    now."""
 
-    def __init__(self, folder: Path, kind: str, named: set[str], unsure: Collection[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, kind: str, named: set[str], unsure: Collection[str] = ()
+    ) -> None:
         self.folder, self.kind, self.named, self.unsure = folder, kind, named, frozenset(unsure)
         self.fresh: set[str] = set()
         """What was claimed since the folder was opened."""
@@ -47,10 +52,13 @@ class Owned:
             self.named.update(new)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files that are ours, and the folders that they leave empty; what is not ours stays."""
+        """Remove files that are ours, and the folders that they leave empty; what is not ours
+        stays."""
         parents: set[Path] = set()
         for name in set(names) & self.named:
-            with suppress(DataError):  # a name that leads out of the folder, or through a link, is nothing of ours
+            with suppress(
+                DataError
+            ):  # a name that leads out of the folder, or through a link, is nothing of ours
                 path = inside(self.folder, name)
                 parents.update(path.parents)
                 if path.is_file():
@@ -78,14 +86,15 @@ def owned(
 ) -> Iterator[Owned]:
     """Make a folder ours, or take it up again, and let nobody else write it meanwhile.
 
-    A folder is ours where it is new or empty, says so itself (`MARKER`), or where `older` knows the names of what an
-    earlier version wrote. `unsure` gives what lies in a folder of an earlier version and may be the user's as well: it
-    is replaced where something of that name is written, and never removed. `fixed` names what is written in any case,
-    `kind` says what is made ("study"). What dead processes left half-written goes. Whoever holds the folder already may
-    open it again.
+    A folder is ours where it is new or empty, says so itself (`MARKER`), or where `older` knows the
+    names of what an earlier version wrote. `unsure` gives what lies in a folder of an earlier
+    version and may be the user's as well: it is replaced where something of that name is written,
+    and never removed. `fixed` names what is written in any case, `kind` says what is made
+    ("study"). What dead processes left half-written goes. Whoever holds the folder already may open
+    it again.
 
-    Raises DataError where the folder holds other files or something of another kind, whoever asks to overwrite it;
-    where a file of a fixed name is not ours; and where another process is writing.
+    Raises DataError where the folder holds other files or something of another kind, whoever asks
+    to overwrite it; where a file of a fixed name is not ours; and where another process is writing.
     """
     folder = Path(folder)
     if os.path.lexists(folder) and not folder.is_dir():
@@ -109,7 +118,9 @@ def owned(
                 yield mine
             finally:
                 del _open[key]
-                if not any(os.path.lexists(folder / name) for name in mine.named):  # nothing came of it
+                if not any(
+                    os.path.lexists(folder / name) for name in mine.named
+                ):  # nothing came of it
                     mine.remove(mine.named)
                     if not _others(folder):
                         (folder / MARKER).unlink(missing_ok=True)
@@ -122,8 +133,8 @@ def owned(
 def claim(folder: Path, name: str) -> Path:
     """Return where a file of a folder is written, once it is noted that the file will be ours.
 
-    Raises DataError where the name would leave the folder, or where the folder is being written by `owned` and the
-    file is not ours. Elsewhere whoever calls says what is replaced.
+    Raises DataError where the name would leave the folder, or where the folder is being written by
+    `owned` and the file is not ours. Elsewhere whoever calls says what is replaced.
     """
     path = inside(folder, name)
     held = _open.get(folder.resolve())
@@ -149,7 +160,8 @@ def _named(
     if strangers and not named and marker is None:
         more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
         raise DataError(
-            f"{folder} already exists and holds files that otolith did not write ({', '.join(strangers[:3])}{more}). "
+            f"{folder} already exists and holds files that otolith did not write "
+            f"({', '.join(strangers[:3])}{more}). "
             f"Choose another name for the {kind}; --overwrite replaces only what otolith wrote."
         )
     return named
@@ -158,12 +170,17 @@ def _named(
 def _others(folder: Path) -> list[str]:
     """Name what lies in a folder besides what this module and its locks put there."""
     names = sorted(path.name for path in folder.iterdir())
-    return [name for name in names if name not in (CACHE, MARKER) and not name.endswith((TEMPORARY, RETIRED, LOCK))]
+    return [
+        name
+        for name in names
+        if name not in (CACHE, MARKER) and not name.endswith((TEMPORARY, RETIRED, LOCK))
+    ]
 
 
 def _refuse(path: Path) -> NoReturn:
     raise DataError(
-        f"{path} was not written by otolith, and would be replaced. Move it away, or choose another folder."
+        f"{path} was not written by otolith, and would be replaced. Move it away, or choose "
+        f"another folder."
     )
 
 
@@ -178,7 +195,9 @@ def _read(marker: Path) -> tuple[str, set[str]] | None:
         if head["otolith_folder"] != FORMAT or not isinstance(kind, str):
             return None
         names: set[str] = set()
-        for line in lines[:-1]:  # what stands behind the last line end was cut off, and its files never begun
+        for line in lines[
+            :-1
+        ]:  # what stands behind the last line end was cut off, and its files never begun
             names.update(name for name in json.loads(line) if isinstance(name, str))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -32,10 +32,12 @@ def run_all(
     threads: int = 1,
     heard: Callable[[Any], None] = lambda message: None,
 ) -> Iterator[Any]:
-    """Yield the result of every piece of work as it comes; an error or Ctrl-C stops the rest and is raised here.
+    """Yield the result of every piece of work as it comes; an error or Ctrl-C stops the rest and is
+    raised here.
 
-    `heard(message)` is called in this process, in this thread, with whatever a piece of work tells (`tell`). Workers
-    are started fresh, not forked: threads of a forked torch deadlock. One worker works in this process.
+    `heard(message)` is called in this process, in this thread, with whatever a piece of work tells
+    (`tell`). Workers are started fresh, not forked: threads of a forked torch deadlock. One worker
+    works in this process.
     """
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
@@ -60,7 +62,8 @@ def run_all(
                 yield one.result()
     except BrokenProcessPool as error:
         raise InterruptedRunError(
-            "A worker process was ended from outside, most likely because memory ran out. What is finished stays; the "
+            "A worker process was ended from outside, most likely because memory ran out. What is "
+            "finished stays; the "
             "same call goes on from there, and fewer workers need less memory (--workers 1)."
         ) from error
     except BaseException:
@@ -89,7 +92,8 @@ def _saying(heard: Callable[[Any], None]) -> Iterator[None]:
 def _begin(say: Callable[[Any], None]) -> None:
     global _say
     _say = say
-    # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in order.
+    # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in
+    # order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Each worker would say the same; what is worth knowing comes back with the results.
     warnings.simplefilter("ignore", OtolithWarning)

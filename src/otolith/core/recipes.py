@@ -21,19 +21,25 @@ MAX_DEPTH = 8
 def read_recipe(path: Path) -> dict[str, Any]:
     """Read a recipe.
 
-    Raises ConfigError where the file is absent, too large, no TOML, or holds what no option can be: a number that is
-    not finite, a date, or tables in tables without end.
+    Raises ConfigError where the file is absent, too large, no TOML, or holds what no option can be:
+    a number that is not finite, a date, or tables in tables without end.
     """
     try:
         if not path.is_file():
-            raise ConfigError(f"{path} is no recipe: {'it is no file' if path.exists() else 'there is no such file'}.")
+            raise ConfigError(
+                f"{path} is no recipe: "
+                f"{'it is no file' if path.exists() else 'there is no such file'}."
+            )
         if path.stat().st_size > MAX_RECIPE_BYTES:
             raise ConfigError(
-                f"{path} is no recipe: it has {path.stat().st_size:,} bytes, and one has {MAX_RECIPE_BYTES:,} at most."
+                f"{path} is no recipe: it has {path.stat().st_size:,} bytes, and one has "
+                f"{MAX_RECIPE_BYTES:,} at most."
             )
         content = parse_toml(path.read_text(encoding="utf-8"), path)
     except ReadError as error:
-        raise ConfigError(f"{path} is no readable recipe: {str(error).removeprefix(f'{path} ')}") from error
+        raise ConfigError(
+            f"{path} is no readable recipe: {str(error).removeprefix(f'{path} ')}"
+        ) from error
     # ValueError: bytes that are no UTF-8, no TOML, a number of too many digits, a path with NUL.
     except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
@@ -45,7 +51,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
 def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
-        raise ConfigError(f"{path} is no readable recipe: {where} nests more than {MAX_DEPTH} tables and lists.")
+        raise ConfigError(
+            f"{path} is no readable recipe: {where} nests more than {MAX_DEPTH} tables and lists."
+        )
     if isinstance(value, dict):
         for key, inner in value.items():
             _refuse_odd(inner, path, f"{where}.{key}" if where else key, depth + 1)
@@ -57,12 +65,18 @@ def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
     elif isinstance(value, int) and abs(value) >= 2**63:
         raise ConfigError(f"{path}: {where} is a number of more than 63 bits.")
     elif not isinstance(value, str | int | float | bool):
-        raise ConfigError(f"{path}: {where} is a {type(value).__name__}; no option takes one. Put it in quotes.")
+        raise ConfigError(
+            f"{path}: {where} is a {type(value).__name__}; no option takes one. Put it in quotes."
+        )
 
 
 def write_recipe(path: Path, content: Mapping[str, Any], remark: str) -> None:
     """Write a recipe beside a result, so that the same run can be typed again with --recipe."""
-    plain = {key: value for key, value in content.items() if not isinstance(value, Mapping) and value is not None}
+    plain = {
+        key: value
+        for key, value in content.items()
+        if not isinstance(value, Mapping) and value is not None
+    }
     tables = {key: value for key, value in content.items() if isinstance(value, Mapping) and value}
     lines = [f"# {remark}", *(f"{key} = {_toml(value)}" for key, value in plain.items())]
     for name, table in tables.items():
@@ -78,7 +92,9 @@ def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return (
             "{ "
-            + ", ".join(f"{_key(key)} = {_toml(inner)}" for key, inner in value.items() if inner is not None)
+            + ", ".join(
+                f"{_key(key)} = {_toml(inner)}" for key, inner in value.items() if inner is not None
+            )
             + " }"
         )
     if isinstance(value, list | tuple):
@@ -86,7 +102,8 @@ def _toml(value: Any) -> str:
     # Strings, numbers and booleans are written alike in JSON and TOML.
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    # A file name's bytes that are no text cannot stand in TOML: they are shown by number. TOML also forbids a bare DEL.
+    # A file name's bytes that are no text cannot stand in TOML: they are shown by number. TOML also
+    # forbids a bare DEL.
     text = "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) < 0xE000 else c for c in str(value))
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 

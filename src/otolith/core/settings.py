@@ -1,4 +1,5 @@
-"""Settings are the constructor: a frozen dataclass with a sentence under each field; an unknown key fails."""
+"""Settings are the constructor: a frozen dataclass with a sentence under each field; an unknown key
+fails."""
 
 from __future__ import annotations
 
@@ -18,15 +19,20 @@ Settings = TypeVar("Settings")
 def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Settings:
     """Build a settings dataclass from keywords or from what JSON or TOML held.
 
-    Raises ConfigError for an unknown key (naming the nearest) or a value of another type than the field's.
+    Raises ConfigError for an unknown key (naming the nearest) or a value of another type than the
+    field's.
     """
     if not isinstance(given, Mapping):
-        raise ConfigError(f"{who} takes settings by name, such as {{ seed = 1 }}; found {given!r:.80}.")
+        raise ConfigError(
+            f"{who} takes settings by name, such as {{ seed = 1 }}; found {given!r:.80}."
+        )
     hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in hints:
-            raise ConfigError(f"{who} has no setting '{key}'; it has {', '.join(hints)}.{nearest(key, hints)}")
+            raise ConfigError(
+                f"{who} has no setting '{key}'; it has {', '.join(hints)}.{nearest(key, hints)}"
+            )
         value = _tuples(value)
         if not _fits(value, hints[key]):
             raise ConfigError(f"{who}: '{key}' is {_words(hints[key])}; found {value!r:.200}.")
@@ -70,7 +76,9 @@ def _fits(value: Any, hint: Any) -> bool:
             _fits(key, parts[0]) and _fits(part, parts[1]) for key, part in value.items()
         )
     if hint is float or hint is int:
-        return isinstance(value, int | float if hint is float else int) and not isinstance(value, bool)
+        return isinstance(value, int | float if hint is float else int) and not isinstance(
+            value, bool
+        )
     return hint is Any or not isinstance(hint, type) or isinstance(value, hint)
 
 
@@ -84,10 +92,19 @@ def _words(hint: Any) -> str:
         return f"{', '.join(first)} or {last}" if first else last
     if kind is tuple:
         several = parts[1:] == (...,)
-        return f"a list, each {_words(parts[0])}" if several else f"a list of {len(parts)}, each {_words(parts[0])}"
+        return (
+            f"a list, each {_words(parts[0])}"
+            if several
+            else f"a list of {len(parts)}, each {_words(parts[0])}"
+        )
     if kind in (dict, Mapping):
         return "a table"
-    plain = {bool: "true or false", int: "a whole number", float: "a number", str: 'text in quotes "…"'}
+    plain = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: 'text in quotes "…"',
+    }
     return plain.get(hint, f"of type {getattr(hint, '__name__', hint)}")
 
 
@@ -106,7 +123,8 @@ def _finite(value: Any) -> bool:
 
 @contextmanager
 def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
-    """Say that settings do not go together where a library finds it out: sizes below 1, a share above 1, no memory.
+    """Say that settings do not go together where a library finds it out: sizes below 1, a share
+    above 1, no memory.
 
     Without settings every error stays what it is.
     """
@@ -118,7 +136,9 @@ def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
         if not settings:
             raise
         told = ", ".join(f"{key} = {value!r:.80}" for key, value in settings.items())
-        raise ConfigError(f"{who} cannot work with {told}: {str(error) or type(error).__name__:.300}") from error
+        raise ConfigError(
+            f"{who} cannot work with {told}: {str(error) or type(error).__name__:.300}"
+        ) from error
 
 
 class Configured:

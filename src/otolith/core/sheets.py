@@ -1,7 +1,8 @@
 """CSV that a spreadsheet opens without running a cell, and that reads back as it was.
 
-A text of somebody else's (a label, a person, a file) may begin like a formula: `=HYPERLINK(...)`. An apostrophe before
-it keeps it a text, which is what a person types in a spreadsheet for the same purpose.
+A text of somebody else's (a label, a person, a file) may begin like a formula: `=HYPERLINK(...)`.
+An apostrophe before it keeps it a text, which is what a person types in a spreadsheet for the same
+purpose.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any
 from otolith.core.errors import ReadError
 from otolith.core.files import write_text
 
-# Spreadsheets skip space and what cannot be seen before a formula, and take a wide or a mathematical sign for its plain
-# one. Where commas stand in numbers, cells end at a semicolon, so that a formula may also begin behind one.
+# Spreadsheets skip space and what cannot be seen before a formula, and take a wide or a
+# mathematical sign for its plain one. Where commas stand in numbers, cells end at a semicolon, so
+# that a formula may also begin behind one.
 _UNSEEN = "[\\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212\u207a\u207b\u207c\u208a\u208b\u208c"
 _BEGINS = "(?:\\A|(?<=[;\t\r\n]))"
@@ -29,12 +31,14 @@ _MARK = re.compile(f"{_BEGINS}'")
 
 
 def as_text(text: object) -> str:
-    """Return a text as it is written into a cell: with an apostrophe wherever a formula, or an apostrophe, begins.
+    """Return a text as it is written into a cell: with an apostrophe wherever a formula, or an
+    apostrophe, begins.
 
     >>> as_text("=1+1"), as_text("walking"), as_text("'quoted'")
     ("'=1+1", 'walking', "''quoted'")
     """
-    # A file name may hold bytes that are no text in any alphabet; UTF-8 cannot write them, so they are shown by number.
+    # A file name may hold bytes that are no text in any alphabet; UTF-8 cannot write them, so they
+    # are shown by number.
     whole = "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) == "Cs" else c for c in str(text))
     return _TO_MARK.sub("'", whole)
 
@@ -54,9 +58,12 @@ def decimals(value: float, places: int) -> Decimal | None:
 
 
 def sheet(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table as CSV. Numbers are written as numbers, nothing as an empty cell, all else as text."""
+    """Return a table as CSV. Numbers are written as numbers, nothing as an empty cell, all else as
+    text."""
     lines = [[as_text(name) for name in head], *([_cell(value) for value in row] for row in rows)]
-    return "".join(",".join(map(_quoted, line) if line != [""] else ['""']) + "\n" for line in lines)
+    return "".join(
+        ",".join(map(_quoted, line) if line != [""] else ['""']) + "\n" for line in lines
+    )
 
 
 def sheet_of(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -74,7 +81,8 @@ def write_sheet(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def read_sheet(path: str | Path) -> list[dict[str, str]]:
     """Read a CSV that `write_sheet` wrote: its rows by column, every text as it was.
 
-    Raises ReadError where it is absent, no UTF-8, has a row of another length, or names a column twice.
+    Raises ReadError where it is absent, no UTF-8, has a row of another length, or names a column
+    twice.
     """
     path = Path(path)
     try:
@@ -87,18 +95,26 @@ def read_sheet(path: str | Path) -> list[dict[str, str]]:
         raise ReadError(f"{path} names a column twice: {', '.join(names)}. Make it again.")
     for number, row in enumerate(rows, 2):
         if len(row) != len(names):
-            raise ReadError(f"{path}: row {number} has {len(row)} cells, the head {len(names)}. It may be cut off.")
+            raise ReadError(
+                f"{path}: row {number} has {len(row)} cells, the head {len(names)}. It may be cut "
+                f"off."
+            )
     return [dict(zip(names, map(from_text, row), strict=True)) for row in rows]
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool) and math.isfinite(value):
+    if (
+        isinstance(value, numbers.Real | Decimal)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    ):
         return str(value)
     return as_text(value)
 
 
 def _quoted(cell: str) -> str:
-    # csv.writer of Python 3.11 leaves a lone carriage return bare, and then cannot read its own file.
+    # csv.writer of Python 3.11 leaves a lone carriage return bare, and then cannot read its own
+    # file.
     return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in ',"\r\n') else cell

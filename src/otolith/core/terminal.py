@@ -1,7 +1,8 @@
-"""What is said at a terminal: text of others loses its commands on the way, and no terminal is too plain for it.
+"""What is said at a terminal: text of others loses its commands on the way, and no terminal is too
+plain for it.
 
-A name may hold an escape sequence that clears the screen or sets its title, or turn the direction of writing. Whatever
-Otolith says goes through here.
+A name may hold an escape sequence that clears the screen or sets its title, or turn the direction
+of writing. Whatever Otolith says goes through here.
 """
 
 from __future__ import annotations
@@ -37,21 +38,27 @@ def complain(text: object) -> None:
 
 
 def tell_json(content: Any) -> None:
-    """Print JSON that every reader of JSON takes and no terminal obeys; a number that is not finite becomes null."""
+    """Print JSON that every reader of JSON takes and no terminal obeys; a number that is not finite
+    becomes null."""
     plain = _finite(content)
     text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
-    # Letters of all alphabets stay readable; what would steer a terminal is written by number, for all of the text.
-    typer.echo(text if printable(text, WHOLE) == text else json.dumps(plain, indent=1, allow_nan=False))
+    # Letters of all alphabets stay readable; what would steer a terminal is written by number, for
+    # all of the text.
+    typer.echo(
+        text if printable(text, WHOLE) == text else json.dumps(plain, indent=1, allow_nan=False)
+    )
 
 
 def tell_rich(content: RenderableType) -> None:
-    """Print tables and bold words; of every text in them what would steer a terminal is shown by number."""
+    """Print tables and bold words; of every text in them what would steer a terminal is shown by
+    number."""
     from rich.console import Console
     from rich.segment import Segment, Segments
 
     console = Console()
     parts = [
-        part if part.control else Segment(printable(part.text, WHOLE), part.style) for part in console.render(content)
+        part if part.control else Segment(printable(part.text, WHOLE), part.style)
+        for part in console.render(content)
     ]
     console.print(Segments(parts), end="")
 

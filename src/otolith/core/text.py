@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import unicodedata
 
-# Control characters move the cursor and run a terminal's commands; format characters turn the direction of writing,
-# which can make one name look like another. Line ends and tabs are not told apart from other space in a message.
+# Control characters move the cursor and run a terminal's commands; format characters turn the
+# direction of writing, which can make one name look like another. Line ends and tabs are not told
+# apart from other space in a message.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def printable(text: object, limit: int = 2_000) -> str:
-    """Return text without control, format or lone surrogate characters, each shown as \\xNN or \\uNNNN.
+    """Return text without control, format or lone surrogate characters, each shown as \\xNN or
+    \\uNNNN.
 
-    Line ends and tabs stay. Of longer text the first `limit` characters are kept, and the rest is counted.
+    Line ends and tabs stay. Of longer text the first `limit` characters are kept, and the rest is
+    counted.
     """
     whole = str(text)
-    shown = whole if len(whole) <= limit else f"{whole[:limit]}… ({len(whole) - limit:,} more characters)"
+    shown = (
+        whole
+        if len(whole) <= limit
+        else f"{whole[:limit]}… ({len(whole) - limit:,} more characters)"
+    )
     if shown.isprintable():
         return shown
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN else _escaped(c) for c in shown)
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN else _escaped(c) for c in shown
+    )
 
 
 def card_line(line: str) -> str:
-    """Return a line of a card in Markdown: one line, without control characters, and no text in it is a tag of HTML.
+    """Return a line of a card in Markdown: one line, without control characters, and no text in it
+    is a tag of HTML.
 
     >>> card_line("- learnt from <b>Ann")
     '- learnt from &lt;b>Ann'
@@ -31,10 +41,17 @@ def card_line(line: str) -> str:
 
 
 def well_formed(text: str) -> str:
-    """Return text that UTF-8 can hold: half a character, as a cut-off emoji leaves it in JSON, is shown as \\uNNNN."""
+    """Return text that UTF-8 can hold: half a character, as a cut-off emoji leaves it in JSON, is
+    shown as \\uNNNN."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )

@@ -1,4 +1,5 @@
-"""Thrift's compact protocol, as far as a Parquet file's footer needs it: structs as field number -> value."""
+"""Thrift's compact protocol, as far as a Parquet file's footer needs it: structs as field number ->
+value."""
 
 from __future__ import annotations
 
@@ -42,7 +43,10 @@ def _value(source: BytesIO, kind: int, depth: int) -> Any:
     if kind == _MAP:
         count = _held(source, _unsigned(source))
         kinds = _byte(source) if count else 0
-        return [(_value(source, kinds >> 4, depth + 1), _value(source, kinds & 15, depth + 1)) for _ in range(count)]
+        return [
+            (_value(source, kinds >> 4, depth + 1), _value(source, kinds & 15, depth + 1))
+            for _ in range(count)
+        ]
     raise ValueError(f"there is no type {kind}")
 
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Batch:
     """B windows on their way through an encoder.
 
-    values: (B, C, T) float32. present: (B, C) bool, False where a window lacks a channel (its values are then 0 after
-    normalisation). received: (B, T) bool, False where samples were interpolated or padded. code: (B,) int64 class
-    index or -1. partners: name -> what goes with each window, first axis B.
+    values: (B, C, T) float32. present: (B, C) bool, False where a window lacks a channel (its
+    values are then 0 after normalisation). received: (B, T) bool, False where samples were
+    interpolated or padded. code: (B,) int64 class index or -1. partners: name -> what goes with
+    each window, first axis B.
     """
 
     values: Tensor
@@ -41,5 +42,8 @@ class Batch:
             self.channels,
             self.rate_hz,
             None if self.code is None else self.code.to(device, non_blocking=True),
-            {name: partner.to(device, non_blocking=True) for name, partner in self.partners.items()},
+            {
+                name: partner.to(device, non_blocking=True)
+                for name, partner in self.partners.items()
+            },
         )

@@ -32,7 +32,8 @@ class Channel:
         known_placement(self.placement)
         if self.quantity not in QUANTITIES or self.axis not in AXES:
             raise ChannelError(
-                f"'{self.name}' is no channel: the quantity is one of {', '.join(QUANTITIES)}, the axis one of x, y, z."
+                f"'{self.name}' is no channel: the quantity is one of {', '.join(QUANTITIES)}, the "
+                f"axis one of x, y, z."
             )
 
     @property
@@ -57,14 +58,23 @@ class Channel:
         """
         match = _PATTERN.match(name)
         if not match:
-            raise ChannelError(f"'{name}' is no channel name; one looks like left_wrist.acc.x or left_wrist@e4.gyro.z.")
+            raise ChannelError(
+                f"'{name}' is no channel name; one looks like left_wrist.acc.x or "
+                f"left_wrist@e4.gyro.z."
+            )
         parts = match.groupdict()
         return cls(
-            parts["placement"], parts["quantity"], parts["axis"], parts["device"] or "", parts["frame"] or "sensor"
+            parts["placement"],
+            parts["quantity"],
+            parts["axis"],
+            parts["device"] or "",
+            parts["frame"] or "sensor",
         )
 
 
-def triad(placement: str, quantity: str, device: str = "", frame: str = "sensor") -> tuple[Channel, Channel, Channel]:
+def triad(
+    placement: str, quantity: str, device: str = "", frame: str = "sensor"
+) -> tuple[Channel, Channel, Channel]:
     """Return the x, y and z channels of one quantity of one sensor."""
     x, y, z = (Channel(placement, quantity, axis, device, frame) for axis in AXES)
     return x, y, z
@@ -82,7 +92,9 @@ def sensors(channels: Sequence[Channel]) -> list[str]:
 
 def triads(channels: Sequence[Channel]) -> dict[tuple[str, str], tuple[int, int, int]]:
     """Return (sensor, quantity) -> the indices of its x, y and z, for every complete triad."""
-    index = {(channel.sensor, channel.quantity, channel.axis): i for i, channel in enumerate(channels)}
+    index = {
+        (channel.sensor, channel.quantity, channel.axis): i for i, channel in enumerate(channels)
+    }
     out: dict[tuple[str, str], tuple[int, int, int]] = {}
     for sensor, quantity, _ in index:
         found = [index.get((sensor, quantity, axis)) for axis in AXES]

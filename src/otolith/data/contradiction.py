@@ -1,4 +1,5 @@
-"""Stretches that several labels claim: one label twice is one stretch, two labels at once are no label at all."""
+"""Stretches that several labels claim: one label twice is one stretch, two labels at once are no
+label at all."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ _FORGIVEN_S = 1e-6
 
 
 def merged(segments: Sequence[Segment], seconds: float) -> list[Segment]:
-    """Join segments of one label of which one holds the other, or that share a window's length or more.
+    """Join segments of one label of which one holds the other, or that share a window's length or
+    more.
 
-    Windows would otherwise be cut twice from the time that they share. Without such segments all stay as they are.
+    Windows would otherwise be cut twice from the time that they share. Without such segments all
+    stay as they are.
     """
     out: list[Segment] = []
     for segment in sorted(segments, key=lambda s: (s.label, s.start_s, s.end_s)):
@@ -27,7 +30,11 @@ def merged(segments: Sequence[Segment], seconds: float) -> list[Segment]:
             out[-1] = replace(last, end_s=max(last.end_s, segment.end_s))
         else:
             out.append(segment)
-    return list(segments) if len(out) == len(segments) else sorted(out, key=lambda s: (s.start_s, s.end_s))
+    return (
+        list(segments)
+        if len(out) == len(segments)
+        else sorted(out, key=lambda s: (s.start_s, s.end_s))
+    )
 
 
 def contradicting(segments: Sequence[Segment]) -> list[Segment]:
@@ -43,7 +50,9 @@ def contradicting(segments: Sequence[Segment]) -> list[Segment]:
     return list(dict.fromkeys(out))
 
 
-def other_label(start_s: float, end_s: float, label: str, segments: Sequence[Segment]) -> str | None:
+def other_label(
+    start_s: float, end_s: float, label: str, segments: Sequence[Segment]
+) -> str | None:
     """Return another label that claims more than half of a stretch; None where there is none."""
     for name in dict.fromkeys(s.label for s in segments if s.label != label):
         shared = sum(

@@ -19,7 +19,8 @@ from otolith.data.study import Evaluation, Study
 from otolith.data.windows import UNLABELLED, Windows
 
 MOST_BRIDGED = 0.2
-"""A window with a larger share of interpolated samples says more of the interpolation than of the person."""
+"""A window with a larger share of interpolated samples says more of the interpolation than of the
+person."""
 _RELEASE_ROWS = 2**25
 """Rows whose marks of loss are looked at before their pages are handed back to the system."""
 
@@ -27,19 +28,22 @@ _RELEASE_ROWS = 2**25
 def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Windows:
     """Cut a study into windows.
 
-    `missing` says what to do with a recording that lacks a wanted channel: "error" names it, "mask" keeps it with the
-    channel marked absent, "drop" leaves it out and counts it. Raises StudyError where no window results, ConfigError
-    for lengths, rates or rules that cannot be.
+    `missing` says what to do with a recording that lacks a wanted channel: "error" names it, "mask"
+    keeps it with the channel marked absent, "drop" leaves it out and counts it. Raises StudyError
+    where no window results, ConfigError for lengths, rates or rules that cannot be.
     """
     samples = evaluation.seconds * evaluation.rate_hz
     length = round(samples) if math.isfinite(samples) else 0
     if length < 2 or not 0 <= evaluation.overlap < 1 or evaluation.rate_hz <= 0:
         raise ConfigError(
-            f"Windows of {evaluation.seconds} s at {evaluation.rate_hz} Hz with overlap {evaluation.overlap} cannot be "
+            f"Windows of {evaluation.seconds} s at {evaluation.rate_hz} Hz with overlap "
+            f"{evaluation.overlap} cannot be "
             "cut: a window needs two samples or more, and an overlap of at least 0 and under 1."
         )
     if evaluation.label_rule not in ("inside", "majority", "centred", "unlabelled"):
-        raise ConfigError(f"label_rule is inside, majority, centred or unlabelled, not '{evaluation.label_rule}'.")
+        raise ConfigError(
+            f"label_rule is inside, majority, centred or unlabelled, not '{evaluation.label_rule}'."
+        )
     channels = wanted_channels(study, evaluation)
     classes = _classes(study, evaluation)
     store, places, left_out = resampled_store(study, evaluation, channels, missing)
@@ -62,7 +66,10 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
     _warn_of_contradictions(study, dropped)
     piece = np.array(owner, dtype=np.int64)
     if not len(piece):
-        reasons = "; ".join(f"{n} × {reason}" for reason, n in dropped.items()) or "no stretch is long enough"
+        reasons = (
+            "; ".join(f"{n} × {reason}" for reason, n in dropped.items())
+            or "no stretch is long enough"
+        )
         raise StudyError(
             f"Study '{study.name}' gives no window of {evaluation.seconds:g} s ({reasons}). "
             "Ask for shorter windows, or allow pad=True."
@@ -81,7 +88,9 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         subject=np.array(groups, dtype=object)[piece],
         recording=np.array([p.recording for p in places], dtype=object)[piece],
         start_s=np.array([p.start_s for p in places])[piece] + offset / evaluation.rate_hz,
-        code=np.array([table.get(label, UNLABELLED) for part in parts for label in part.label], dtype=np.int64),
+        code=np.array(
+            [table.get(label, UNLABELLED) for part in parts for label in part.label], dtype=np.int64
+        ),
         classes=classes,
         study=study.name,
         study_hash=study.hash,
@@ -122,7 +131,8 @@ def _gravity(study: Study) -> str:
     kinds = {entry["gravity"] for entry in study.entries}
     if len(kinds) > 1:
         raise StudyError(
-            f"Study '{study.name}' mixes recordings with gravity included and removed; one model cannot learn from "
+            f"Study '{study.name}' mixes recordings with gravity included and removed; one model "
+            f"cannot learn from "
             "both. Import them as two studies."
         )
     return str(kinds.pop())
@@ -146,14 +156,19 @@ def _cut_stretch(
         if not len(offset):
             _count(dropped, "stretch shorter than a window")
         unlabelled = rule == "unlabelled"
-        labels = [""] * len(offset) if unlabelled else _majority(start_s, offset, length, rate, segments, dropped)
+        labels = (
+            [""] * len(offset)
+            if unlabelled
+            else _majority(start_s, offset, length, rate, segments, dropped)
+        )
         return _Cuts(offset, labels)
     offsets: list[int] = []
     names: list[str] = []
     claimed = contradicting(segments)
     known: set[tuple[int, str]] = set()
     for segment in segments:
-        # A sample belongs to a segment if its time lies in [start, end); 1e-6 forgives decimal stamps.
+        # A sample belongs to a segment if its time lies in [start, end); 1e-6 forgives decimal
+        # stamps.
         first = int(np.ceil((segment.start_s - start_s) * rate - 1e-6))
         last = int(np.ceil((segment.end_s - start_s) * rate - 1e-6))
         if last <= 0 or first >= rows:
@@ -191,41 +206,51 @@ def _majority(
     segments: Iterable[Segment],
     dropped: dict[str, int],
 ) -> list[str]:
-    """Label each window by what fills more than half of it; nothing does at many a transition, and two labels that
-    both do are none."""
+    """Label each window by what fills more than half of it; nothing does at many a transition, and
+    two labels that both do are none."""
     begin = start_s + offset / rate
     end = begin + length / rate
     share: dict[str, np.ndarray] = {}
     for segment in segments:
-        inside = np.clip(np.minimum(end, segment.end_s) - np.maximum(begin, segment.start_s), 0, None)
+        inside = np.clip(
+            np.minimum(end, segment.end_s) - np.maximum(begin, segment.start_s), 0, None
+        )
         share[segment.label] = share.get(segment.label, 0) + inside
-    # The half comes first and with a little more than a half, so that a label must exceed it, not reach it.
+    # The half comes first and with a little more than a half, so that a label must exceed it, not
+    # reach it.
     names = ["", *share]
     filled = np.stack([np.full(len(offset), length / rate / 2 + 1e-6), *share.values()])
     best = filled.argmax(axis=0)
     for window in np.flatnonzero((filled[1:] > filled[0]).sum(axis=0) > 1):
-        claims = sorted(names[i + 1] for i in np.flatnonzero(filled[1:, window] > filled[0, window]))
+        claims = sorted(
+            names[i + 1] for i in np.flatnonzero(filled[1:, window] > filled[0, window])
+        )
         _count(dropped, f"{CONTRADICTED} ({' and '.join(claims[:2])})")
         best[window] = 0
     return [names[i] for i in best]
 
 
-def _drop_bridged(found: _Cuts, store: Store, piece: int, length: int, dropped: dict[str, int]) -> _Cuts:
+def _drop_bridged(
+    found: _Cuts, store: Store, piece: int, length: int, dropped: dict[str, int]
+) -> _Cuts:
     first, stop = store.pieces[piece]
     keep = ~too_bridged(np.asarray(store.lost[first:stop]), found.offset, length)
     if not keep.all():
         dropped["over 20 % bridged"] = dropped.get("over 20 % bridged", 0) + int((~keep).sum())
-    return _Cuts(found.offset[keep], [label for label, k in zip(found.label, keep, strict=True) if k])
+    return _Cuts(
+        found.offset[keep], [label for label, k in zip(found.label, keep, strict=True) if k]
+    )
 
 
 def too_bridged(bits: np.ndarray, offset: np.ndarray, length: int) -> np.ndarray:
-    """Return which windows of a stretch hold more interpolated samples than `MOST_BRIDGED` of what was recorded."""
+    """Return which windows of a stretch hold more interpolated samples than `MOST_BRIDGED` of what
+    was recorded."""
     start, end = np.clip(offset, 0, len(bits)), np.clip(offset + length, 0, len(bits))
     over = np.zeros(len(offset), dtype=bool)
     total = np.zeros(len(bits) + 1, dtype=np.int32)
     used = int(np.bitwise_or.reduce(bits)) if len(bits) else 0
-    # The sensor that lost most decides: sensors lose packets apart from one another. One at a time, as sixteen
-    # running sums of a day side by side take a gigabyte.
+    # The sensor that lost most decides: sensors lose packets apart from one another. One at a time,
+    # as sixteen running sums of a day side by side take a gigabyte.
     for sensor in range(16):
         if used >> sensor & 1:
             np.cumsum(bits >> sensor & 1, dtype=np.int32, out=total[1:])
@@ -240,7 +265,8 @@ def _count_uncovered(
     places: Iterable[Place],
     dropped: dict[str, int],
 ) -> None:
-    """Count the segments of which no stretch holds a sample, so that they do not vanish without a word."""
+    """Count the segments of which no stretch holds a sample, so that they do not vanish without a
+    word."""
     if evaluation.label_rule not in ("inside", "centred"):
         return
     spans: dict[str, list[tuple[float, float]]] = {}
@@ -258,11 +284,14 @@ def _warn_of_contradictions(study: Study, dropped: dict[str, int]) -> None:
     found = {reason: count for reason, count in dropped.items() if reason.startswith(CONTRADICTED)}
     if found:
         which = ", ".join(
-            f"{reason.removeprefix(CONTRADICTED).strip(' ()')}: {count}" for reason, count in found.items()
+            f"{reason.removeprefix(CONTRADICTED).strip(' ()')}: {count}"
+            for reason, count in found.items()
         )
         warnings.warn(
-            f"Study '{study.name}': {sum(found.values())} windows lie under two labels that contradict one another "
-            f"({which}) and are left out, as neither can be trusted. Correct the labels, or name those that count.",
+            f"Study '{study.name}': {sum(found.values())} windows lie under two labels that "
+            f"contradict one another "
+            f"({which}) and are left out, as neither can be trusted. Correct the labels, or name "
+            f"those that count.",
             OtolithWarning,
             stacklevel=4,
         )

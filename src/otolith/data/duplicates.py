@@ -11,7 +11,8 @@ from otolith.core.errors import OtolithWarning
 from otolith.data.recording import group_of_entry
 
 SHORT = 16
-"""Digits of a hash that are kept; two of a million recordings would share them once in thirty million such studies."""
+"""Digits of a hash that are kept; two of a million recordings would share them once in thirty
+million such studies."""
 TOLD = 5
 """So many pairs are named."""
 
@@ -35,11 +36,16 @@ class Duplicate:
         """Say what was found and what it means."""
         shared, *each = self.streams
         whole = all(count == shared for count in each)
-        which = "are the same, byte for byte" if whole else f"share {shared} of {max(each)} streams, byte for byte"
+        which = (
+            "are the same, byte for byte"
+            if whole
+            else f"share {shared} of {max(each)} streams, byte for byte"
+        )
         start = f"recordings '{self.first}' and '{self.second}' {which}"
         if self.across_people:
             return (
-                f"{start}, but are said to be of two people, {self.people[0]} and {self.people[1]}: tested on one, a "
+                f"{start}, but are said to be of two people, {self.people[0]} and "
+                f"{self.people[1]}: tested on one, a "
                 "model has seen the other"
             )
         return f"{start}: these data of {self.people[0]} count twice"
@@ -47,7 +53,9 @@ class Duplicate:
 
 def stream_contents(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """Return short content hashes of the streams of an entry of study.json."""
-    return tuple(str(stream["sha256"])[:SHORT] for stream in entry["streams"] if stream.get("sha256"))
+    return tuple(
+        str(stream["sha256"])[:SHORT] for stream in entry["streams"] if stream.get("sha256")
+    )
 
 
 def duplicates(entries: Sequence[Mapping[str, Any]]) -> list[Duplicate]:
@@ -67,7 +75,9 @@ def duplicates(entries: Sequence[Mapping[str, Any]]) -> list[Duplicate]:
         pair = [entries[one], entries[two]]
         people = (group_of_entry(dict(pair[0])), group_of_entry(dict(pair[1])))
         each = [len(set(stream_contents(entry))) for entry in pair]
-        found.append(Duplicate(str(pair[0]["id"]), str(pair[1]["id"]), people, (count, each[0], each[1])))
+        found.append(
+            Duplicate(str(pair[0]["id"]), str(pair[1]["id"]), people, (count, each[0], each[1]))
+        )
     return sorted(found, key=lambda pair: not pair.across_people)
 
 

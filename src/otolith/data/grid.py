@@ -1,4 +1,5 @@
-"""Every recording of a study on one grid of time, resampled once into a memory-mapped store beside the study."""
+"""Every recording of a study on one grid of time, resampled once into a memory-mapped store beside
+the study."""
 
 from __future__ import annotations
 
@@ -37,14 +38,20 @@ class Place:
 
 def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]:
     """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
-    found = {Channel.parse(n) for e in study.entries for stream in e["streams"] for n in stream["channels"]}
+    found = {
+        Channel.parse(n)
+        for e in study.entries
+        for stream in e["streams"]
+        for n in stream["channels"]
+    }
     there = {c.placement for c in found}
     places = evaluation.placements or tuple(study.placements)
     for name in (*places, *filter(None, [evaluation.slot])):
         placement(name)
     if nobody := [name for name in evaluation.placements if name not in there]:
         raise StudyError(
-            f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has {', '.join(study.placements)}."
+            f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has "
+            f"{', '.join(study.placements)}."
         )
     if evaluation.slot:
         found = {_shown(c, evaluation) for c in found}
@@ -53,7 +60,9 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
     for place in places:
         for device in sorted({c.device for c in found if c.placement == place}):
             for quantity in evaluation.quantities:
-                out += [c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found]
+                out += [
+                    c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found
+                ]
     if not out:
         where = ", ".join(places) or "any place"
         raise StudyError(
@@ -64,8 +73,11 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
 
 
 def _shown(channel: Channel, evaluation: Evaluation) -> Channel:
-    """The channel as the model sees it: under the slot's name, where there is a slot and its place may fill it."""
-    if not evaluation.slot or (evaluation.placements and channel.placement not in evaluation.placements):
+    """The channel as the model sees it: under the slot's name, where there is a slot and its place
+    may fill it."""
+    if not evaluation.slot or (
+        evaluation.placements and channel.placement not in evaluation.placements
+    ):
         return channel
     return Channel(evaluation.slot, channel.quantity, channel.axis, frame=channel.frame)
 
@@ -73,8 +85,17 @@ def _shown(channel: Channel, evaluation: Evaluation) -> Channel:
 def resampled_store(
     study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
 ) -> tuple[Store, list[Place], list[str]]:
-    """Return the study's stretches on one grid, from the cache where they were made before, and what was left out."""
-    what = [STORE_FORMAT, study.hash, evaluation.rate_hz, evaluation.slot, channel_names(channels), missing, BRIDGE_S]
+    """Return the study's stretches on one grid, from the cache where they were made before, and
+    what was left out."""
+    what = [
+        STORE_FORMAT,
+        study.hash,
+        evaluation.rate_hz,
+        evaluation.slot,
+        channel_names(channels),
+        missing,
+        BRIDGE_S,
+    ]
     # Without a slot the channels' names say their places.
     key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
     folder = cache_folder(study.folder, f"{STORES}{key}")
@@ -84,12 +105,18 @@ def resampled_store(
             _write_store(temporary, key, study, evaluation, channels, missing)
         made = _opened(folder, key, channels)
     if made is None:
-        raise StudyError(f"{folder} does not read back as it was written: the disk may be failing. Try another one.")
+        raise StudyError(
+            f"{folder} does not read back as it was written: the disk may be failing. Try another "
+            f"one."
+        )
     return made
 
 
-def _opened(folder: Path, key: str, channels: tuple[Channel, ...]) -> tuple[Store, list[Place], list[str]] | None:
-    """Open a store; None where there is none, or one that is damaged or of something else, which is told."""
+def _opened(
+    folder: Path, key: str, channels: tuple[Channel, ...]
+) -> tuple[Store, list[Place], list[str]] | None:
+    """Open a store; None where there is none, or one that is damaged or of something else, which is
+    told."""
     if not (folder / FACTS).exists():
         return None
     try:
@@ -101,13 +128,18 @@ def _opened(folder: Path, key: str, channels: tuple[Channel, ...]) -> tuple[Stor
         places = [Place(*place) for place in facts["places"]]
         for name, row_bytes in ((VALUES, 4 * len(channels)), (LOST, 2)):
             path = folder / name
-            if path.stat().st_size != rows * row_bytes or sha256_of(path, folder.parent / HASHES) != facts[name]:
+            if (
+                path.stat().st_size != rows * row_bytes
+                or sha256_of(path, folder.parent / HASHES) != facts[name]
+            ):
                 raise ValueError(f"{name} is damaged")
         ends = np.concatenate(([0], pieces[:, 1]))
         # Stretches lie one behind the other and fill the file: nothing is ever read beside it.
         if not (pieces[:, 0] == ends[:-1]).all() or ends[-1] != rows or len(places) != len(pieces):
             raise ValueError("its stretches do not fill it")
-        if any(place.rows != end - start for place, (start, end) in zip(places, pieces, strict=True)):
+        if any(
+            place.rows != end - start for place, (start, end) in zip(places, pieces, strict=True)
+        ):
             raise ValueError("its stretches are of other lengths")
         return Store.open(folder, rows, len(channels), pieces, key), places, list(facts["left_out"])
     except (ReadError, OSError, ValueError, KeyError, TypeError) as error:
@@ -126,11 +158,18 @@ class _Written:
         content = np.ascontiguousarray(array)
         if content.size:
             self.total.update(content.data.cast("B"))
-            self.file.write(content.data.cast("B"))  # unlike tofile, it says why a disk takes no more
+            self.file.write(
+                content.data.cast("B")
+            )  # unlike tofile, it says why a disk takes no more
 
 
 def _write_store(
-    folder: Path, key: str, study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+    folder: Path,
+    key: str,
+    study: Study,
+    evaluation: Evaluation,
+    channels: tuple[Channel, ...],
+    missing: Missing,
 ) -> None:
     pieces: list[list[int]] = []
     places: list[list[Any]] = []
@@ -140,19 +179,32 @@ def _write_store(
     with values.file, lost.file:
         for entry in study.entries:
             # Nothing here holds on to a recording, so that one and not two of them fill the memory.
-            made = _append(on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost)
+            made = _append(
+                on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost
+            )
             if made is None:
                 left_out.append(entry["id"])
             for start_s, count in made or ():
                 pieces.append([rows, rows + count])
                 places.append([entry["id"], start_s, count])
                 rows += count
-    content = {"made_of": key, "rows": rows, "pieces": pieces, "places": places, "left_out": left_out}
-    write_sealed(folder / FACTS, content | {VALUES: values.total.hexdigest(), LOST: lost.total.hexdigest()})
+    content = {
+        "made_of": key,
+        "rows": rows,
+        "pieces": pieces,
+        "places": places,
+        "left_out": left_out,
+    }
+    write_sealed(
+        folder / FACTS, content | {VALUES: values.total.hexdigest(), LOST: lost.total.hexdigest()}
+    )
 
 
-def _append(stretches: list[Stretch] | None, values: _Written, lost: _Written) -> list[tuple[float, int]] | None:
-    """Write stretches to the end of the store's files; return where each starts and how many samples it has."""
+def _append(
+    stretches: list[Stretch] | None, values: _Written, lost: _Written
+) -> list[tuple[float, int]] | None:
+    """Write stretches to the end of the store's files; return where each starts and how many
+    samples it has."""
     if stretches is None:
         return None
     for stretch in stretches:
@@ -164,7 +216,8 @@ def _append(stretches: list[Stretch] | None, values: _Written, lost: _Written) -
 def on_grid(
     recording: Recording, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
 ) -> list[Stretch] | None:
-    """Return a recording's gap-free stretches with the wanted channels in order, or None where it is to be dropped."""
+    """Return a recording's gap-free stretches with the wanted channels in order, or None where it
+    is to be dropped."""
     sensors: list[list[Stretch]] = []
     order: list[Channel] = []
     for stream in recording.streams:
@@ -172,19 +225,24 @@ def on_grid(
         columns = [i for i, c in enumerate(named) if c in channels]
         if not columns or stream.rows_kept < 2:
             continue
-        sensors.append(to_grid(stream.time_s, stream.values[:, columns], evaluation.rate_hz, bridge_s=BRIDGE_S))
+        sensors.append(
+            to_grid(stream.time_s, stream.values[:, columns], evaluation.rate_hz, bridge_s=BRIDGE_S)
+        )
         order += [named[i] for i in columns]
     absent = [c for c in channels if c not in order]
     if absent and missing == "error":
         raise StudyError(
-            f"Recording '{recording.id}' has no {', '.join(channel_names(absent))}. Choose placements and quantities "
-            "that every recording has, or say missing='mask' (kept, marked absent) or missing='drop' (left out)."
+            f"Recording '{recording.id}' has no {', '.join(channel_names(absent))}. Choose "
+            f"placements and quantities "
+            "that every recording has, or say missing='mask' (kept, marked absent) or "
+            "missing='drop' (left out)."
         )
     if (absent and missing == "drop") or not order:
         return None
     if len(set(order)) != len(order):
         raise StudyError(
-            f"Recording '{recording.id}' has two sensors for the slot '{evaluation.slot}'; a slot holds one."
+            f"Recording '{recording.id}' has two sensors for the slot '{evaluation.slot}'; a slot "
+            f"holds one."
         )
     joined = join(sensors, evaluation.rate_hz) if len(sensors) > 1 else sensors[0]
     where = [order.index(c) if c in order else -1 for c in channels]
@@ -198,7 +256,8 @@ def on_grid(
 
 
 def lost_bits(received: np.ndarray) -> np.ndarray:
-    """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams they share one)."""
+    """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams
+    they share one)."""
     lost = ~received.reshape(len(received), -1)
     bits = np.zeros(len(lost), dtype=np.uint16)
     for stream in range(lost.shape[1]):

@@ -1,4 +1,5 @@
-"""Partners on disk: texts of stretches of time, poses and truth of recordings, vectors made elsewhere."""
+"""Partners on disk: texts of stretches of time, poses and truth of recordings, vectors made
+elsewhere."""
 
 from __future__ import annotations
 
@@ -44,8 +45,11 @@ def partner_file(name: str, recording: str) -> str:
     return f"{FOLDER}/{name}/{recording}.parquet"
 
 
-def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in float32.
+def write_partner(
+    folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in
+    float32.
 
     Returns where it lies, and its checksums, as study.json may hold them.
     """
@@ -63,7 +67,8 @@ def write_partner(folder: Path, name: str, recording: str, columns: Mapping[str,
 def is_there(folder: Path, file: str) -> bool:
     """Return whether a study has a file of partners.
 
-    Raises StudyError where study.json vouches for it and it is gone: what was lost is not taken for never there.
+    Raises StudyError where study.json vouches for it and it is gone: what was lost is not taken for
+    never there.
     """
     if (folder / file).exists():
         return True
@@ -103,8 +108,9 @@ def write_texts(folder: Path, texts: Iterable[Text]) -> None:
 def read_texts(folder: Path) -> dict[str, list[Text]]:
     """Read the texts of a study by recording; nothing where it has none.
 
-    Raises StudyError where the file is damaged or lacks a column; for the first row that ends before it starts or is
-    of a recording that the study has not; and where all texts of a recording lie outside of it.
+    Raises StudyError where the file is damaged or lacks a column; for the first row that ends
+    before it starts or is of a recording that the study has not; and where all texts of a recording
+    lie outside of it.
     """
     path = folder / TEXTS
     if not is_there(folder, TEXTS):
@@ -113,19 +119,27 @@ def read_texts(folder: Path) -> dict[str, list[Text]]:
     table = read_table(path, ("recording", "start_s", "end_s", "text"))
     starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
     recordings, texts_of_rows = (text_column(path, table, name) for name in ("recording", "text"))
-    sources = text_column(path, table, "source") if "source" in table.column_names else [""] * len(table)
+    sources = (
+        text_column(path, table, "source") if "source" in table.column_names else [""] * len(table)
+    )
     out: dict[str, list[Text]] = {}
     rows = zip(starts, ends, recordings, texts_of_rows, sources, strict=True)
     for number, (start, end, recording, text, source) in enumerate(rows):
         if not -np.inf < start <= end < np.inf:
-            raise StudyError(f"{path}: row {number} (recording '{recording}') goes from {start} to {end} s.")
+            raise StudyError(
+                f"{path}: row {number} (recording '{recording}') goes from {start} to {end} s."
+            )
         refuse_stranger(path, number, recording, lasts)
-        out.setdefault(str(recording), []).append(Text(str(recording), start, end, text or "", source or ""))
+        out.setdefault(str(recording), []).append(
+            Text(str(recording), start, end, text or "", source or "")
+        )
     for recording, texts in out.items():
         if all(text.start_s > lasts[recording] or text.end_s < 0 for text in texts):
             raise StudyError(
-                f"{path}: the texts of recording '{recording}' go from {min(t.start_s for t in texts):.1f} to "
-                f"{max(t.end_s for t in texts):.1f} s, the recording from 0 to {lasts[recording]:.1f} s. Both are in "
+                f"{path}: the texts of recording '{recording}' go from "
+                f"{min(t.start_s for t in texts):.1f} to "
+                f"{max(t.end_s for t in texts):.1f} s, the recording from 0 to "
+                f"{lasts[recording]:.1f} s. Both are in "
                 "seconds from the recording's start; write the texts again."
             )
     return out
@@ -148,29 +162,36 @@ def refuse_stranger(path: Path, number: int, recording: str | None, known: Colle
 def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
     """Read a study's `partners/….parquet` whole.
 
-    Raises StudyError where it is another than study.json vouches for, is damaged, or lacks a column. A file that
-    study.json does not name, brought by hand, is taken as it is.
+    Raises StudyError where it is another than study.json vouches for, is damaged, or lacks a
+    column. A file that study.json does not name, brought by hand, is taken as it is.
     """
     folder = next(parent.parent for parent in path.parents if parent.name == FOLDER)
     refuse_changed(folder, path.relative_to(folder).as_posix(), checksums_of(folder))
     table = read_parquet(path)
     if missing := [name for name in needed if name not in table.column_names]:
-        raise StudyError(f"{path} has no column {', '.join(missing)}; found {', '.join(table.column_names)}.")
+        raise StudyError(
+            f"{path} has no column {', '.join(missing)}; found {', '.join(table.column_names)}."
+        )
     return table
 
 
 def places(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
-    """Return, for each recording that windows lie in: its study's folder, its id there and which windows.
+    """Return, for each recording that windows lie in: its study's folder, its id there and which
+    windows.
 
     Windows of arrays have no folder and are left out.
     """
     found = []
     names, back = np.unique(windows.recording.astype(str), return_inverse=True)
-    together = windows.study not in windows.folders  # concatenated: recordings carry their study's name
+    together = (
+        windows.study not in windows.folders
+    )  # concatenated: recordings carry their study's name
     for number, name in enumerate(names):
         study, id = windows.study, str(name)
         if together:  # names of studies may hold a stroke too
-            study = max((own for own in windows.folders if name.startswith(f"{own}/")), key=len, default="")
+            study = max(
+                (own for own in windows.folders if name.startswith(f"{own}/")), key=len, default=""
+            )
             id = id[len(study) + 1 :]
         if study in windows.folders:
             found.append((windows.folders[study], id, np.flatnonzero(back == number)))
@@ -178,9 +199,14 @@ def places(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
 
 
 def model_stamp(model: str) -> list[tuple[str, int, int]]:
-    """Return what tells a model's folder from another that was put in its place; nothing for a name on a hub."""
+    """Return what tells a model's folder from another that was put in its place; nothing for a name
+    on a hub."""
     folder = Path(model)
     if not model or not folder.is_dir():
         return []
-    facts = [(path.relative_to(folder).as_posix(), path.stat()) for path in folder.rglob("*") if path.is_file()]
+    facts = [
+        (path.relative_to(folder).as_posix(), path.stat())
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
     return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)

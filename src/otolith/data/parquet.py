@@ -1,4 +1,5 @@
-"""Parquet files of ours, read within bounds: what a file says of itself is not believed before memory is taken."""
+"""Parquet files of ours, read within bounds: what a file says of itself is not believed before
+memory is taken."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _MOST_COLUMNS = 10_000
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file, or some of its columns in their order; texts come as dictionaries.
 
-    Raises StudyError where it is missing, damaged, lacks a column, or would unpack to more than it may.
+    Raises StudyError where it is missing, damaged, lacks a column, or would unpack to more than it
+    may.
     """
     import pyarrow as pa
 
@@ -45,12 +47,23 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise
     except ReadError as error:
         raise StudyError(str(error)) from error
-    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError, pa.ArrowException) as error:
-        raise StudyError(f"{path} is {'damaged' if path.exists() else 'missing'} ({error}). Write it again.") from error
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+        pa.ArrowException,
+    ) as error:
+        raise StudyError(
+            f"{path} is {'damaged' if path.exists() else 'missing'} ({error}). Write it again."
+        ) from error
 
 
 def write_parquet(path: Path, table: pa.Table, compression: str = "zstd") -> None:
-    """Write a table, each page with a checksum: zstd alone does not notice a page of zeros in its middle."""
+    """Write a table, each page with a checksum: zstd alone does not notice a page of zeros in its
+    middle."""
     import pyarrow.parquet as pq
 
     with path.open("wb") as out:  # Arrow itself opens no file whose name is not UTF-8
@@ -61,16 +74,22 @@ def _file(opened: BinaryIO, words: Sequence[str] = ()) -> Any:
     import pyarrow.parquet as pq
 
     opened.seek(0)
-    # Twice as fast as read_table, which prepares for many files and threads; studies have thousands of small ones.
-    return pq.ParquetFile(opened, read_dictionary=list(words) or None, page_checksum_verification=True)
+    # Twice as fast as read_table, which prepares for many files and threads; studies have thousands
+    # of small ones.
+    return pq.ParquetFile(
+        opened, read_dictionary=list(words) or None, page_checksum_verification=True
+    )
 
 
 def _wanted(path: Path, names: Sequence[str], columns: Sequence[str] | None) -> list[str]:
     if len(set(names)) < len(names) or len(names) > _MOST_COLUMNS:
-        raise StudyError(f"{path} has {len(names)} columns, some of one name or too many. Write it again.")
+        raise StudyError(
+            f"{path} has {len(names)} columns, some of one name or too many. Write it again."
+        )
     if missing := [name for name in columns or () if name not in names]:
         raise StudyError(
-            f"{path} is damaged, or has no column {', '.join(missing)}; found {', '.join(names[:20])}. Write it again."
+            f"{path} is damaged, or has no column {', '.join(missing)}; found "
+            f"{', '.join(names[:20])}. Write it again."
         )
     return list(names if columns is None else columns)
 
@@ -82,16 +101,24 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _unpacked_bytes(opened: BinaryIO, metadata: Any, schema: Any) -> int:
-    """What a file needs in memory by its own word: its pages, or its numbers where a few bytes repeat one of them.
+    """What a file needs in memory by its own word: its pages, or its numbers where a few bytes
+    repeat one of them.
 
-    Arrow's own view of a column's metadata ends the process where a damaged one contradicts itself, so only counts of
-    rows are asked for, and lists, whose rows hold any number of values, are counted in the file's last bytes.
+    Arrow's own view of a column's metadata ends the process where a damaged one contradicts itself,
+    so only counts of rows are asked for, and lists, whose rows hold any number of values, are
+    counted in the file's last bytes.
     """
     import pyarrow as pa
 
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    pages, rows = sum(group.total_byte_size for group in groups), sum(group.num_rows for group in groups)
-    if any(group.total_byte_size < 0 or group.num_rows < 0 for group in groups) or rows != metadata.num_rows:
+    pages, rows = (
+        sum(group.total_byte_size for group in groups),
+        sum(group.num_rows for group in groups),
+    )
+    if (
+        any(group.total_byte_size < 0 or group.num_rows < 0 for group in groups)
+        or rows != metadata.num_rows
+    ):
         raise ValueError("its counts of rows contradict one another")
     values = rows * len(schema.names)
     if any(pa.types.is_nested(field.type) for field in schema):
@@ -105,7 +132,8 @@ def _counted_values(opened: BinaryIO) -> int:
     length = int.from_bytes(opened.read(4), "little")
     opened.seek(-8 - length, os.SEEK_END)
     footer = read_struct(BytesIO(opened.read(length)))
-    # FileMetaData.row_groups, RowGroup.columns, ColumnChunk.meta_data, ColumnMetaData.num_values of parquet.thrift
+    # FileMetaData.row_groups, RowGroup.columns, ColumnChunk.meta_data, ColumnMetaData.num_values of
+    # parquet.thrift
     counts = [chunk[3][5] for group in footer[4] for chunk in group[1]]
     if min(counts, default=0) < 0:
         raise ValueError("it counts below zero")
@@ -153,6 +181,8 @@ def list_column(path: Path, table: pa.Table, name: str) -> list[list[float] | No
     kind, types = table[name].type, pa.types
     lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     if not lists or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
-        raise StudyError(f"{path}: column {name} holds {kind}, not lists of numbers. Write it again.")
+        raise StudyError(
+            f"{path}: column {name} holds {kind}, not lists of numbers. Write it again."
+        )
     found: list[list[float] | None] = table[name].to_pylist()
     return found

@@ -1,4 +1,5 @@
-"""The skeleton that motions and poses share: its joints, how they hang together, and how other sources order theirs."""
+"""The skeleton that motions and poses share: its joints, how they hang together, and how other
+sources order theirs."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-# joint -> (parent, offset from the parent at rest in fractions of stature: forward, left, up). Segment lengths and
-# joint heights: Drillis and Contini, "Body segment parameters" (1966), as tabled in Winter, "Biomechanics and Motor
-# Control of Human Movement" (2009), fig. 4.1; the joints' names and tree are those of SMPL (Loper et al., 2015,
-# https://doi.org/10.1145/2816795.2818013).
+# joint -> (parent, offset from the parent at rest in fractions of stature: forward, left, up).
+# Segment lengths and joint heights: Drillis and Contini, "Body segment parameters" (1966), as
+# tabled in Winter, "Biomechanics and Motor Control of Human Movement" (2009), fig. 4.1; the joints'
+# names and tree are those of SMPL (Loper et al., 2015, https://doi.org/10.1145/2816795.2818013).
 SKELETON: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "pelvis": (None, (0.0, 0.0, 0.0)),
     "left_hip": ("pelvis", (0.0, 0.05, -0.03)),
@@ -38,29 +39,57 @@ SKELETON: dict[str, tuple[str | None, tuple[float, float, float]]] = {
     "right_hand": ("right_wrist", (0.0, -0.05, 0.0)),
 }
 JOINTS: tuple[str, ...] = tuple(SKELETON)
-PARENTS: tuple[int, ...] = tuple(-1 if parent is None else JOINTS.index(parent) for parent, _ in SKELETON.values())
+PARENTS: tuple[int, ...] = tuple(
+    -1 if parent is None else JOINTS.index(parent) for parent, _ in SKELETON.values()
+)
 FINGERS = tuple(
     f"{side}_{finger}{number}"
     for side in ("left", "right")
     for finger in ("index", "middle", "pinky", "ring", "thumb")
     for number in (1, 2, 3)
 )
-"""Joints of the hands in the order of SMPL-H; they follow ours where a source has them under these names."""
+"""Joints of the hands in the order of SMPL-H; they follow ours where a source has them under these
+names."""
 ANKLE_HEIGHT = 0.039
 """Height of the ankle joint above the floor in a standing body, as a fraction of stature."""
 REFERENCE_STATURE_M = 1.70
-"""Stature of the skeleton that motions are written for; other bodies are fitted by `otolith.motion.bodies.body`."""
+"""Stature of the skeleton that motions are written for; other bodies are fitted by
+`otolith.motion.bodies.body`."""
 POSE_JOINTS = JOINTS[:22]
-"""The joints of a pose: those of SMPL without the hands, whose fingers (`otolith.data.skeleton.FINGERS`) may follow."""
+"""The joints of a pose: those of SMPL without the hands, whose fingers
+(`otolith.data.skeleton.FINGERS`) may follow."""
 KINECT = (
     *("head", "neck", "spine2", "pelvis"),
-    *(f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist", "hand")),
+    *(
+        f"{side}_{part}"
+        for side in ("left", "right")
+        for part in ("shoulder", "elbow", "wrist", "hand")
+    ),
     *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
 )
 """The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
 HUMAN36M = (
-    *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "spine2"),
-    *("neck", "", "head", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
+    *(
+        "pelvis",
+        "right_hip",
+        "right_knee",
+        "right_ankle",
+        "left_hip",
+        "left_knee",
+        "left_ankle",
+        "spine2",
+    ),
+    *(
+        "neck",
+        "",
+        "head",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "right_shoulder",
+        "right_elbow",
+        "right_wrist",
+    ),
 )
 """The 17 joints of Human3.6M as video-to-pose estimators order them; "" is the nose."""
 
@@ -72,20 +101,23 @@ def _exchanged(joint: str) -> str:
 
 _SIDES = {"left": "right", "right": "left"}
 MM_FIT = tuple(_exchanged(joint) for joint in HUMAN36M)
-"""MM-Fit's joints as its authors list them, left and right exchanged; `sided` holds that against the knees."""
+"""MM-Fit's joints as its authors list them, left and right exchanged; `sided` holds that against
+the knees."""
 
 
 def reference_offsets(stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarray, "J 3"]:
-    """Offsets of the 24 joints from their parents at rest, in metres, for a body of average proportions."""
+    """Offsets of the 24 joints from their parents at rest, in metres, for a body of average
+    proportions."""
     return stature_m * np.array([offset for _, offset in SKELETON.values()])
 
 
 def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple[str, ...]:
-    """Return the joints' names with left and right exchanged where, by the given ones, knees would bend backwards.
+    """Return the joints' names with left and right exchanged where, by the given ones, knees would
+    bend backwards.
 
-    A body faces where its left hip's side and its trunk say; a bent knee stands out to there. Legs that stay straight
-    (the knee less than 3 % of the leg off the line from hip to ankle) tell nothing, and the names stay. Right-handed
-    axes are taken for granted, up or not.
+    A body faces where its left hip's side and its trunk say; a bent knee stands out to there. Legs
+    that stay straight (the knee less than 3 % of the leg off the line from hip to ankle) tell
+    nothing, and the names stay. Right-handed axes are taken for granted, up or not.
     """
     place = {name: positions[:, index] for index, name in enumerate(joints)}
     forward = np.cross(place["left_hip"] - place["right_hip"], place["neck"] - place["pelvis"])
@@ -93,7 +125,9 @@ def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple
     bends = []
     for side in ("left", "right"):
         hip, knee, ankle = (place[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        leg = np.maximum(np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1), 1e-9)
+        leg = np.maximum(
+            np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1), 1e-9
+        )
         bends.append(np.einsum("fi,fi->f", knee - (hip + ankle) / 2, forward) / leg)
     bend = np.concatenate(bends)
     bend = bend[np.abs(bend) > 0.03]

@@ -1,4 +1,5 @@
-"""Where windows are cut from: resampled recordings that lie once, memory-mapped, and are never copied whole."""
+"""Where windows are cut from: resampled recordings that lie once, memory-mapped, and are never
+copied whole."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ STORES = "store-"
 class Store:
     """Resampled, gap-free stretches of recordings, one after the other, on disk or in memory.
 
-    values: (R, C) float32, NaN where a recording lacks a channel. lost: (R,) uint16, with a bit set for each
-    stream that lost the sample, whose value is then interpolated. pieces: (P, 2) int64, the first and the end row of
-    each stretch.
+    values: (R, C) float32, NaN where a recording lacks a channel. lost: (R,) uint16, with a bit set
+    for each stream that lost the sample, whose value is then interpolated. pieces: (P, 2) int64,
+    the first and the end row of each stretch.
     """
 
     values: Float[np.ndarray, "R C"]
@@ -33,7 +34,9 @@ class Store:
     key: str
 
     @classmethod
-    def open(cls, folder: Path, rows: int, channels: int, pieces: Int[np.ndarray, "P 2"], key: str) -> Store:
+    def open(
+        cls, folder: Path, rows: int, channels: int, pieces: Int[np.ndarray, "P 2"], key: str
+    ) -> Store:
         """Map a store that was written to `folder`."""
         if not rows:
             return cls(np.empty((0, channels), np.float32), np.empty(0, np.uint16), pieces, key)
@@ -53,9 +56,16 @@ class Store:
     def chain(cls, stores: Sequence[Store]) -> Store:
         """Put stores one after the other, without copying them."""
         start = np.concatenate(([0], np.cumsum([len(store.lost) for store in stores])))
-        pieces = np.concatenate([store.pieces + first for store, first in zip(stores, start, strict=False)])
-        values, lost = Rows([store.values for store in stores]), Rows([store.lost for store in stores])
-        return cls(cast(Any, values), cast(Any, lost), pieces, digest([store.key for store in stores]))
+        pieces = np.concatenate(
+            [store.pieces + first for store, first in zip(stores, start, strict=False)]
+        )
+        values, lost = (
+            Rows([store.values for store in stores]),
+            Rows([store.lost for store in stores]),
+        )
+        return cls(
+            cast(Any, values), cast(Any, lost), pieces, digest([store.key for store in stores])
+        )
 
 
 class Rows:
@@ -74,7 +84,9 @@ class Rows:
         """Return some rows, or a slice, which lies within one store, as stretches do."""
         if isinstance(rows, slice):
             part = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
-            found: np.ndarray = self.parts[part][rows.start - self.bounds[part] : rows.stop - self.bounds[part]]
+            found: np.ndarray = self.parts[part][
+                rows.start - self.bounds[part] : rows.stop - self.bounds[part]
+            ]
             return found
         rows = np.asarray(rows)
         of = np.searchsorted(self.bounds, rows, side="right") - 1

@@ -1,4 +1,5 @@
-"""A study: a folder of recordings (Parquet and one study.json) that is read one recording at a time."""
+"""A study: a folder of recordings (Parquet and one study.json) that is read one recording at a
+time."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Evaluation:
     overlap: float = 0.5
     """Share of a window that the next one repeats."""
     label_rule: LabelRule = "inside"
-    """`inside` one segment; `majority` of a regular grid; `centred` on each segment; `unlabelled`: a plain grid."""
+    """`inside` one segment; `majority` of a regular grid; `centred` on each segment; `unlabelled`:
+    a plain grid."""
     labels: tuple[str, ...] = ()
     """The classes that count; empty for all."""
     quantities: tuple[str, ...] = ("acc", "gyro")
@@ -67,19 +69,22 @@ class Evaluation:
     placements: tuple[str, ...] = ()
     """Which places on the body the model sees; empty for all."""
     slot: str = ""
-    """If set, whatever single sensor a recording has (of `placements`, where some are named) is shown under this name,
-    so that its place stays hidden."""
+    """If set, whatever single sensor a recording has (of `placements`, where some are named) is
+    shown under this name, so that its place stays hidden."""
     centre_short: bool = False
-    """With `inside`: a segment shorter than a window gets one window centred on it, instead of none."""
+    """With `inside`: a segment shorter than a window gets one window centred on it, instead of
+    none."""
     pad: bool = False
-    """A window that reaches past its recording is filled with the edge value, and the mask says so."""
+    """A window that reaches past its recording is filled with the edge value, and the mask says so.
+    """
 
     def to_json(self) -> dict[str, Any]:
         """Return this as what JSON writes."""
         return dataclasses.asdict(self)
 
     def changed(self, given: Mapping[str, Any]) -> Evaluation:
-        """Return this with some choices different; whoever names placements sees them under their own names.
+        """Return this with some choices different; whoever names placements sees them under their
+        own names.
 
         Raises StudyError where a key is unknown, ConfigError where a value cannot be.
         """
@@ -102,13 +107,17 @@ class Evaluation:
             if not _fits(content[key], known[key]):
                 wanted = {float: "a number", bool: "true or false", tuple: "a list of names"}
                 raise StudyError(
-                    f"An evaluation's '{key}' is {wanted.get(type(known[key]), 'a text')}; found {content[key]!r:.60}."
+                    f"An evaluation's '{key}' is {wanted.get(type(known[key]), 'a text')}; found "
+                    f"{content[key]!r:.60}."
                 )
             if key in MOST and not 0 < content[key] <= MOST[key]:
                 raise StudyError(
-                    f"An evaluation's '{key}' is above 0 and up to {MOST[key]:,.0f}; found {content[key]}."
+                    f"An evaluation's '{key}' is above 0 and up to {MOST[key]:,.0f}; found "
+                    f"{content[key]}."
                 )
-        settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+        settings: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in content.items()
+        }
         return cls(**settings)
 
 
@@ -117,13 +126,16 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, tuple):
         return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
     if isinstance(default, float):
-        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
+            value, bool
+        )
         return number and abs(value) < 1e300
     return isinstance(value, type(default))
 
 
 def as_written(content: Any) -> bool:
-    """Whether what study.json says has its seal, whatever it says of its format; the older ones had none."""
+    """Whether what study.json says has its seal, whatever it says of its format; the older ones had
+    none."""
     if not isinstance(content, dict):
         return True
     sealed = seal_holds(content)
@@ -151,27 +163,35 @@ class Study:
     def load(cls, folder: str | Path) -> Study:
         """Open a study folder; nothing but its study.json is read yet, and its seal is checked.
 
-        Raises StudyError where the folder is no study, an import did not finish, or study.json was changed since.
+        Raises StudyError where the folder is no study, an import did not finish, or study.json was
+        changed since.
         """
         folder = Path(folder)
         path = folder / "study.json"
         if not path.exists():
             if (folder / "recordings").is_dir():
-                raise StudyError(f"{folder} has recordings but no study.json: its import did not finish. Run it again.")
+                raise StudyError(
+                    f"{folder} has recordings but no study.json: its import did not finish. Run it "
+                    f"again."
+                )
             raise StudyError(
                 f"{folder} is no study: it has no study.json. Make one with: "
                 f"otolith import SOURCE --out {folder} (--dataset NAME | --mapping FILE.toml)"
             )
         content = read_json(path)
         if not as_written(content):
-            raise StudyError(f"{path} was changed since it was written: its seal does not hold. {how_to_go_on(folder)}")
+            raise StudyError(
+                f"{path} was changed since it was written: its seal does not hold. "
+                f"{how_to_go_on(folder)}"
+            )
         return cls.of_json(folder, content)
 
     @classmethod
     def of_json(cls, folder: Path, content: Any) -> Study:
         """Make a study of what its study.json says, whatever its seal.
 
-        Raises StudyError for another format, and for the first key that is absent or holds what it cannot.
+        Raises StudyError for another format, and for the first key that is absent or holds what it
+        cannot.
         """
         path = folder / "study.json"
         format = content.get("otolith_study") if isinstance(content, dict) else "?"
@@ -182,7 +202,9 @@ class Study:
             )
         absent = [key for key in ("name", "recordings") if not content.get(key)]
         if absent:
-            raise StudyError(f"{path} lacks {' and '.join(map(repr, absent))}. Import the recordings again.")
+            raise StudyError(
+                f"{path} lacks {' and '.join(map(repr, absent))}. Import the recordings again."
+            )
         check_facts(content, path)
         return cls(
             folder,
@@ -207,11 +229,14 @@ class Study:
     def recording(self, id: str) -> Recording:
         """Read one recording from its Parquet files.
 
-        Raises StudyError where there is no such recording, or one of its files is missing or damaged.
+        Raises StudyError where there is no such recording, or one of its files is missing or
+        damaged.
         """
         entry = self._by_id.get(id)
         if entry is None:
-            raise StudyError(f"Study '{self.name}' has no recording '{id}'.{nearest(id, self._by_id)}")
+            raise StudyError(
+                f"Study '{self.name}' has no recording '{id}'.{nearest(id, self._by_id)}"
+            )
         return Recording(
             id=id,
             streams=tuple(read_stream(self.folder, facts) for facts in entry["streams"]),
@@ -230,7 +255,8 @@ class Study:
     def segments(self) -> dict[str, list[Segment]]:
         """Labelled stretches by recording.
 
-        Raises StudyError where segments.parquet was changed, is damaged, or names a recording that is not there.
+        Raises StudyError where segments.parquet was changed, is damaged, or names a recording that
+        is not there.
         """
         refuse_changed(self.folder, SEGMENTS, self.checksums)
         return read_segments(self.folder, self._by_id)
@@ -245,7 +271,8 @@ class Study:
 
     @property
     def subjects(self) -> list[str]:
-        """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted as people count."""
+        """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted as
+        people count."""
         groups = {group_of_entry(entry) for entry in self.entries}
         return sorted(groups, key=natural_key)
 
@@ -317,17 +344,23 @@ class Study:
             "hash": self.hash,
         }
 
-    def windows(self, seconds: float | None = None, rate_hz: float | None = None, **choices: Any) -> Windows:
-        """Cut the recordings into equal windows that still know subject, recording, start and label.
+    def windows(
+        self, seconds: float | None = None, rate_hz: float | None = None, **choices: Any
+    ) -> Windows:
+        """Cut the recordings into equal windows that still know subject, recording, start and
+        label.
 
-        What is not given comes from the study's own evaluation (see `Evaluation` for every choice). `missing` says
-        what to do where a recording lacks a channel: "error" (default), "mask" or "drop".
+        What is not given comes from the study's own evaluation (see `Evaluation` for every choice).
+        `missing` says what to do where a recording lacks a channel: "error" (default), "mask" or
+        "drop".
         """
         from otolith.data.cut import cut  # a verb further down the house, bound here for its users
 
         missing = choices.pop("missing", "error")
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
-        evaluation = self.evaluation.changed({key: value for key, value in given.items() if value is not None})
+        evaluation = self.evaluation.changed(
+            {key: value for key, value in given.items() if value is not None}
+        )
         return cut(self, evaluation, missing=missing)
 
 
@@ -335,7 +368,8 @@ _vouched: dict[Path, tuple[Fingerprint, dict[str, dict[str, Any]]]] = {}
 
 
 def checksums_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a study's study.json vouches for, read only when it changed; nothing where there is none yet."""
+    """Return what a study's study.json vouches for, read only when it changed; nothing where there
+    is none yet."""
     path = folder.resolve() / "study.json"
     if not path.exists():
         return {}
@@ -352,7 +386,9 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key under which 2 comes before 10 in names that hold numbers."""
     import re
 
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", text) if part)
+    return tuple(
+        (0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", text) if part
+    )
 
 
 def write_study(
@@ -369,17 +405,21 @@ def write_study(
 ) -> Study:
     """Write recordings into a study folder, one at a time, and return it opened.
 
-    study.json comes last, so that a folder whose writing was cut short is not taken for a study; `beside` gives what
-    other JSON is written before it, once all recordings are. An older study is replaced, file by file: what it does
-    not name stays. Every accelerometer of the study is held against gravity on the way; UnitError names the likely
-    unit where one fails. Raises StudyError for a repeated id or where there is nothing to write, DataError where the
-    folder holds something else.
+    study.json comes last, so that a folder whose writing was cut short is not taken for a study;
+    `beside` gives what other JSON is written before it, once all recordings are. An older study is
+    replaced, file by file: what it does not name stays. Every accelerometer of the study is held
+    against gravity on the way; UnitError names the likely unit where one fails. Raises StudyError
+    for a repeated id or where there is nothing to write, DataError where the folder holds something
+    else.
     """
     folder = Path(folder)
     with owned_study(folder):
         path = folder / "study.json"
         if path.is_dir() and not path.is_symlink():
-            raise DataError(f"{path} is a folder, where a study has a file. Look into it, and move it elsewhere.")
+            raise DataError(
+                f"{path} is a folder, where a study has a file. Look into it, and move it "
+                f"elsewhere."
+            )
         path.unlink(missing_ok=True)
         return _write_study(
             folder, recordings, progress, beside, name=name, source=source, terms=terms, citation=citation,
@@ -400,12 +440,17 @@ def _write_study(
     seen: set[str] = set()
     for recording in recordings:
         if recording.id in seen:
-            raise StudyError(f"Two recordings are called '{recording.id}'; each needs an id of its own.")
+            raise StudyError(
+                f"Two recordings are called '{recording.id}'; each needs an id of its own."
+            )
         seen.add(recording.id)
         for sensor, found in recording.still_blocks().items():
             blocks.setdefault((sensor, recording.gravity), []).append(found)
         entries.append(write_recording(folder, recording))
-        segments += [{"recording": recording.id, **dataclasses.asdict(segment)} for segment in recording.segments]
+        segments += [
+            {"recording": recording.id, **dataclasses.asdict(segment)}
+            for segment in recording.segments
+        ]
         if progress:
             progress(recording)
     if not entries:
@@ -431,9 +476,11 @@ def finish_study(
     citation: str = "",
     evaluation: Evaluation | None = None,
 ) -> Study:
-    """Make a folder of recordings (`write_recording`) a study: its segments, then study.json; return it opened.
+    """Make a folder of recordings (`write_recording`) a study: its segments, then study.json;
+    return it opened.
 
-    verdicts: of each sensor, and "included" or "removed". Raises UnitError where one is implausible.
+    verdicts: of each sensor, and "included" or "removed". Raises UnitError where one is
+    implausible.
     """
     checks: dict[str, dict[str, Any]] = {}
     for (sensor, gravity), verdict in verdicts.items():
@@ -443,7 +490,8 @@ def finish_study(
     with owned_study(folder) as mine:
         mine.claim([SEGMENTS, "study.json"])
         write_segments(folder, segments)
-        # Where an older study is written over, recordings that are no longer in it must not lie around.
+        # Where an older study is written over, recordings that are no longer in it must not lie
+        # around.
         mine.settle(files_of(entries))
         vouched = checksums_in({"recordings": entries})
         # What somebody else lays into partners/ is his to vouch for: otolith verify --accept-edits.
@@ -457,7 +505,9 @@ def finish_study(
             "evaluation": (evaluation or Evaluation()).to_json(),
             "gravity_checks": checks,
             "files": {
-                file: file_facts(folder / file) for file in sorted(beside - vouched.keys()) if (folder / file).exists()
+                file: file_facts(folder / file)
+                for file in sorted(beside - vouched.keys())
+                if (folder / file).exists()
             },
             "recordings": list(entries),
         }
@@ -469,13 +519,18 @@ def finish_study(
 def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
     norm = round(verdict.median_norm, 3) if verdict.checked else None
     sentence = verdict.sentence() if gravity == "included" else "not checked (gravity was removed)"
-    return {"checked": verdict.checked and gravity == "included", "median_norm": norm, "sentence": sentence}
+    return {
+        "checked": verdict.checked and gravity == "included",
+        "median_norm": norm,
+        "sentence": sentence,
+    }
 
 
 def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
     """Write one recording's files, each whole or not at all, and return its entry for study.json.
 
-    Raises DataError where its name would leave the folder, or a file of that name is there that is not the study's.
+    Raises DataError where its name would leave the folder, or a file of that name is there that is
+    not the study's.
     """
     for stream in recording.streams:
         claim(folder, stream_file(recording.id, stream.name))

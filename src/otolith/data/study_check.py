@@ -1,4 +1,5 @@
-"""Everything that a study holds, read and held against its study.json; every fault is named, not only the first."""
+"""Everything that a study holds, read and held against its study.json; every fault is named, not
+only the first."""
 
 from __future__ import annotations
 
@@ -10,13 +11,29 @@ from typing import Any
 
 from otolith.core import caches
 from otolith.core.errors import DataError, OtolithError, StudyError
-from otolith.core.files import SEAL, content_digest, file_digest, inside, read_json, seal_holds, write_sealed
+from otolith.core.files import (
+    SEAL,
+    content_digest,
+    file_digest,
+    inside,
+    read_json,
+    seal_holds,
+    write_sealed,
+)
 from otolith.data.channels import Channel
 from otolith.data.parquet import number_column, read_parquet, text_column
 from otolith.data.recording import RowReport, Stream
 from otolith.data.store import LOST, STORES, VALUES
 from otolith.data.study import FORMAT, Study, as_written
-from otolith.data.study_files import PARTNERS, SEGMENTS, TIME, fault_of_rows, file_facts, read_segments, signal_of
+from otolith.data.study_files import (
+    PARTNERS,
+    SEGMENTS,
+    TIME,
+    fault_of_rows,
+    file_facts,
+    read_segments,
+    signal_of,
+)
 
 Progress = Callable[[int, int, str], None]
 EDIT = "edited by hand"
@@ -51,11 +68,14 @@ class Verified:
         }  # fmt: skip
 
 
-def verify_study(folder: str | Path, accept_edits: bool = False, progress: Progress | None = None) -> Verified:
+def verify_study(
+    folder: str | Path, accept_edits: bool = False, progress: Progress | None = None
+) -> Verified:
     """Read a study whole: its seal, every stream, segments, modality file and cache.
 
-    With `accept_edits` what is other than it was written, but can be read and fits, is recorded as it is now, files
-    brought by hand among it; then only what cannot be used remains a fault, and with any of it nothing is recorded.
+    With `accept_edits` what is other than it was written, but can be read and fits, is recorded as
+    it is now, files brought by hand among it; then only what cannot be used remains a fault, and
+    with any of it nothing is recorded.
     """
     folder = Path(folder)
     found = Verified(folder, "study")
@@ -76,7 +96,8 @@ def verify_study(folder: str | Path, accept_edits: bool = False, progress: Progr
         check.changed(f"{path} was changed since it was written: its seal does not hold")
     elif content["otolith_study"] != FORMAT and not accept_edits:
         found.notes.append(
-            f"{path} is of format {content['otolith_study']}, which has few checksums; --accept-edits adds them"
+            f"{path} is of format {content['otolith_study']}, which has few checksums; "
+            f"--accept-edits adds them"
         )
     for number, entry in enumerate(now["recordings"]):
         if progress:
@@ -88,7 +109,10 @@ def verify_study(folder: str | Path, accept_edits: bool = False, progress: Progr
     check.caches()
     if progress:
         progress(len(now["recordings"]), len(now["recordings"]), "")
-    now = {key: value for key, value in now.items() if key != SEAL} | {"otolith_study": FORMAT, "files": check.files}
+    now = {key: value for key, value in now.items() if key != SEAL} | {
+        "otolith_study": FORMAT,
+        "files": check.files,
+    }
     if accept_edits and found.whole and content_digest(now) != study.seal:
         write_sealed(path, now)
         Study.load(folder)
@@ -118,7 +142,9 @@ class _Check:
             facts = file_facts(path)
         except (DataError, OSError) as error:
             reason = (
-                str(error) if isinstance(error, DataError) else f"{self.folder / file} is missing or cannot be read"
+                str(error)
+                if isinstance(error, DataError)
+                else f"{self.folder / file} is missing or cannot be read"
             )
             self.found.faults.append(reason)
             return None
@@ -127,7 +153,8 @@ class _Check:
         told = self.told.get(file)
         if told is not None and any(told[key] != facts[key] for key in facts if key in told):
             self.changed(
-                f"{path} was changed or damaged: it has {facts['bytes']:,} bytes and sha256 {facts['sha256'][:12]}…, "
+                f"{path} was changed or damaged: it has {facts['bytes']:,} bytes and sha256 "
+                f"{facts['sha256'][:12]}…, "
                 f"study.json says {told.get('bytes', facts['bytes']):,} and {told['sha256'][:12]}…"
             )
         return path, facts
@@ -147,7 +174,9 @@ class _Check:
                 self.found.faults.append(str(error))
                 continue
             if stream.rows_kept != told["rows_kept"]:
-                self.changed(f"{path} holds {stream.rows_kept} rows, study.json says {told['rows_kept']}")
+                self.changed(
+                    f"{path} holds {stream.rows_kept} rows, study.json says {told['rows_kept']}"
+                )
                 _account(told, stream.rows_kept)
             if stream.rows_kept and told.get("sha256") != facts["sha256"]:
                 told["rate_hz"] = round(stream.rate_hz, 4) if stream.rows_kept > 1 else None
@@ -166,25 +195,46 @@ class _Check:
             return
         self.files[SEGMENTS] = held[1]
         try:
-            stretches = [(id, s) for id, found in read_segments(self.folder, self.lasts).items() for s in found]
+            stretches = [
+                (id, s)
+                for id, found in read_segments(self.folder, self.lasts).items()
+                for s in found
+            ]
         except StudyError as error:
             self.found.faults.append(str(error))
             return
-        outside = [f"'{s.label}' of {id}" for id, s in stretches if s.start_s > self.lasts[id] or s.end_s < 0]
+        outside = [
+            f"'{s.label}' of {id}"
+            for id, s in stretches
+            if s.start_s > self.lasts[id] or s.end_s < 0
+        ]
         empty = [f"'{s.label}' of {id}" for id, s in stretches if s.start_s == s.end_s]
         for what, which in (("lie outside of their recordings", outside), ("last no time", empty)):
             if which:
-                self.found.notes.append(f"{held[0]}: {len(which)} segments {what}; the first is {which[0]}")
+                self.found.notes.append(
+                    f"{held[0]}: {len(which)} segments {what}; the first is {which[0]}"
+                )
 
     def partners(self, now: dict[str, Any]) -> None:
         """Read every modality file, those among them that study.json does not name."""
-        of_entries = {part["file"]: part for entry in now["recordings"] for part in entry.get("partners", {}).values()}
-        there = {path.relative_to(self.folder).as_posix() for path in (self.folder / PARTNERS).rglob("*.parquet")}
+        of_entries = {
+            part["file"]: part
+            for entry in now["recordings"]
+            for part in entry.get("partners", {}).values()
+        }
+        there = {
+            path.relative_to(self.folder).as_posix()
+            for path in (self.folder / PARTNERS).rglob("*.parquet")
+        }
         named = {file for file in self.told if file.startswith(f"{PARTNERS}/")} | set(of_entries)
         for file in sorted(there | named):
             if self.accept and file not in there:  # taken out on purpose
                 for entry in now["recordings"]:
-                    kept = {name: part for name, part in entry.get("partners", {}).items() if part["file"] != file}
+                    kept = {
+                        name: part
+                        for name, part in entry.get("partners", {}).items()
+                        if part["file"] != file
+                    }
                     entry |= {"partners": kept} if "partners" in entry else {}
                 continue
             held = self.hold(file)
@@ -192,7 +242,8 @@ class _Check:
                 continue
             if file not in self.told and not self.accept:
                 self.found.notes.append(
-                    f"{held[0]} is not covered yet: study.json has no checksum of it; --accept-edits adds one"
+                    f"{held[0]} is not covered yet: study.json has no checksum of it; "
+                    f"--accept-edits adds one"
                 )
             if file in of_entries:
                 of_entries[file] |= held[1]
@@ -207,31 +258,49 @@ class _Check:
         table = read_parquet(path)
         if file.count("/") > 1:
             if path.stem not in self.lasts:
-                self.found.notes.append(f"{path} is of recording '{path.stem}', which the study has not")
+                self.found.notes.append(
+                    f"{path} is of recording '{path.stem}', which the study has not"
+                )
             for name in table.column_names:
                 number_column(path, table, name)
             return
         if "recording" not in table.column_names:
-            raise StudyError(f"{path} has no column recording; found {', '.join(table.column_names[:20])}.")
-        strangers = sorted({str(id) for id in text_column(path, table, "recording")} - self.lasts.keys())
+            raise StudyError(
+                f"{path} has no column recording; found {', '.join(table.column_names[:20])}."
+            )
+        strangers = sorted(
+            {str(id) for id in text_column(path, table, "recording")} - self.lasts.keys()
+        )
         if strangers:
-            raise StudyError(f"{path} is of recordings that the study has not: {', '.join(strangers[:5])}.")
+            raise StudyError(
+                f"{path} is of recordings that the study has not: {', '.join(strangers[:5])}."
+            )
 
     def strangers(self, now: Mapping[str, Any]) -> None:
         """Say which recordings lie there that no entry names."""
         named = {stream["file"] for entry in now["recordings"] for stream in entry["streams"]}
-        there = {path.relative_to(self.folder).as_posix() for path in (self.folder / "recordings").glob("*.parquet")}
-        self.found.notes += [f"{self.folder / file} is named by no recording" for file in sorted(there - named)]
+        there = {
+            path.relative_to(self.folder).as_posix()
+            for path in (self.folder / "recordings").glob("*.parquet")
+        }
+        self.found.notes += [
+            f"{self.folder / file} is named by no recording" for file in sorted(there - named)
+        ]
 
     def caches(self) -> None:
         """Hold what is derived against its own hashes."""
         cache = self.folder / caches.FOLDER
         if cache.is_symlink():
             return  # nothing of it is used
-        damaged = [path for path in sorted((cache / PARTNERS).glob("*.cache")) if caches.fault_of_arrays(path)]
+        damaged = [
+            path
+            for path in sorted((cache / PARTNERS).glob("*.cache"))
+            if caches.fault_of_arrays(path)
+        ]
         damaged += [folder for folder in sorted(cache.glob(f"{STORES}*")) if _damaged_store(folder)]
         self.found.notes += [
-            f"{path} is damaged, or of another version; it is made again when it is needed" for path in damaged
+            f"{path} is damaged, or of another version; it is made again when it is needed"
+            for path in damaged
         ]
 
 
@@ -247,8 +316,13 @@ def _stream(path: Path, told: Mapping[str, Any]) -> Stream:
 def _account(told: dict[str, Any], rows: int) -> None:
     """Let rows read still be rows kept and reported, though an edit took some out or put some in."""
     less = told["rows_kept"] - rows
-    report = RowReport(EDIT, max(less, 0), f"{abs(less)} rows {'taken out' if less > 0 else 'put in'}")
-    told["reports"] = [*told["reports"], {"kind": report.kind, "rows": report.rows, "detail": report.detail}]
+    report = RowReport(
+        EDIT, max(less, 0), f"{abs(less)} rows {'taken out' if less > 0 else 'put in'}"
+    )
+    told["reports"] = [
+        *told["reports"],
+        {"kind": report.kind, "rows": report.rows, "detail": report.detail},
+    ]
     told["rows_kept"] = rows
     told["rows_read"] += max(-less, 0)
 
@@ -256,6 +330,8 @@ def _account(told: dict[str, Any], rows: int) -> None:
 def _damaged_store(folder: Path) -> bool:
     try:
         facts = read_json(folder / "store.json")
-        return not seal_holds(facts) or any(file_digest(folder / name) != facts[name] for name in (VALUES, LOST))
+        return not seal_holds(facts) or any(
+            file_digest(folder / name) != facts[name] for name in (VALUES, LOST)
+        )
     except (DataError, OSError, TypeError, KeyError, AttributeError):
         return True

@@ -1,4 +1,5 @@
-"""What study.json may say: every value is looked at, so that a hand-edited file is told and never half-believed."""
+"""What study.json may say: every value is looked at, so that a hand-edited file is told and never
+half-believed."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _FASTEST_HZ = 1e9
 def check_facts(content: Mapping[str, Any], path: Path) -> None:
     """Look at all that a study.json says, key by key.
 
-    Raises StudyError naming the first key whose value is absent, of a wrong type or absurd, and what it should be.
+    Raises StudyError naming the first key whose value is absent, of a wrong type or absurd, and
+    what it should be.
     """
 
     def fail(key: str, value: Any, wanted: str) -> None:
@@ -38,7 +40,9 @@ def check_facts(content: Mapping[str, Any], path: Path) -> None:
             "Undo the edit, or import the recordings again."
         )
 
-    def hold(where: str, facts: Any, checks: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
+    def hold(
+        where: str, facts: Any, checks: Mapping[str, Check], optional: Mapping[str, Check]
+    ) -> None:
         if not isinstance(facts, dict):
             fail(where, facts, "an object")
         for key, check in (*checks.items(), *optional.items()):
@@ -102,7 +106,12 @@ def _name(value: Any) -> str:
 
 
 def _id(value: Any) -> str:
-    wrong = not isinstance(value, str) or not value or value.startswith(".") or any(c in value for c in '/\\:*?"<>|')
+    wrong = (
+        not isinstance(value, str)
+        or not value
+        or value.startswith(".")
+        or any(c in value for c in '/\\:*?"<>|')
+    )
     return "a text that can name a file" if wrong else ""
 
 
@@ -111,7 +120,9 @@ def _text_or_null(value: Any) -> str:
 
 
 def _one_of(*options: str) -> Check:
-    return lambda value: "" if isinstance(value, str) and value in options else " or ".join(map(repr, options))
+    return lambda value: (
+        "" if isinstance(value, str) and value in options else " or ".join(map(repr, options))
+    )
 
 
 def _count(value: Any) -> str:
@@ -131,7 +142,10 @@ def _rate_or_null(value: Any) -> str:
 def _number(value: Any) -> bool:
     # A whole number beyond the largest float is none that anything can be computed with.
     return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) < 1e300
+        and math.isfinite(value)
     )
 
 
@@ -156,12 +170,16 @@ def _object(value: Any) -> str:
 
 
 def _placements(value: Any) -> str:
-    right = isinstance(value, list) and all(isinstance(name, str) and name in PLACEMENTS for name in value)
+    right = isinstance(value, list) and all(
+        isinstance(name, str) and name in PLACEMENTS for name in value
+    )
     return "" if right else "a list of placements (otolith list placements)"
 
 
 def _facts(value: Any) -> str:
-    right = isinstance(value, dict) and all(isinstance(v, str) or _number(v) for v in value.values())
+    right = isinstance(value, dict) and all(
+        isinstance(v, str) or _number(v) for v in value.values()
+    )
     return "" if right else "an object of texts and numbers"
 
 
@@ -176,7 +194,11 @@ def _channels(value: Any) -> str:
 def _wrong_channels(names: tuple[str, ...]) -> str:
     # Thousands of streams have the same few channels.
     try:
-        return "" if len({Channel.parse(name) for name in names}) == len(names) else "one is there twice"
+        return (
+            ""
+            if len({Channel.parse(name) for name in names}) == len(names)
+            else "one is there twice"
+        )
     except OtolithError as error:
         return printable(error)
 
@@ -190,7 +212,11 @@ def _start(value: Any) -> str:
 
 
 def _sha256(value: Any) -> str:
-    return "" if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) else "a sha256 in 64 hexadecimal digits"
+    return (
+        ""
+        if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)
+        else "a sha256 in 64 hexadecimal digits"
+    )
 
 
 _STUDY: Mapping[str, Check] = {"name": _name, "recordings": _some}
@@ -234,4 +260,8 @@ _STREAM: Mapping[str, Check] = {
 _STREAM_OPTIONAL: Mapping[str, Check] = {"sha256": _sha256}
 _CHECKSUM: Mapping[str, Check] = {"sha256": _sha256, "bytes": _count}
 _REPORT: Mapping[str, Check] = {"kind": _text, "rows": _count, "detail": _text}
-_VERDICT: Mapping[str, Check] = {"checked": _flag, "median_norm": _number_or_null, "sentence": _text}
+_VERDICT: Mapping[str, Check] = {
+    "checked": _flag,
+    "median_norm": _number_or_null,
+    "sentence": _text,
+}

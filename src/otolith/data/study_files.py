@@ -1,4 +1,5 @@
-"""The files of a study's folder: signals, labelled stretches, which partners lie beside them, and what is ours."""
+"""The files of a study's folder: signals, labelled stretches, which partners lie beside them, and
+what is ours."""
 
 from __future__ import annotations
 
@@ -33,9 +34,11 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 
 def refuse_changed(folder: Path, file: str, checksums: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Return where a file of a study is, if it is what study.json vouches for; one without checksums is taken as it is.
+    """Return where a file of a study is, if it is what study.json vouches for; one without
+    checksums is taken as it is.
 
-    It is hashed once, and again when its size, times or inode change. Raises StudyError where it is missing or another.
+    It is hashed once, and again when its size, times or inode change. Raises StudyError where it is
+    missing or another.
     """
     try:
         path = inside(folder, file)
@@ -53,15 +56,19 @@ def refuse_changed(folder: Path, file: str, checksums: Mapping[str, Mapping[str,
         raise StudyError(f"{folder / 'study.json'}: {error}") from error
     except OSError as error:
         raise StudyError(
-            f"{folder / file} is missing or cannot be read ({error.strerror}). {how_to_go_on(folder)}"
+            f"{folder / file} is missing or cannot be read ({error.strerror}). "
+            f"{how_to_go_on(folder)}"
         ) from error
-    raise StudyError(f"{path} was changed or damaged since it was written: {fault}. {how_to_go_on(folder)}")
+    raise StudyError(
+        f"{path} was changed or damaged since it was written: {fault}. {how_to_go_on(folder)}"
+    )
 
 
 def how_to_go_on(folder: Path) -> str:
     """Say what to type where a study is not as it was written."""
     return (
-        "Import the study again; or, if you changed it on purpose, check it and record it as it is now: "
+        "Import the study again; or, if you changed it on purpose, check it and record it as it is "
+        "now: "
         f"otolith verify {folder} --accept-edits"
     )
 
@@ -69,14 +76,18 @@ def how_to_go_on(folder: Path) -> str:
 def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
     """Read one stream of a recording by what study.json says of it.
 
-    Raises StudyError where its file is missing, is another than was written, is damaged, or holds what no stream can.
+    Raises StudyError where its file is missing, is another than was written, is damaged, or holds
+    what no stream can.
     """
-    path = refuse_changed(folder, facts["file"], {facts["file"]: facts} if "sha256" in facts else {})
+    path = refuse_changed(
+        folder, facts["file"], {facts["file"]: facts} if "sha256" in facts else {}
+    )
     names = facts["channels"]
     table = read_parquet(path, [TIME, *names])
     if table.num_rows != facts["rows_kept"]:
         raise StudyError(
-            f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}. {how_to_go_on(folder)}"
+            f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}. "
+            f"{how_to_go_on(folder)}"
         )
     time_s, values = signal_of(path, table, names)
     if fault := fault_of_rows(time_s, values):
@@ -148,7 +159,8 @@ def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]
 def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[Segment]]:
     """Read labelled stretches by recording.
 
-    Raises StudyError where the file is damaged, lacks a column, or a row is of an unknown recording or no stretch.
+    Raises StudyError where the file is damaged, lacks a column, or a row is of an unknown recording
+    or no stretch.
     """
     out: dict[str, list[Segment]] = {}
     path = folder / SEGMENTS
@@ -161,7 +173,8 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
     for number, (start_s, end_s, recording, label, source) in enumerate(rows):
         if not start_s <= end_s < np.inf or start_s == -np.inf:
             raise StudyError(
-                f"{path}: row {number} goes from {start_s} to {end_s} s. Correct it, or import the study again."
+                f"{path}: row {number} goes from {start_s} to {end_s} s. Correct it, or import the "
+                f"study again."
             )
         if recording is None or recording not in recordings:
             raise StudyError(
@@ -169,7 +182,9 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
                 f"{nearest(str(recording), recordings)} Correct it, or import the study again."
             )
         if label is None:
-            raise StudyError(f"{path}: row {number} has no label. Correct it, or import the study again.")
+            raise StudyError(
+                f"{path}: row {number} has no label. Correct it, or import the study again."
+            )
         out.setdefault(recording, []).append(Segment(start_s, end_s, label, source or ""))
     return out
 
@@ -178,9 +193,20 @@ def write_segments(folder: Path, segments: Sequence[dict[str, Any]]) -> None:
     """Write labelled stretches: recording, start_s, end_s, label, source."""
     import pyarrow as pa
 
-    rows = [{key: well_formed(part) if isinstance(part, str) else part for key, part in s.items()} for s in segments]
+    rows = [
+        {key: well_formed(part) if isinstance(part, str) else part for key, part in s.items()}
+        for s in segments
+    ]
     text, number = pa.string(), pa.float64()
-    schema = pa.schema([("recording", text), ("start_s", number), ("end_s", number), ("label", text), ("source", text)])
+    schema = pa.schema(
+        [
+            ("recording", text),
+            ("start_s", number),
+            ("end_s", number),
+            ("label", text),
+            ("source", text),
+        ]
+    )
     with atomic_path(folder / SEGMENTS) as temporary:
         write_parquet(temporary, pa.Table.from_pylist(rows, schema=schema), "snappy")
 
@@ -201,7 +227,9 @@ def count_partners(
         if path.is_dir():
             known = {file.stem for file in path.glob("*.parquet")}
         elif path.suffix == ".parquet":
-            table = read_parquet(refuse_changed(folder, f"{PARTNERS}/{path.name}", checksums), ["recording"])
+            table = read_parquet(
+                refuse_changed(folder, f"{PARTNERS}/{path.name}", checksums), ["recording"]
+            )
             known = {str(id) for id in text_column(path, table, "recording")}
         else:
             continue
@@ -210,7 +238,8 @@ def count_partners(
 
 
 ENDS = ("study.json", "simulated.jsonl")
-"""Either of these is worth asking before it is replaced: a whole study, or what is finished of a simulation."""
+"""Either of these is worth asking before it is replaced: a whole study, or what is finished of a
+simulation."""
 
 
 def refuse_taken(folder: Path, overwrite: bool) -> None:
@@ -224,24 +253,37 @@ def refuse_taken(folder: Path, overwrite: bool) -> None:
 
 
 def owned_study(
-    folder: Path, beside: Sequence[str] = (), older: Callable[[Path], set[str]] = lambda folder: set()
+    folder: Path,
+    beside: Sequence[str] = (),
+    older: Callable[[Path], set[str]] = lambda folder: set(),
 ) -> AbstractContextManager[Owned]:
-    """Make a folder a study's, or take it up again (see `ownership.owned`); `beside` names what else is written.
+    """Make a folder a study's, or take it up again (see `ownership.owned`); `beside` names what
+    else is written.
 
     Raises DataError where the folder holds anything that no study names.
     """
     fixed = ("study.json", "segments.parquet", *beside)
-    return owned(folder, "study", fixed, lambda folder: _named_by_study(folder) | older(folder), _beside)
+    return owned(
+        folder, "study", fixed, lambda folder: _named_by_study(folder) | older(folder), _beside
+    )
 
 
 def _named_by_study(folder: Path) -> set[str]:
-    """The files that a study.json names, and those that stood beside it in any case before studies had a marker."""
+    """The files that a study.json names, and those that stood beside it in any case before studies
+    had a marker."""
     try:
         named = files_of(_entries(folder))
     except _NO_STUDY:
         return set()
     return named | {
-        *("study.json", "segments.parquet", "skipped.json", "doubtful.json", "matching.json", "recipe.toml"),
+        *(
+            "study.json",
+            "segments.parquet",
+            "skipped.json",
+            "doubtful.json",
+            "matching.json",
+            "recipe.toml",
+        ),
     }
 
 
@@ -251,9 +293,9 @@ def _beside(folder: Path) -> set[str]:
         ids = [entry["id"] for entry in _entries(folder)]
     except _NO_STUDY:
         return set()
-    return {f"{PARTNERS}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")} | {
-        f"{PARTNERS}/text.parquet"
-    }
+    return {
+        f"{PARTNERS}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")
+    } | {f"{PARTNERS}/text.parquet"}
 
 
 def _entries(folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -268,4 +310,8 @@ _NO_STUDY = (ReadError, OSError, KeyError, TypeError, AttributeError)
 def files_of(entries: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the files that entries of study.json name: streams, and what was written beside them."""
     parts = [part for e in entries for part in (*e["streams"], *e.get("partners", {}).values())]
-    return {part["file"] for part in parts if isinstance(part, dict) and isinstance(part.get("file"), str)}
+    return {
+        part["file"]
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("file"), str)
+    }

@@ -1,7 +1,7 @@
 """Units of the field, converted once at the door into m/s², rad/s, µT, s, m and Hz.
 
-Nothing here guesses: a reader knows its unit or the user states it. `gravity_verdict` then holds the stated unit
-against the one thing every accelerometer agrees on, gravity in a still stretch.
+Nothing here guesses: a reader knows its unit or the user states it. `gravity_verdict` then holds
+the stated unit against the one thing every accelerometer agrees on, gravity in a still stretch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ GRAVITY_RANGE = (8.5, 11.0)
 
 # quantity -> unit as written -> factor into the inner unit
 UNITS: dict[str, dict[str, float]] = {
-    "acc": {"m/s2": 1.0, "m/s^2": 1.0, "m/s²": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000},
+    "acc": {
+        "m/s2": 1.0,
+        "m/s^2": 1.0,
+        "m/s²": 1.0,
+        "g": STANDARD_GRAVITY,
+        "mg": STANDARD_GRAVITY / 1000,
+    },
     "gyro": {"rad/s": 1.0, "deg/s": math.pi / 180, "dps": math.pi / 180, "mdps": math.pi / 180_000},
     "mag": {"uT": 1.0, "µT": 1.0, "nT": 1e-3, "T": 1e6, "G": 100.0, "mG": 0.1, "normalised": 1.0},
     "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9},
@@ -37,9 +43,14 @@ def factor(quantity: str, unit: str) -> float:
     table = UNITS.get(quantity)
     if table is None:
         known = ", ".join(UNITS)
-        raise UnitError(f"There is no quantity '{quantity}'; known are {known}.{nearest(quantity, UNITS)}")
+        raise UnitError(
+            f"There is no quantity '{quantity}'; known are {known}.{nearest(quantity, UNITS)}"
+        )
     if unit not in table:
-        raise UnitError(f"'{unit}' is not a unit of {quantity}; write one of {', '.join(table)}.{nearest(unit, table)}")
+        raise UnitError(
+            f"'{unit}' is not a unit of {quantity}; write one of "
+            f"{', '.join(table)}.{nearest(unit, table)}"
+        )
     return table[unit]
 
 
@@ -56,7 +67,8 @@ class GravityVerdict:
     plausible: bool
     """True where not checked, or where the norm lies within 8.5 to 11 m/s²."""
     likely: str
-    """The unit or treatment that would explain an implausible norm, in words; empty where plausible."""
+    """The unit or treatment that would explain an implausible norm, in words; empty where
+    plausible."""
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -71,8 +83,9 @@ def still_blocks(
 ) -> tuple[Float[np.ndarray, " M"], Bool[np.ndarray, " M"]]:
     """Return the mean norm of every half second, and whether the sensor was still in it.
 
-    Still means that the standard deviation stays under 0.05 g on each axis; `scale` is one g in the given numbers'
-    unit divided by 9.80665, so that the same question can be asked of numbers in another unit.
+    Still means that the standard deviation stays under 0.05 g on each axis; `scale` is one g in the
+    given numbers' unit divided by 9.80665, so that the same question can be asked of numbers in
+    another unit.
     """
     length = max(2, round(STILL_SECONDS * rate_hz))
     count = len(acceleration) // length
@@ -83,7 +96,9 @@ def still_blocks(
     return np.linalg.norm(blocks.mean(axis=1), axis=1), deviation < STILL_DEVIATION * scale
 
 
-def gravity_verdict(norms: Float[np.ndarray, " M"], still: Bool[np.ndarray, " M"]) -> GravityVerdict:
+def gravity_verdict(
+    norms: Float[np.ndarray, " M"], still: Bool[np.ndarray, " M"]
+) -> GravityVerdict:
     """Judge a stated acceleration unit by the norm that it gives at rest.
 
     A sensor in m/s² that includes gravity reads about 9.81 at rest, whichever way it is turned.
@@ -93,17 +108,26 @@ def gravity_verdict(norms: Float[np.ndarray, " M"], still: Bool[np.ndarray, " M"
     norm = float(np.median(norms[still]))
     low, high = GRAVITY_RANGE
     plausible = low <= norm <= high
-    return GravityVerdict(True, norm, float(still.sum()) * STILL_SECONDS, plausible, "" if plausible else _likely(norm))
+    return GravityVerdict(
+        True,
+        norm,
+        float(still.sum()) * STILL_SECONDS,
+        plausible,
+        "" if plausible else _likely(norm),
+    )
 
 
 def _likely(norm: float) -> str:
     low, high = GRAVITY_RANGE
     if norm < 0.35:
-        # Below 0.05 g of stillness every signal in g looks still, so 1.0 and 0.0 are told apart by the norm alone.
+        # Below 0.05 g of stillness every signal in g looks still, so 1.0 and 0.0 are told apart by
+        # the norm alone.
         return "gravity looks removed: state gravity = 'removed'"
     for unit, scale in (("g", STANDARD_GRAVITY), ("mg", STANDARD_GRAVITY / 1000)):
         if low <= norm * scale <= high:
             return f"the numbers look like {unit}: state unit = '{unit}'"
     if low <= norm / STANDARD_GRAVITY <= high:
-        return "the numbers look like m/s² already, converted as if they were g: state unit = 'm/s2'"
+        return (
+            "the numbers look like m/s² already, converted as if they were g: state unit = 'm/s2'"
+        )
     return "no known unit explains this: look at the file, or state gravity = 'removed'"

@@ -1,7 +1,8 @@
 """Equal cuts of recordings that still know who wore the sensors, when they start and what was done.
 
-Windows never hold copies of the signal: the resampled recordings lie once, memory-mapped, in a store, and a window is
-a place in it. A study of thousands of hours is so read window by window without filling the memory.
+Windows never hold copies of the signal: the resampled recordings lie once, memory-mapped, in a
+store, and a window is a place in it. A study of thousands of hours is so read window by window
+without filling the memory.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _RELEASE_BYTES = 256 * 2**20
 class Windows:
     """Windows of N places in a store, with subject, recording, start time and label of each.
 
-    Splitting goes by people alone: `of(subjects)` and `without(subjects)`. There is no way to split by windows.
+    Splitting goes by people alone: `of(subjects)` and `without(subjects)`. There is no way to split
+    by windows.
     """
 
     store: Store
@@ -59,10 +61,12 @@ class Windows:
     recipe: dict[str, Any] = field(default_factory=dict)
     """How these windows were cut."""
     folders: dict[str, Path] = field(default_factory=dict)
-    """Name of each study -> its folder, where partners of windows lie; nothing for windows of arrays."""
+    """Name of each study -> its folder, where partners of windows lie; nothing for windows of
+    arrays."""
 
     contents: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Recording -> short content hashes of its streams, by which it is known whatever it is called."""
+    """Recording -> short content hashes of its streams, by which it is known whatever it is called.
+    """
 
     def __len__(self) -> int:
         return len(self.first_row)
@@ -70,7 +74,11 @@ class Windows:
     @property
     def contents_here(self) -> set[str]:
         """Content hashes of the recordings that these windows are of."""
-        return {content for name in set(self.recording.tolist()) for content in self.contents.get(name, ())}
+        return {
+            content
+            for name in set(self.recording.tolist())
+            for content in self.contents.get(name, ())
+        }
 
     @property
     def seconds(self) -> float:
@@ -86,11 +94,14 @@ class Windows:
 
     @property
     def part(self) -> Int[np.ndarray, " N"]:
-        """Which of the studies that were put together each window is of, by number; all 0 where there is one."""
+        """Which of the studies that were put together each window is of, by number; all 0 where
+        there is one."""
         rows = self.store.values
         if not isinstance(rows, Rows):
             return np.zeros(len(self), dtype=np.int64)
-        found: np.ndarray = np.searchsorted(rows.bounds, self.store.pieces[self.piece, 0], side="right") - 1
+        found: np.ndarray = (
+            np.searchsorted(rows.bounds, self.store.pieces[self.piece, 0], side="right") - 1
+        )
         return found
 
     @property
@@ -108,7 +119,12 @@ class Windows:
     @cached_property
     def hash(self) -> str:
         """A content hash: the same windows of the same recordings, the same hash."""
-        rows = [len(self), int(self.first_row.sum()), digest(self.first_row.tolist()), digest(self.code.tolist())]
+        rows = [
+            len(self),
+            int(self.first_row.sum()),
+            digest(self.first_row.tolist()),
+            digest(self.code.tolist()),
+        ]
         return digest([self.study_hash, self.store.key, self.recipe, rows, self.classes])
 
     def __getitem__(self, chosen: Any) -> Windows:
@@ -138,8 +154,9 @@ class Windows:
     def few(self, shots: int | str, seed: int = 0) -> Windows:
         """Return `shots` labelled windows of each class, or all labelled ones for "all".
 
-        The draws of one seed are nested: the 2 per class are among the 4, which are among the 8. A class with fewer
-        windows gives all that it has; `short_classes` tells which. Raises ConfigError for less than 1.
+        The draws of one seed are nested: the 2 per class are among the 4, which are among the 8. A
+        class with fewer windows gives all that it has; `short_classes` tells which. Raises
+        ConfigError for less than 1.
         """
         if shots == "all":
             return self.labelled
@@ -159,8 +176,11 @@ class Windows:
         out = []
         for code, name in enumerate(self.classes):
             members = np.flatnonzero(self.code == code)
-            # A stream per class, so that a class with few windows does not shift the draw of the others.
-            out.append(np.random.default_rng([seed, int(digest(name), 16) % 2**32]).permutation(members))
+            # A stream per class, so that a class with few windows does not shift the draw of the
+            # others.
+            out.append(
+                np.random.default_rng([seed, int(digest(name), 16) % 2**32]).permutation(members)
+            )
         return out
 
     @property
@@ -174,7 +194,8 @@ class Windows:
         return there
 
     def values(self, chosen: Any = slice(None)) -> Float[np.ndarray, "N C T"]:
-        """Return the signals of some windows as an array (N, C, T) in SI units; NaN where a channel is missing."""
+        """Return the signals of some windows as an array (N, C, T) in SI units; NaN where a channel
+        is missing."""
         return self._gather(self.store.values, chosen).transpose(0, 2, 1)
 
     def received(self, chosen: Any = slice(None)) -> Bool[np.ndarray, "N T"]:
@@ -198,11 +219,14 @@ class Windows:
         part = np.searchsorted(rows.bounds, edges[:, 0], side="right") - 1
         for i in np.unique(part):
             own, start = part == i, rows.bounds[i]
-            out[own] = _cut_out(np.asarray(rows.parts[i]), first[own] - start, edges[own] - start, self.length)
+            out[own] = _cut_out(
+                np.asarray(rows.parts[i]), first[own] - start, edges[own] - start, self.length
+            )
         return out
 
     def batches(self, size: int = 256) -> Iterator[tuple[np.ndarray, Float[np.ndarray, "B C T"]]]:
-        """Walk over all windows in order: indices and signals, in bounded memory however large the study."""
+        """Walk over all windows in order: indices and signals, in bounded memory however large the
+        study."""
         since = 0
         for start in range(0, len(self), size):
             index = np.arange(start, min(start + size, len(self)))
@@ -213,24 +237,30 @@ class Windows:
                 self.store.release()
                 since = 0
 
-    def require(self, channels: Sequence[Channel], rate_hz: float, length: int | None, who: str) -> None:
+    def require(
+        self, channels: Sequence[Channel], rate_hz: float, length: int | None, who: str
+    ) -> None:
         """Raise ChannelError where these windows do not fit what `who` was made for."""
         if tuple(channels) != self.channels:
             raise ChannelError(
                 f"These windows hold {', '.join(channel_names(self.channels))}; {who} was made for "
-                f"{', '.join(channel_names(channels))} ({explain_mismatch(channels, self.channels)}). "
+                f"{', '.join(channel_names(channels))} "
+                f"({explain_mismatch(channels, self.channels)}). "
                 "Cut windows with the same placements and quantities, or pretrain on this study."
             )
         if rate_hz != self.rate_hz or length not in (None, self.length):
             raise ChannelError(
-                f"These windows are {self.length} samples at {self.rate_hz:g} Hz; {who} was made for {length} samples "
-                f"at {rate_hz:g} Hz. Call study.windows(seconds={(length or self.length) / rate_hz:g}, "
+                f"These windows are {self.length} samples at {self.rate_hz:g} Hz; {who} was made "
+                f"for {length} samples "
+                f"at {rate_hz:g} Hz. Call "
+                f"study.windows(seconds={(length or self.length) / rate_hz:g}, "
                 f"rate_hz={rate_hz:g})."
             )
 
     @classmethod
     def concatenate(cls, several: Sequence[Windows]) -> Windows:
-        """Put the windows of several studies together for pretraining; people then carry their study's name.
+        """Put the windows of several studies together for pretraining; people then carry their
+        study's name.
 
         Raises ChannelError where channels, rate, length or gravity differ.
         """
@@ -241,7 +271,8 @@ class Windows:
             other.require(first.channels, first.rate_hz, first.length, f"study '{first.study}'")
             if other.gravity != first.gravity:
                 raise ChannelError(
-                    f"Gravity is {first.gravity} in study '{first.study}' and {other.gravity} in '{other.study}'; one "
+                    f"Gravity is {first.gravity} in study '{first.study}' and {other.gravity} in "
+                    f"'{other.study}'; one "
                     "model cannot learn from both."
                 )
         folders: dict[str, Path] = {}
@@ -249,13 +280,16 @@ class Windows:
             for name, folder in part.folders.items():
                 if folders.setdefault(name, folder) != folder:
                     raise ConfigError(
-                        f"Two studies are called '{name}': {folders[name]} and {folder}. Give one another name."
+                        f"Two studies are called '{name}': {folders[name]} and {folder}. Give one "
+                        f"another name."
                     )
         classes = tuple(sorted({name for part in several for name in part.classes}))
         pieces = np.concatenate(([0], np.cumsum([len(part.store.pieces) for part in several])))
         rows = np.concatenate(([0], np.cumsum([len(part.store.lost) for part in several])))
         place = {name: i for i, name in enumerate(classes)}
-        codes = [np.array([*(place[n] for n in part.classes), UNLABELLED])[part.code] for part in several]
+        codes = [
+            np.array([*(place[n] for n in part.classes), UNLABELLED])[part.code] for part in several
+        ]
         dropped: dict[str, int] = {}
         for part in several:
             for reason, count in part.dropped.items():
@@ -263,10 +297,16 @@ class Windows:
         return replace(
             first,
             store=Store.chain([part.store for part in several]),
-            first_row=np.concatenate([p.first_row + r for p, r in zip(several, rows, strict=False)]),
+            first_row=np.concatenate(
+                [p.first_row + r for p, r in zip(several, rows, strict=False)]
+            ),
             piece=np.concatenate([p.piece + n for p, n in zip(several, pieces, strict=False)]),
-            subject=np.concatenate([[f"{p.study}/{s}" for s in p.subject] for p in several]).astype(object),
-            recording=np.concatenate([[f"{p.study}/{r}" for r in p.recording] for p in several]).astype(object),
+            subject=np.concatenate([[f"{p.study}/{s}" for s in p.subject] for p in several]).astype(
+                object
+            ),
+            recording=np.concatenate(
+                [[f"{p.study}/{r}" for r in p.recording] for p in several]
+            ).astype(object),
             start_s=np.concatenate([p.start_s for p in several]),
             code=np.concatenate(codes),
             classes=classes,
@@ -276,7 +316,9 @@ class Windows:
             dropped=dropped,
             recipe={p.study: p.recipe for p in several},
             folders=folders,
-            contents={f"{p.study}/{name}": held for p in several for name, held in p.contents.items()},
+            contents={
+                f"{p.study}/{name}": held for p in several for name, held in p.contents.items()
+            },
         )
 
     @classmethod
@@ -297,21 +339,30 @@ class Windows:
         named = tuple(Channel.parse(c) if isinstance(c, str) else c for c in channels)
         if values.ndim != 3 or values.shape[1] != len(named):
             raise DataError(
-                f"Windows from an array need shape (windows, {len(named)} channels, samples), found {values.shape}."
+                f"Windows from an array need shape (windows, {len(named)} channels, samples), "
+                f"found {values.shape}."
             )
         count, _, length = values.shape
         for what, given in (("labels", labels), ("subject", subject)):
             if given is not None and len(given) != count:
-                raise DataError(f"There are {count} windows but {len(given)} {what}; give one for each window.")
+                raise DataError(
+                    f"There are {count} windows but {len(given)} {what}; give one for each window."
+                )
         rows = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(count * length, len(named))
         first = np.arange(count, dtype=np.int64) * length
         pieces = np.stack([first, first + length], axis=1)
         text = np.array([] if labels is None else [str(label) for label in labels], dtype=object)
         classes = tuple(sorted(set(text.tolist())))
-        code = np.full(count, UNLABELLED) if labels is None else np.searchsorted(np.array(classes, dtype=object), text)
+        code = (
+            np.full(count, UNLABELLED)
+            if labels is None
+            else np.searchsorted(np.array(classes, dtype=object), text)
+        )
         lost = (~np.isfinite(rows).any(axis=1)).astype(np.uint16)
         key = digest([values.shape, hashlib.sha256(rows.tobytes()).hexdigest(), rate_hz])
-        people = np.array(["1"] * count if subject is None else [str(s) for s in subject], dtype=object)
+        people = np.array(
+            ["1"] * count if subject is None else [str(s) for s in subject], dtype=object
+        )
         names = np.array([f"window-{i}" for i in range(count)], dtype=object)
         return cls(
             Store(rows, lost, pieces, key), named, float(rate_hz), length, first, np.arange(count), people, names,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Embeddings:
     """tokens: (B, L, D), a sequence for heads that attend. pooled: (B, D), one vector a window.
 
-    sensors: (B, S, D), one vector a sensor, 0 where a window lacks it; only of encoders that keep sensors apart.
+    sensors: (B, S, D), one vector a sensor, 0 where a window lacks it; only of encoders that keep
+    sensors apart.
     """
 
     tokens: Tensor

@@ -11,7 +11,8 @@ from otolith.core.errors import ConfigError, SplitError, nearest
 from otolith.data.study import Study, natural_key
 
 SPLITS = ("people", "official", "takes")
-"""Folds of people; the authors' lists; or their held-back recordings, parted once more by whole takes."""
+"""Folds of people; the authors' lists; or their held-back recordings, parted once more by whole
+takes."""
 SHARES = (0.5, 0.25, 0.25)
 """Of the takes, for training, validation and test, as PRIMUS parts them."""
 
@@ -30,11 +31,12 @@ class Parts:
 def official_parts(study: Study, split: str, seed: int = 0) -> Parts:
     """Part a study by its authors' lists, which stand in each recording's fact `split`.
 
-    split: `official` trains on `train` and tests on `test`, or on `val` where the test part has no recording here;
-    `takes` pretrains on `train`, and parts the recordings of `val` (of `test` where there are none) by whole takes,
-    50 : 25 : 25 for labels, validation and test, as PRIMUS does with Ego-Exo4D. Nothing is chosen by validation here:
-    that part is left out, so that figures can be compared. A take is what has one fact `take`, else one recording.
-    Where lists put a person on both sides, a benchmark tests that person and learns nothing from them.
+    split: `official` trains on `train` and tests on `test`, or on `val` where the test part has no
+    recording here; `takes` pretrains on `train`, and parts the recordings of `val` (of `test` where
+    there are none) by whole takes, 50 : 25 : 25 for labels, validation and test, as PRIMUS does
+    with Ego-Exo4D. Nothing is chosen by validation here: that part is left out, so that figures can
+    be compared. A take is what has one fact `take`, else one recording. Where lists put a person on
+    both sides, a benchmark tests that person and learns nothing from them.
 
     Raises ConfigError for another split, SplitError where the study has no lists or too few takes.
     """
@@ -47,11 +49,19 @@ def official_parts(study: Study, split: str, seed: int = 0) -> Parts:
         if part := facts.get("split"):
             lists.setdefault(str(part), []).append(entry["id"])
             takes[entry["id"]] = str(facts.get("take") or entry["id"])
-    held = next((part for part in (("val", "test") if split == "takes" else ("test", "val")) if part in lists), "")
+    held = next(
+        (
+            part
+            for part in (("val", "test") if split == "takes" else ("test", "val"))
+            if part in lists
+        ),
+        "",
+    )
     if "train" not in lists or not held:
         found = ", ".join(f"{name} ({len(ids)})" for name, ids in lists.items()) or "none"
         raise SplitError(
-            f"Study '{study.name}' has no official lists of recordings to train and to test on (found: {found}). "
+            f"Study '{study.name}' has no official lists of recordings to train and to test on "
+            f"(found: {found}). "
             "Use --split people."
         )
     train = tuple(lists["train"])
@@ -69,7 +79,9 @@ def _by_takes(
     ends = [round(SHARES[0] * len(names)), round((SHARES[0] + SHARES[1]) * len(names))]
     train, _, test = (set(part.tolist()) for part in np.split(order, ends))
     if not train or not test:
-        raise SplitError(f"Study '{study}' has {len(names)} takes in '{held}': too few to train and to test.")
+        raise SplitError(
+            f"Study '{study}' has {len(names)} takes in '{held}': too few to train and to test."
+        )
     place = {name: i for i, name in enumerate(names)}
     return (
         tuple(id for id in recordings if place[takes[id]] in train),
@@ -80,13 +92,16 @@ def _by_takes(
 def people_folds(subjects: Sequence[str], folds: int, seed: int = 0) -> list[list[str]]:
     """Part people into folds of (nearly) equal size; each person is tested in exactly one.
 
-    More folds than people become one fold a person. Raises SplitError for a single person or fewer than two folds.
+    More folds than people become one fold a person. Raises SplitError for a single person or fewer
+    than two folds.
     """
     people = sorted(set(subjects), key=natural_key)
     if len(people) < 2:
         raise SplitError(
-            f"These recordings are of {len(people)} person ({', '.join(people) or 'nobody'}), so nobody is left to "
-            "test on: a figure for people never seen needs two people or more. Add recordings of others."
+            f"These recordings are of {len(people)} person ({', '.join(people) or 'nobody'}), so "
+            f"nobody is left to "
+            "test on: a figure for people never seen needs two people or more. Add recordings of "
+            "others."
         )
     if folds < 2:
         raise SplitError(f"{folds} fold leaves nobody to train on; ask for 2 to {len(people)}.")

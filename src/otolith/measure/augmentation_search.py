@@ -26,8 +26,8 @@ CHOSEN = "chosen"
 def pairs_of(names: Sequence[str] = (), ordered: bool = False) -> list[tuple[str, ...]]:
     """Return every single augmentation and every pair of two, once, or once in each order.
 
-    Without names, of all augmentations there are. Raises ConfigError for a name that stands twice, UnknownNameError
-    for one that nobody knows.
+    Without names, of all augmentations there are. Raises ConfigError for a name that stands twice,
+    UnknownNameError for one that nobody knows.
     """
     chosen = list(names) or list(augmentations.FAMILY)
     for name in chosen:
@@ -58,23 +58,27 @@ def search_augmentations(
     save: Callable[[Report, Path, dict[str, str]], object] = Report.save,
     **choices: Any,
 ) -> Report:
-    """Choose a pair of augmentations by people of the training side, and score the choice on people held out.
+    """Choose a pair of augmentations by people of the training side, and score the choice on people
+    held out.
 
     Pretrains with every pair and measures a frozen encoder's head, as PRIMUS chose its pair
-    (https://arxiv.org/abs/2411.15127, section 2). In each fold of people the choice is made on inner folds of the
-    others, and the pair that was best there is then pretrained on all of them and tested on the fold: the reported
-    score, method `chosen`, comes from people who had no part in the choice. Beside it stands the untrained encoder.
+    (https://arxiv.org/abs/2411.15127, section 2). In each fold of people the choice is made on
+    inner folds of the others, and the pair that was best there is then pretrained on all of them
+    and tested on the fold: the reported score, method `chosen`, comes from people who had no part
+    in the choice. Beside it stands the untrained encoder.
 
-    `objective` is one with a setting `augmentations`; of SimCLR only one view is changed unless its settings say
-    otherwise, as in PRIMUS, so that augmentations without any chance in them count too. `choices` are those of
-    `benchmark`, which does the work and goes on where it was stopped. Writes pairs.md beside its results,
-    through `save` (see `benchmark`).
+    `objective` is one with a setting `augmentations`; of SimCLR only one view is changed unless its
+    settings say otherwise, as in PRIMUS, so that augmentations without any chance in them count
+    too. `choices` are those of `benchmark`, which does the work and goes on where it was stopped.
+    Writes pairs.md beside its results, through `save` (see `benchmark`).
 
     Raises ConfigError for an objective without augmentations, and whatever `benchmark` raises.
     """
     kind = objectives.FAMILY.resolve(objective)
     if "augmentations" not in getattr(kind.Config, "__dataclass_fields__", {}):
-        raise ConfigError(f"Objective '{objective}' has no augmentations to choose; take simclr or primus.")
+        raise ConfigError(
+            f"Objective '{objective}' has no augmentations to choose; take simclr or primus."
+        )
     fixed = ({"both": False} if objective == "simclr" else {}) | dict(objective_settings or {})
     pairs = pairs_of(names, ordered)
     common: dict[str, Any] = {
@@ -101,7 +105,9 @@ def search_augmentations(
             studies, [untrained, *paired.values()], shots, folds, inner_folds, out, progress, shared
         )
         needed = [paired[name] for name in dict.fromkeys(chosen.values())]
-        measured = benchmark(studies, [untrained, *needed], shots, folds=folds, out=out, progress=progress, **shared)
+        measured = benchmark(
+            studies, [untrained, *needed], shots, folds=folds, out=out, progress=progress, **shared
+        )
         result = _of_the_choice(measured, chosen)
         mine.claim(["pairs.md"])
         words = _choice_words(result, chosen) + "\n" + pair_tables(_pooled(inner), pairs)
@@ -129,7 +135,14 @@ def _chosen(
             place = out / "inner" / f"{study.name}-{number + 1}"
             kept = {**shared, "command": ""}
             report = benchmark(
-                [study], methods, shots, folds=inner_folds, out=place, leave_out=tested, progress=progress, **kept
+                [study],
+                methods,
+                shots,
+                folds=inner_folds,
+                out=place,
+                leave_out=tested,
+                progress=progress,
+                **kept,
             )
             inner.append(report)
             chosen[study.name, number] = best_pair(report)
@@ -146,20 +159,26 @@ def best_pair(report: Report) -> str:
 
 
 def _of_the_choice(report: Report, chosen: dict[tuple[str, int], str]) -> Report:
-    """Keep of each fold the rows of what was chosen without it, under one name, and those of the untrained encoder."""
+    """Keep of each fold the rows of what was chosen without it, under one name, and those of the
+    untrained encoder."""
 
     def kept(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         out = []
         for row in rows:
             own = chosen[row["study"], row["fold"]]
             if row["method"] == own:
-                out.append(row | {"method": CHOSEN} | ({"notes": [f"chosen: {own}"]} if "notes" in row else {}))
+                out.append(
+                    row
+                    | {"method": CHOSEN}
+                    | ({"notes": [f"chosen: {own}"]} if "notes" in row else {})
+                )
             elif row["method"] == UNTRAINED:
                 out.append(row)
         return out
 
     notes = [
-        f"{study}, fold {fold + 1}: {pair} was chosen on the other people" for (study, fold), pair in chosen.items()
+        f"{study}, fold {fold + 1}: {pair} was chosen on the other people"
+        for (study, fold), pair in chosen.items()
     ]
     return replace(
         report,
@@ -172,8 +191,13 @@ def _of_the_choice(report: Report, chosen: dict[tuple[str, int], str]) -> Report
 
 
 def _pooled(reports: Sequence[Report]) -> Report:
-    """Put the rows of the inner folds together; a person stands there once for each outer fold they were trained in."""
-    rows = [row | {"fold": (number, row["fold"])} for number, report in enumerate(reports) for row in report.rows]
+    """Put the rows of the inner folds together; a person stands there once for each outer fold they
+    were trained in."""
+    rows = [
+        row | {"fold": (number, row["fold"])}
+        for number, report in enumerate(reports)
+        for row in report.rows
+    ]
     return Report(rows=rows)
 
 
@@ -181,39 +205,62 @@ def _choice_words(report: Report, chosen: dict[tuple[str, int], str]) -> str:
     lines = ["# The choice", ""]
     for study in dict.fromkeys(study for study, _ in chosen):
         pairs = [pair for (name, _), pair in chosen.items() if name == study]
-        counted = ", ".join(f"{pair} in {pairs.count(pair)} of {len(pairs)} folds" for pair in dict.fromkeys(pairs))
+        counted = ", ".join(
+            f"{pair} in {pairs.count(pair)} of {len(pairs)} folds" for pair in dict.fromkeys(pairs)
+        )
         lines += [f"{study}: {counted}. Scores on the people who had no part in the choice:", ""]
         for line in report.summary:
             if line["study"] == study:
-                at = "all labels" if line["shots"] == "all" else f"{line['shots']} labelled windows per class"
+                at = (
+                    "all labels"
+                    if line["shots"] == "all"
+                    else f"{line['shots']} labelled windows per class"
+                )
                 lines.append(f"- {line['method']}, {at}: {_cell(line)}")
         lines.append("")
     lines += [
         "# What it was made by",
         "",
-        "Scores on inner folds of the other people. The best of many is too good: quote those above.",
+        "Scores on inner folds of the other people. The best of many is too good: quote those "
+        "above.",
         "",
     ]
     return "\n".join(lines)
 
 
 def pair_tables(report: Report, pairs: Sequence[tuple[str, ...]]) -> str:
-    """Return a table in Markdown per study and shots: macro-F1 in percent ± standard error over people.
+    """Return a table in Markdown per study and shots: macro-F1 in percent ± standard error over
+    people.
 
-    A row is the augmentation that comes first, a column the second; the diagonal is one alone. Cells that were not
-    measured stay empty.
+    A row is the augmentation that comes first, a column the second; the diagonal is one alone.
+    Cells that were not measured stay empty.
     """
     names = list(dict.fromkeys(pair[0] for pair in pairs))
     lines: list[str] = []
     for study, shots in dict.fromkeys((line["study"], line["shots"]) for line in report.summary):
-        found = {line["method"]: line for line in report.summary if (line["study"], line["shots"]) == (study, shots)}
-        best = max((name for name in found if name != UNTRAINED), key=lambda n: found[n]["macro_f1_mean"], default="")
+        found = {
+            line["method"]: line
+            for line in report.summary
+            if (line["study"], line["shots"]) == (study, shots)
+        }
+        best = max(
+            (name for name in found if name != UNTRAINED),
+            key=lambda n: found[n]["macro_f1_mean"],
+            default="",
+        )
         labelled = "all labels" if shots == "all" else f"{shots} labelled windows per class"
-        lines += [f"## {study}, {labelled}", "", f"Untrained: {_cell(found.get(UNTRAINED))}. Best: {best}.", ""]
+        lines += [
+            f"## {study}, {labelled}",
+            "",
+            f"Untrained: {_cell(found.get(UNTRAINED))}. Best: {best}.",
+            "",
+        ]
         lines += [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
         for first in names:
             keys = [first if first == second else f"{first}+{second}" for second in names]
-            cells = [f"**{_cell(found[key])}**" if key == best else _cell(found.get(key)) for key in keys]
+            cells = [
+                f"**{_cell(found[key])}**" if key == best else _cell(found.get(key)) for key in keys
+            ]
             lines.append(f"| {first} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)

@@ -1,4 +1,5 @@
-"""The benchmark: every method on every study, by whole people held out, over several draws of labels."""
+"""The benchmark: every method on every study, by whole people held out, over several draws of
+labels."""
 
 from __future__ import annotations
 
@@ -56,25 +57,30 @@ def benchmark(
     progress: Callable[[int, int, str], None] | None = None,
     save: Save = Report.save,
 ) -> Report:
-    """Measure how well methods recognise activities of people never seen, with k labelled windows per class.
+    """Measure how well methods recognise activities of people never seen, with k labelled windows
+    per class.
 
-    For each fold of whole people: pretrain on the training people's windows (labels unseen, unlabelled stretches
-    included), draw k labelled windows per class from training people (nested draws), adapt with those k alone, test
-    on the held-out people. Cells are kept in `out` under a content hash, so the same call goes on where it was
-    stopped. Writes results.json and its tables through `save`; `otolith.show.page.save_with_page` adds the page.
-    `windows` overrides parts of each study's own
-    evaluation; `pretrain_on` is given to methods that pretrain and do not say themselves whom on (see
-    `Method.pretrain_on`), `partner_fraction` to those with partners: the share of windows that keep theirs. `split`
-    `official` or `takes` goes by the lists that a data set's authors made (see `official_parts`), with one fold;
-    People of `leave_out` take no part, neither in training nor in testing.
-    `progress(done, cells, what)` is called after each cell, and whenever a fold says what it is at. `seeds` repeats
-    everything with seeds from `seed` up, on the same folds: other draws, other weights to begin with, other orders.
+    For each fold of whole people: pretrain on the training people's windows (labels unseen,
+    unlabelled stretches included), draw k labelled windows per class from training people (nested
+    draws), adapt with those k alone, test on the held-out people. Cells are kept in `out` under a
+    content hash, so the same call goes on where it was stopped. Writes results.json and its tables
+    through `save`; `otolith.show.page.save_with_page` adds the page. `windows` overrides parts of
+    each study's own evaluation; `pretrain_on` is given to methods that pretrain and do not say
+    themselves whom on (see `Method.pretrain_on`), `partner_fraction` to those with partners: the
+    share of windows that keep theirs. `split` `official` or `takes` goes by the lists that a data
+    set's authors made (see `official_parts`), with one fold; People of `leave_out` take no part,
+    neither in training nor in testing. `progress(done, cells, what)` is called after each cell, and
+    whenever a fold says what it is at. `seeds` repeats everything with seeds from `seed` up, on the
+    same folds: other draws, other weights to begin with, other orders.
 
-    Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a name that stands
-    twice, InterruptedRunError after Ctrl-C, when what is finished has been written.
+    Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a
+    name that stands twice, InterruptedRunError after Ctrl-C, when what is finished has been
+    written.
     """
     out = Path(out)
-    chosen = [_told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods]
+    chosen = [
+        _told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods
+    ]
     if partner_fraction is not None:
         chosen = [_told_share(method, partner_fraction) for method in chosen]
     wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
@@ -84,7 +90,19 @@ def benchmark(
         if count < 1:
             raise ConfigError(f"{count} {what} measure nothing; ask for 1 or more.")
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
-    plan = _Plan(wanted, folds, draws, seed, seeds, split, missing, windows or {}, runtime, out, tuple(leave_out))
+    plan = _Plan(
+        wanted,
+        folds,
+        draws,
+        seed,
+        seeds,
+        split,
+        missing,
+        windows or {},
+        runtime,
+        out,
+        tuple(leave_out),
+    )
     with owned_results(out) as mine:
         mine.claim(RESULTS)
         return _measure(plan, studies, chosen, workers, command, progress, save)
@@ -101,7 +119,8 @@ def owned_results(out: str | Path) -> AbstractContextManager[Owned]:
 
 
 def _older(folder: Path) -> set[str] | None:
-    """What a benchmark wrote before such folders had a marker: its results, or what it had finished of them."""
+    """What a benchmark wrote before such folders had a marker: its results, or what it had finished
+    of them."""
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     if there and there <= _ROOMS:
         return set(RESULTS)
@@ -133,7 +152,11 @@ def _measure(
             parts.append(part)
     except KeyboardInterrupt:
         interrupted = True
-        parts += [found for task in tasks if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))]
+        parts += [
+            found
+            for task in tasks
+            if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))
+        ]
     order = {_key(task): i for i, task in enumerate(tasks)}
     parts.sort(key=lambda part: order[part["key"]])
     report = Report(
@@ -147,7 +170,8 @@ def _measure(
     save(report, out)
     if interrupted:
         raise InterruptedRunError(
-            f"Stopped. {len(report.rows)} of {cells} cells are finished and kept in {out}; the same command goes on "
+            f"Stopped. {len(report.rows)} of {cells} cells are finished and kept in {out}; the "
+            f"same command goes on "
             "from there."
         )
     return report
@@ -155,7 +179,9 @@ def _measure(
 
 def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
     silent = method.objective not in BUILT_IN and method.pretrain_on == ("people",)
-    return dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
+    return (
+        dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
+    )
 
 
 def _told_share(method: Method, fraction: float) -> Method:
@@ -173,7 +199,9 @@ def _told_share(method: Method, fraction: float) -> Method:
 def _refuse_twice(what: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one.")
+        raise ConfigError(
+            f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one."
+        )
 
 
 @dataclass(frozen=True)
@@ -197,7 +225,9 @@ class _Plan:
         """Cells of one fold of one method."""
         return len(self.shots) * self.draws - (self.draws - 1) * ("all" in self.shots)
 
-    def make(self, studies: Sequence[Study], methods: Sequence[Method]) -> tuple[dict[str, Any], list[Fold], list[str]]:
+    def make(
+        self, studies: Sequence[Study], methods: Sequence[Method]
+    ) -> tuple[dict[str, Any], list[Fold], list[str]]:
         """Return the facts of a report, the tasks of its workers, and notes."""
         facts, notes = [], []
         tasks: list[Fold] = []
@@ -209,22 +239,29 @@ class _Plan:
             if len(labelled.classes) < 2:
                 found = ", ".join(labelled.classes) or "none"
                 raise ConfigError(
-                    f"Study '{study.name}' has one class or none ({found}); there is nothing to tell apart."
+                    f"Study '{study.name}' has one class or none ({found}); there is nothing to "
+                    f"tell apart."
                 )
             lists = None
             if self.split == "people":
                 parts = people_folds(labelled.subjects, self.folds, self.seed)
                 if len(parts) < self.folds:
-                    notes.append(f"{study.name}: {len(parts)} folds, one a person, instead of {self.folds}")
+                    notes.append(
+                        f"{study.name}: {len(parts)} folds, one a person, instead of {self.folds}"
+                    )
             else:
                 lists = official_parts(study, self.split, self.seed)
                 parts = [of_recordings(labelled, lists.test).subjects]
-                notes.append(f"{study.name}: one fold, by its authors' lists of recordings ({self.split})")
+                notes.append(
+                    f"{study.name}: one fold, by its authors' lists of recordings ({self.split})"
+                )
                 both = of_recordings(labelled, [*lists.pretrain, *lists.train]).of(parts[0])
                 if len(both):
                     notes.append(
-                        f"{study.name}: {len(both.subjects)} people stand on both sides of the authors' lists; they "
-                        f"are tested, and {len(set(both.recording))} recordings of theirs are not learnt from"
+                        f"{study.name}: {len(both.subjects)} people stand on both sides of the "
+                        f"authors' lists; they "
+                        f"are tested, and {len(set(both.recording))} recordings of theirs are not "
+                        f"learnt from"
                     )
             parted[study.name] = parts
             facts.append(_facts(study, labelled, plain_windows(study, evaluation, self.missing)))
@@ -289,7 +326,8 @@ class _News:
         self._tell("windows are cut")
 
     def hear(self, message: tuple[str, int, str]) -> None:
-        """Take what a fold tells: its name, cells done since it last spoke, and what it is at; nothing at its end."""
+        """Take what a fold tells: its name, cells done since it last spoke, and what it is at;
+        nothing at its end."""
         name, cells, at = message
         self.done += cells
         self._at.pop(name, None)
@@ -307,7 +345,8 @@ def _work(fold: Fold) -> dict[str, Any]:
     name = _name(fold)
     tell((name, 0, "cuts windows"))
     run = FoldRun(fold, lambda at: tell((name, 0, at)))
-    # What an earlier run has finished is told at once: it says nothing about how long the rest takes.
+    # What an earlier run has finished is told at once: it says nothing about how long the rest
+    # takes.
     there = [cell for cell in run.cells() if run.finished(*cell) is not None]
     tell((name, len(there), "adapts"))
     rows = []
@@ -319,7 +358,9 @@ def _work(fold: Fold) -> dict[str, Any]:
         tell((name, 0, ""))
     picture = None
     if fold.pictured and fold.method.objective != "none":
-        path = inside(Path(fold.out), f"cells/picture-{run.encoder_key}-{digest(fold.method.name)}.json")
+        path = inside(
+            Path(fold.out), f"cells/picture-{run.encoder_key}-{digest(fold.method.name)}.json"
+        )
         picture = read_kept(path, _PICTURE)
         if picture is None:
             tell((name, 0, "draws its embedding"))

@@ -68,13 +68,20 @@ class Fold:
 
 
 class FoldRun:
-    """The cells of one fold of one method; what is finished is kept under a content hash and not made again."""
+    """The cells of one fold of one method; what is finished is kept under a content hash and not
+    made again."""
 
     def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
         self.fold, self.method, self._told = fold, fold.method, told
         evaluation = Evaluation.from_json(fold.evaluation)
         sides = sides_of(
-            Study.load(fold.study), evaluation, fold.missing, fold.method, fold.test, fold.parts, fold.away
+            Study.load(fold.study),
+            evaluation,
+            fold.missing,
+            fold.method,
+            fold.test,
+            fold.parts,
+            fold.away,
         )
         self.train, self.test, self.plain = sides.train, sides.test, sides.plain
         self.others, self.added, self.left_out = sides.others, sides.added, sides.left_out
@@ -85,13 +92,23 @@ class FoldRun:
 
     def cells(self) -> list[tuple[Shots, int]]:
         """Return the cells of this fold, all labels once and each number of shots in every draw."""
-        return [(k, draw) for k in self.fold.shots for draw in range(1 if k == "all" else self.fold.draws)]
+        return [
+            (k, draw)
+            for k in self.fold.shots
+            for draw in range(1 if k == "all" else self.fold.draws)
+        ]
 
     @property
     def encoder_key(self) -> str:
         """Hash of all that decides the pretrained encoder."""
         m, f = self.method, self.fold
-        what: list[Any] = [m.objective, m.encoder, m.objective_settings, m.encoder_settings, m.pretrain]
+        what: list[Any] = [
+            m.objective,
+            m.encoder,
+            m.objective_settings,
+            m.encoder_settings,
+            m.pretrain,
+        ]
         what += [self.train.hash] if m.objective == "labels" else []
         folders = self.pretraining.folders
         what += [model_stamp(str(folders[name] / PARTNERS)) for name in sorted(folders)]
@@ -110,7 +127,11 @@ class FoldRun:
     @property
     def pretraining_seed(self) -> int:
         """One encoder serves all folds where no person of the study had a part in it."""
-        return self.fold.seed * 1009 if self.others and "people" not in self.method.pretrain_on else self.seed
+        return (
+            self.fold.seed * 1009
+            if self.others and "people" not in self.method.pretrain_on
+            else self.seed
+        )
 
     def cell_path(self, shots: Shots, draw: int) -> Path:
         """Return where a finished cell is kept."""
@@ -120,11 +141,14 @@ class FoldRun:
         return inside(Path(self.fold.out), f"cells/{digest(what)}.json")
 
     def encoder(self) -> PretrainedEncoder:
-        """Return the encoder of this fold, pretrained on its training people if the method asks for it."""
+        """Return the encoder of this fold, pretrained on its training people if the method asks for
+        it."""
         if self._encoder is None:
             m = self.method
             if m.objective == "none":
-                self._encoder = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
+                self._encoder = PretrainedEncoder.fresh(
+                    self.train, m.encoder, self.seed, **m.encoder_settings
+                )
             else:
                 folder = inside(Path(self.fold.out), f"encoders/{self.encoder_key}")
                 folder.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +156,9 @@ class FoldRun:
                 self._told("waits for its encoder")
                 with only_writer(checkpoint.lock_of(folder.resolve()), str(folder), wait=True):
                     self._encoder = kept_encoder(folder, m)
-                    if self._encoder is not None:  # made whole by a run that was stopped before it tidied up
+                    if (
+                        self._encoder is not None
+                    ):  # made whole by a run that was stopped before it tidied up
                         checkpoint.remove_state(partial_of(folder))
                     if self._encoder is None and m.objective == "labels":
                         self._encoder = self._supervised()
@@ -157,7 +183,8 @@ class FoldRun:
         self._told(f"pretrains, epoch {epoch} of at most {epochs}, loss {losses['train']:.3f}")
 
     def _supervised(self) -> PretrainedEncoder:
-        """An encoder that learnt from all labels of the training people, together with a head that is left behind."""
+        """An encoder that learnt from all labels of the training people, together with a head that
+        is left behind."""
         m = self.method
         fresh = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
         settings: dict[str, Any] = {"seed": self.seed} | m.pretrain
@@ -172,10 +199,18 @@ class FoldRun:
         kept = read_kept(path, _CELL)
         if kept is None:
             return None
-        whose = {"shots": shots, "draw": draw, "fold": fold.number, "seed": fold.seed, "study": self.train.study}
+        whose = {
+            "shots": shots,
+            "draw": draw,
+            "fold": fold.number,
+            "seed": fold.seed,
+            "study": self.train.study,
+        }
         whose |= {"objective": m.objective, "encoder": m.encoder, "head": m.head}
         if any(kept.get(key) != told for key, told in whose.items()):
-            warnings.warn(f"{path} holds another cell; it is made again.", OtolithWarning, stacklevel=2)
+            warnings.warn(
+                f"{path} holds another cell; it is made again.", OtolithWarning, stacklevel=2
+            )
             return None
         return kept | {"method": m.name}
 
@@ -206,7 +241,9 @@ class FoldRun:
         runtime = self.fold.runtime
         learnt = with_added(few, self.added) if self.added else few
         if not heads.FAMILY.resolve(m.head).closed:
-            model = adapt(encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, **settings)
+            model = adapt(
+                encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, **settings
+            )
             code: np.ndarray = model.probabilities(self.test, runtime).argmax(axis=1)
             return code
         train, test = self._embedded(encoder)
@@ -215,12 +252,19 @@ class FoldRun:
             more = encoder.embed(learnt[len(few) :], runtime, space=m.adapt.get("space", "encoder"))
             few_vectors = np.concatenate([few_vectors, more])
         model = adapt(
-            encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, vectors=few_vectors, **settings
+            encoder,
+            learnt,
+            m.head,
+            runtime=runtime,
+            head_settings=m.head_settings,
+            vectors=few_vectors,
+            **settings,
         )
         return _classify(model, test)
 
     def _probes(self, encoder: PretrainedEncoder, shots: Shots) -> tuple[list[np.ndarray], float]:
-        """Solve the linear probes of all draws together; return what each says of the test, and the seconds of one."""
+        """Solve the linear probes of all draws together; return what each says of the test, and the
+        seconds of one."""
         if shots not in self._solved:
             started = time.perf_counter()
             train, test = self._embedded(encoder)
@@ -236,15 +280,21 @@ class FoldRun:
         """What an encoder that stands still makes of both sides; one pass serves all draws."""
         if self._vectors is None:
             runtime, space = self.fold.runtime, self.method.adapt.get("space", "encoder")
-            train, test = (encoder.embed(side, runtime, space=space) for side in (self.train, self.test))
+            train, test = (
+                encoder.embed(side, runtime, space=space) for side in (self.train, self.test)
+            )
             self._vectors = train, test
         return self._vectors
 
     def _places(self, few: Windows) -> list[int]:
-        place = {row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))}
+        place = {
+            row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))
+        }
         return [place[row] for row in zip(few.piece, few.first_row, strict=True)]
 
-    def _row(self, shots: Shots, draw: int, few: Windows, predicted: np.ndarray, seconds: float) -> dict[str, Any]:
+    def _row(
+        self, shots: Shots, draw: int, few: Windows, predicted: np.ndarray, seconds: float
+    ) -> dict[str, Any]:
         true, classes = self.test.code, self.test.classes
         confusion = np.zeros((len(classes), len(classes)), dtype=int)
         np.add.at(confusion, (true, predicted), 1)
@@ -257,7 +307,10 @@ class FoldRun:
             for name, count in self.train.short_classes(shots).items()
         ]
         unseen = sorted(set(np.unique(true)) - set(np.unique(few.code)))
-        notes += [f"class '{classes[i]}' is in the held-out people but not in the training people" for i in unseen]
+        notes += [
+            f"class '{classes[i]}' is in the held-out people but not in the training people"
+            for i in unseen
+        ]
         m = self.method
         return {
             "method": m.name,
@@ -293,7 +346,8 @@ class FoldRun:
         where = {"study": self.train.study, "method": self.method.name, "fold": self.fold.number}
         where |= {"seed": self.fold.seed}
         return [
-            where | {"epoch": int(row["epoch"]), "train": row["train"], "validation": row["validation"]}
+            where
+            | {"epoch": int(row["epoch"]), "train": row["train"], "validation": row["validation"]}
             for row in self.encoder().history
         ]
 
@@ -302,11 +356,14 @@ class FoldRun:
         if self.method.objective == "none":
             return self.left_out
         fitted = self.encoder().record.get("fitted", {})
-        told = [f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])]
+        told = [
+            f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])
+        ]
         return self.left_out + told
 
     def picture(self, most: int = 1200) -> dict[str, Any]:
-        """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them, unadapted."""
+        """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them,
+        unadapted."""
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
 
@@ -316,7 +373,9 @@ class FoldRun:
         vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-8)
         flat = PCA(min(30, *vectors.shape), random_state=0).fit_transform(vectors)
         if len(flat) > 10:
-            flat = TSNE(perplexity=min(30, len(flat) / 4), random_state=0, init="pca").fit_transform(flat)
+            flat = TSNE(
+                perplexity=min(30, len(flat) / 4), random_state=0, init="pca"
+            ).fit_transform(flat)
         return {
             "study": self.train.study,
             "method": self.method.name,
@@ -329,7 +388,8 @@ class FoldRun:
 
 
 def kept_encoder(folder: Path, method: Method) -> PretrainedEncoder | None:
-    """Return an encoder that this benchmark pretrained before; None where there is none, or a damaged one.
+    """Return an encoder that this benchmark pretrained before; None where there is none, or a
+    damaged one.
 
     It may name what the caller's own method names, and nothing else.
     """
@@ -358,11 +418,14 @@ def _named_by_caller(method: Method) -> list[str]:
     return [*named(method.encoder), *named(method.objective_settings)]
 
 
-_CELL = frozenset(["method", "study", "shots", "fold", "draw", "seed", "macro_f1", "per_subject", "confusion"])
+_CELL = frozenset(
+    ["method", "study", "shots", "fold", "draw", "seed", "macro_f1", "per_subject", "confusion"]
+)
 
 
 def read_kept(path: Path, keys: Collection[str]) -> dict[str, Any] | None:
-    """Return what a benchmark finished before; None where it is absent or damaged, and is made again."""
+    """Return what a benchmark finished before; None where it is absent or damaged, and is made
+    again."""
     if not path.exists():
         return None
     try:
@@ -376,7 +439,9 @@ def read_kept(path: Path, keys: Collection[str]) -> dict[str, Any] | None:
     return content
 
 
-def scores(true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray) -> dict[str, float]:
+def scores(
+    true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray
+) -> dict[str, float]:
     """Return the three scores of every row, 0 to 1."""
     return {
         "macro_f1": macro_f1(true, predicted),

@@ -17,26 +17,32 @@ class Method:
 
     name: str
     objective: str = "none"
-    """What the encoder is pretrained with; `none` leaves it at random weights; `labels` trains it on every label of
-    the training people, however few the head then gets: what stands beside a method that saw those labels as words."""
+    """What the encoder is pretrained with; `none` leaves it at random weights; `labels` trains it
+    on every label of the training people, however few the head then gets: what stands beside a
+    method that saw those labels as words."""
     encoder: str = "tpn"
     head: str = "mlp"
     mode: str = "finetune"
-    """Whether the labels move the encoder too: `finetune`, `frozen`, or `staged`: once the head has learnt."""
+    """Whether the labels move the encoder too: `finetune`, `frozen`, or `staged`: once the head has
+    learnt."""
     objective_settings: dict[str, Any] = field(default_factory=dict)
     pretrain_on: tuple[str, ...] = ("people",)
-    """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and folders of other
-    studies."""
+    """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and
+    folders of other studies."""
     pretrain_share: float = 1.0
-    """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller one."""
+    """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller
+    one."""
     pretrain_placements: tuple[str, ...] = ()
-    """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for the tested ones."""
+    """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for
+    the tested ones."""
     add: tuple[str, ...] = ()
-    """Folders of other studies, such as simulated ones, whose labelled windows are learnt from beside the few."""
+    """Folders of other studies, such as simulated ones, whose labelled windows are learnt from
+    beside the few."""
     encoder_settings: dict[str, Any] = field(default_factory=dict)
     head_settings: dict[str, Any] = field(default_factory=dict)
     pretrain: dict[str, Any] = field(default_factory=dict)
-    """Settings of the pretraining that differ from its defaults; of the adaptation for objective `labels`."""
+    """Settings of the pretraining that differ from its defaults; of the adaptation for objective
+    `labels`."""
     adapt: dict[str, Any] = field(default_factory=dict)
     """Settings of the adaptation that differ from its defaults."""
 
@@ -93,8 +99,15 @@ METHODS: dict[str, Method] = {
         _multi3net("multi3net-plus-frozen", experts=16, mode="frozen"),
         _multi3net("multi3net-plus-4", experts=4),
         _multi3net("multi3net-plus-1"),
-        Method("multi3net-base", encoder="channel_attention", head="mixture_of_experts", head_settings={"experts": 1}),
-        Method("deep-conv-lstm", encoder="deep_conv_lstm", head="linear", adapt={"learning_rate": 1e-3}),
+        Method(
+            "multi3net-base",
+            encoder="channel_attention",
+            head="mixture_of_experts",
+            head_settings={"experts": 1},
+        ),
+        Method(
+            "deep-conv-lstm", encoder="deep_conv_lstm", head="linear", adapt={"learning_rate": 1e-3}
+        ),
         Method(
             "primus-probe",
             "primus",
@@ -115,8 +128,8 @@ METHODS: dict[str, Method] = {
 def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
     """Return a method by its name, as "objective:encoder:head", or from a recipe's own table.
 
-    A table under a known name says what is different of that method; the table "*" says it of every method, before
-    its own. Raises UnknownNameError or ConfigError that names what is unknown.
+    A table under a known name says what is different of that method; the table "*" says it of every
+    method, before its own. Raises UnknownNameError or ConfigError that names what is unknown.
     """
     if isinstance(text, Method):
         return text
@@ -130,7 +143,8 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
         method = Method(text, objective, encoder, head)
     else:
         raise UnknownNameError(
-            f"There is no method '{text}'; known are {', '.join(METHODS)}, or write objective:encoder:head, such as "
+            f"There is no method '{text}'; known are {', '.join(METHODS)}, or write "
+            f"objective:encoder:head, such as "
             f"none:tpn:linear.{nearest(text, METHODS)}"
         )
     for table in tables:
@@ -144,21 +158,34 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
     from otolith.learn.training.pretrain import PretrainConfig
 
     # Hours may lie between now and the moment at which these are used.
-    for kind, settings in ((encoder.Config, method.encoder_settings), (head.Config, method.head_settings)):
+    for kind, settings in (
+        (encoder.Config, method.encoder_settings),
+        (head.Config, method.head_settings),
+    ):
         configure(kind, settings, f"method '{text}'")
     schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
     configure(schedule, method.pretrain, f"pretrain of method '{text}'")
     configure(AdaptConfig, method.adapt, f"adapt of method '{text}'")
     if method.objective != "none" and not encoder.learns:
-        raise ConfigError(f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train.")
+        raise ConfigError(
+            f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train."
+        )
     if not encoder.learns and not head.closed:
-        raise ConfigError(f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic.")
+        raise ConfigError(
+            f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic."
+        )
     if not method.pretrain_on or "" in method.pretrain_on:
-        raise ConfigError(f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both.")
+        raise ConfigError(
+            f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both."
+        )
     if not 0.0 < method.pretrain_share <= 1.0:
-        raise ConfigError(f"Method '{text}': pretrain_share is above 0 and up to 1, not {method.pretrain_share}.")
+        raise ConfigError(
+            f"Method '{text}': pretrain_share is above 0 and up to 1, not {method.pretrain_share}."
+        )
     if method.mode not in ("finetune", "frozen", "staged"):
-        raise ConfigError(f"Method '{text}': mode is finetune, frozen or staged, not '{method.mode}'.")
+        raise ConfigError(
+            f"Method '{text}': mode is finetune, frozen or staged, not '{method.mode}'."
+        )
     return method
 
 
@@ -168,5 +195,8 @@ def _changed(method: Method, table: Mapping[str, Any]) -> Method:
     for key, value in table.items():
         if isinstance(was.get(key), dict) and not isinstance(value, Mapping):
             raise ConfigError(f"method '{method.name}': '{key}' is a table; found {value!r:.80}.")
-    now = {key: was[key] | value if isinstance(was.get(key), dict) else value for key, value in table.items()}
+    now = {
+        key: was[key] | value if isinstance(was.get(key), dict) else value
+        for key, value in table.items()
+    }
     return configure(Method, was | now, f"method '{method.name}'")

@@ -1,4 +1,5 @@
-"""Linear probes of a whole sweep, solved together: every draw, number of shots and fold in a few batches."""
+"""Linear probes of a whole sweep, solved together: every draw, number of shots and fold in a few
+batches."""
 
 from __future__ import annotations
 
@@ -61,19 +62,24 @@ def solve(
 
         Σ −log softmax(W x + b)_y + ‖W‖² / (2 · strength)
 
-    which is what scikit-learn's LogisticRegression minimises with C = strength (with two classes: its binary form).
-    The vectors are turned into their principal axes and scaled so that no curvature exceeds 1 (Böhning, "Multinomial
-    logistic regression algorithm", 1992, https://doi.org/10.1007/BF00048682, gives the bound); then L-BFGS walks on
-    all problems at once until the gradient's norm falls below tolerance · √loss: a step along it would then change
+    which is what scikit-learn's LogisticRegression minimises with C = strength (with two classes:
+    its binary form). The vectors are turned into their principal axes and scaled so that no
+    curvature exceeds 1 (Böhning, "Multinomial logistic regression algorithm", 1992,
+    https://doi.org/10.1007/BF00048682, gives the bound); then L-BFGS walks on all problems at once
+    until the gradient's norm falls below tolerance · √loss: a step along it would then change
     little of the loss. Classes: K; codes are below it.
 
-    Raises DataError for a problem that is empty or not finite, ConfigError for a strength of 0 or below.
+    Raises DataError for a problem that is empty or not finite, ConfigError for a strength of 0 or
+    below.
     """
     if strength <= 0:
         raise ConfigError(f"strength is above 0, not {strength}.")
     for number, problem in enumerate(problems):
         if not len(problem.code) or len(problem.code) != len(problem.vectors):
-            raise DataError(f"Problem {number} has {len(problem.vectors)} vectors and {len(problem.code)} classes.")
+            raise DataError(
+                f"Problem {number} has {len(problem.vectors)} vectors and {len(problem.code)} "
+                f"classes."
+            )
         if not np.isfinite(problem.vectors).all():
             raise DataError(f"Problem {number} holds vectors that are not finite.")
     found: list[Probe | None] = [None] * len(problems)
@@ -86,7 +92,9 @@ def solve(
 
 def _batches(problems: Sequence[Problem]) -> list[list[int]]:
     """Put problems of like sizes together."""
-    order = sorted(range(len(problems)), key=lambda i: (problems[i].vectors.shape[1], len(problems[i].code)))
+    order = sorted(
+        range(len(problems)), key=lambda i: (problems[i].vectors.shape[1], len(problems[i].code))
+    )
     out: list[list[int]] = []
     for i in order:
         rows, width = problems[i].vectors.shape
@@ -103,7 +111,9 @@ def _batches(problems: Sequence[Problem]) -> list[list[int]]:
 class _Batch:
     """Problems of one width and about one size, padded with rows that count nothing."""
 
-    def __init__(self, problems: list[Problem], classes: int, strength: float, dtype: torch.dtype) -> None:
+    def __init__(
+        self, problems: list[Problem], classes: int, strength: float, dtype: torch.dtype
+    ) -> None:
         rows, width = max(len(p.code) for p in problems), problems[0].vectors.shape[1]
         count = torch.tensor([len(p.code) for p in problems], dtype=dtype)
         self.count = count
@@ -111,7 +121,9 @@ class _Batch:
         vectors = torch.zeros(len(problems), rows, width, dtype=dtype)
         code = torch.zeros(len(problems), rows, dtype=torch.long)
         for i, problem in enumerate(problems):
-            vectors[i, : len(problem.code)] = torch.from_numpy(np.ascontiguousarray(problem.vectors)).to(dtype)
+            vectors[i, : len(problem.code)] = torch.from_numpy(
+                np.ascontiguousarray(problem.vectors)
+            ).to(dtype)
             code[i, : len(problem.code)] = torch.from_numpy(np.asarray(problem.code))
         here = torch.zeros(len(problems), classes, dtype=dtype).scatter_add_(1, code, self.real) > 0
         # The penalty of one weight vector for two classes is half that of two opposite ones.
@@ -133,7 +145,11 @@ class _Batch:
             scale = (square / 2 + penalty).rsqrt()
             inside = left * (square.sqrt() * scale)[:, None]
             # V = X' U / S; where S is nothing, so is the weight on it.
-            back = (square > 1e-6 * square[:, -1:]).to(square.dtype) * scale / square.clamp(min=1e-12).sqrt()
+            back = (
+                (square > 1e-6 * square[:, -1:]).to(square.dtype)
+                * scale
+                / square.clamp(min=1e-12).sqrt()
+            )
             self.back = vectors.mT @ left * back[:, None]
         else:
             square, right = torch.linalg.eigh(vectors.mT @ vectors)
@@ -142,7 +158,9 @@ class _Batch:
             inside = vectors @ self.back
         constant = self.real * (2 / self.count[:, None]).sqrt()
         self.inside = torch.cat([inside, constant[..., None]], dim=2)
-        self.decay = torch.cat([penalty * scale.square(), torch.zeros_like(penalty)], dim=1)[:, None]
+        self.decay = torch.cat([penalty * scale.square(), torch.zeros_like(penalty)], dim=1)[
+            :, None
+        ]
 
     def solve(self, tolerance: float, iterations: int) -> list[Probe]:
         """Return the probe of each problem, in the units that its vectors came in."""
@@ -158,7 +176,9 @@ class _Batch:
         weight = torch.where(self.here[..., None], weight, 0.0)
         bias = torch.where(self.here, bias, _NEVER)
         # Only differences of logits count; without their mean, "never" lies below all of them.
-        mean = torch.where(self.here, constant, 0.0).sum(1, keepdim=True) / self.here.sum(1, keepdim=True)
+        mean = torch.where(self.here, constant, 0.0).sum(1, keepdim=True) / self.here.sum(
+            1, keepdim=True
+        )
         bias = torch.where(self.here, bias - mean, bias)
         pairs = zip(weight.float().numpy(), bias.float().numpy(), strict=True)
         return [Probe(w, b) for w, b in pairs]
@@ -167,8 +187,8 @@ class _Batch:
 def _value(terms: list[Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
     """Return loss (B,) and gradient (B K R) of each problem.
 
-    Classes come before rows in memory: with a handful of them, both products and the softmax are three times as fast
-    as the other way round.
+    Classes come before rows in memory: with a handful of them, both products and the softmax are
+    three times as fast as the other way round.
     """
     inside, code, real, decay, bias = terms
     logits = torch.baddbmm(bias[..., None], at, inside.mT)
@@ -176,7 +196,9 @@ def _value(terms: list[Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
     own = logits.gather(1, code)
     share = (logits - highest).exp_()
     total = share.sum(1, keepdim=True)
-    loss = ((total.log() + highest - own) * real).sum((1, 2)) + (decay * at.square()).sum((1, 2)) / 2
+    loss = ((total.log() + highest - own) * real).sum((1, 2)) + (decay * at.square()).sum(
+        (1, 2)
+    ) / 2
     residual = share.mul_(real / total).scatter_add_(1, code, -real)
     return loss, torch.baddbmm(decay * at, residual, inside)
 
@@ -189,8 +211,12 @@ def _descend(terms: list[Tensor], found: Tensor, tolerance: float, iterations: i
     steps: list[Tensor] = []
     changes: list[Tensor] = []
     for number in range(iterations):
-        # Looked at in fixed iterations, so that how far a problem gets does not depend on those it is solved beside.
-        if number % _LOOK == 0 and (done := gradient.flatten(1).norm(dim=1) <= tolerance * loss.sqrt()).any():
+        # Looked at in fixed iterations, so that how far a problem gets does not depend on those it
+        # is solved beside.
+        if (
+            number % _LOOK == 0
+            and (done := gradient.flatten(1).norm(dim=1) <= tolerance * loss.sqrt()).any()
+        ):
             found[alive] = at
             keep = ~done
             if not keep.any():
@@ -212,9 +238,15 @@ def _descend(terms: list[Tensor], found: Tensor, tolerance: float, iterations: i
 
 
 def _step(
-    terms: list[Tensor], at: Tensor, loss: Tensor, gradient: Tensor, direction: Tensor, slope: Tensor
+    terms: list[Tensor],
+    at: Tensor,
+    loss: Tensor,
+    gradient: Tensor,
+    direction: Tensor,
+    slope: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Go as far as the loss falls: the whole way, a quarter, or one gradient, which no curvature above 1 can spoil."""
+    """Go as far as the loss falls: the whole way, a quarter, or one gradient, which no curvature
+    above 1 can spoil."""
     slack = 1e-6 * loss.abs()
     new = at + direction
     new_loss, new_gradient = _value(terms, new)
@@ -240,7 +272,9 @@ def _direction(gradient: Tensor, steps: list[Tensor], changes: list[Tensor]) -> 
         direction = torch.addcmul(direction, c, -share[:, None, None].expand_as(c))
     if steps:
         size = _dot(changes[-1], changes[-1])
-        scale = torch.where((curved[-1] > 1e-12) & (size > 0), curved[-1] / size.clamp(min=1e-30), 1.0)
+        scale = torch.where(
+            (curved[-1] > 1e-12) & (size > 0), curved[-1] / size.clamp(min=1e-30), 1.0
+        )
         direction = direction * scale[:, None, None]
     for s, c, w, share in zip(steps, changes, weight, reversed(kept), strict=True):
         other = w * _dot(c, direction)

@@ -1,4 +1,5 @@
-"""Report: what a benchmark found, how it was made, and its tables (`otolith.measure.statistics` has the statistics)."""
+"""Report: what a benchmark found, how it was made, and its tables (`otolith.measure.statistics` has
+the statistics)."""
 
 from __future__ import annotations
 
@@ -33,21 +34,31 @@ READ_FORMATS = (1, 2)
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Raise ReadError where results hold something that no benchmark writes, whatever it leads into."""
+    """Raise ReadError where results hold something that no benchmark writes, whatever it leads
+    into."""
     try:
         yield
     except OtolithError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ReadError(
-            f"These results hold something that no benchmark writes ({type(error).__name__}: {error}). Copy them again "
+            f"These results hold something that no benchmark writes ({type(error).__name__}: "
+            f"{error}). Copy them again "
             "from where they were made, or type the benchmark's command again."
         ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Scores per person, fold, draw and class of the methods that were compared, and how to repeat them."""
+    """Scores per person, fold, draw and class of the methods that were compared, and how to repeat
+    them."""
 
     command: str = ""
     """What was typed."""
@@ -74,7 +85,8 @@ class Report:
 
     @property
     def summary(self) -> list[Row]:
-        """Means, standard errors and paired differences over people, worked out from `rows` each time."""
+        """Means, standard errors and paired differences over people, worked out from `rows` each
+        time."""
         with as_written():
             return summarise(self.rows)
 
@@ -85,15 +97,23 @@ class Report:
 
     def study_names(self) -> list[str]:
         """Name the studies, in the order in which they were given."""
-        return list(dict.fromkeys([*(str(s.get("name", "")) for s in self.studies), *(r["study"] for r in self.rows)]))
+        return list(
+            dict.fromkeys(
+                [*(str(s.get("name", "")) for s in self.studies), *(r["study"] for r in self.rows)]
+            )
+        )
 
     def table(self) -> str:
-        """Write the few-shot table as plain text: method by shots, mean ± standard error, in percent."""
+        """Write the few-shot table as plain text: method by shots, mean ± standard error, in
+        percent."""
         with as_written():
-            return "\n".join(line for study in self.study_names() for line in _table_of(self, study))
+            return "\n".join(
+                line for study in self.study_names() for line in _table_of(self, study)
+            )
 
     def missing(self) -> list[str]:
-        """Say in words which cells were planned and are not there, for a run that was stopped half way."""
+        """Say in words which cells were planned and are not there, for a run that was stopped half
+        way."""
         with as_written():
             return missing(self)
 
@@ -113,7 +133,8 @@ class Report:
         if content.get("otolith_results") not in READ_FORMATS:
             raise ReadError(
                 f"These are not benchmark results of form {FORMAT} or older: 'otolith_results' is "
-                f"{content.get('otolith_results')!r}. Pass the folder that `otolith benchmark --out` wrote, "
+                f"{content.get('otolith_results')!r}. Pass the folder that `otolith benchmark "
+                f"--out` wrote, "
                 "or run the benchmark again with this version."
             )
         blank = cls()
@@ -121,54 +142,75 @@ class Report:
             held = getattr(blank, name, None) if name in {f.name for f in fields(cls)} else None
             if value is not None and held is not None and (type(value) is not type(held)):
                 kind = type(held).__name__
-                raise ReadError(f"'{name}' of these results is no {kind}: {value!r:.200}. Run the benchmark again.")
+                raise ReadError(
+                    f"'{name}' of these results is no {kind}: {value!r:.200}. Run the benchmark "
+                    f"again."
+                )
         for row in content.get("rows") or ():
-            if not isinstance(row, dict) or not {"study", "method", "shots", "fold", "draw"} <= row.keys():
-                raise ReadError(f"A row of these results names no study, method, shots, fold and draw: {row!r:.200}")
+            if (
+                not isinstance(row, dict)
+                or not {"study", "method", "shots", "fold", "draw"} <= row.keys()
+            ):
+                raise ReadError(
+                    f"A row of these results names no study, method, shots, fold and draw: "
+                    f"{row!r:.200}"
+                )
             _refuse_odd_row(row)
         known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in content.items() if key in known and value is not None})
+        return cls(
+            **{key: value for key, value in content.items() if key in known and value is not None}
+        )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Report:
         """Read a report from the folder (or the results.json) that a benchmark wrote.
 
-        Raises ReadError when the file is absent, truncated, changed since it was written, or not a report.
+        Raises ReadError when the file is absent, truncated, changed since it was written, or not a
+        report.
         """
         path = Path(folder)
         path = path / "results.json" if path.is_dir() else path
         if not path.exists():
             raise ReadError(
-                f"No results at {path}. Pass the folder given to `otolith benchmark --out`, or run it first."
+                f"No results at {path}. Pass the folder given to `otolith benchmark --out`, or run "
+                f"it first."
             )
         content = read_json(path)
         if not isinstance(content, dict):
             raise ReadError(
-                f"{path} holds a {type(content).__name__}, not benchmark results. Pass a benchmark's folder."
+                f"{path} holds a {type(content).__name__}, not benchmark results. Pass a "
+                f"benchmark's folder."
             )
         whole = seal_holds(content)
         if whole is False or (whole is None and content.get("otolith_results") == FORMAT):
             raise ReadError(
-                f"{path} is not as the benchmark wrote it: its content does not have the hash that it names. Copy it "
-                "again from where it was made, or type the benchmark's command again, which makes it from the "
+                f"{path} is not as the benchmark wrote it: its content does not have the hash that "
+                f"it names. Copy it "
+                "again from where it was made, or type the benchmark's command again, which makes "
+                "it from the "
                 "finished cells."
             )
         return cls.from_dict(content)
 
     def save(self, folder: str | os.PathLike[str], beside: Mapping[str, str] | None = None) -> Path:
-        """Write results.csv (a line per cell), people.csv (a line per person), then results.json; return the folder.
+        """Write results.csv (a line per cell), people.csv (a line per person), then results.json;
+        return the folder.
 
-        Each file appears under its name only when it is whole. results.json holds the checksums of the others, and of
-        what else is to lie `beside` them, by name.
+        Each file appears under its name only when it is whole. results.json holds the checksums of
+        the others, and of what else is to lie `beside` them, by name.
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        tables = {"results.csv": sheet_of(map(_flat, self.rows)), "people.csv": sheet_of(_people(self.rows))}
+        tables = {
+            "results.csv": sheet_of(map(_flat, self.rows)),
+            "people.csv": sheet_of(_people(self.rows)),
+        }
         written = {**tables, **(beside or {})}
         for name, text in written.items():
             write_text(target / name, text)
         files = {
-            name: {"sha256": file_digest(target / name), "bytes": (target / name).stat().st_size} for name in written
+            name: {"sha256": file_digest(target / name), "bytes": (target / name).stat().st_size}
+            for name in written
         }
         write_sealed(target / "results.json", _plain(self.to_dict() | {FILES: files}))
         return target
@@ -185,14 +227,20 @@ def _refuse_odd_row(row: Row) -> None:
         scores += [person.get(score) for person in people.values() for score in SCORES]
     else:
         named = False
-    if not whole or not named or not all(score is None or isinstance(score, int | float) for score in scores):
+    if (
+        not whole
+        or not named
+        or not all(score is None or isinstance(score, int | float) for score in scores)
+    ):
         raise ReadError(
-            f"A row of these results was changed into what cannot be: {row!r:.200}. Run the benchmark again."
+            f"A row of these results was changed into what cannot be: {row!r:.200}. Run the "
+            f"benchmark again."
         )
 
 
 def study_facts(report: Report, study: str) -> Row:
-    """Give what a report holds of one study: classes, people, windows; nothing where it holds nothing."""
+    """Give what a report holds of one study: classes, people, windows; nothing where it holds
+    nothing."""
     return next((facts for facts in report.studies if facts.get("name") == study), {})
 
 
@@ -201,17 +249,31 @@ def missing(report: Report) -> list[str]:
     sentences = []
     for study in report.study_names():
         rows = [row for row in report.rows if row["study"] == study]
-        methods = list(dict.fromkeys([*report.planned.get("methods", []), *(row["method"] for row in rows)]))
+        methods = list(
+            dict.fromkeys([*report.planned.get("methods", []), *(row["method"] for row in rows)])
+        )
         every_shots = {*report.planned.get("shots", []), *(row["shots"] for row in rows)}
-        folds = range(len(report.folds[study])) if report.folds.get(study) else sorted({row["fold"] for row in rows})
-        draws = {shots: {row["draw"] for row in rows if row["shots"] == shots} for shots in every_shots}
+        folds = (
+            range(len(report.folds[study]))
+            if report.folds.get(study)
+            else sorted({row["fold"] for row in rows})
+        )
+        draws = {
+            shots: {row["draw"] for row in rows if row["shots"] == shots} for shots in every_shots
+        }
         done = {(row["method"], row["shots"], cell_of(row)) for row in rows}
         planned = range(report.seed, report.seed + sum(report.planned.get("seeds", [])))
         seeds = sorted({*planned, *(row.get("seed") for row in rows)}, key=str) or [report.seed]
         for method in methods:
             for shots in sorted(every_shots, key=shots_order):
-                # Draws beyond the first are known only from a method that has them; an unseen cell counts as one.
-                wanted = [(seed, fold, draw) for seed in seeds for fold in folds for draw in draws[shots] or {0}]
+                # Draws beyond the first are known only from a method that has them; an unseen cell
+                # counts as one.
+                wanted = [
+                    (seed, fold, draw)
+                    for seed in seeds
+                    for fold in folds
+                    for draw in draws[shots] or {0}
+                ]
                 absent = sum((method, shots, cell) not in done for cell in wanted)
                 if absent:
                     what = "all labels" if shots == "all" else f"{shots} per class"
@@ -257,7 +319,10 @@ def _table_of(report: Report, study: str) -> Iterable[str]:
 
     blocks: list[tuple[str, Callable[[Row], str]]] = [
         (f"macro-F1 in %, per person: mean ± standard error over {people} people", own),
-        (f"macro-F1 in %, people of a fold pooled: mean ± standard error over {folds} folds", pooled),
+        (
+            f"macro-F1 in %, people of a fold pooled: mean ± standard error over {folds} folds",
+            pooled,
+        ),
     ]
     if against is not None:
         blocks.append((f"points above {against}, paired by person [95 % interval]", above))
@@ -266,11 +331,18 @@ def _table_of(report: Report, study: str) -> Iterable[str]:
     for title, write in blocks:
         cells = {(line["method"], line["shots"]): write(line) for line in lines}
         grid = [["labels per class", *map(str, shots)]]
-        grid += [[m, *(cells.get((m, k), "–") for k in shots)] for m in methods if write is not above or m != against]
+        grid += [
+            [m, *(cells.get((m, k), "–") for k in shots)]
+            for m in methods
+            if write is not above or m != against
+        ]
         widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
         yield f"  {title}"
         for row in grid:
-            columns = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+            columns = [
+                row[0].ljust(widths[0]),
+                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+            ]
             yield "    " + "  ".join(columns)
     if any(line["people"] < people for line in lines):
         yield f"  (n): only n of the {people} people so far; not to be compared with the rest"
@@ -288,12 +360,19 @@ def _flat(row: Row) -> Row:
 
 
 def _people(rows: Sequence[Row]) -> Iterable[Row]:
-    """The table under every mean: a spreadsheet's AVERAGE and STDEV / SQRT(n) over it give the published figures."""
+    """The table under every mean: a spreadsheet's AVERAGE and STDEV / SQRT(n) over it give the
+    published figures."""
     scores = {score: person_scores(rows, score) for score in SCORES}
     cells = cells_of_people(rows, "macro_f1")
     for key, people in cells.items():
         for person, draws in people.items():
-            line: Row = {"study": key[0], "method": key[1], "shots": key[2], "subject": person, "draws": len(draws)}
+            line: Row = {
+                "study": key[0],
+                "method": key[1],
+                "shots": key[2],
+                "subject": person,
+                "draws": len(draws),
+            }
             yield line | {score: scores[score].get(key, {}).get(person) for score in SCORES}
 
 
@@ -312,5 +391,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise DataError(
-        f"results.json cannot hold a {type(value).__name__} ({value!r}). Pass numbers, text, lists or dicts."
+        f"results.json cannot hold a {type(value).__name__} ({value!r}). Pass numbers, text, lists "
+        f"or dicts."
     )

@@ -13,7 +13,8 @@ from otolith.measure.report import FILES, Report
 
 
 def verify_results(folder: Path) -> Verified:
-    """Read what a benchmark wrote: results.json, what that vouches for, the finished cells and the kept encoders.
+    """Read what a benchmark wrote: results.json, what that vouches for, the finished cells and the
+    kept encoders.
 
     A cell or encoder that is damaged is a note: the same command makes it again.
     """
@@ -26,7 +27,9 @@ def verify_results(folder: Path) -> Verified:
         return found
     _count(found, folder / "results.json")
     if not isinstance(told, dict):
-        found.notes.append(f"{folder}/results.json has no checksums of the tables and the page beside it")
+        found.notes.append(
+            f"{folder}/results.json has no checksums of the tables and the page beside it"
+        )
     for name, facts in told.items() if isinstance(told, dict) else ():
         try:
             path = inside(folder, name)
@@ -36,7 +39,9 @@ def verify_results(folder: Path) -> Verified:
             continue
         _count(found, path)
         if not same:
-            found.faults.append(f"{path} is not as the benchmark wrote it: results.json says another sha256")
+            found.faults.append(
+                f"{path} is not as the benchmark wrote it: results.json says another sha256"
+            )
     for path in sorted((folder / "cells").glob("*.json")):
         _count(found, path)
         if not _whole(path):
@@ -44,7 +49,9 @@ def verify_results(folder: Path) -> Verified:
     for config in sorted((folder / "encoders").glob(f"*/{checkpoint.CONFIG}")):
         encoder = verify_checkpoint(config.parent)
         found.files, found.bytes = found.files + encoder.files, found.bytes + encoder.bytes
-        found.notes += [f"{fault} Or type the benchmark's command again." for fault in encoder.faults]
+        found.notes += [
+            f"{fault} Or type the benchmark's command again." for fault in encoder.faults
+        ]
     return found
 
 
@@ -62,7 +69,10 @@ def verify_checkpoint(folder: Path) -> Verified:
         _count(found, folder / name)
     beside = sorted(path.name for path in folder.iterdir() if path.name not in held)
     if beside:
-        found.notes.append(f"{folder}: nothing vouches for {', '.join(beside[:6])}{', …' if len(beside) > 6 else ''}")
+        found.notes.append(
+            f"{folder}: nothing vouches for "
+            f"{', '.join(beside[:6])}{', …' if len(beside) > 6 else ''}"
+        )
     return found
 
 

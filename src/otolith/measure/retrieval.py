@@ -23,10 +23,11 @@ def ranks(
     asked: Int[np.ndarray, " N"],
     given: Int[np.ndarray, " M"],
 ) -> Int[np.ndarray, " N"]:
-    """Return for each query at which place its best right answer stands, 1 for the first; right are those of its group.
+    """Return for each query at which place its best right answer stands, 1 for the first; right are
+    those of its group.
 
-    Likeness is the inner product. A wrong answer that is as like counts as better, so that a constant finds nothing.
-    Raises DataError for a query whose group no answer has.
+    Likeness is the inner product. A wrong answer that is as like counts as better, so that a
+    constant finds nothing. Raises DataError for a query whose group no answer has.
     """
     out = np.empty(len(queries), dtype=np.int64)
     for start in range(0, len(queries), _ROWS):
@@ -34,7 +35,9 @@ def ranks(
         scores = queries[part] @ answers.T
         right = asked[part, None] == given
         if not right.any(axis=1).all():
-            raise DataError(f"Query {start + int((~right.any(axis=1)).argmax())} has no right answer.")
+            raise DataError(
+                f"Query {start + int((~right.any(axis=1)).argmax())} has no right answer."
+            )
         best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
         out[part] = 1 + ((scores >= best) & ~right).sum(axis=1)
     return out
@@ -46,8 +49,9 @@ def scores_of(
     asked: Int[np.ndarray, " N"],
     given: Int[np.ndarray, " M"],
 ) -> dict[str, float]:
-    """Return the share of queries with a right answer among the first 1, 5 and 10 (`r1`, `r5`, `r10`), the mean of
-    1/place (`mrr`), all 0 to 1; what guessing gets (`chance_r1`), and how many `queries` and `answers` there are.
+    """Return the share of queries with a right answer among the first 1, 5 and 10 (`r1`, `r5`,
+    `r10`), the mean of 1/place (`mrr`), all 0 to 1; what guessing gets (`chance_r1`), and how many
+    `queries` and `answers` there are.
 
     Source: Moon et al., "IMU2CLIP" (2022), https://arxiv.org/abs/2210.14395, table 1.
     """
@@ -58,12 +62,15 @@ def scores_of(
     return counts | found | {"mrr": float((1 / place).mean()), "chance_r1": chance}
 
 
-def retrieve(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | None = None) -> list[dict[str, Any]]:
-    """Return a row for each partner that the encoder was aligned with and these windows have, and each direction.
+def retrieve(
+    encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | None = None
+) -> list[dict[str, Any]]:
+    """Return a row for each partner that the encoder was aligned with and these windows have, and
+    each direction.
 
-    Windows with the same text or vector share it as their right answer. Warns where the encoder was pretrained on
-    people of these windows. Raises ConfigError where it shares no space with anything, DataError where no window has a
-    partner.
+    Windows with the same text or vector share it as their right answer. Warns where the encoder was
+    pretrained on people of these windows. Raises ConfigError where it shares no space with
+    anything, DataError where no window has a partner.
     """
     space = encoder.require_alignment()
     motion = encoder.embed(windows, runtime, space="shared")
@@ -83,7 +90,8 @@ def retrieve(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | No
             rows.append({"direction": direction} | scores)
     if not rows:
         raise DataError(
-            f"None of these windows has what the encoder was aligned with ({', '.join(space.roles)}): see partners in "
+            f"None of these windows has what the encoder was aligned with "
+            f"({', '.join(space.roles)}): see partners in "
             "docs/recordings.md."
         )
     warn_of_seen(encoder.record, windows, "This encoder")

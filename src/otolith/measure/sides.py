@@ -1,4 +1,5 @@
-"""Which windows are learnt from, and which are tested on: whole people, of one study or with others beside it."""
+"""Which windows are learnt from, and which are tested on: whole people, of one study or with others
+beside it."""
 
 from __future__ import annotations
 
@@ -23,20 +24,27 @@ def labelled_windows(study: Study, evaluation: Evaluation, missing: str = "error
 def plain_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
     """Return the windows for pretraining, their labels unseen.
 
-    Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of trials with one
-    window each, those are taken.
+    Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of
+    trials with one window each, those are taken.
     """
     if evaluation.label_rule == "centred":
         return labelled_windows(study, evaluation, missing).hide_labels()
-    return study.windows(**evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing)
+    return study.windows(
+        **evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing
+    )
 
 
 def other_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
-    """Return the windows of another study for pretraining, as long and as fast as those of the study it is for.
+    """Return the windows of another study for pretraining, as long and as fast as those of the
+    study it is for.
 
     They lie on a plain grid with the overlap that the other study's own evaluation has.
     """
-    cut = evaluation.to_json() | {"label_rule": "unlabelled", "labels": (), "overlap": study.evaluation.overlap}
+    cut = evaluation.to_json() | {
+        "label_rule": "unlabelled",
+        "labels": (),
+        "overlap": study.evaluation.overlap,
+    }
     return study.windows(**cut, missing=missing)
 
 
@@ -78,15 +86,21 @@ def sides_of(
     parts: Parts | None,
     away: Sequence[str] = (),
 ) -> Sides:
-    """Return who is learnt from and who is tested where `people` are held out, or where `parts` decide.
+    """Return who is learnt from and who is tested where `people` are held out, or where `parts`
+    decide.
 
-    A tested person whom another study has by the same name, as sensors simulated of that person's skeleton have, or by
-    the same recordings under any name, is left out of that study too. People who are `away` take no part on any side.
+    A tested person whom another study has by the same name, as sensors simulated of that person's
+    skeleton have, or by the same recordings under any name, is left out of that study too. People
+    who are `away` take no part on any side.
 
-    Raises SplitError where another study is the tested one or was matched to the tested people, ConfigError where
-    the method's sensors belong to no other study, StudyError where a side is empty.
+    Raises SplitError where another study is the tested one or was matched to the tested people,
+    ConfigError where the method's sensors belong to no other study, StudyError where a side is
+    empty.
     """
-    labelled, plain = labelled_windows(study, evaluation, missing), plain_windows(study, evaluation, missing)
+    labelled, plain = (
+        labelled_windows(study, evaluation, missing),
+        plain_windows(study, evaluation, missing),
+    )
     absent = labelled.of(away)
     labelled, plain = labelled.without(away), plain.without(away)
     if parts:
@@ -97,10 +111,13 @@ def sides_of(
     else:
         train, test, plain = labelled.without(people), labelled.of(people), plain.without(people)
     if any(set(side.subjects) & set(test.subjects) for side in (train, plain)):
-        raise SplitError("A person stands on both sides of a split; this is a mistake of ours. Please report it.")
+        raise SplitError(
+            "A person stands on both sides of a split; this is a mistake of ours. Please report it."
+        )
     if parts and not (len(train) and len(plain)):
         raise StudyError(
-            "The authors' training list has no windows here of people who are not tested; use --split people."
+            "The authors' training list has no windows here of people who are not tested; use "
+            "--split people."
         )
     if not len(test):
         raise StudyError(f"The held-out people {', '.join(people)} have no labelled window.")
@@ -109,18 +126,21 @@ def sides_of(
     adding = [Study.load(folder) for folder in method.add]
     if method.pretrain_placements and ("people" in folders or not others):
         raise ConfigError(
-            f"Method '{method.name}': pretrain_placements are sensors of other studies; name these in "
+            f"Method '{method.name}': pretrain_placements are sensors of other studies; name these "
+            f"in "
             "pretrain_on, without people."
         )
     for other in [*others, *adding]:
         if other.hash == study.hash:
             raise SplitError(
-                f"Study '{other.name}' cannot be learnt from whole where its own people are tested; write "
+                f"Study '{other.name}' cannot be learnt from whole where its own people are "
+                f"tested; write "
                 "people for the training people alone."
             )
         if known := people_matched_to(other, study.name) & set(people):
             raise SplitError(
-                f"Study '{other.name}' was matched to {', '.join(sorted(known))}, who is tested here. Match it "
+                f"Study '{other.name}' was matched to {', '.join(sorted(known))}, who is tested "
+                f"here. Match it "
                 "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
             )
     seen = replace(evaluation, placements=method.pretrain_placements or evaluation.placements)
@@ -129,8 +149,15 @@ def sides_of(
     def strangers(windows: Windows) -> Windows:
         named = sorted(set(windows.subjects) & {*test.subjects, *away})
         same = (test.contents_here | absent.contents_here) & windows.contents_here
-        copied = sorted(p for p in windows.subjects if same and windows.of([p]).contents_here & same and p not in named)
-        for also, how in ((named, "also stands in"), (copied, "by the same recordings also stands in")):
+        copied = sorted(
+            p
+            for p in windows.subjects
+            if same and windows.of([p]).contents_here & same and p not in named
+        )
+        for also, how in (
+            (named, "also stands in"),
+            (copied, "by the same recordings also stands in"),
+        ):
             if also:
                 who = f"{', '.join(also)}, tested here, {how} '{windows.study}': left out there"
                 left_out.append(f"{study.name}, {method.name}: {who}")

@@ -1,8 +1,9 @@
-"""The statistics that a benchmark's scores are put into, and the only ones that this toolkit draws from them.
+"""The statistics that a benchmark's scores are put into, and the only ones that this toolkit draws
+from them.
 
-People are the unit. A person's scores over several draws of labels and seeds are averaged first; means, standard
-errors and paired intervals are then taken over people, because draws and folds of the same people are no independent
-evidence.
+People are the unit. A person's scores over several draws of labels and seeds are averaged first;
+means, standard errors and paired intervals are then taken over people, because draws and folds of
+the same people are no independent evidence.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ def shots_order(shots: Shots) -> float:
 
 
 def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
-    """Give one score per person (0 to 1) for each study, method and shots: the average over draws and seeds.
+    """Give one score per person (0 to 1) for each study, method and shots: the average over draws
+    and seeds.
 
-    A person's macro-F1 counts the classes that occur in that person's windows or in what was predicted for them.
-    Cells without a finite score are left out.
+    A person's macro-F1 counts the classes that occur in that person's windows or in what was
+    predicted for them. Cells without a finite score are left out.
     """
     return {
         key: {person: _mean(cells.values()) for person, cells in people.items()}
@@ -43,14 +45,17 @@ def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dic
 
 
 def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
-    """Turn the scores of all cells into means with standard errors over people, and differences paired by person.
+    """Turn the scores of all cells into means with standard errors over people, and differences
+    paired by person.
 
-    `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people), ddof 1).
-    `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows pooled, as published tables
-    often do. `versus` is the mean over people of method minus control, with a 95 % interval by Student's t; the control
-    is `control` where it was run and the first method otherwise. Raises SplitError when a person stands on both sides.
+    `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people),
+    ddof 1). `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows
+    pooled, as published tables often do. `versus` is the mean over people of method minus control,
+    with a 95 % interval by Student's t; the control is `control` where it was run and the first
+    method otherwise. Raises SplitError when a person stands on both sides.
 
-    The interval regards people as independent. Those of one fold share a trained model, which it does not know about.
+    The interval regards people as independent. Those of one fold share a trained model, which it
+    does not know about.
     """
     _check_people(rows)
     cells = cells_of_people(rows, "macro_f1")
@@ -63,16 +68,22 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
             methods[row["study"]].append(row["method"])
     studies = list(methods)
     summary = []
-    for key in sorted(groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))):
+    for key in sorted(
+        groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))
+    ):
         study, method, shots = key
         line: Row = {"method": method, "study": study, "shots": shots}
         for score in SCORES:
-            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(list(people[score].get(key, {}).values()))
+            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(
+                list(people[score].get(key, {}).values())
+            )
         by_fold: dict[Any, list[float]] = defaultdict(list)
         for row in groups[key]:
             if _finite(row.get("macro_f1")):
                 by_fold[row.get("fold")].append(float(row["macro_f1"]))
-        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se([_mean(v) for v in by_fold.values()])
+        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se(
+            [_mean(v) for v in by_fold.values()]
+        )
         line["people"] = len(cells.get(key, {}))
         line["folds"] = len({row.get("fold") for row in groups[key]})
         line["draws"] = len({row.get("draw") for row in groups[key]})
@@ -127,12 +138,15 @@ def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict
 def paired(
     against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
 ) -> Row | None:
-    """Mean difference over people with its 95 % interval; only cells that both methods have are compared."""
+    """Mean difference over people with its 95 % interval; only cells that both methods have are
+    compared."""
     differences = []
     for person in sorted(ours.keys() & theirs.keys()):
         both = ours[person].keys() & theirs[person].keys()
         if both:
-            differences.append(_mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str)))
+            differences.append(
+                _mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str))
+            )
     mean, se = _mean_se(differences)
     if mean is None:
         return None
@@ -142,7 +156,13 @@ def paired(
 
         half = float(stdtrit(len(differences) - 1, 0.975)) * se
         low, high = mean - half, mean + half
-    return {"method": against, "difference": mean, "low": low, "high": high, "people": len(differences)}
+    return {
+        "method": against,
+        "difference": mean,
+        "low": low,
+        "high": high,
+        "people": len(differences),
+    }
 
 
 def _check_people(rows: Iterable[Row]) -> None:
@@ -150,6 +170,8 @@ def _check_people(rows: Iterable[Row]) -> None:
         both = set(row.get("train_subjects") or ()) & set(row.get("test_subjects") or ())
         if both:
             raise SplitError(
-                f"{row['study']}, {row['method']}, fold {row.get('fold')}: {', '.join(sorted(both))} stood on both "
-                "sides, so this score says nothing about people never seen. Remove that cell and run it again."
+                f"{row['study']}, {row['method']}, fold {row.get('fold')}: "
+                f"{', '.join(sorted(both))} stood on both "
+                "sides, so this score says nothing about people never seen. Remove that cell and "
+                "run it again."
             )

@@ -1,4 +1,5 @@
-"""What a report says, in plain sentences: who is best, by how much, how sure, and for how many people."""
+"""What a report says, in plain sentences: who is best, by how much, how sure, and for how many
+people."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def lines_of(report: Report, study: str) -> list[Row]:
 
 
 def nearest_shots(lines: Sequence[Row], wanted: int) -> Shots | None:
-    """Choose the number of labelled windows nearest to `wanted` in ratio; "all" only where there is nothing else."""
+    """Choose the number of labelled windows nearest to `wanted` in ratio; "all" only where there is
+    nothing else."""
     counts = sorted({int(line["shots"]) for line in lines if line["shots"] != "all"})
     if counts:
         return min(counts, key=lambda k: (abs(math.log(max(k, 1) / wanted)), k))
@@ -37,20 +39,27 @@ def control_of(lines: Sequence[Row]) -> str | None:
 
 
 def highest_of(lines: Sequence[Row], shots: Shots | None) -> Row | None:
-    """Line of the method with the highest score per person, among those that were tested on the most people.
+    """Line of the method with the highest score per person, among those that were tested on the
+    most people.
 
     Highest is not best: see `otolith.measure.standing`.
     """
     held = [line for line in lines if line["shots"] == shots and line["macro_f1_mean"] is not None]
     most = max((line["people"] for line in held), default=0)
-    return max((line for line in held if line["people"] == most), key=lambda line: line["macro_f1_mean"], default=None)
+    return max(
+        (line for line in held if line["people"] == most),
+        key=lambda line: line["macro_f1_mean"],
+        default=None,
+    )
 
 
 def verdict(report: Report, study: str) -> list[str]:
-    """Say in a few sentences what was found for one study, over all numbers of labels, the most important first.
+    """Say in a few sentences what was found for one study, over all numbers of labels, the most
+    important first.
 
-    "Best" is a method only where a 95 % interval over people, paired by person, puts it above every other method at
-    that number of labels; otherwise it is level with those that no interval puts below it.
+    "Best" is a method only where a 95 % interval over people, paired by person, puts it above every
+    other method at that number of labels; otherwise it is level with those that no interval puts
+    below it.
     """
     curves = Curves(report.rows, study)
     standings = curves.standings()
@@ -60,22 +69,33 @@ def verdict(report: Report, study: str) -> list[str]:
     run = dict.fromkeys(str(row["method"]) for row in report.rows if row["study"] == study)
     if unscored := [name for name in run if name not in curves.methods]:
         said.append(
-            f"{_joined(unscored)} {'has' if len(unscored) == 1 else 'have'} no score, so nothing is said of it."
+            f"{_joined(unscored)} {'has' if len(unscored) == 1 else 'have'} no score, so nothing "
+            f"is said of it."
         )
     control = control_of(curves.lines)
     if control is not None:
         others = [name for name in curves.methods if name != control]
         others.sort(key=lambda name: name != standings[-1].leader["method"])
-        if not any(sign(curves.versus(name, control, k)) > 0 for name in others for k in curves.shots):
+        if not any(
+            sign(curves.versus(name, control, k)) > 0 for name in others for k in curves.shots
+        ):
             where = f" {EVERYWHERE.replace('every', 'any')}" if len(curves.shots) > 1 else ""
             said.append(f"No interval puts another method above {_named(control)}{where}.")
-        said += [sentence for name in others[:MOST] if (sentence := _against(curves, name, control))]
+        said += [
+            sentence for name in others[:MOST] if (sentence := _against(curves, name, control))
+        ]
         if len(others) > MOST:
             said.append(f"{len(others) - MOST} more methods stand in the table.")
     people = max(standing.leader["people"] for standing in standings)
     if people < FEW_PEOPLE:
-        called = f", and nothing is called best over fewer than {LEAST_PEOPLE}" if people < LEAST_PEOPLE else ""
-        said.append(f"These are few people ({people}): another group could well change the order{called}.")
+        called = (
+            f", and nothing is called best over fewer than {LEAST_PEOPLE}"
+            if people < LEAST_PEOPLE
+            else ""
+        )
+        said.append(
+            f"These are few people ({people}): another group could well change the order{called}."
+        )
     return said
 
 
@@ -120,7 +140,9 @@ def _range(standings: Sequence[Standing]) -> str:
     start = f"{percent(first.leader)} % macro-F1 with {_labels([first.shots])}"
     if first is last:
         return start
-    return f"{start} to {percent(last.leader)} % with {'all' if last.shots == 'all' else last.shots}"
+    return (
+        f"{start} to {percent(last.leader)} % with {'all' if last.shots == 'all' else last.shots}"
+    )
 
 
 def _worse(curves: Curves) -> list[str]:
@@ -134,13 +156,19 @@ def _worse(curves: Curves) -> list[str]:
         than = "every other method" if others > 1 and len(above) == others else _some(above)
         tested = [k for k in curves.shots if curves.at(method, k)]
         everywhere = tested == curves.shots and len(tested) > 1
-        said.append(f"{method} is worse than {than} {EVERYWHERE if everywhere else f'at {_labels(tested)}'}.")
+        said.append(
+            f"{method} is worse than {than} "
+            f"{EVERYWHERE if everywhere else f'at {_labels(tested)}'}."
+        )
     return said[:MOST]
 
 
 def _against(curves: Curves, method: str, control: str) -> str:
-    """Say where along the curve a method is above or below the control, and where the two are level."""
-    found = [(k, line) for k in curves.shots if (line := curves.versus(method, control, k)) is not None]
+    """Say where along the curve a method is above or below the control, and where the two are
+    level."""
+    found = [
+        (k, line) for k in curves.shots if (line := curves.versus(method, control, k)) is not None
+    ]
     if not found:
         return ""
     if len(found) == 1:
@@ -149,13 +177,18 @@ def _against(curves: Curves, method: str, control: str) -> str:
     for shots, line in found:
         groups.setdefault(sign(line), []).append((shots, line))
     people = sorted({line["people"] for _, line in found})
-    paired_over = f"{people[0]}{f' to {people[-1]}' if len(people) > 1 else ''} people paired, 95 % intervals"
+    paired_over = (
+        f"{people[0]}{f' to {people[-1]}' if len(people) > 1 else ''} people paired, 95 % intervals"
+    )
     parts: list[str] = []
     for which, words in ((1, "above {}"), (0, "not to be told apart from {}"), (-1, "below {}")):
         if held := groups.get(which):
             name = control if not parts else "it"
             where = EVERYWHERE if len(held) == len(found) else f"at {_labels([k for k, _ in held])}"
-            parts.append(f"{words.format(name)} {where} ({_points([line['difference'] for _, line in held])})")
+            parts.append(
+                f"{words.format(name)} {where} "
+                f"({_points([line['difference'] for _, line in held])})"
+            )
     return f"{method} is {'; '.join(parts)}; {paired_over}."
 
 

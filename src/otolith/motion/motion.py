@@ -1,7 +1,8 @@
 """A motion: how a skeleton moved, frame by frame, before any sensor is worn.
 
-World frame: z up, right-handed. At rest the body stands in a T, facing x, its left to y; every joint's own axes are
-then the world's. Rotations are quaternions xyzw, ``joint_to_parent``; the root's parent is the world.
+World frame: z up, right-handed. At rest the body stands in a T, facing x, its left to y; every
+joint's own axes are then the world's. Rotations are quaternions xyzw, ``joint_to_parent``; the
+root's parent is the world.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ FARTHEST_M = 1e6
 class Motion:
     """One motion clip: a skeleton and how each of its joints turned, frame by frame.
 
-    A frame that was lost is NaN as a whole: a gap, never a jump (`lost`, `pieces`). Raises DataError where shapes
-    disagree, a parent follows its child, the frame rate is none, or no frame is left.
+    A frame that was lost is NaN as a whole: a gap, never a jump (`lost`, `pieces`). Raises
+    DataError where shapes disagree, a parent follows its child, the frame rate is none, or no frame
+    is left.
     """
 
     rotations: Float[np.ndarray, "F J 4"]
@@ -57,17 +59,23 @@ class Motion:
     terms: str = ""
     """Under which terms it may be used."""
     group: str | None = None
-    """Where the performer is unknown: clips of one group may be of one person, and stay on one side of a split."""
+    """Where the performer is unknown: clips of one group may be of one person, and stay on one side
+    of a split."""
     split: str | None = None
-    """Which part of its collection the clip belongs to by the authors' own split, such as train, val or test."""
+    """Which part of its collection the clip belongs to by the authors' own split, such as train,
+    val or test."""
     unreliable_twist: frozenset[str] = frozenset()
-    """Joints whose turn about their own bone was not observed, as in positions of joints: the gyroscope's axis along
-    that bone cannot be trusted."""
+    """Joints whose turn about their own bone was not observed, as in positions of joints: the
+    gyroscope's axis along that bone cannot be trusted."""
     notes: tuple[str, ...] = ()
     """What the reader repaired or doubted, in words."""
 
     def __post_init__(self) -> None:
-        offsets = reference_offsets() if self.offsets is None else np.asarray(self.offsets, dtype=np.float64)
+        offsets = (
+            reference_offsets()
+            if self.offsets is None
+            else np.asarray(self.offsets, dtype=np.float64)
+        )
         object.__setattr__(self, "offsets", offsets)
         object.__setattr__(self, "rotations", np.asarray(self.rotations, dtype=np.float64))
         object.__setattr__(self, "root", np.asarray(self.root, dtype=np.float64))
@@ -76,22 +84,39 @@ class Motion:
         found = (self.rotations.shape, self.root.shape, offsets.shape)
         if found != expected or len(self.parents) != joints:
             raise DataError(
-                f"A motion of {frames} frames and {joints} joints needs rotations, root and offsets of shapes "
+                f"A motion of {frames} frames and {joints} joints needs rotations, root and "
+                f"offsets of shapes "
                 f"{expected} and {joints} parents; found {found} and {len(self.parents)}."
             )
-        if any(not -1 <= parent < index for index, parent in enumerate(self.parents)) or self.parents.count(-1) != 1:
-            raise DataError("Parents must come before their children, with joint 0 alone at the root (-1).")
+        if (
+            any(not -1 <= parent < index for index, parent in enumerate(self.parents))
+            or self.parents.count(-1) != 1
+        ):
+            raise DataError(
+                "Parents must come before their children, with joint 0 alone at the root (-1)."
+            )
         if not 0.0 < self.rate_hz < np.inf:
-            raise DataError(f"A motion's frame rate is a positive number of frames per second; found {self.rate_hz}.")
+            raise DataError(
+                f"A motion's frame rate is a positive number of frames per second; found "
+                f"{self.rate_hz}."
+            )
         if not np.isfinite(offsets).all() or np.abs(offsets).max(initial=0.0) > FARTHEST_M:
-            raise DataError("The offsets of a skeleton's joints must be finite, and no further than a thousand km.")
+            raise DataError(
+                "The offsets of a skeleton's joints must be finite, and no further than a thousand "
+                "km."
+            )
         with np.errstate(invalid="ignore"):
             near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
         lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & near)
         if frames and lost.all():
-            raise DataError(f"All {frames} frames of this motion hold numbers that are not finite; nothing is left.")
+            raise DataError(
+                f"All {frames} frames of this motion hold numbers that are not finite; nothing is "
+                f"left."
+            )
         if lost.any():
-            object.__setattr__(self, "rotations", np.where(lost[:, None, None], np.nan, self.rotations))
+            object.__setattr__(
+                self, "rotations", np.where(lost[:, None, None], np.nan, self.rotations)
+            )
             object.__setattr__(self, "root", np.where(lost[:, None], np.nan, self.root))
 
     @property
@@ -115,18 +140,23 @@ class Motion:
         return np.asarray(np.isnan(self.root[:, 0]))
 
     def pieces(self) -> list[Motion]:
-        """The stretches between lost frames, each a motion without gaps; the motion itself where it has none."""
+        """The stretches between lost frames, each a motion without gaps; the motion itself where it
+        has none."""
         lost = self.lost
         if not lost.any():
             return [self]
         edges = np.flatnonzero(np.diff(np.concatenate([[True], lost, [True]]).astype(np.int8)))
-        return [self.cut(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+        return [
+            self.cut(int(start), int(stop))
+            for start, stop in zip(edges[::2], edges[1::2], strict=True)
+        ]
 
     def joint(self, name: str) -> int:
         """Index of a joint by its name; raises UnknownNameError that lists what is there."""
         if name not in self.joints:
             raise UnknownNameError(
-                f"This motion has no joint '{name}'.{nearest(name, self.joints)} Its joints: {', '.join(self.joints)}."
+                f"This motion has no joint '{name}'.{nearest(name, self.joints)} Its joints: "
+                f"{', '.join(self.joints)}."
             )
         return self.joints.index(name)
 
@@ -155,7 +185,9 @@ class Motion:
                     position + rotations.rotate(parent_to_world, offsets[index]),
                     rotations.multiply(parent_to_world, turn),
                 )
-        return np.stack([known[i][0] for i in wanted], axis=1), np.stack([known[i][1] for i in wanted], axis=1)
+        return np.stack([known[i][0] for i in wanted], axis=1), np.stack(
+            [known[i][1] for i in wanted], axis=1
+        )
 
     def _chain(self, index: int) -> list[int]:
         chain = []

@@ -1,7 +1,8 @@
 """Rotations as unit quaternions, order x y z w, named ``a_to_b``, with any leading dimensions.
 
-``multiply(b_to_c, a_to_b)`` is ``a_to_c``: read right to left, as with matrices. A quaternion and its negative are the
-same rotation; `unroll` chooses signs along time so that neighbours are close, which every spline or difference needs.
+``multiply(b_to_c, a_to_b)`` is ``a_to_c``: read right to left, as with matrices. A quaternion and
+its negative are the same rotation; `unroll` chooses signs along time so that neighbours are close,
+which every spline or difference needs.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def normalise(q: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading
     usable = np.isfinite(length) & (length > 0)
     if not usable.all():
         raise DataError(
-            f"{int((~usable).sum())} of {usable.size} quaternions have no direction (zero or not finite). "
+            f"{int((~usable).sum())} of {usable.size} quaternions have no direction (zero or not "
+            f"finite). "
             "Mark those frames as a gap before turning them into rotations."
         )
     return np.asarray(q / length)
@@ -77,11 +79,18 @@ def rotate(
     # v + 2 w (u x v) + 2 u x (u x v): half the work of two quaternion products.
     tx, ty, tz = 2.0 * (y * vz - z * vy), 2.0 * (z * vx - x * vz), 2.0 * (x * vy - y * vx)
     return np.stack(
-        [vx + w * tx + y * tz - z * ty, vy + w * ty + z * tx - x * tz, vz + w * tz + x * ty - y * tx], axis=-1
+        [
+            vx + w * tx + y * tz - z * ty,
+            vy + w * ty + z * tx - x * tz,
+            vz + w * tz + x * ty - y * tx,
+        ],
+        axis=-1,
     )
 
 
-def from_axis_angle(rotation_vector: Float[np.ndarray, "*leading 3"]) -> Float[np.ndarray, "*leading 4"]:
+def from_axis_angle(
+    rotation_vector: Float[np.ndarray, "*leading 3"],
+) -> Float[np.ndarray, "*leading 4"]:
     """Rotation vectors (axis times angle in radians) to quaternions."""
     vector = np.asarray(rotation_vector, dtype=np.float64)
     angle = np.linalg.norm(vector, axis=-1, keepdims=True)
@@ -96,23 +105,32 @@ def to_axis_angle(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, 
     return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_rotvec()).reshape(*q.shape[:-1], 3)
 
 
-def from_euler(order: str, angles: Float[np.ndarray, "*leading K"]) -> Float[np.ndarray, "*leading 4"]:
-    """Euler angles in radians to quaternions; order as in SciPy: "ZYX" turns with the body, "zyx" about fixed axes."""
+def from_euler(
+    order: str, angles: Float[np.ndarray, "*leading K"]
+) -> Float[np.ndarray, "*leading 4"]:
+    """Euler angles in radians to quaternions; order as in SciPy: "ZYX" turns with the body, "zyx"
+    about fixed axes."""
     angle = np.asarray(angles, dtype=np.float64)
     flat = angle.reshape(-1, angle.shape[-1]) if len(order) > 1 else angle.reshape(-1)
     return np.asarray(Rotation.from_euler(order, flat).as_quat()).reshape(*angle.shape[:-1], 4)
 
 
-def to_euler(order: str, a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3"]:
+def to_euler(
+    order: str, a_to_b: Float[np.ndarray, "*leading 4"]
+) -> Float[np.ndarray, "*leading 3"]:
     """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX" turns with the body)."""
     q = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_euler(order)).reshape(*q.shape[:-1], 3)
+    return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_euler(order)).reshape(
+        *q.shape[:-1], 3
+    )
 
 
 def from_matrix(a_to_b: Float[np.ndarray, "*leading 3 3"]) -> Float[np.ndarray, "*leading 4"]:
     """Rotation matrices (columns are the axes of a, seen in b) to quaternions."""
     matrix = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat()).reshape(*matrix.shape[:-2], 4)
+    return np.asarray(Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat()).reshape(
+        *matrix.shape[:-2], 4
+    )
 
 
 def to_matrix(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3 3"]:
@@ -140,19 +158,25 @@ def slerp(
 
 
 def unroll(a_to_b: Float[np.ndarray, "F *joints 4"]) -> Float[np.ndarray, "F *joints 4"]:
-    """The same rotations along time (axis 0), with signs chosen so that no neighbour jumps to the other sign."""
+    """The same rotations along time (axis 0), with signs chosen so that no neighbour jumps to the
+    other sign."""
     q = np.asarray(a_to_b)
     turned = np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0
-    sign = np.concatenate([np.ones_like(q[:1, ..., :1]), np.cumprod(np.where(turned, -1.0, 1.0), axis=0)])
+    sign = np.concatenate(
+        [np.ones_like(q[:1, ..., :1]), np.cumprod(np.where(turned, -1.0, 1.0), axis=0)]
+    )
     return np.asarray(q * sign)
 
 
-def angular_rate(sensor_to_world: Float[np.ndarray, "F *joints 4"], rate_hz: float) -> Float[np.ndarray, "F *joints 3"]:
+def angular_rate(
+    sensor_to_world: Float[np.ndarray, "F *joints 4"], rate_hz: float
+) -> Float[np.ndarray, "F *joints 3"]:
     """How fast a sensor turns, in rad/s about its own axes: what an ideal gyroscope reads.
 
-    Centred difference: the rotation vector of ``q[t-1]^-1 q[t+1]`` over two samples; one-sided at both ends. Exact for
-    a constant spin below half a turn in two samples; for a smooth varying one use
-    `otolith.motion.simulation.kinematics`, which differentiates a spline. Raises `DataError` for fewer than two frames.
+    Centred difference: the rotation vector of ``q[t-1]^-1 q[t+1]`` over two samples; one-sided at
+    both ends. Exact for a constant spin below half a turn in two samples; for a smooth varying one
+    use `otolith.motion.simulation.kinematics`, which differentiates a spline. Raises `DataError`
+    for fewer than two frames.
     """
     q = np.asarray(sensor_to_world, dtype=np.float64)
     if len(q) < 2:

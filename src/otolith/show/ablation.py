@@ -17,18 +17,22 @@ Scores = Mapping[str, tuple[float, float]]
 
 
 @inked()
-def ablation_figure(panels: Mapping[str, Scores], rows: Sequence[str], controls: Sequence[str] = ()) -> Figure:
+def ablation_figure(
+    panels: Mapping[str, Scores], rows: Sequence[str], controls: Sequence[str] = ()
+) -> Figure:
     """Draw the score of each method with its standard error, best read from left to right.
 
-    panels: title -> scores; a method that a panel lacks leaves its line empty. rows: the methods from the top.
-    controls: those drawn in grey, and of which a line goes through the panel at the first one's score.
+    panels: title -> scores; a method that a panel lacks leaves its line empty. rows: the methods
+    from the top. controls: those drawn in grey, and of which a line goes through the panel at the
+    first one's score.
 
     Raises ConfigError where a panel has none of the rows.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(
-        figsize=(max(WIDTH, len(panels) * WIDTH * 0.62) / 72, (70 + 21 * len(rows)) / 72), layout="constrained"
+        figsize=(max(WIDTH, len(panels) * WIDTH * 0.62) / 72, (70 + 21 * len(rows)) / 72),
+        layout="constrained",
     )
     places = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (title, scores) in zip(places, panels.items(), strict=True):
@@ -39,10 +43,19 @@ def ablation_figure(panels: Mapping[str, Scores], rows: Sequence[str], controls:
             mean, se = (100 * value for value in scores[name])
             colour = LIGHT["control"] if name in controls else LIGHT["accent"]
             y = rows.index(name)
-            axes.plot([mean - se, mean + se], [y, y], color=colour, linewidth=2.4, solid_capstyle="round", alpha=0.45)
+            axes.plot(
+                [mean - se, mean + se],
+                [y, y],
+                color=colour,
+                linewidth=2.4,
+                solid_capstyle="round",
+                alpha=0.45,
+            )
             axes.plot([mean], [y], color=colour, marker="o")
         if controls and controls[0] in scores:
-            axes.axvline(100 * scores[controls[0]][0], color=LIGHT["control"], linewidth=1.0, linestyle=":")
+            axes.axvline(
+                100 * scores[controls[0]][0], color=LIGHT["control"], linewidth=1.0, linestyle=":"
+            )
         axes.set_title(title, loc="left", fontsize=11)
         axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.set_xlabel("macro-F1 per person, %")

@@ -1,7 +1,9 @@
-"""Ink for every figure: one palette that reads on paper and on a dark screen, and SVG that a page can recolour.
+"""Ink for every figure: one palette that reads on paper and on a dark screen, and SVG that a page
+can recolour.
 
-A figure is drawn once, in the colours of the light page. In its SVG each of these colours becomes a CSS variable with
-that colour as fallback, so that the page (or the file itself) decides between light and dark when it is shown.
+A figure is drawn once, in the colours of the light page. In its SVG each of these colours becomes a
+CSS variable with that colour as fallback, so that the page (or the file itself) decides between
+light and dark when it is shown.
 """
 
 from __future__ import annotations
@@ -103,7 +105,9 @@ def colour_of(index: int) -> tuple[str, str]:
 def method_style(methods: Iterable[str], control: str | None) -> dict[str, tuple[str, str]]:
     """Colour and marker of each method; the control is grey in every figure."""
     others = itertools.count()
-    return {m: (LIGHT["control"], "o") if m == control else colour_of(next(others)) for m in methods}
+    return {
+        m: (LIGHT["control"], "o") if m == control else colour_of(next(others)) for m in methods
+    }
 
 
 @contextmanager
@@ -112,7 +116,8 @@ def inked() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        # Names in another script are measured with the wrong font here, but shown with the reader's own.
+        # Names in another script are measured with the wrong font here, but shown with the reader's
+        # own.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
@@ -134,14 +139,16 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with warnings.catch_warnings():
-        # Names too long for their figure: it is drawn without the fitting, and the table beside it says the same.
+        # Names too long for their figure: it is drawn without the fitting, and the table beside it
+        # says the same.
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
         figure.savefig(text, format="svg", metadata=nothing)
     # A name may hold characters that XML forbids, or that turn the direction of all that follows.
     box, body = _taken_apart(printable(text.getvalue(), 10**9))
     title, description = printable(title), printable(description)
     body = _own_ids(body, key)
-    # Text inside the drawing is part of the picture for a screen reader: title and description stand for all of it.
+    # Text inside the drawing is part of the picture for a screen reader: title and description
+    # stand for all of it.
     return (
         f'<svg viewBox="{box}" role="img" aria-labelledby="{key}-title {key}-desc" class="figure">'
         f'<title id="{key}-title">{html.escape(title)}</title>'
@@ -151,7 +158,8 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
 
 @inked()
 def save_figure(figure: Figure, path: Path, title: str, description: str) -> Path:
-    """Write a figure to a file of its own: .svg follows the viewer's light or dark setting, .png is light.
+    """Write a figure to a file of its own: .svg follows the viewer's light or dark setting, .png is
+    light.
 
     Raises ConfigError for any other ending.
     """
@@ -161,14 +169,18 @@ def save_figure(figure: Figure, path: Path, title: str, description: str) -> Pat
             figure.savefig(temporary, format="png", dpi=144, facecolor=LIGHT["ground"])
         return path
     if path.suffix != ".svg":
-        raise ConfigError(f"A figure is written as .svg or .png, not as '{path.name}'. Name it {path.stem}.svg.")
+        raise ConfigError(
+            f"A figure is written as .svg or .png, not as '{path.name}'. Name it {path.stem}.svg."
+        )
     svg = inline_svg(figure, "figure", title, description)
     style = (
         f"<style>svg{{{css_variables(LIGHT)};background:var(--ground)}}"
         f"@media (prefers-color-scheme: dark){{svg{{{css_variables(DARK)}}}}}"
         "text{font-family:system-ui,sans-serif}</style>"
     )
-    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace("</desc>", f"</desc>{style}", 1)
+    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        "</desc>", f"</desc>{style}", 1
+    )
     write_text(path, svg + "\n")
     return path
 
@@ -204,9 +216,14 @@ def _tag(found: re.Match[str]) -> str:
 def _own_ids(body: str, key: str) -> str:
     """Drop the ids that nothing refers to, and number the rest behind the figure's key.
 
-    matplotlib's own are hashes in which a clip's place in memory may have a part: they would differ from run to run.
+    matplotlib's own are hashes in which a clip's place in memory may have a part: they would differ
+    from run to run.
     """
     used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
     number = {name: f"{key}-{place}" for place, name in enumerate(used)}
-    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{number[m.group(1)]}"' if m.group(1) in number else "", body)
+    body = re.sub(
+        r' id="([^"]+)"',
+        lambda m: f' id="{number[m.group(1)]}"' if m.group(1) in number else "",
+        body,
+    )
     return re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: m.group(1) + number[m.group(2)], body)

@@ -1,6 +1,7 @@
 """The figures of a report, and the one that stands on its own: the losses of a training.
 
-Each function draws one figure in the colours of `drawing`; nothing here decides what is shown beside what.
+Each function draws one figure in the colours of `drawing`; nothing here decides what is shown
+beside what.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ DRAWN_POINTS = 1500
 def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
     """Draw macro-F1 over labelled windows per class, with a band of one standard error over people.
 
-    `lines` are those of one study in a report's summary. The steps are powers of two; "all" stands apart at the end.
+    `lines` are those of one study in a report's summary. The steps are powers of two; "all" stands
+    apart at the end.
     """
     figure, axes = panel(300)
     _few_shot(axes, lines, style)
@@ -66,7 +68,9 @@ def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
     place["all"] = math.log2(max(counts, default=1)) + 1.5
     ends = []
     for method, (colour, marker) in style.items():
-        own = sorted((x for x in lines if x["method"] == method), key=lambda x: shots_order(x["shots"]))
+        own = sorted(
+            (x for x in lines if x["method"] == method), key=lambda x: shots_order(x["shots"])
+        )
         own = [line for line in own if line["macro_f1_mean"] is not None]
         if not own:
             continue
@@ -74,7 +78,9 @@ def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
         y = 100 * np.array([line["macro_f1_mean"] for line in own])
         se = 100 * np.array([line["macro_f1_se"] or 0.0 for line in own])
         told = slice(None, -1 if own[-1]["shots"] == "all" else None)
-        axes.fill_between(x[told], (y - se)[told], (y + se)[told], color=colour, alpha=0.14, linewidth=0)
+        axes.fill_between(
+            x[told], (y - se)[told], (y + se)[told], color=colour, alpha=0.14, linewidth=0
+        )
         axes.plot(x[told], y[told], color=colour, marker=marker)
         # "All" is no power of two: a dotted line leads to it, and its error is a bar.
         axes.plot(x[-2:], y[-2:], color=colour, linestyle=":", linewidth=1.4)
@@ -88,8 +94,11 @@ def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
 
 
 @inked()
-def people_figure(scores: Mapping[str, Mapping[str, float]], people: Sequence[str], style: Style) -> Figure:
-    """Draw one line per person with a mark for each method's macro-F1; `people` says the order, from the top."""
+def people_figure(
+    scores: Mapping[str, Mapping[str, float]], people: Sequence[str], style: Style
+) -> Figure:
+    """Draw one line per person with a mark for each method's macro-F1; `people` says the order,
+    from the top."""
     rows = len(people)
     step = 17.0 if rows <= 40 else 13.0
     figure, axes = panel(80 + step * rows + 17 * (-(-len(style) // _columns(style)) - 1))
@@ -112,7 +121,8 @@ def people_figure(scores: Mapping[str, Mapping[str, float]], people: Sequence[st
 
 @inked()
 def confusion_figure(counts: Float[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
-    """Draw which class (row) was taken for which (column): the darker, the larger the share of its row."""
+    """Draw which class (row) was taken for which (column): the darker, the larger the share of its
+    row."""
     from matplotlib.patches import Rectangle
 
     size = len(classes)
@@ -121,13 +131,21 @@ def confusion_figure(counts: Float[np.ndarray, "K K"], classes: Sequence[str]) -
     for row, column in np.argwhere(share > 0.004):
         value = float(share[row, column])
         # A little light for few windows, so that a single mistake can still be seen.
-        cell = Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, color=LIGHT["accent"], alpha=0.06 + 0.94 * value)
+        cell = Rectangle(
+            (column + 0.02, row + 0.02),
+            0.96,
+            0.96,
+            color=LIGHT["accent"],
+            alpha=0.06 + 0.94 * value,
+        )
         cell.set_linewidth(0)
         axes.add_patch(cell)
         if size <= COUNTED_CLASSES:
             ink = LIGHT["on-accent"] if value > 0.5 else LIGHT["ink"]
             text = f"{counts[row, column]:.0f}"
-            axes.text(column + 0.5, row + 0.5, text, color=ink, ha="center", va="center", fontsize=9.5)
+            axes.text(
+                column + 0.5, row + 0.5, text, color=ink, ha="center", va="center", fontsize=9.5
+            )
     small = 10.5 if size <= COUNTED_CLASSES else 8.0
     names = [short(name) for name in classes]
     ticks = [index + 0.5 for index in range(size)]
@@ -146,16 +164,28 @@ def confusion_figure(counts: Float[np.ndarray, "K K"], classes: Sequence[str]) -
 
 @inked()
 def embedding_figure(entry: Mapping[str, Any], classes: Sequence[str]) -> Figure:
-    """Draw a plane picture of an encoder's embeddings, one point per window, one colour and mark per class."""
+    """Draw a plane picture of an encoder's embeddings, one point per window, one colour and mark
+    per class."""
     x, y = np.asarray(entry["x"], dtype=float), np.asarray(entry["y"], dtype=float)
     labels = np.array([str(label) for label in entry["label"]])
     kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), DRAWN_POINTS)).astype(int))
-    named = [name for name in [*classes, *sorted(set(labels) - set(classes))] if name in set(labels)]
+    named = [
+        name for name in [*classes, *sorted(set(labels) - set(classes))] if name in set(labels)
+    ]
     figure, axes = panel(WIDTH * 0.8 + 15 * math.ceil(len(named) / 3))
     for index, name in enumerate(named):
         colour, marker = colour_of(index)
         own = kept[labels[kept] == name]
-        axes.scatter(x[own], y[own], color=colour, marker=marker, s=13, alpha=0.75, linewidth=0, label=short(name))
+        axes.scatter(
+            x[own],
+            y[own],
+            color=colour,
+            marker=marker,
+            s=13,
+            alpha=0.75,
+            linewidth=0,
+            label=short(name),
+        )
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.spines["bottom"].set_visible(False)
     _legend(figure, named, "outside lower left", markerscale=1.6)
@@ -164,7 +194,8 @@ def embedding_figure(entry: Mapping[str, Any], classes: Sequence[str]) -> Figure
 
 @inked()
 def losses_figure(curves: Mapping[str, Curve]) -> Figure:
-    """Draw the losses of one method over epochs, a thin line for each fold: training dashed, validation solid."""
+    """Draw the losses of one method over epochs, a thin line for each fold: training dashed,
+    validation solid."""
     figure, axes = panel(240)
     for points in curves.values():
         _loss_lines(axes, points, 1.2)
@@ -179,8 +210,9 @@ def losses_figure(curves: Mapping[str, Curve]) -> Figure:
 def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path:
     """Write the loss curves of a training to an .svg or .png file, a panel for each term.
 
-    Each row has `epoch`; `train` and `validation` with an optional `term`, or columns such as `train_speed` and
-    `validation_total`. Empty cells are gaps. Raises ConfigError where no row has a loss.
+    Each row has `epoch`; `train` and `validation` with an optional `term`, or columns such as
+    `train_speed` and `validation_total`. Empty cells are gaps. Raises ConfigError where no row has
+    a loss.
     """
     curves: dict[str, dict[float, dict[str, float]]] = {}
     for row in csv_rows:
@@ -191,17 +223,23 @@ def loss_figure(csv_rows: Iterable[Mapping[str, Any]], path: str | Path) -> Path
                 curves.setdefault(term, {}).setdefault(float(row["epoch"]), {})[side] = float(value)
     if not curves:
         raise ConfigError(
-            "No losses to draw: rows need 'epoch' and 'train' or 'validation'. Train for one epoch first."
+            "No losses to draw: rows need 'epoch' and 'train' or 'validation'. Train for one epoch "
+            "first."
         )
     points = {
-        term: [(epoch, at.get("train", math.nan), at.get("validation", math.nan)) for epoch, at in sorted(own.items())]
+        term: [
+            (epoch, at.get("train", math.nan), at.get("validation", math.nan))
+            for epoch, at in sorted(own.items())
+        ]
         for term, own in sorted(curves.items(), key=lambda item: item[0] != "total")
     }
     from matplotlib.figure import Figure
 
     columns = min(3, len(points))
     rows = math.ceil(len(points) / columns)
-    figure = Figure(figsize=(max(WIDTH, 250 * columns) / 72, (60 + 170 * rows) / 72), layout="constrained")
+    figure = Figure(
+        figsize=(max(WIDTH, 250 * columns) / 72, (60 + 170 * rows) / 72), layout="constrained"
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, (term, curve) in zip(grid.flat, points.items(), strict=False):
         _loss_lines(axes, curve, 1.8)
@@ -223,11 +261,19 @@ def short(name: Any, most: int = 22) -> str:
 
 def _legend(figure: Figure, names: Iterable[str], place: Any, markerscale: float = 1.0) -> None:
     """Put a legend into as many columns as its longest name leaves room for."""
-    figure.legend(loc=place, ncols=_columns(names), handletextpad=0.1, columnspacing=1.0, markerscale=markerscale)
+    figure.legend(
+        loc=place,
+        ncols=_columns(names),
+        handletextpad=0.1,
+        columnspacing=1.0,
+        markerscale=markerscale,
+    )
 
 
 def _columns(names: Iterable[str]) -> int:
-    return max(1, min(5, int(WIDTH / (30 + 6.3 * max((len(short(name)) for name in names), default=1)))))
+    return max(
+        1, min(5, int(WIDTH / (30 + 6.3 * max((len(short(name)) for name in names), default=1))))
+    )
 
 
 def _loss_lines(axes: Axes, points: Curve, width: float) -> None:
@@ -238,7 +284,15 @@ def _loss_lines(axes: Axes, points: Curve, width: float) -> None:
     ):
         if np.isfinite(values).any():
             dot = "o" if len(epoch) == 1 else ""
-            axes.plot(epoch, values, color=LIGHT[key], linestyle=dashes, linewidth=width, marker=dot, label=label)
+            axes.plot(
+                epoch,
+                values,
+                color=LIGHT[key],
+                linestyle=dashes,
+                linewidth=width,
+                marker=dot,
+                label=label,
+            )
 
 
 def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> None:
@@ -255,7 +309,8 @@ def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> No
 
 
 def _apart(wanted: Sequence[float], gap: float) -> list[float]:
-    """Heights at least `gap` apart, each crowd centred on where its members (in rising order) wanted to be."""
+    """Heights at least `gap` apart, each crowd centred on where its members (in rising order)
+    wanted to be."""
     crowds: list[list[float]] = []
     for height in wanted:
         crowds.append([height])

@@ -1,4 +1,5 @@
-"""Small pieces of HTML, every text escaped on the way in: names of people and classes may hold any sign."""
+"""Small pieces of HTML, every text escaped on the way in: names of people and classes may hold any
+sign."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ def text(value: Any) -> str:
     if value is None or value == "":
         return "–"
     # A number stays on one line with its error and its unit.
-    return html.escape(printable(value, 10**9)).replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")
+    return (
+        html.escape(printable(value, 10**9))
+        .replace(" ± ", "&nbsp;±&nbsp;")
+        .replace(" %", "&nbsp;%")
+    )
 
 
 def paragraph(value: str, kind: str = "") -> str:
@@ -37,19 +42,21 @@ def table(
 ) -> str:
     """Make a table that scrolls by itself where it is too wide; the first cell of a row names it.
 
-    A cell may have a second, smaller line after a line break. `best` lists the (row, column) of cells to stress,
-    counted without the head.
+    A cell may have a second, smaller line after a line break. `best` lists the (row, column) of
+    cells to stress, counted without the head.
     """
     stressed = set(best)
     top = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
     body = []
     for r, (name, *cells) in enumerate(rows):
         tail = "".join(
-            f"<td{_class('best' if (r, c) in stressed else '')}>{_lines(x)}</td>" for c, x in enumerate(cells, 1)
+            f"<td{_class('best' if (r, c) in stressed else '')}>{_lines(x)}</td>"
+            for c, x in enumerate(cells, 1)
         )
         body.append(f'<tr><th scope="row">{text(name)}</th>{tail}</tr>')
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table{_class(kind)}>'
+        f'<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{text(caption)}"><table{_class(kind)}>'
         f"<caption><span>{text(caption)}</span></caption><thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -57,7 +64,11 @@ def table(
 def definitions(pairs: Iterable[tuple[str, Any]]) -> str:
     """Make a list of names and what they stand for, leaving out what is not known."""
     held = [(name, value) for name, value in pairs if value not in (None, "", [], {})]
-    return "<dl>" + "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in held) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in held)
+        + "</dl>"
+    )
 
 
 def details(summary: str, content: str) -> str:
@@ -66,7 +77,8 @@ def details(summary: str, content: str) -> str:
 
 
 def figure(heading: str, svg: str, caption: str, numbers: str) -> str:
-    """Make a figure with its heading, a sentence on how to read it, and the same numbers as a table to open."""
+    """Make a figure with its heading, a sentence on how to read it, and the same numbers as a table
+    to open."""
     return (
         f"<figure><h3>{text(heading)}</h3>{svg}<figcaption>{text(caption)}</figcaption>"
         f"{details('The numbers', numbers)}</figure>"

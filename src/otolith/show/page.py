@@ -1,4 +1,5 @@
-"""The page of a report: one HTML file that a study owner can read, print and send, without any network."""
+"""The page of a report: one HTML file that a study owner can read, print and send, without any
+network."""
 
 from __future__ import annotations
 
@@ -25,21 +26,29 @@ CLOSER_SHOTS = 8
 """People and confusions are shown at so many, where errors of single draws have settled."""
 
 READING = (
-    "A person's macro-F1 counts the classes that occur in that person's windows or were predicted for them; the draws "
-    "of a person are averaged first, and means, standard errors and intervals are over people, never over cells.",
-    "The pooled macro-F1 scores all windows of a fold's people together, as published tables often do, and is averaged "
+    "A person's macro-F1 counts the classes that occur in that person's windows or were predicted "
+    "for them; the draws "
+    "of a person are averaged first, and means, standard errors and intervals are over people, "
+    "never over cells.",
+    "The pooled macro-F1 scores all windows of a fold's people together, as published tables often "
+    "do, and is averaged "
     "over folds. The two differ most where people lack classes.",
-    "People of one fold were tested by one trained model, so their scores hang together a little more than the "
+    "People of one fold were tested by one trained model, so their scores hang together a little "
+    "more than the "
     "intervals know. Intervals are not widened for the number of methods compared.",
-    "A method is called best only where a 95 % interval over people, paired by person, puts it above every other one "
-    "at that number of labels. Otherwise the highest is level with those that no interval puts below it: these stand "
+    "A method is called best only where a 95 % interval over people, paired by person, puts it "
+    "above every other one "
+    "at that number of labels. Otherwise the highest is level with those that no interval puts "
+    "below it: these stand "
     "in bold together.",
 )
 
 
-def save_with_page(report: Report, folder: str | Path, beside: Mapping[str, str] | None = None) -> None:
-    """Write a report's results and tables with its page, figures inside, and with what else is to lie
-    `beside` them; an unfinished report says what it lacks."""
+def save_with_page(
+    report: Report, folder: str | Path, beside: Mapping[str, str] | None = None
+) -> None:
+    """Write a report's results and tables with its page, figures inside, and with what else is to
+    lie `beside` them; an unfinished report says what it lacks."""
     report.save(folder, {"report.html": page(report), **(beside or {})})
 
 
@@ -53,8 +62,10 @@ def page(report: Report) -> str:
         title="Recognising activities of people never seen",
         style=style.substitute(light=css_variables(LIGHT), dark=css_variables(DARK)),
         purpose=m.text(
-            "For the owner of these recordings, and whoever has to rely on them: how well each method recognises the "
-            "activities of people it has never met, when only a few windows of each activity were labelled. "
+            "For the owner of these recordings, and whoever has to rely on them: how well each "
+            "method recognises the "
+            "activities of people it has never met, when only a few windows of each activity were "
+            "labelled. "
             f"Data: {', '.join(names) if names else 'none yet'}."
         ),
         banner=_banner(report),
@@ -70,33 +81,43 @@ def _sections(report: Report) -> Iterator[str]:
     if studies:
         yield m.section(
             "How many labels it takes",
-            m.paragraph("Bands and bars are one standard error over people. Higher is better; the dotted step leads to "
+            m.paragraph("Bands and bars are one standard error over people. Higher is better; the "
+                        "dotted step leads to "
                         "all labels there are."),
             m.panels(_curves(report, study, n) for n, study in enumerate(studies)),
         )  # fmt: skip
         yield m.section("The table", *(_tables(report, study) for study in studies))
         yield m.section(
             "Person by person",
-            m.paragraph("A mean can hide the people for whom a method fails. Each line is one person, tested by a "
+            m.paragraph("A mean can hide the people for whom a method fails. Each line is one "
+                        "person, tested by a "
                         "model that has never seen them."),
             m.panels(part for n, study in enumerate(studies) for part in _people(report, study, n)),
         )  # fmt: skip
-        confusions = [part for n, study in enumerate(studies) for part in _confusions(report, study, n)]
+        confusions = [
+            part for n, study in enumerate(studies) for part in _confusions(report, study, n)
+        ]
         if confusions:
             yield m.section("What is mistaken for what", m.panels(confusions))
     if report.embedding:
         yield m.section(
             "What the encoder sees",
-            m.paragraph("Each point is a window; windows that the encoder finds alike lie close together. Distances "
+            m.paragraph("Each point is a window; windows that the encoder finds alike lie close "
+                        "together. Distances "
                         "between far groups mean little in such a picture."),
             m.panels(_embeddings(report)),
         )  # fmt: skip
     if report.losses:
         yield m.section("How pretraining went", m.panels(_losses(report)))
     yield m.section("What was run", *what_was_run(report))
-    again = f"<pre><code>{m.text(report.command)}</code></pre>" if report.command else m.paragraph("Not recorded.")
+    again = (
+        f"<pre><code>{m.text(report.command)}</code></pre>"
+        if report.command
+        else m.paragraph("Not recorded.")
+    )
     yield m.section("How to run it again", again, m.paragraph(
-        f"With seed {report.seed}, the same data, machine, thread count and precision, the numbers come out the same."
+        f"With seed {report.seed}, the same data, machine, thread count and precision, the numbers "
+        f"come out the same."
     ))  # fmt: skip
     yield m.section("How to read the numbers", m.bullets(READING))
     lacking, notes = report.missing(), [*report.notes, *notes_of_cells(report)]
@@ -107,11 +128,14 @@ def _sections(report: Report) -> Iterator[str]:
 
 
 def _banner(report: Report) -> str:
-    simulated = [str(study.get("name")) for study in report.studies if study.get("origin") == "simulated"]
+    simulated = [
+        str(study.get("name")) for study in report.studies if study.get("origin") == "simulated"
+    ]
     said = []
     if simulated:
         said.append(
-            f"Simulated data: {', '.join(simulated)} was made by a simulation of moving bodies, not measured on "
+            f"Simulated data: {', '.join(simulated)} was made by a simulation of moving bodies, "
+            f"not measured on "
             "people. It shows that everything works, not how well real people are recognised."
         )
     if lacking := report.missing():
@@ -126,7 +150,9 @@ def _verdicts(report: Report) -> str:
         first, *rest = verdict(report, study)
         facts = study_facts(report, study)
         name = f"{study} (simulated data)" if facts.get("origin") == "simulated" else study
-        parts.append(f"<div><h2>{m.text(name)}</h2>{m.paragraph(first, 'lead')}{m.bullets(rest)}</div>")
+        parts.append(
+            f"<div><h2>{m.text(name)}</h2>{m.paragraph(first, 'lead')}{m.bullets(rest)}</div>"
+        )
     if not parts:
         parts = [m.paragraph("Nothing has been finished yet.", "lead")]
     return f'<section class="first verdicts" aria-label="In short">{"".join(parts)}</section>'
@@ -136,7 +162,9 @@ def _style(lines: Sequence[Row]) -> dict[str, tuple[str, str]]:
     return method_style(dict.fromkeys(line["method"] for line in lines), control_of(lines))
 
 
-def _grid(lines: Sequence[Row], caption: str, mean: str, error: str, bold: Mapping[Shots, Collection[str]]) -> str:
+def _grid(
+    lines: Sequence[Row], caption: str, mean: str, error: str, bold: Mapping[Shots, Collection[str]]
+) -> str:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     methods = list(dict.fromkeys(line["method"] for line in lines))
     at = {(line["method"], line["shots"]): line for line in lines}
@@ -168,7 +196,9 @@ def _curves(report: Report, study: str, n: int) -> str:
     counts = list(dict.fromkeys(line["shots"] for line in lines))
     held = [line for line in lines if line["macro_f1_mean"] is not None]
     if len(counts) == 1 and held:  # curves of one point each would lie on one another
-        scores = {line["method"]: (line["macro_f1_mean"], line["macro_f1_se"] or 0.0) for line in held}
+        scores = {
+            line["method"]: (line["macro_f1_mean"], line["macro_f1_se"] or 0.0) for line in held
+        }
         drawn = ablation_figure({_at(counts[0]): scores}, list(scores), [control_of(lines) or ""])
     else:
         drawn = figures.few_shot_figure(lines, _style(lines))
@@ -185,7 +215,10 @@ def _tables(report: Report, study: str) -> str:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     parts = [f"<h3>{m.text(study)}</h3>", _per_person(report, study)]
     if control is not None:
-        at = {(line["method"], line["shots"]): interval(line["versus"]).replace(" [", "\n[") for line in lines}
+        at = {
+            (line["method"], line["shots"]): interval(line["versus"]).replace(" [", "\n[")
+            for line in lines
+        }
         methods = [x for x in dict.fromkeys(line["method"] for line in lines) if x != control]
         rows = [[method, *(at.get((method, k), "–") for k in shots)] for method in methods]
         caption = f"Points above {control}, paired by person, with 95 % interval"
@@ -209,13 +242,25 @@ def _people(report: Report, study: str, n: int) -> Iterator[str]:
     worst = people[-1]
     caption = (
         f"Macro-F1 at {_at(shots)}, people sorted by {best['method']}: from "
-        f"{100 * leader[people[0]]:.0f} % down to {100 * leader.get(worst, float('nan')):.0f} % ({worst})."
+        f"{100 * leader[people[0]]:.0f} % down to {100 * leader.get(worst, float('nan')):.0f} % "
+        f"({worst})."
     )
-    rows = [[who, *(f"{100 * own[who]:.1f}" if who in own else "–" for own in scores.values())] for who in people]
+    rows = [
+        [who, *(f"{100 * own[who]:.1f}" if who in own else "–" for own in scores.values())]
+        for who in people
+    ]
     svg = inline_svg(
-        figures.people_figure(scores, people, style), f"people-{n}", f"Scores per person, {study}", caption
+        figures.people_figure(scores, people, style),
+        f"people-{n}",
+        f"Scores per person, {study}",
+        caption,
     )
-    yield m.figure(study, svg, caption, m.table(["person", *scores], rows, f"Macro-F1 per person at {_at(shots)}, %"))
+    yield m.figure(
+        study,
+        svg,
+        caption,
+        m.table(["person", *scores], rows, f"Macro-F1 per person at {_at(shots)}, %"),
+    )
 
 
 def _confusions(report: Report, study: str, n: int) -> Iterator[str]:
@@ -238,20 +283,31 @@ def _confusions(report: Report, study: str, n: int) -> Iterator[str]:
             f"Confusion matrix of {method}, {study}",
             caption,
         )
-        rows = [[name, *(f"{x:.0f}" for x in own)] for name, own in zip(classes, counts, strict=True)]
-        numbers = m.table(["truly", *classes], rows, "Windows per true class (row) and recognised class (column)")
+        rows = [
+            [name, *(f"{x:.0f}" for x in own)] for name, own in zip(classes, counts, strict=True)
+        ]
+        numbers = m.table(
+            ["truly", *classes], rows, "Windows per true class (row) and recognised class (column)"
+        )
         yield m.figure(f"{study}: {method}", svg, caption, numbers)
 
 
-def confusion(rows: Sequence[Row], study: str, method: str, shots: Shots | None) -> Float[np.ndarray, "K K"] | None:
-    """Add up the confusion matrices of all folds, each averaged over its draws, so that every window counts once."""
+def confusion(
+    rows: Sequence[Row], study: str, method: str, shots: Shots | None
+) -> Float[np.ndarray, "K K"] | None:
+    """Add up the confusion matrices of all folds, each averaged over its draws, so that every
+    window counts once."""
     folds: dict[Any, list[Any]] = {}
     for row in rows:
-        if (row["study"], row["method"], row["shots"]) == (study, method, shots) and row.get("confusion"):
+        if (row["study"], row["method"], row["shots"]) == (study, method, shots) and row.get(
+            "confusion"
+        ):
             folds.setdefault(row["fold"], []).append(np.asarray(row["confusion"], dtype=np.float64))
     if not folds:
         return None
-    total: Float[np.ndarray, "K K"] = np.sum([np.mean(draws, axis=0) for draws in folds.values()], axis=0)
+    total: Float[np.ndarray, "K K"] = np.sum(
+        [np.mean(draws, axis=0) for draws in folds.values()], axis=0
+    )
     return total
 
 
@@ -260,17 +316,31 @@ def _embeddings(report: Report) -> Iterator[str]:
     for entry in report.embedding:
         first.setdefault((str(entry.get("study")), str(entry.get("method"))), entry)
     for n, ((study, method), entry) in enumerate(first.items()):
-        x, y, labels = np.asarray(entry["x"], float), np.asarray(entry["y"], float), np.array(entry["label"], dtype=str)
+        x, y, labels = (
+            np.asarray(entry["x"], float),
+            np.asarray(entry["y"], float),
+            np.array(entry["label"], dtype=str),
+        )
         classes = _classes(report, study)
         caption = f"{len(x)} windows of {len(set(entry.get('subject') or []))} people, fold {entry.get('fold', 0)}."
         if len(x) > figures.DRAWN_POINTS:
             caption += f" {figures.DRAWN_POINTS} of them are drawn."
         rows = [
-            [name, int((labels == name).sum()), f"{x[labels == name].mean():.2f}", f"{y[labels == name].mean():.2f}"]
+            [
+                name,
+                int((labels == name).sum()),
+                f"{x[labels == name].mean():.2f}",
+                f"{y[labels == name].mean():.2f}",
+            ]
             for name in sorted(set(labels))
         ]
         numbers = m.table(["class", "windows", "mean x", "mean y"], rows, "Where each class lies")
-        svg = inline_svg(figures.embedding_figure(entry, classes), f"embedding-{n}", f"Embedding of {method}", caption)
+        svg = inline_svg(
+            figures.embedding_figure(entry, classes),
+            f"embedding-{n}",
+            f"Embedding of {method}",
+            caption,
+        )
         yield m.figure(f"{study}: {method}", svg, caption, numbers)
 
 
@@ -279,7 +349,9 @@ def _losses(report: Report) -> Iterator[str]:
     several = len({row.get("seed") for row in report.losses}) > 1
     for row in report.losses:
         curves = groups.setdefault((str(row.get("study")), str(row.get("method"))), {})
-        train, validation = (float("nan") if row.get(k) is None else float(row[k]) for k in ("train", "validation"))
+        train, validation = (
+            float("nan") if row.get(k) is None else float(row[k]) for k in ("train", "validation")
+        )
         name = f"fold {row.get('fold', 0)}" + f", seed {row.get('seed')}" * several
         curves.setdefault(name, []).append((float(row["epoch"]), train, validation))
     for n, ((study, method), curves) in enumerate(groups.items()):
@@ -292,13 +364,20 @@ def _losses(report: Report) -> Iterator[str]:
                          f"{best[2]:.4g} (epoch {best[0]:.0f})" if best else "–"])  # fmt: skip
         head = ["", "epochs", "last training", "last validation", "lowest validation"]
         caption = "Loss on training people (dashed) and on people kept aside for stopping (solid); a line per fold."
-        svg = inline_svg(figures.losses_figure(curves), f"losses-{n}", f"Loss curves of {method}, {study}", caption)
+        svg = inline_svg(
+            figures.losses_figure(curves),
+            f"losses-{n}",
+            f"Loss curves of {method}, {study}",
+            caption,
+        )
         yield m.figure(f"{study}: {method}", svg, caption, m.table(head, rows, "Losses per fold"))
 
 
 def _classes(report: Report, study: str, count: int | None = None) -> list[str]:
     classes = [str(name) for name in study_facts(report, study).get("classes") or []]
-    return classes if count is None or len(classes) == count else [f"class {n}" for n in range(count)]
+    return (
+        classes if count is None or len(classes) == count else [f"class {n}" for n in range(count)]
+    )
 
 
 def _at(shots: Shots | None) -> str:

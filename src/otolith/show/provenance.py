@@ -1,4 +1,5 @@
-"""How the numbers of a report came about: data, people, windows, machine and versions, as parts of its page."""
+"""How the numbers of a report came about: data, people, windows, machine and versions, as parts of
+its page."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ def what_was_run(report: Report) -> Iterator[str]:
     yield m.panels(_study(report, study) for study in report.study_names())
     seconds = sum(float(row.get("seconds") or 0.0) for row in report.rows)
     machine = {key.replace("_", " "): value for key, value in report.machine.items()}
-    run = {"seed": report.seed, "cells": len(report.rows), "time of all cells": f"{seconds / 60:.1f} minutes"}
+    run = {
+        "seed": report.seed,
+        "cells": len(report.rows),
+        "time of all cells": f"{seconds / 60:.1f} minutes",
+    }
     versions = {"otolith": report.version, "commit": report.commit, **report.versions}
     yield m.panels([
         f"<div><h3>Machine and run</h3>{m.definitions({**machine, **run}.items())}</div>",
@@ -38,9 +43,17 @@ def _study(report: Report, study: str) -> str:
         ("data hash", facts.get("hash")),
     ])  # fmt: skip
     folds = report.folds.get(study) or []
-    rows = [[f"fold {n}", len(tested), ", ".join(map(str, tested))] for n, tested in enumerate(folds)]
-    tested = m.table(["", "people", "tested"], rows, f"People of {study} tested in each fold", "words")
-    who = m.details(f"Who was tested when: {len(folds)} folds of whole people", tested) if folds else ""
+    rows = [
+        [f"fold {n}", len(tested), ", ".join(map(str, tested))] for n, tested in enumerate(folds)
+    ]
+    tested = m.table(
+        ["", "people", "tested"], rows, f"People of {study} tested in each fold", "words"
+    )
+    who = (
+        m.details(f"Who was tested when: {len(folds)} folds of whole people", tested)
+        if folds
+        else ""
+    )
     return f"<div><h3>{m.text(study)}</h3>{known}{who}</div>"
 
 
@@ -66,5 +79,8 @@ def _cut(windows: Row) -> str | None:
 
 
 def _dropped(windows: Row) -> str | None:
-    dropped = [f"{count} ({str(why).replace('_', ' ')})" for why, count in (windows.get("dropped") or {}).items()]
+    dropped = [
+        f"{count} ({str(why).replace('_', ' ')})"
+        for why, count in (windows.get("dropped") or {}).items()
+    ]
     return ", ".join(dropped) or ("none" if windows.get("count") is not None else None)

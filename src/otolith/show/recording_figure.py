@@ -1,4 +1,5 @@
-"""A few seconds of one recording in a picture: the body at moments, its sensors' axes there, and what they measured."""
+"""A few seconds of one recording in a picture: the body at moments, its sensors' axes there, and
+what they measured."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ POSES = 7
 AXIS_M = 0.16
 """Length of a drawn sensor axis in metres."""
 _VIEW_DEG = 55.0
-"""From where the body is seen: 0 from its left, 90 from its front; between the two, both arms and the stride show."""
+"""From where the body is seen: 0 from its left, 90 from its front; between the two, both arms and
+the stride show."""
 _ABOVE = 0.15
 """By how much of its distance a thing farther away stands higher."""
 _COLOURS = (LIGHT["c1"], LIGHT["c2"], LIGHT["c0"])
@@ -42,10 +44,12 @@ _ROW = 92.0
 def write_recording_figure(
     study: Study, path: str | Path, recording: str | None = None, start_s: float | None = None
 ) -> Path:
-    """Draw some seconds of a recording into an .svg or .png file: signals, and of a simulated one the body above them.
+    """Draw some seconds of a recording into an .svg or .png file: signals, and of a simulated one
+    the body above them.
 
-    The first recording where none is named; the liveliest seconds where no start is given. Raises StudyError for a
-    recording that is not there, DataError for a start outside of it, ConfigError for another kind of file.
+    The first recording where none is named; the liveliest seconds where no start is given. Raises
+    StudyError for a recording that is not there, DataError for a start outside of it, ConfigError
+    for another kind of file.
     """
     found = study.recording(recording or study.entries[0]["id"])
     first_s, last_s = _shown(found, start_s)
@@ -55,7 +59,9 @@ def write_recording_figure(
     figure = recording_figure(found, first_s, last_s, pose, truth)
     where = f"{found.id} of {study.name}, {first_s:.1f} to {last_s:.1f} s"
     body = " Above, the body at seven moments with each sensor's axes." if simulated else ""
-    return save_figure(figure, Path(path), where, f"Acceleration and angular rate of each sensor.{body}")
+    return save_figure(
+        figure, Path(path), where, f"Acceleration and angular rate of each sensor.{body}"
+    )
 
 
 @inked()
@@ -66,7 +72,8 @@ def recording_figure(
     pose: dict[str, np.ndarray] | None = None,
     truth: dict[str, np.ndarray] | None = None,
 ) -> Figure:
-    """Draw the signals between two moments on one line of time, and the body above them where its pose is given."""
+    """Draw the signals between two moments on one line of time, and the body above them where its
+    pose is given."""
     from matplotlib.figure import Figure
 
     rows = [
@@ -82,14 +89,20 @@ def recording_figure(
     moments = np.linspace(first_s, last_s, 2 * POSES + 1)[1::2] if body else np.zeros(0)
     if pose is not None:
         _bodies(axes[0], pose, truth or {}, recording.placements, moments, last_s - first_s, body)
-    for panel, (stream, sensor, quantity, columns) in zip(axes[len(heights) - len(rows) :], rows, strict=True):
+    for panel, (stream, sensor, quantity, columns) in zip(
+        axes[len(heights) - len(rows) :], rows, strict=True
+    ):
         here = slice(*np.searchsorted(stream.time_s, [first_s, last_s + 1e-9]))
         for column, colour, name in zip(columns, _COLOURS, "xyz", strict=True):
-            panel.plot(stream.time_s[here], stream.values[here, column], color=colour, lw=1.3, label=name)
+            panel.plot(
+                stream.time_s[here], stream.values[here, column], color=colour, lw=1.3, label=name
+            )
         for moment in moments:
             panel.axvline(moment, color=LIGHT["muted"], lw=0.8, ls=":")
         panel.set_ylabel(_UNITS.get(quantity, ""))
-        panel.set_title(f"{sensor.replace('_', ' ')}: {_WORDS.get(quantity, quantity)}", loc="left", fontsize=11)
+        panel.set_title(
+            f"{sensor.replace('_', ' ')}: {_WORDS.get(quantity, quantity)}", loc="left", fontsize=11
+        )
     axes[-1].set(xlabel="seconds", xlim=(first_s, last_s))
     handles, names = axes[-1].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=3, handlelength=1.2)
@@ -100,7 +113,9 @@ def _shown(recording: Recording, start_s: float | None) -> tuple[float, float]:
     end = max(float(stream.time_s[-1]) for stream in recording.streams)
     if start_s is not None:
         if not 0.0 <= start_s < end:
-            raise DataError(f"Recording '{recording.id}' lasts {end:.1f} s; nothing starts at {start_s:g} s.")
+            raise DataError(
+                f"Recording '{recording.id}' lasts {end:.1f} s; nothing starts at {start_s:g} s."
+            )
         return start_s, min(start_s + SECONDS, end)
     stream = recording.streams[0]
     starts = np.arange(0.0, max(end - SECONDS, 0.0) + 1e-9, 0.5)
@@ -119,16 +134,26 @@ def _bodies(
     seconds: float,
     height: float,
 ) -> None:
-    """Draw the body at its moments of the time line, a metre as wide as it is high, travelling left out."""
-    joints = [joint for joint in JOINTS if f"{joint}.x" in pose and np.isfinite(pose[f"{joint}.x"]).all()]
-    places = np.stack([np.stack([pose[f"{joint}.{axis}"] for axis in "xyz"], axis=1) for joint in joints], axis=1)
+    """Draw the body at its moments of the time line, a metre as wide as it is high, travelling left
+    out."""
+    joints = [
+        joint for joint in JOINTS if f"{joint}.x" in pose and np.isfinite(pose[f"{joint}.x"]).all()
+    ]
+    places = np.stack(
+        [np.stack([pose[f"{joint}.{axis}"] for axis in "xyz"], axis=1) for joint in joints], axis=1
+    )
     frames = np.clip(np.searchsorted(pose["time_s"], moments), 0, len(places) - 1)
     chosen = places[frames].astype(np.float64)
     # Seen from one side all through, by where the hips point in the middle of what is shown.
-    left, right = (chosen[len(chosen) // 2, joints.index(f"{side}_hip")] for side in ("left", "right"))
+    left, right = (
+        chosen[len(chosen) // 2, joints.index(f"{side}_hip")] for side in ("left", "right")
+    )
     facing = np.arctan2(*(np.cross(left - right, [0.0, 0.0, 1.0])[[1, 0]]))
     turn = facing - np.deg2rad(_VIEW_DEG)
-    across, away = np.array([np.cos(turn), np.sin(turn), 0.0]), np.array([-np.sin(turn), np.cos(turn), 0.0])
+    across, away = (
+        np.array([np.cos(turn), np.sin(turn), 0.0]),
+        np.array([-np.sin(turn), np.cos(turn), 0.0]),
+    )
     # A little from above, so that what is nearer stands lower.
     around = chosen - chosen[:, [joints.index("pelvis")]] * [1.0, 1.0, 0.0]
     heights = around[..., 2] + _ABOVE * (around @ away)
@@ -137,7 +162,9 @@ def _bodies(
 
     def seen(points: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
         here = points - chosen[number, joints.index("pelvis")] * [1.0, 1.0, 0.0]
-        return moments[number] + second_per_metre * (here @ across), here[..., 2] + _ABOVE * (here @ away)
+        return moments[number] + second_per_metre * (here @ across), here[..., 2] + _ABOVE * (
+            here @ away
+        )
 
     bones = [(JOINTS[PARENTS[JOINTS.index(joint)]], joint) for joint in joints if joint != "pelvis"]
     for number in range(len(moments)):
@@ -145,13 +172,27 @@ def _bodies(
             if above not in joints:
                 continue
             x, y = seen(chosen[number, [joints.index(above), joints.index(joint)]], number)
-            axes.plot(x, y, color=LIGHT["c0"] if "right" in joint else LIGHT["muted"], lw=1.6, solid_capstyle="round")
+            axes.plot(
+                x,
+                y,
+                color=LIGHT["c0"] if "right" in joint else LIGHT["muted"],
+                lw=1.6,
+                solid_capstyle="round",
+            )
         for placement in placements:
             if f"{placement}.position.x" not in truth:
                 continue
-            at = int(np.clip(np.searchsorted(truth["time_s"], moments[number]), 0, len(truth["time_s"]) - 1))
-            point = np.array([truth[f"{placement}.position.{axis}"][at] for axis in "xyz"], dtype=np.float64)
-            quaternion = np.array([truth[f"{placement}.orientation.{axis}"][at] for axis in "xyzw"], dtype=np.float64)
+            at = int(
+                np.clip(
+                    np.searchsorted(truth["time_s"], moments[number]), 0, len(truth["time_s"]) - 1
+                )
+            )
+            point = np.array(
+                [truth[f"{placement}.position.{axis}"][at] for axis in "xyz"], dtype=np.float64
+            )
+            quaternion = np.array(
+                [truth[f"{placement}.orientation.{axis}"][at] for axis in "xyzw"], dtype=np.float64
+            )
             for axis, colour in zip(np.eye(3), _COLOURS, strict=True):
                 tip = point + AXIS_M * rotations.rotate(quaternion, axis)
                 axes.plot(*seen(np.stack([point, tip]), number), color=colour, lw=1.8)

@@ -1,4 +1,5 @@
-"""The figures of a study's page: what people did and for how long, how fast sensors sampled, how a signal looks."""
+"""The figures of a study's page: what people did and for how long, how fast sensors sampled, how a
+signal looks."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 DRAWN_PEOPLE = 60
 """More rows than this nobody reads; all of them stand in the table under the figure."""
-_UNITS = {"acc": "acc, m/s²", "gyro": "gyro, rad/s", "mag": "mag"}  # a magnetometer may be normalised
+_UNITS = {
+    "acc": "acc, m/s²",
+    "gyro": "gyro, rad/s",
+    "mag": "mag",
+}  # a magnetometer may be normalised
 
 
 @inked()
@@ -55,7 +60,9 @@ def people_figure(people: Sequence[PersonSummary], labels: Sequence[str]) -> Fig
                 cell.set_linewidth(0)
                 axes.add_patch(cell)
     small = 9.5 if step > 12 else 7.5
-    axes.set_yticks(np.arange(len(people)) + 0.5, [short(person.name, 14) for person in people], fontsize=small)
+    axes.set_yticks(
+        np.arange(len(people)) + 0.5, [short(person.name, 14) for person in people], fontsize=small
+    )
     names = [short(label, 16) for label in labels]
     turned = sum(map(len, names)) > 45
     axes.set_xticks(np.arange(len(labels)) + 0.5, names, fontsize=9.5 if len(labels) < 16 else 8.0,
@@ -71,14 +78,26 @@ def people_figure(people: Sequence[PersonSummary], labels: Sequence[str]) -> Fig
 
 @inked()
 def rates_figure(sensors: Sequence[SensorSummary]) -> Figure:
-    """Draw the measured rate of every recording as a dot, sensor by sensor, and the stated rate as a line across."""
+    """Draw the measured rate of every recording as a dot, sensor by sensor, and the stated rate as
+    a line across."""
     figure, axes = panel(60 + 34.0 * len(sensors))
     for row, sensor in enumerate(sensors):
         # Dots are spread over the row in order, so that equal rates do not hide one another.
-        spread = np.linspace(-0.28, 0.28, len(sensor.rates_hz)) if len(sensor.rates_hz) > 1 else [0.0]
-        axes.scatter(sensor.rates_hz, row + np.asarray(spread), s=9, color=LIGHT["accent"], alpha=0.6, linewidth=0)
+        spread = (
+            np.linspace(-0.28, 0.28, len(sensor.rates_hz)) if len(sensor.rates_hz) > 1 else [0.0]
+        )
+        axes.scatter(
+            sensor.rates_hz,
+            row + np.asarray(spread),
+            s=9,
+            color=LIGHT["accent"],
+            alpha=0.6,
+            linewidth=0,
+        )
         for nominal in sensor.nominal_hz:
-            axes.plot([nominal, nominal], [row - 0.42, row + 0.42], color=LIGHT["ink"], linewidth=1.4)
+            axes.plot(
+                [nominal, nominal], [row - 0.42, row + 0.42], color=LIGHT["ink"], linewidth=1.4
+            )
     axes.set_yticks(range(len(sensors)), [short(sensor.name, 26) for sensor in sensors])
     axes.set_ylim(len(sensors) - 0.4, -0.6)
     axes.margins(x=0.08)
@@ -92,7 +111,8 @@ def rates_figure(sensors: Sequence[SensorSummary]) -> Figure:
 def signal_figure(
     time_s: Float[np.ndarray, "T"], values: Float[np.ndarray, "T C"], channels: Sequence[Channel]
 ) -> Figure:
-    """Draw a few seconds of a sensor, a panel for each quantity, x, y and z in three colours; SI units."""
+    """Draw a few seconds of a sensor, a panel for each quantity, x, y and z in three colours; SI
+    units."""
     from matplotlib.figure import Figure
 
     quantities = list(dict.fromkeys((channel.sensor, channel.quantity) for channel in channels))
@@ -102,7 +122,9 @@ def signal_figure(
         for column, channel in enumerate(channels):
             if (channel.sensor, channel.quantity) == (sensor, quantity):
                 colour = LIGHT[f"c{'xyz'.index(channel.axis)}"]
-                axes.plot(time_s, values[:, column], color=colour, linewidth=1.3, label=channel.axis)
+                axes.plot(
+                    time_s, values[:, column], color=colour, linewidth=1.3, label=channel.axis
+                )
         axes.set_ylabel(_UNITS[quantity])
     grid[-1].set_xlabel("seconds from the recording's start")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)

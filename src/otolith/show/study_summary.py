@@ -1,4 +1,5 @@
-"""What a study holds, added up sensor by sensor and person by person from study.json alone, without any signal."""
+"""What a study holds, added up sensor by sensor and person by person from study.json alone, without
+any signal."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from otolith.data.study import Study, natural_key
 RATE_TOLERANCE = 0.02
 """A recording whose rate differs by more from the median of its sensor is worth a look."""
 LOST_TOLERANCE = 0.05
-"""So is one that lost more than this share of its samples, and twice what its sensor loses elsewhere."""
+"""So is one that lost more than this share of its samples, and twice what its sensor loses
+elsewhere."""
 LOST = "lost samples"
 
 
@@ -102,7 +104,9 @@ def summarise_study(study: Study) -> StudySummary:
         for stream in entry["streams"]:
             _add_stream(sensors, entry["id"], stream)
             for report in stream["reports"]:
-                rows, where, example = kinds.get(report["kind"], (0, set(), f"{entry['id']}: {report['detail']}"))
+                rows, where, example = kinds.get(
+                    report["kind"], (0, set(), f"{entry['id']}: {report['detail']}")
+                )
                 kinds[report["kind"]] = rows + report["rows"], where | {entry["id"]}, example
     labels = dict(sorted(study.label_seconds.items(), key=lambda item: (-item[1], item[0])))
     everybody = sorted(people.values(), key=lambda person: natural_key(person.name))
@@ -111,7 +115,10 @@ def summarise_study(study: Study) -> StudySummary:
         everybody,
         labels,
         {label: sum(label in person.label_s for person in everybody) for label in labels},
-        [(kind, rows, len(where), example) for kind, (rows, where, example) in sorted(kinds.items())],
+        [
+            (kind, rows, len(where), example)
+            for kind, (rows, where, example) in sorted(kinds.items())
+        ],
         [*told(duplicates(study.entries)), *_unusual(study, sensors)],
     )
 
@@ -137,17 +144,23 @@ def sensor_of(stream: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         quantities = held.setdefault(channel.sensor, [])
         if channel.quantity not in quantities:
             quantities.append(channel.quantity)
-    return "; ".join(f"{sensor}: {', '.join(quantities)}" for sensor, quantities in held.items()), tuple(held)
+    return "; ".join(
+        f"{sensor}: {', '.join(quantities)}" for sensor, quantities in held.items()
+    ), tuple(held)
 
 
 def lost_in(stream: dict[str, Any]) -> int:
     """Return how many samples of a stream never came, as its reader reported it."""
-    found = [re.match(r"\d+", report["detail"]) for report in stream["reports"] if report["kind"] == LOST]
+    found = [
+        re.match(r"\d+", report["detail"]) for report in stream["reports"] if report["kind"] == LOST
+    ]
     return sum(int(match[0]) for match in found if match)
 
 
 def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterable[str]:
-    middle = {name: statistics.median(total.rates_hz) for name, total in sensors.items() if total.rates_hz}
+    middle = {
+        name: statistics.median(total.rates_hz) for name, total in sensors.items() if total.rates_hz
+    }
     for entry in study.entries:
         losses = []
         for stream in entry["streams"]:
@@ -176,7 +189,9 @@ def count(number: int, what: str) -> str:
     >>> count(1, "person"), count(3, "person"), count(2, "recording")
     ('1 person', '3 people', '2 recordings')
     """
-    return f"1 {what}" if number == 1 else f"{number} {'people' if what == 'person' else what + 's'}"
+    return (
+        f"1 {what}" if number == 1 else f"{number} {'people' if what == 'person' else what + 's'}"
+    )
 
 
 def evaluation_sentence(study: Study) -> str:
@@ -188,12 +203,21 @@ def evaluation_sentence(study: Study) -> str:
         "centred": "one centred on each labelled stretch",
         "unlabelled": "without labels",
     }[e.label_rule]
-    said = [f"Windows of {e.seconds:g} s at {e.rate_hz:g} Hz, overlapping by {100 * e.overlap:g} %, {rule}"]
+    said = [
+        f"Windows of {e.seconds:g} s at {e.rate_hz:g} Hz, overlapping by {100 * e.overlap:g} %, "
+        f"{rule}"
+    ]
     if e.centre_short:
         said.append("a stretch shorter than a window gets one around it")
     if e.pad:
         said.append("windows past the end are filled with the edge value")
-    where = f"any one sensor, shown as '{e.slot}'" if e.slot else ", ".join(e.placements) or "every sensor"
+    where = (
+        f"any one sensor, shown as '{e.slot}'"
+        if e.slot
+        else ", ".join(e.placements) or "every sensor"
+    )
     said.append(f"with {' and '.join(e.quantities)} of {where}")
-    said.append(f"{len(e.labels)} classes: {', '.join(e.labels)}" if e.labels else "all labels are classes")
+    said.append(
+        f"{len(e.labels)} classes: {', '.join(e.labels)}" if e.labels else "all labels are classes"
+    )
     return "; ".join(said) + "."

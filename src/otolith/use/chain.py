@@ -1,4 +1,5 @@
-"""The way from a recording to the windows that an encoder takes, kept with the recogniser and walked again."""
+"""The way from a recording to the windows that an encoder takes, kept with the recogniser and
+walked again."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from otolith.core.errors import ChannelError, CheckpointError, ConfigError, DataError, OtolithError, OtolithWarning
+from otolith.core.errors import (
+    ChannelError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    OtolithError,
+    OtolithWarning,
+)
 from otolith.data.channels import Channel, channel_names, explain_mismatch, sensors
 from otolith.data.cut import MOST_BRIDGED, too_bridged
 from otolith.data.grid import BRIDGE_S, Missing, lost_bits, on_grid
@@ -22,7 +30,8 @@ from otolith.data.study import Evaluation
 from otolith.data.windows import UNLABELLED, Windows
 
 LEAST_RECORDED = 0.5
-"""A stretch shorter than this share of a window is not padded up to one: most of it would be made up."""
+"""A stretch shorter than this share of a window is not padded up to one: most of it would be made
+up."""
 HIDDEN = "imu"
 """The placement of a sensor whose place the model is not shown."""
 
@@ -58,9 +67,18 @@ class SignalChain:
             hidden = HIDDEN if places == (HIDDEN,) else ""
             shown = () if hidden else places
             evaluation = Evaluation(
-                windows.seconds, windows.rate_hz, 0.0, "unlabelled", (), quantities, shown, slot=hidden
+                windows.seconds,
+                windows.rate_hz,
+                0.0,
+                "unlabelled",
+                (),
+                quantities,
+                shown,
+                slot=hidden,
             )
-        return cls(windows.channels, windows.rate_hz, windows.length, windows.gravity, evaluation, missing)
+        return cls(
+            windows.channels, windows.rate_hz, windows.length, windows.gravity, evaluation, missing
+        )
 
     def schema(self) -> dict[str, Any]:
         """Return what a window must be, as JSON writes it."""
@@ -73,7 +91,9 @@ class SignalChain:
 
     def steps(self) -> list[dict[str, Any]]:
         """Return every step between a recording and the encoder, by name and with its settings."""
-        window = {k: list(v) if isinstance(v, tuple) else v for k, v in self.evaluation.to_json().items()}
+        window = {
+            k: list(v) if isinstance(v, tuple) else v for k, v in self.evaluation.to_json().items()
+        }
         return [
             {"name": "resample", "rate_hz": self.rate_hz, "bridge_s": BRIDGE_S},
             {"name": "window", **window, "missing": self.missing, "most_bridged": MOST_BRIDGED},
@@ -81,17 +101,22 @@ class SignalChain:
         ]
 
     @classmethod
-    def load(cls, schema: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], where: str) -> SignalChain:
+    def load(
+        cls, schema: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], where: str
+    ) -> SignalChain:
         """Read the chain back.
 
-        Raises CheckpointError for a step or setting that this version does not know or would carry out otherwise.
+        Raises CheckpointError for a step or setting that this version does not know or would carry
+        out otherwise.
         """
         try:
             names = [step["name"] for step in steps]
             if names != ["resample", "window", "standardise"]:
                 raise CheckpointError(
-                    f"{where}: the signal steps are {', '.join(map(str, names)) or 'none'}; this version knows "
-                    "resample, window, standardise, in this order. Load it with the version that its card names."
+                    f"{where}: the signal steps are {', '.join(map(str, names)) or 'none'}; this "
+                    f"version knows "
+                    "resample, window, standardise, in this order. Load it with the version that "
+                    "its card names."
                 )
             window = {key: value for key, value in steps[1].items() if key != "name"}
             for key, given, here in (
@@ -102,12 +127,15 @@ class SignalChain:
             ):
                 if given != here:
                     raise CheckpointError(
-                        f"{where}: the signal chain has {key} = {given}, but this version works with {here}. "
+                        f"{where}: the signal chain has {key} = {given}, but this version works "
+                        f"with {here}. "
                         "Load it with the version that its card names."
                     )
             channels = tuple(Channel.parse(name) for name in schema["channels"])
             if not channels or len(set(channels)) < len(channels):
-                raise CheckpointError(f"{where}: the schema names no channel, or one twice. config.json was edited.")
+                raise CheckpointError(
+                    f"{where}: the schema names no channel, or one twice. config.json was edited."
+                )
             chain = cls(
                 channels,
                 float(schema["rate_hz"]),
@@ -118,14 +146,16 @@ class SignalChain:
             )
             if chain.length != round(chain.evaluation.seconds * chain.rate_hz):
                 raise CheckpointError(
-                    f"{where}: {chain.length} samples are not the {chain.evaluation.seconds:g} s that windows last. "
+                    f"{where}: {chain.length} samples are not the {chain.evaluation.seconds:g} s "
+                    f"that windows last. "
                     "config.json was edited; copy the whole folder again."
                 )
         except CheckpointError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OtolithError) as error:
             raise CheckpointError(
-                f"{where}: the signal chain cannot be read ({type(error).__name__}: {error}). config.json was "
+                f"{where}: the signal chain cannot be read ({type(error).__name__}: {error}). "
+                f"config.json was "
                 "edited or cut off; copy the whole folder again."
             ) from error
         return chain
@@ -133,9 +163,11 @@ class SignalChain:
     def windows(
         self, recording: Recording, overlap: float, allow_placement: bool = False
     ) -> tuple[Windows, Bool[np.ndarray, " N"]]:
-        """Cut a recording on a regular grid, gap-free stretch by stretch; and say which windows lost too much.
+        """Cut a recording on a regular grid, gap-free stretch by stretch; and say which windows
+        lost too much.
 
-        Raises ChannelError where the recording does not fit, DataError where no stretch of it fills a window.
+        Raises ChannelError where the recording does not fit, DataError where no stretch of it fills
+        a window.
         """
         if not 0 <= overlap < 1:
             raise ConfigError(f"overlap is at least 0 and under 1, not {overlap}. Try overlap=0.5.")
@@ -145,11 +177,15 @@ class SignalChain:
         offsets = [self._offsets(len(stretch.received), overlap) for stretch in stretches]
         piece = np.repeat(np.arange(len(stretches)), [len(offset) for offset in offsets])
         if not len(piece):
-            longest = max((len(stretch.received) for stretch in stretches), default=0) / self.rate_hz
+            longest = (
+                max((len(stretch.received) for stretch in stretches), default=0) / self.rate_hz
+            )
             need = self.seconds * LEAST_RECORDED if self.evaluation.pad else self.seconds
             raise DataError(
-                f"Recording '{recording.id}' is too short: this recogniser needs {need:g} s without a gap, the longest "
-                f"stretch of all its sensors lasts {longest:.2f} s. Record longer, or adapt a recogniser to shorter "
+                f"Recording '{recording.id}' is too short: this recogniser needs {need:g} s "
+                f"without a gap, the longest "
+                f"stretch of all its sensors lasts {longest:.2f} s. Record longer, or adapt a "
+                f"recogniser to shorter "
                 "windows."
             )
         return self._assemble(recording, stretches, piece, np.concatenate(offsets))
@@ -193,20 +229,27 @@ class SignalChain:
     def fit_channels(self, recording: Recording, allow_placement: bool = False) -> Recording:
         """Return the recording with its channels called as this chain calls them.
 
-        Raises ChannelError where channels are missing, where gravity was treated otherwise, or where the sensor sits
-        elsewhere and `allow_placement` does not say that this is meant; then it warns.
+        Raises ChannelError where channels are missing, where gravity was treated otherwise, or
+        where the sensor sits elsewhere and `allow_placement` does not say that this is meant; then
+        it warns.
         """
         if recording.gravity != self.gravity:
             raise ChannelError(
-                f"Recording '{recording.id}' has gravity {recording.gravity}, this recogniser was trained with gravity "
-                f"{self.gravity}. Export the recording that way, or adapt a recogniser to recordings like this one."
+                f"Recording '{recording.id}' has gravity {recording.gravity}, this recogniser was "
+                f"trained with gravity "
+                f"{self.gravity}. Export the recording that way, or adapt a recogniser to "
+                f"recordings like this one."
             )
         slot = self.evaluation.slot
-        found = [dataclasses.replace(c, placement=slot, device="") if slot else c for c in recording.channels]
+        found = [
+            dataclasses.replace(c, placement=slot, device="") if slot else c
+            for c in recording.channels
+        ]
         wanted = [c for c in found if c in self.channels]
         if len(set(wanted)) < len(wanted):
             raise ChannelError(
-                f"Recording '{recording.id}' holds {', '.join(sensors(recording.channels))}, this recogniser takes one "
+                f"Recording '{recording.id}' holds {', '.join(sensors(recording.channels))}, this "
+                f"recogniser takes one "
                 "sensor, wherever it sits. Give a recording with one of them."
             )
         absent = [c for c in self.channels if c not in found]
@@ -214,7 +257,8 @@ class SignalChain:
             return recording
         if self.missing == "mask" and len(absent) < len(self.channels):
             warnings.warn(
-                f"Recording '{recording.id}' lacks {', '.join(channel_names(absent))}; they are masked.",
+                f"Recording '{recording.id}' lacks {', '.join(channel_names(absent))}; they are "
+                f"masked.",
                 OtolithWarning,
                 stacklevel=4,
             )
@@ -223,20 +267,24 @@ class SignalChain:
         here = self.channels[0].sensor
         if elsewhere and allow_placement:
             warnings.warn(
-                f"Recording '{recording.id}' was worn at {elsewhere}, this recogniser was trained at {here}: its "
+                f"Recording '{recording.id}' was worn at {elsewhere}, this recogniser was trained "
+                f"at {here}: its "
                 "labels were never tested there.",
                 OtolithWarning,
                 stacklevel=4,
             )
             return _renamed(recording, elsewhere, self.channels[0])
         hint = (
-            f"The sensor has all that is needed but sits at {elsewhere} instead of {here}. If that is meant, pass "
+            f"The sensor has all that is needed but sits at {elsewhere} instead of {here}. If that "
+            f"is meant, pass "
             "allow_placement=True (--allow-placement)."
             if elsewhere
-            else "Record these channels, or adapt a recogniser to those that there are: otolith adapt."
+            else "Record these channels, or adapt a recogniser to those that there are: otolith "
+            "adapt."
         )
         raise ChannelError(
-            f"Recording '{recording.id}' does not fit this recogniser: {explain_mismatch(absent, [])}; it holds "
+            f"Recording '{recording.id}' does not fit this recogniser: "
+            f"{explain_mismatch(absent, [])}; it holds "
             f"{', '.join(channel_names(recording.channels)) or 'nothing'}. {hint}"
         )
 
@@ -252,9 +300,13 @@ class SignalChain:
 def _renamed(recording: Recording, sensor: str, wanted: Channel) -> Recording:
     def rename(stream: Stream) -> Stream:
         named = tuple(
-            dataclasses.replace(c, placement=wanted.placement, device=wanted.device) if c.sensor == sensor else c
+            dataclasses.replace(c, placement=wanted.placement, device=wanted.device)
+            if c.sensor == sensor
+            else c
             for c in stream.channels
         )
         return dataclasses.replace(stream, channels=named)
 
-    return dataclasses.replace(recording, streams=tuple(rename(stream) for stream in recording.streams))
+    return dataclasses.replace(
+        recording, streams=tuple(rename(stream) for stream in recording.streams)
+    )

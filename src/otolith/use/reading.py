@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 TIME = "time_s"
 _SURE_S = 1.0
-"""Stillness after which a file in the wrong unit is refused; it is all that is known of its device."""
+"""Stillness after which a file in the wrong unit is refused; it is all that is known of its device.
+"""
 
 
 def recognise_file(
@@ -37,21 +38,27 @@ def recognise_file(
 ) -> Timeline:
     """Recognise one recording from a file.
 
-    The file is a recording of a study (STUDY/recordings/ID.STREAM.parquet); a CSV or Parquet table described by a
-    mapping file; or one whose columns are called as in a study: time_s, left_wrist.acc.x …, in SI units. Raises
-    ReadError where it cannot be read, UnitError where it contradicts gravity, and what `Recogniser.recognise` raises.
+    The file is a recording of a study (STUDY/recordings/ID.STREAM.parquet); a CSV or Parquet table
+    described by a mapping file; or one whose columns are called as in a study: time_s,
+    left_wrist.acc.x …, in SI units. Raises ReadError where it cannot be read, UnitError where it
+    contradicts gravity, and what `Recogniser.recognise` raises.
     """
-    gravity: Literal["included", "removed"] = "removed" if recogniser.chain_.gravity == "removed" else "included"
+    gravity: Literal["included", "removed"] = (
+        "removed" if recogniser.chain_.gravity == "removed" else "included"
+    )
     recording = read_recording(path, mapping, gravity)
     return recogniser.recognise(recording, overlap, allow_placement)
 
 
 def read_recording(
-    path: str | Path, mapping: str | Path | None = None, gravity: Literal["included", "removed"] = "included"
+    path: str | Path,
+    mapping: str | Path | None = None,
+    gravity: Literal["included", "removed"] = "included",
 ) -> Recording:
     """Read one recording; `gravity` is taken for a plain table, which cannot say it.
 
-    Raises ReadError where the file is none of the known kinds, DataError where it holds several recordings.
+    Raises ReadError where the file is none of the known kinds, DataError where it holds several
+    recordings.
     """
     path = Path(path)
     if not path.exists():
@@ -63,7 +70,8 @@ def read_recording(
 
 
 def refuse_unit(recording: Recording, where: str) -> Recording:
-    """Return a recording that agrees with gravity, as far as it was still; raise UnitError for another."""
+    """Return a recording that agrees with gravity, as far as it was still; raise UnitError for
+    another."""
     if recording.gravity == "included":
         for sensor, verdict in recording.gravity_verdicts().items():
             if verdict.still_s >= _SURE_S:
@@ -79,10 +87,13 @@ def _of_study(path: Path) -> Recording | None:
         if len(ids) > 1:
             first = study.entries[0]["streams"][0]["file"]
             raise DataError(
-                f"Study '{study.name}' holds {len(ids)} recordings; give one of their files, such as {path / first}."
+                f"Study '{study.name}' holds {len(ids)} recordings; give one of their files, such "
+                f"as {path / first}."
             )
         return study.recording(ids[0])
-    place = Path(os.path.realpath(path)).parent  # unlike Path.resolve, a link to itself is left to whoever opens it
+    place = Path(
+        os.path.realpath(path)
+    ).parent  # unlike Path.resolve, a link to itself is left to whoever opens it
     folder = place.parent
     if place.name != "recordings" or not (folder / "study.json").exists():
         return None
@@ -99,11 +110,14 @@ def _mapped(path: Path, mapping: str | Path) -> Recording:
     # What is to be recognised has no labels, and who it was need not stand in its path.
     rules = dataclasses.replace(rules, label=None)
     if rules.files.subject.pattern and "(?P<sensor>" not in rules.files.subject.pattern:
-        rules = dataclasses.replace(rules, files=dataclasses.replace(rules.files, subject=Who(value="unknown")))
+        rules = dataclasses.replace(
+            rules, files=dataclasses.replace(rules.files, subject=Who(value="unknown"))
+        )
     recordings = list(read_table_study(path, rules))
     if len(recordings) != 1:
         raise DataError(
-            f"{path} holds {len(recordings)} recordings ({', '.join(r.id for r in recordings[:5])}); import them as a "
+            f"{path} holds {len(recordings)} recordings "
+            f"({', '.join(r.id for r in recordings[:5])}); import them as a "
             f"study first: otolith import {path} --mapping {mapping} --out STUDY"
         )
     return recordings[0]
@@ -119,12 +133,17 @@ def _plain(path: Path, gravity: Literal["included", "removed"]) -> Recording:
             continue  # a table may hold more than sensors
     if TIME not in names or not channels:
         raise ReadError(
-            f"{path} has the columns {', '.join(names[:8])}{' …' if len(names) > 8 else ''}; without a mapping they "
-            f"are called time_s, left_wrist.acc.x … and stand in s, m/s² and rad/s. Describe yours in a mapping file: "
-            f"otolith import {path} --guess --mapping mapping.toml, then pass --mapping mapping.toml."
+            f"{path} has the columns {', '.join(names[:8])}{' …' if len(names) > 8 else ''}; "
+            f"without a mapping they "
+            f"are called time_s, left_wrist.acc.x … and stand in s, m/s² and rad/s. Describe yours "
+            f"in a mapping file: "
+            f"otolith import {path} --guess --mapping mapping.toml, then pass --mapping "
+            f"mapping.toml."
         )
     if len(set(channels.values())) < len(channels):
-        raise ChannelError(f"{path} holds a channel twice; give the second device a name (left_wrist@b.acc.x).")
+        raise ChannelError(
+            f"{path} holds a channel twice; give the second device a name (left_wrist@b.acc.x)."
+        )
     columns = read_columns(path, dict.fromkeys([TIME, *channels], "number"))
     streams = []
     for number, sensor in enumerate(sensors(list(channels.values()))):
@@ -132,5 +151,7 @@ def _plain(path: Path, gravity: Literal["included", "removed"]) -> Recording:
         values = np.stack([columns.numbers[name] for name in own], axis=1)
         reports = columns.reports if number == 0 else ()
         named = [channels[name] for name in own]
-        streams.append(Stream.from_rows(sensor, named, columns.numbers[TIME], values, None, reports))
+        streams.append(
+            Stream.from_rows(sensor, named, columns.numbers[TIME], values, None, reports)
+        )
     return Recording(safe_name(path.stem), "unknown", tuple(streams), gravity=gravity)

@@ -17,7 +17,12 @@ from otolith.learn import heads
 from otolith.learn.heads.head import ClosedHead, Head
 from otolith.learn.training import checkpoint
 from otolith.learn.training.adapt import AdaptConfig, Adapted
-from otolith.learn.training.pretrained import PART, PretrainedEncoder, load_alignment, load_standardise
+from otolith.learn.training.pretrained import (
+    PART,
+    PretrainedEncoder,
+    load_alignment,
+    load_standardise,
+)
 from otolith.learn.training.records import sound_record
 from otolith.use.card import card
 from otolith.use.chain import SignalChain
@@ -30,7 +35,9 @@ _PARTS = ("encoder.", "standardise.", "head.", PART)
 _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
-def save(recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoint.Finish | None = None) -> None:
+def save(
+    recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoint.Finish | None = None
+) -> None:
     """Write a fitted recogniser; DataError where the folder holds something else."""
     refuse_existing(folder, KIND, overwrite)
     checkpoint.refuse_strange_folder(folder, KIND)
@@ -38,8 +45,13 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoi
     head = adapted.head
     kind = _CLASS_TYPES.get(recogniser.classes_.dtype.kind)
     if kind is None:
-        raise DataError(f"Classes of type {recogniser.classes_.dtype} cannot be saved; use text or whole numbers.")
-    classes = [str(c) for c in recogniser.classes_] if kind == "text" else recogniser.classes_.tolist()
+        raise DataError(
+            f"Classes of type {recogniser.classes_.dtype} cannot be saved; use text or whole "
+            f"numbers."
+        )
+    classes = (
+        [str(c) for c in recogniser.classes_] if kind == "text" else recogniser.classes_.tolist()
+    )
     config = {
         "schema": recogniser.chain_.schema(),
         "signal": recogniser.chain_.steps(),
@@ -54,7 +66,9 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoi
         "record": recogniser.record_,
     }
     tensors = checkpoint.pack(adapted.encoder.encoder, "encoder.")
-    tensors |= checkpoint.pack(adapted.encoder.standardise, "standardise.") | checkpoint.pack(head, "head.")
+    tensors |= checkpoint.pack(adapted.encoder.standardise, "standardise.") | checkpoint.pack(
+        head, "head."
+    )
     if adapted.encoder.alignment:
         config["alignment"] = adapted.encoder.alignment.facts()
         tensors |= checkpoint.pack(adapted.encoder.alignment, PART)
@@ -64,8 +78,8 @@ def save(recogniser: Recogniser, folder: Path, overwrite: bool, finish: checkpoi
 def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -> Recogniser:
     """Read a saved recogniser.
 
-    Raises CheckpointError where anything is missing, of another shape, left over or damaged; UnknownNameError for an
-    encoder or head that no table holds.
+    Raises CheckpointError where anything is missing, of another shape, left over or damaged;
+    UnknownNameError for an encoder or head that no table holds.
     """
     where = str(folder)
     trust = trusted(trust)
@@ -82,21 +96,26 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
         )
         classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
         settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
-        head = _head(config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where, trust)
+        head = _head(
+            config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where, trust
+        )
         precision = record["runtime"]["precision"]
         n_features = len(chain.channels) * chain.length
     except OtolithError:
         raise
     except checkpoint.ODD_CONFIG as error:
         raise CheckpointError(
-            f"{where}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: {error}). Copy the "
+            f"{where}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: "
+            f"{error}). Copy the "
             "whole folder again from where it was made."
         ) from error
     checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
     load_standardise(encoder.standardise, tensors, where)
     checkpoint.load_into(head, tensors, "head.", where)
     if isinstance(head, ClosedHead) and (odd := head.odd()):
-        raise CheckpointError(f"{where}: the head cannot be one that was fitted: {odd}. Copy the whole folder again.")
+        raise CheckpointError(
+            f"{where}: the head cannot be one that was fitted: {odd}. Copy the whole folder again."
+        )
     load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()
     head.eval()
@@ -124,7 +143,11 @@ _SCHEDULE = (
 
 
 def _seen_by_head(encoder: PretrainedEncoder, settings: AdaptConfig) -> int:
-    return encoder.require_alignment().width if settings.space == "shared" else encoder.encoder.dimension
+    return (
+        encoder.require_alignment().width
+        if settings.space == "shared"
+        else encoder.encoder.dimension
+    )
 
 
 def _dtype(kind: str) -> Any:
@@ -132,18 +155,26 @@ def _dtype(kind: str) -> Any:
 
 
 def _head(
-    content: dict[str, Any], dimension: int, classes: int, tensors: dict[str, Tensor], where: str, trust: Sequence[str]
+    content: dict[str, Any],
+    dimension: int,
+    classes: int,
+    tensors: dict[str, Tensor],
+    where: str,
+    trust: Sequence[str],
 ) -> Head:
     kind = heads.FAMILY.stored(content["name"], trust, "The checkpoint")
     if not issubclass(kind, ClosedHead):
         with checkpoint.no_more_weights(tensors, content["settings"]):
             built: Head = kind(dimension, classes, **content["settings"])
         return built
-    there = {n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")}
+    there = {
+        n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")
+    }
     # Before anything is allocated: an edited shape could ask for all memory.
     if content["shapes"] != there:
         raise CheckpointError(
-            f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says {content['shapes']}. Copy the "
+            f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says "
+            f"{content['shapes']}. Copy the "
             "whole folder again from where it was made."
         )
     with checkpoint.no_more_weights(tensors, content["settings"]):

@@ -1,4 +1,5 @@
-"""What there is to recognise in a file, a folder of tables or a study: its recordings, read one at a time."""
+"""What there is to recognise in a file, a folder of tables or a study: its recordings, read one at
+a time."""
 
 from __future__ import annotations
 
@@ -30,12 +31,16 @@ class Source:
     read: Callable[[], list[Recording]]
 
 
-def sources_of(path: str | Path, mapping: str | Path | None = None, gravity: Gravity = "included") -> list[Source]:
-    """Return the recordings of a study, of a folder of tables with its mapping, or of one file, in a fixed order.
+def sources_of(
+    path: str | Path, mapping: str | Path | None = None, gravity: Gravity = "included"
+) -> list[Source]:
+    """Return the recordings of a study, of a folder of tables with its mapping, or of one file, in
+    a fixed order.
 
-    Files of a folder are joined into recordings as `otolith import` joins them, by the mapping's pattern. `gravity` is
-    taken for a table without a mapping, which cannot say it. Raises ReadError for a folder that is neither, and for
-    paths that do not fit the mapping; what is inside the files is only looked at when they are read.
+    Files of a folder are joined into recordings as `otolith import` joins them, by the mapping's
+    pattern. `gravity` is taken for a table without a mapping, which cannot say it. Raises ReadError
+    for a folder that is neither, and for paths that do not fit the mapping; what is inside the
+    files is only looked at when they are read.
     """
     path = Path(path)
     if not path.is_dir():
@@ -45,7 +50,8 @@ def sources_of(path: str | Path, mapping: str | Path | None = None, gravity: Gra
         return [_planned(planned, rules, path) for planned in plan(path, rules)]
     if not (path / "study.json").exists():
         raise ReadError(
-            f"{path} is a folder, but no study: it has no study.json. Say how its files are read: otolith import "
+            f"{path} is a folder, but no study: it has no study.json. Say how its files are read: "
+            f"otolith import "
             f"{path} --guess --mapping mapping.toml, then pass --mapping mapping.toml."
         )
     study = Study.load(path)
@@ -60,5 +66,7 @@ def _of_study(study: Study, id: str) -> list[Recording]:
 def _planned(planned: Planned, rules: Mapping, root: Path) -> Source:
     where = ", ".join(str(file) for file, _ in planned.files)
     return Source(
-        planned.id, where, lambda: [refuse_unit(found, where) for found in read_planned(planned, rules, root)]
+        planned.id,
+        where,
+        lambda: [refuse_unit(found, where) for found in read_planned(planned, rules, root)],
     )

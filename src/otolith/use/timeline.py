@@ -21,8 +21,8 @@ UNKNOWN = ""
 class Timeline:
     """Windows in order of time, each with a label and the probability of every class.
 
-    start_s, end_s: (N,) seconds on the recording's clock. label: (N,) text, empty where unknown. probability: (N, K),
-    NaN where unknown. Where the recording has a gap there is no window at all.
+    start_s, end_s: (N,) seconds on the recording's clock. label: (N,) text, empty where unknown.
+    probability: (N, K), NaN where unknown. Where the recording has a gap there is no window at all.
     """
 
     recording: str
@@ -44,23 +44,30 @@ class Timeline:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds of each label, the longest first; where windows overlap, each counts until the next one starts."""
+        """Seconds of each label, the longest first; where windows overlap, each counts until the
+        next one starts."""
         following = np.append(self.start_s[1:], np.inf)
         duration = np.minimum(self.end_s, following) - self.start_s
-        total = {name: float(duration[self.label == name].sum()) for name in set(self.label.tolist())}
+        total = {
+            name: float(duration[self.label == name].sum()) for name in set(self.label.tolist())
+        }
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write start_s, end_s, label and one column per class; an unknown window has empty cells behind its times.
+        """Write start_s, end_s, label and one column per class; an unknown window has empty cells
+        behind its times.
 
-        Where the recording's start is known, start_time and end_time tell the same in clock time (ISO 8601, its zone).
+        Where the recording's start is known, start_time and end_time tell the same in clock time
+        (ISO 8601, its zone).
         """
         clock = self.start is not None
         write_sheet(Path(path), _head(self.classes, clock), self._rows(clock))
         return Path(path)
 
     def _rows(self, clock: bool) -> Iterator[list[Decimal | str | None]]:
-        for start, end, label, shares in zip(self.start_s, self.end_s, self.label, self.probability, strict=True):
+        for start, end, label, shares in zip(
+            self.start_s, self.end_s, self.label, self.probability, strict=True
+        ):
             times: list[Decimal | str | None] = [decimals(start, 3), decimals(end, 3)]
             times += [self._moment(start), self._moment(end)] if clock else []
             yield [*times, label, *(decimals(share, 4) for share in shares)]
@@ -74,7 +81,8 @@ class Timeline:
 
 
 def write_timelines(timelines: Sequence[Timeline], path: str | Path) -> Path:
-    """Write the timelines of several recordings into one CSV, which says in a first column whose each window is.
+    """Write the timelines of several recordings into one CSV, which says in a first column whose
+    each window is.
 
     All are of one recogniser. Clock times stand there where the start of any of them is known.
     """

@@ -34,19 +34,24 @@ def from_words(
     trust: str | Sequence[str] = (),
     **settings: Any,
 ) -> Recogniser:
-    """Make a recogniser of classes that are only described, by an encoder that shares a space with text.
+    """Make a recogniser of classes that are only described, by an encoder that shares a space with
+    text.
 
-    labels: names of the classes, which go into each of the `templates`; or sentences of its own for each. unknown:
-    cosine below which a window is of no class. examples: labelled windows of some of the classes, which draw them
-    from where the words lie (`TextHead`). trust: what an encoder's folder may name, as `PretrainedEncoder.load` takes
-    it. `settings` are those of the text head.
+    labels: names of the classes, which go into each of the `templates`; or sentences of its own for
+    each. unknown: cosine below which a window is of no class. examples: labelled windows of some of
+    the classes, which draw them from where the words lie (`TextHead`). trust: what an encoder's
+    folder may name, as `PretrainedEncoder.load` takes it. `settings` are those of the text head.
 
-    Raises ConfigError where the encoder shares no space with text, or for odd labels; ChannelError where the examples
-    do not fit.
+    Raises ConfigError where the encoder shares no space with text, or for odd labels; ChannelError
+    where the examples do not fit.
     """
     from otolith.use.recogniser import Recogniser
 
-    start = encoder if isinstance(encoder, PretrainedEncoder) else PretrainedEncoder.load(encoder, trust=trust)
+    start = (
+        encoder
+        if isinstance(encoder, PretrainedEncoder)
+        else PretrainedEncoder.load(encoder, trust=trust)
+    )
     prompts = prompts_of(labels, templates)
     runtime = runtime or Runtime.choose()
     space = start.require_alignment()
@@ -107,10 +112,13 @@ def few_examples(
     shared = [name for name in labels if name in there.classes]
     if not shared:
         raise ConfigError(
-            f"Study '{study.name}' has no label of {', '.join(labels)}; it has {', '.join(there.classes)}."
+            f"Study '{study.name}' has no label of {', '.join(labels)}; it has "
+            f"{', '.join(there.classes)}."
             f"{nearest(labels[0], there.classes)}"
         )
-    return study.windows(**encoder.cutting() | {"labels": shared}, missing="drop").labelled.few(shots, seed)
+    return study.windows(**encoder.cutting() | {"labels": shared}, missing="drop").labelled.few(
+        shots, seed
+    )
 
 
 def chain_of(encoder: PretrainedEncoder) -> SignalChain:
@@ -128,7 +136,9 @@ def chain_of(encoder: PretrainedEncoder) -> SignalChain:
         pad=bool(recipe.get("pad", False)),
     )
     length = encoder.encoder.length
-    return SignalChain(encoder.channels, encoder.encoder.rate_hz, length, encoder.gravity, evaluation)
+    return SignalChain(
+        encoder.channels, encoder.encoder.rate_hz, length, encoder.gravity, evaluation
+    )
 
 
 def _of_these_classes(windows: Windows, names: list[str]) -> Windows:
@@ -136,7 +146,9 @@ def _of_these_classes(windows: Windows, names: list[str]) -> Windows:
     windows = windows[np.isin(windows.labels.astype(str), names) & windows.is_labelled]
     if absent := [name for name in names if name not in set(windows.labels.tolist())]:
         warnings.warn(
-            f"No example is labelled {', '.join(absent)}: there the words count alone.", OtolithWarning, stacklevel=4
+            f"No example is labelled {', '.join(absent)}: there the words count alone.",
+            OtolithWarning,
+            stacklevel=4,
         )
     code = np.array([names.index(name) for name in windows.labels], dtype=np.int64)
     return dataclasses.replace(windows, code=code, classes=tuple(names))

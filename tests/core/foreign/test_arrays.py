@@ -67,7 +67,9 @@ def test__read_npy__header_lies__is_refused(content: bytes, tmp_path: Path) -> N
         np.array([True, False]),
     ],
 )
-def test__read_npy__what_numpy_wrote__is_what_numpy_reads(array: np.ndarray, tmp_path: Path) -> None:
+def test__read_npy__what_numpy_wrote__is_what_numpy_reads(
+    array: np.ndarray, tmp_path: Path
+) -> None:
     np.save(tmp_path / "a.npy", array)
     np.savez_compressed(tmp_path / "a.npz", x=array)
     with npz(tmp_path / "a.npz") as arrays:
@@ -79,10 +81,14 @@ def test__read_npy__what_numpy_wrote__is_what_numpy_reads(array: np.ndarray, tmp
 
 def test__npz__small_file_of_many_zeros__is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    np.savez_compressed(path, poses=np.zeros(DEFAULT_BYTES // 8 + 1, dtype=np.int8))  # eight times as much as float64
+    np.savez_compressed(
+        path, poses=np.zeros(DEFAULT_BYTES // 8 + 1, dtype=np.int8)
+    )  # eight times as much as float64
     with npz(path) as arrays, pytest.raises(ReadError, match="--max-bytes"):
         arrays.refuse_bomb(["poses"])
 
 
 def test__sane__absurd_and_missing__are_nan() -> None:
-    np.testing.assert_array_equal(sane(np.array([1.0, 1e39, -1e300, np.inf, np.nan])), [1, *[np.nan] * 4])
+    np.testing.assert_array_equal(
+        sane(np.array([1.0, 1e39, -1e300, np.inf, np.nan])), [1, *[np.nan] * 4]
+    )

@@ -1,4 +1,5 @@
-"""MATLAB files: our parser reads what scipy wrote, and ends in our own error on whatever else it is given."""
+"""MATLAB files: our parser reads what scipy wrote, and ends in our own error on whatever else it is
+given."""
 
 from __future__ import annotations
 
@@ -40,9 +41,13 @@ def test__read_mat__what_scipy_wrote__is_what_scipy_reads(packed: bool, tmp_path
             read_mat(path, [name])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
-def test__read_mat__bytes_changed_or_cut__ends_in_numbers_or_our_error(data: st.DataObject, tmp_path: Path) -> None:
+def test__read_mat__bytes_changed_or_cut__ends_in_numbers_or_our_error(
+    data: st.DataObject, tmp_path: Path
+) -> None:
     path = tmp_path / "a.mat"
     savemat(path, OTHERS | ARRAYS, do_compression=data.draw(st.booleans()))
     content = bytearray(path.read_bytes())
@@ -81,7 +86,8 @@ def test__read_mat__terabyte_and_bomb__are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"\x89HDF\r\n\x1a\n" + bytes(600), b"MATLAB 7.3 MAT-file" + bytes(600), bytes(99)]
+    "start",
+    [b"", b"\x89HDF\r\n\x1a\n" + bytes(600), b"MATLAB 7.3 MAT-file" + bytes(600), bytes(99)],
 )
 def test__read_mat__other_version_or_none__says_what_to_do(start: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mat"

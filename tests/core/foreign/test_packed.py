@@ -1,4 +1,5 @@
-"""Archives: damaged, encrypted, overlapping and exploding ones are told, and no name leads anywhere."""
+"""Archives: damaged, encrypted, overlapping and exploding ones are told, and no name leads
+anywhere."""
 
 from __future__ import annotations
 
@@ -84,7 +85,10 @@ def test__archive__cut_anywhere__is_refused(cut: int, tmp_path: Path) -> None:
 def test__archive__content_changed__is_seen_by_its_checksum() -> None:
     content = bytearray(zipped({"a.csv": ROWS}, zipfile.ZIP_STORED))
     content[100] ^= 1
-    with archive_within("a.zip", content) as found, pytest.raises(ReadError, match="no whole archive"):
+    with (
+        archive_within("a.zip", content) as found,
+        pytest.raises(ReadError, match="no whole archive"),
+    ):
         found.read("a.csv")
 
 
@@ -106,7 +110,9 @@ def test__archive__encrypted_linked_twice_or_overlapping__is_refused() -> None:
     refused(zipped({"a": b"x"}, zipfile.ZIP_LZMA), "way that is not read")
     two = bytearray(zipped({"a": b"x" * 50, "b": b"y" * 50}, zipfile.ZIP_STORED))
     second = two.index(b"PK\x01\x02", two.index(b"PK\x01\x02") + 1)
-    two[second + 42 : second + 46] = struct.pack("<I", 10)  # the second file begins within the first
+    two[second + 42 : second + 46] = struct.pack(
+        "<I", 10
+    )  # the second file begins within the first
     refused(bytes(two), "within another")
 
 
@@ -127,7 +133,9 @@ def test__archive__directory_that_says_it_is_empty__is_refused(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", [b"one.cs?", b"\x00ne.csv"])
-def test__archive__name_that_directory_and_file_tell_differently__is_refused(name: bytes, tmp_path: Path) -> None:
+def test__archive__name_that_directory_and_file_tell_differently__is_refused(
+    name: bytes, tmp_path: Path
+) -> None:
     path = two_files(tmp_path)
     content = path.read_bytes()
     at = content.rindex(b"one.csv")

@@ -1,4 +1,5 @@
-"""Patterns in linear time mean what they mean in Python; what cannot be done so is refused with its reason."""
+"""Patterns in linear time mean what they mean in Python; what cannot be done so is refused with its
+reason."""
 
 from __future__ import annotations
 
@@ -27,7 +28,18 @@ PATTERNS = [
     r"\.\[x\]",
     r"\D\W",
 ]
-PATHS = ["P01_2_lw.csv", "Müller_3_a.csv", "abab/P12/x y.csv", "aaab", "]a]", "x", "ü12 3.4", "p7", "１２_x", "abc"]
+PATHS = [
+    "P01_2_lw.csv",
+    "Müller_3_a.csv",
+    "abab/P12/x y.csv",
+    "aaab",
+    "]a]",
+    "x",
+    "ü12 3.4",
+    "p7",
+    "１２_x",
+    "abc",
+]
 
 
 @pytest.mark.parametrize("text", PATTERNS)
@@ -39,20 +51,34 @@ def test__pattern__any_path__matches_as_in_python(text: str) -> None:
         assert pattern.matches(path) == bool(re.fullmatch(text, path))
 
 
-@pytest.mark.parametrize("text", [r"(a+)+$", r"(?P<subject>(a|a)*)b", r"(.*)*(.*)*(.*)*x", r"(\w+\s?)*$"])
+@pytest.mark.parametrize(
+    "text", [r"(a+)+$", r"(?P<subject>(a|a)*)b", r"(.*)*(.*)*(.*)*x", r"(\w+\s?)*$"]
+)
 def test__pattern__takes_minutes_in_python__is_matched_at_once(text: str) -> None:
     Pattern(text).search("a" * 100_000 + "!")
 
 
 @pytest.mark.parametrize(
-    "text", [r"(?=a)b", r"(?<!a)b", r"(a)\1", r"(?P<x>a)(?P=x)", r"a++", r"(?>a)b", r"a{2000}", r"((a{99}){99}){99}"]
+    "text",
+    [
+        r"(?=a)b",
+        r"(?<!a)b",
+        r"(a)\1",
+        r"(?P<x>a)(?P=x)",
+        r"a++",
+        r"(?>a)b",
+        r"a{2000}",
+        r"((a{99}){99}){99}",
+    ],
 )
 def test__pattern__beyond_linear_time__says_what_is_not_taken(text: str) -> None:
     with pytest.raises(ConfigError, match="linear time"):
         Pattern(text, "[files]")
 
 
-@pytest.mark.parametrize("text", ["(", "[", "(" * 900, "a" * 1001, r"[[a]", "(?P<a>x)(?P<a>y)", "*"])
+@pytest.mark.parametrize(
+    "text", ["(", "[", "(" * 900, "a" * 1001, r"[[a]", "(?P<a>x)(?P<a>y)", "*"]
+)
 def test__pattern__none__is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         Pattern(text)

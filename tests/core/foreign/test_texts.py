@@ -12,7 +12,16 @@ from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml, read_json
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[1,", b"\xff", b"[" * 100_000, b"[" * 200 + b"]" * 200, b'{"a":' * 5000 + b"1", b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"{",
+        b"[1,",
+        b"\xff",
+        b"[" * 100_000,
+        b"[" * 200 + b"]" * 200,
+        b'{"a":' * 5000 + b"1",
+        b"9" * 5000 + b"}",
+    ],
 )
 def test__read_json__damaged_or_deep__is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.json"

@@ -1,4 +1,5 @@
-"""The family's contract, over every data set in the table, on the tiny fakes that their files write."""
+"""The family's contract, over every data set in the table, on the tiny fakes that their files
+write."""
 
 from __future__ import annotations
 
@@ -64,7 +65,9 @@ def test__data_set__facts__match_the_files(name: str, tmp_path: Path) -> None:
             assert stream.rate_hz == pytest.approx(dataset.rate_hz, rel=0.05)
             assert {channel.quantity for channel in stream.channels} <= set(dataset.units)
         for segment in recording.segments:
-            assert 0 <= segment.start_s < segment.end_s <= recording.duration_s + 2 / dataset.rate_hz
+            assert (
+                0 <= segment.start_s < segment.end_s <= recording.duration_s + 2 / dataset.rate_hz
+            )
     assert placements == set(dataset.placements)
     assert 1 < len(subjects) <= dataset.subjects
     assert labels and (labels & set(dataset.evaluation.labels) or not dataset.evaluation.labels)
@@ -77,7 +80,9 @@ def test__data_set__facts__match_the_files(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test__import_dataset__sample__every_row_accounted_for(name: str, tmp_path: Path) -> None:
     seen = []
-    study = import_dataset(sample(name, tmp_path / name), name, tmp_path / "out", progress=lambda r: seen.append(r.id))
+    study = import_dataset(
+        sample(name, tmp_path / name), name, tmp_path / "out", progress=lambda r: seen.append(r.id)
+    )
     assert seen == [entry["id"] for entry in study.entries]
     rows = study.rows
     assert rows["read"] == rows["kept"] + rows["reported"] > 0
@@ -91,12 +96,18 @@ def test__verify__folder_above_or_below__is_found(name: str, way: str, tmp_path:
     dataset: DataSet = FAMILY.resolve(name)()
     folder = sample(name, tmp_path / "unpacked" / name)
     root = dataset.verify(folder)
-    start = tmp_path / "unpacked" if way == "above" else next(p for p in [*sorted(root.iterdir()), root] if p.is_dir())
+    start = (
+        tmp_path / "unpacked"
+        if way == "above"
+        else next(p for p in [*sorted(root.iterdir()), root] if p.is_dir())
+    )
     assert dataset.verify(start) == root
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test__verify__something_else__says_what_is_there_and_where_to_get_it(name: str, tmp_path: Path) -> None:
+def test__verify__something_else__says_what_is_there_and_where_to_get_it(
+    name: str, tmp_path: Path
+) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
     dataset: DataSet = FAMILY.resolve(name)()
     with pytest.raises(ReadError, match=r"holiday\.jpg.*https://"):
@@ -109,7 +120,9 @@ def test__verify__something_else__says_what_is_there_and_where_to_get_it(name: s
 def test__read__first_signal_file_emptied__names_the_file(name: str, tmp_path: Path) -> None:
     folder = sample(name, tmp_path / name)
     kinds = (".txt", ".csv", ".mat", ".zip", ".npy")
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds and p.name != "labels.txt"):
+    for path in sorted(
+        p for p in folder.rglob("*") if p.suffix in kinds and p.name != "labels.txt"
+    ):
         path.write_bytes(b"")
     with pytest.raises(ReadError, match=r"\.(txt|csv|mat|zip|npy)"):
         list(FAMILY.resolve(name)().read(folder))
@@ -143,7 +156,9 @@ def test__import_dataset__unknown_name__names_the_nearest(tmp_path: Path) -> Non
 def test__import_dataset__unknown_option__says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such option as 'annotation'; it takes none"):
         import_dataset(tmp_path, "hapt", tmp_path / "out", annotation="actions")
-    with pytest.raises(ConfigError, match=r"it takes annotation, sensors\. Did you mean 'annotation'"):
+    with pytest.raises(
+        ConfigError, match=r"it takes annotation, sensors\. Did you mean 'annotation'"
+    ):
         import_dataset(tmp_path, "openpack", tmp_path / "out", anotation="actions")
 
 
@@ -160,7 +175,16 @@ def test__command__import__works_from_end_to_end(
 ) -> None:
     folder = sample(name, tmp_path / "authors")
     said = ["--set", "annotation=actions", "--set", "sensors=all"] if name == "openpack" else []
-    words = ["otolith", "import", str(folder), "--dataset", name, "--out", str(tmp_path / "study"), *said]
+    words = [
+        "otolith",
+        "import",
+        str(folder),
+        "--dataset",
+        name,
+        "--out",
+        str(tmp_path / "study"),
+        *said,
+    ]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as ended:
         main()

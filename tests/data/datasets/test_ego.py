@@ -1,4 +1,5 @@
-"""Ego-Exo4D and Ego4D: windows around what was told, official splits, whom nobody numbered, damaged annotations."""
+"""Ego-Exo4D and Ego4D: windows around what was told, official splits, whom nobody numbered, damaged
+annotations."""
 
 from __future__ import annotations
 
@@ -83,12 +84,16 @@ def test__ego_exo4d__activity_of__a_task(task: str | None, parent: str | None, w
     assert ego_exo4d.activity_of({"task_name": task, "parent_task_name": parent}) == wanted
 
 
-def test__ego_exo4d__windows__carry_the_description_around_which_they_lie(takes: Path, tmp_path: Path) -> None:
+def test__ego_exo4d__windows__carry_the_description_around_which_they_lie(
+    takes: Path, tmp_path: Path
+) -> None:
     study = import_dataset(takes, "ego_exo4d", tmp_path / "out")
     windows = study.windows(labels=("bike repair", "cooking", "CPR"))
     assert texts_of(windows) == ["moves his right hand.", "the man x walks towards c."] * 3
     assert np.allclose(windows.start_s, [0.0, 3.5] * 3, atol=0.03) and windows.length == 250
-    assert {text.source for texts in read_texts(study.folder).values() for text in texts} == {"atomic description"}
+    assert {text.source for texts in read_texts(study.folder).values() for text in texts} == {
+        "atomic description"
+    }
 
 
 def test__ego_exo4d__no_glasses_file_at_all__says_which_part_to_get(takes: Path) -> None:
@@ -104,7 +109,11 @@ def test__ego_exo4d__no_glasses_file_at_all__says_which_part_to_get(takes: Path)
         ("takes.json", lambda c: {"takes": c}, "is no list of takes"),
         ("takes.json", lambda c: [{**c[0], "take_uid": None}], "take 0 has no take_uid"),
         ("annotations/splits.json", lambda c: {"splits": c}, "no take_uid_to_split"),
-        ("annotations/atomic_descriptions_val.json", lambda c: {"takes": c}, "no 'annotations' by take"),
+        (
+            "annotations/atomic_descriptions_val.json",
+            lambda c: {"takes": c},
+            "no 'annotations' by take",
+        ),
         (
             "annotations/atomic_descriptions_val.json",
             lambda c: {"annotations": {"uid-2": [{"descriptions": [{"text": "C waits"}]}]}},
@@ -112,7 +121,9 @@ def test__ego_exo4d__no_glasses_file_at_all__says_which_part_to_get(takes: Path)
         ),
     ],
 )
-def test__ego_exo4d__damaged_metadata__is_named(takes: Path, file: str, change: Any, message: str) -> None:
+def test__ego_exo4d__damaged_metadata__is_named(
+    takes: Path, file: str, change: Any, message: str
+) -> None:
     edit(takes / file, change)
     with pytest.raises(ReadError, match=message):
         list(ego_exo4d.EgoExo4D().read(takes))
@@ -121,7 +132,10 @@ def test__ego_exo4d__damaged_metadata__is_named(takes: Path, file: str, change: 
 def test__ego_exo4d__wrong_unit__is_refused_by_gravity(takes: Path, tmp_path: Path) -> None:
     for path in takes.rglob("*.csv"):
         head, *rows = path.read_text().splitlines()
-        scaled = [",".join([r.split(",")[0], *(f"{float(v) / 9.80665:.6f}" for v in r.split(",")[1:])]) for r in rows]
+        scaled = [
+            ",".join([r.split(",")[0], *(f"{float(v) / 9.80665:.6f}" for v in r.split(",")[1:])])
+            for r in rows
+        ]
         path.write_text("\n".join([head, *scaled]))
     with pytest.raises(UnitError, match=r"'head' reads 0\.999"):
         import_dataset(takes, "ego_exo4d", tmp_path / "out")
@@ -134,9 +148,15 @@ def test__ego_exo4d__options__are_held_against_what_there_is() -> None:
 
 def test__ego4d__videos__have_people_splits_and_scenarios(videos: Path) -> None:
     found = list(ego4d.Ego4D().read(videos))
-    assert [(r.subject, r.facts.get("split")) for r in found] == [("7", "train"), ("8", None), ("unknown-unict", "val")]
+    assert [(r.subject, r.facts.get("split")) for r in found] == [
+        ("7", "train"),
+        ("8", None),
+        ("unknown-unict", "val"),
+    ]
     assert [r.segments[0].label for r in found] == ["Cooking", ego4d.SEVERAL, "Carpenter"]
-    assert found[2].facts["split_fho"] == "test" and found[0].facts["device"] == "GoPro Hero Black 7"
+    assert (
+        found[2].facts["split_fho"] == "test" and found[0].facts["device"] == "GoPro Hero Black 7"
+    )
 
 
 def test__ego4d__rows_before_the_video__are_reported(videos: Path) -> None:
@@ -149,12 +169,19 @@ def test__ego4d__rows_before_the_video__are_reported(videos: Path) -> None:
 def test__ego4d__rates_that_differ__are_two_streams(videos: Path) -> None:
     path = videos / "imu" / "0000-1.csv"
     head, *rows = path.read_text().splitlines()
-    rows = [row if n % 2 else ",".join([*row.split(",")[:6], "", "", ""]) for n, row in enumerate(rows)]
+    rows = [
+        row if n % 2 else ",".join([*row.split(",")[:6], "", "", ""]) for n, row in enumerate(rows)
+    ]
     path.write_text("\n".join([head, *rows]) + "\n")
     streams = {s.name: s for s in list(ego4d.Ego4D().read(videos))[1].streams}
-    assert (streams["acc"].rate_hz, streams["gyro"].rate_hz) == (pytest.approx(100.0), pytest.approx(200.0))
+    assert (streams["acc"].rate_hz, streams["gyro"].rate_hz) == (
+        pytest.approx(100.0),
+        pytest.approx(200.0),
+    )
     assert [(r.kind, r.rows) for r in streams["acc"].reports] == [("row of another quantity", 1200)]
-    path.write_text("\n".join([head, *(",".join([*row.split(",")[:6], "", "", ""]) for row in rows)]))
+    path.write_text(
+        "\n".join([head, *(",".join([*row.split(",")[:6], "", "", ""]) for row in rows)])
+    )
     assert [s.name for s in list(ego4d.Ego4D().read(videos))[1].streams] == ["gyro"]
 
 
@@ -185,7 +212,9 @@ def test__ego4d__metadata__missing_or_of_another_version(videos: Path) -> None:
 
 
 def test__ego4d__narration_without_a_time__is_named(videos: Path) -> None:
-    bad = {"videos": {"0000-0": {"narration_pass_2": {"narrations": [{"narration_text": "C waits"}]}}}}
+    bad = {
+        "videos": {"0000-0": {"narration_pass_2": {"narrations": [{"narration_text": "C waits"}]}}}
+    }
     edit(videos / "annotations" / "narration.json", lambda c: bad)
     with pytest.raises(ReadError, match="video 0000-0: a narration needs timestamp_sec"):
         list(ego4d.Ego4D().read(videos))

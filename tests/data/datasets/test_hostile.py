@@ -1,4 +1,5 @@
-"""Data sets whose files are not what their authors wrote: each ends in our own error or in recordings, nothing else."""
+"""Data sets whose files are not what their authors wrote: each ends in our own error or in
+recordings, nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +40,13 @@ ODD: tuple[Any, ...] = (
 def every_place(content: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Each place in a JSON file, as the keys that lead there."""
     yield at
-    keys = content if isinstance(content, dict) else range(min(len(content), 2)) if isinstance(content, list) else ()
+    keys = (
+        content
+        if isinstance(content, dict)
+        else range(min(len(content), 2))
+        if isinstance(content, list)
+        else ()
+    )
     for key in keys:
         yield from every_place(content[key], (*at, key))
 
@@ -105,7 +112,9 @@ def _shortened(folder: Path) -> None:
         np.ones((50, 6)) * 1j,
     ],
 )
-def test__utd_mhad__odd_arrays__end_in_a_study_or_our_error(rows: np.ndarray, tmp_path: Path) -> None:
+def test__utd_mhad__odd_arrays__end_in_a_study_or_our_error(
+    rows: np.ndarray, tmp_path: Path
+) -> None:
     utd_mhad.write_sample(tmp_path / "whole")
     for path in (tmp_path / "whole" / "Inertial").glob("*.mat"):
         savemat(path, {"d_iner": rows})
@@ -113,12 +122,16 @@ def test__utd_mhad__odd_arrays__end_in_a_study_or_our_error(rows: np.ndarray, tm
         study = import_dataset(tmp_path / "whole", "utd_mhad", tmp_path / "study")
     except OtolithError:
         return
-    assert all(np.isfinite(stream.values).all() for recording in study for stream in recording.streams)
+    assert all(
+        np.isfinite(stream.values).all() for recording in study for stream in recording.streams
+    )
 
 
 @pytest.mark.parametrize("column", [0, 1, 2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39, 1e300, -1e18])
-def test__mm_fit__odd_numbers__end_in_finite_recordings_or_our_error(column: int, value: float, tmp_path: Path) -> None:
+def test__mm_fit__odd_numbers__end_in_finite_recordings_or_our_error(
+    column: int, value: float, tmp_path: Path
+) -> None:
     mm_fit.write_sample(tmp_path)
     path = tmp_path / "mm-fit" / "w00" / "w00_sw_l_acc.npy"
     rows = np.load(path)
@@ -131,12 +144,22 @@ def test__mm_fit__odd_numbers__end_in_finite_recordings_or_our_error(column: int
         except OtolithError:
             continue
         assert all(
-            np.isfinite(stream.values).all() and np.isfinite(stream.time_s).all() for stream in recording.streams
+            np.isfinite(stream.values).all() and np.isfinite(stream.time_s).all()
+            for stream in recording.streams
         )
 
 
 @pytest.mark.parametrize(
-    "line", ["1 1 0 1 250", "1 1 -3 1 250", "1 1 5 9 2", "1 1 5 1 " + "9" * 400, "1 1 5", "\xff", "1 1 5 -1 2"]
+    "line",
+    [
+        "1 1 0 1 250",
+        "1 1 -3 1 250",
+        "1 1 5 9 2",
+        "1 1 5 1 " + "9" * 400,
+        "1 1 5",
+        "\xff",
+        "1 1 5 -1 2",
+    ],
 )
 def test__hapt__label_that_cannot_be__is_told_with_its_line(line: str, tmp_path: Path) -> None:
     hapt.write_sample(tmp_path)
@@ -155,7 +178,9 @@ def test__hapt__label_that_cannot_be__is_told_with_its_line(line: str, tmp_path:
         lambda b: b"PK\5\6" + bytes(18),
     ],
 )
-def test__realworld2016__archive_damaged__is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test__realworld2016__archive_damaged__is_named(
+    damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     realworld2016.write_sample(tmp_path)
     path = next(tmp_path.rglob("acc_standing_csv.zip"))
     path.write_bytes(damage(path.read_bytes()))

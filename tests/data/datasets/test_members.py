@@ -29,7 +29,9 @@ def test__hapt__numbers__are_g_times_gravity_and_radians_as_they_are(tmp_path: P
     hapt.write_sample(tmp_path)
     recording = next(hapt.Hapt().read(tmp_path))
     raw = {q: np.loadtxt(tmp_path / "RawData" / f"{q}_exp01_user01.txt") for q in ("acc", "gyro")}
-    np.testing.assert_allclose(recording.streams[0].values, raw["acc"] * STANDARD_GRAVITY, rtol=1e-6)
+    np.testing.assert_allclose(
+        recording.streams[0].values, raw["acc"] * STANDARD_GRAVITY, rtol=1e-6
+    )
     np.testing.assert_allclose(recording.streams[1].values, raw["gyro"], rtol=1e-6)
 
 
@@ -93,7 +95,11 @@ def test__utd_mhad__skeleton__spans_the_inertial_trial(tmp_path: Path) -> None:
 
 def test__utd_mhad__evaluation__hides_the_place_and_has_a_wrist_view() -> None:
     evaluation = utd_mhad.UtdMhad.evaluation
-    assert (evaluation.slot, evaluation.label_rule, len(evaluation.labels)) == ("imu", "centred", 27)
+    assert (evaluation.slot, evaluation.label_rule, len(evaluation.labels)) == (
+        "imu",
+        "centred",
+        27,
+    )
     assert utd_mhad.WRIST_ACTIONS[-1] == "pick up and throw" and len(utd_mhad.WRIST_ACTIONS) == 21
 
 
@@ -103,7 +109,9 @@ def test__ipol_gait__lost_packets__leave_the_clock_right(tmp_path: Path) -> None
     left, right, back = walk.streams
     assert (left.time_s[0], right.time_s[0], back.time_s[0]) == (0.0, 0.01, 0.02)
     assert 3.99 in left.time_s and 4.0 not in left.time_s and 4.04 in left.time_s
-    assert any(r.kind == "lost samples" and r.detail.startswith("4 never came") for r in left.reports)
+    assert any(
+        r.kind == "lost samples" and r.detail.startswith("4 never came") for r in left.reports
+    )
     spans = [(s.label, s.start_s, s.end_s) for s in walk.segments]
     assert spans == [
         ("stand", 0.0, 3.0),
@@ -170,18 +178,28 @@ def test__openpack__sensor_or_annotation_missing__reads_the_rest(tmp_path: Path)
     (worker / "atr" / "atr01" / "S0100.csv").unlink()
     (worker / "annotation" / "openpack-operations" / "S0100.csv").unlink()
     first = next(openpack.OpenPack().read(tmp_path))
-    assert first.placements == ["left_wrist", "right_upper_arm", "left_upper_arm"] and not first.segments
+    assert (
+        first.placements == ["left_wrist", "right_upper_arm", "left_upper_arm"]
+        and not first.segments
+    )
 
 
-def test__openpack__wristbands__are_counted_in_steps_and_lie_on_the_sensors_clock(tmp_path: Path) -> None:
+def test__openpack__wristbands__are_counted_in_steps_and_lie_on_the_sensors_clock(
+    tmp_path: Path,
+) -> None:
     openpack.write_sample(tmp_path)
     first = next(openpack.OpenPack(sensors="all").read(tmp_path))
     bands = {stream.name: stream for stream in first.streams if "@e4" in stream.name}
     assert list(bands) == ["right_wrist@e4", "left_wrist@e4"]
     right = bands["right_wrist@e4"]
-    assert [channel.name for channel in right.channels] == [f"right_wrist@e4.acc.{axis}" for axis in "xyz"]
-    # 26, 58 and 7 counts of 1/64 g: the numbers of the authors' own example are these, divided by 9.80665.
-    np.testing.assert_allclose(np.median(right.values, axis=0), np.array([-26, -58, 7]) / 64 * STANDARD_GRAVITY)
+    assert [channel.name for channel in right.channels] == [
+        f"right_wrist@e4.acc.{axis}" for axis in "xyz"
+    ]
+    # 26, 58 and 7 counts of 1/64 g: the numbers of the authors' own example are these, divided by
+    # 9.80665.
+    np.testing.assert_allclose(
+        np.median(right.values, axis=0), np.array([-26, -58, 7]) / 64 * STANDARD_GRAVITY
+    )
     assert (right.time_s[0], first.streams[0].time_s[0]) == (0.0, 0.5)
     assert any(report.kind == "unit" for report in right.reports)
     only = next(openpack.OpenPack(sensors="e4").read(tmp_path))
@@ -211,9 +229,20 @@ def test__openpack__people_who_came_twice__are_one_subject(tmp_path: Path) -> No
 def test__openpack__split_of__is_that_of_the_challenge() -> None:
     users = [f"U01{n:02}" for n in range(1, 12)] + [f"U02{n:02}" for n in range(1, 11)]
     found = [openpack.split_of(user, f"S0{n}00") for user in users for n in range(1, 6)]
-    assert [found.count(split) for split in ("train", "val", "test", "submission")] == [44, 7, 4, 22]
-    submitted = {openpack.SAME_PERSON.get(u, u) for u in users if openpack.split_of(u, "S0300") == "submission"}
-    seen = {openpack.SAME_PERSON.get(u, u) for u in users if openpack.split_of(u, "S0100") == "train"}
+    assert [found.count(split) for split in ("train", "val", "test", "submission")] == [
+        44,
+        7,
+        4,
+        22,
+    ]
+    submitted = {
+        openpack.SAME_PERSON.get(u, u)
+        for u in users
+        if openpack.split_of(u, "S0300") == "submission"
+    }
+    seen = {
+        openpack.SAME_PERSON.get(u, u) for u in users if openpack.split_of(u, "S0100") == "train"
+    }
     assert not submitted & seen
 
 
@@ -243,10 +272,15 @@ def test__als_har__another_layout__says_what_was_expected_and_found(tmp_path: Pa
     text = path.read_text()
     path.write_text(text.replace("acc_x,acc_y,acc_z", "ax,ay,az", 1))
     with pytest.raises(
-        ReadError, match=r"lacks the columns acc_x, acc_y, acc_z; it has time_ms, ax.*--guess --mapping"
+        ReadError,
+        match=r"lacks the columns acc_x, acc_y, acc_z; it has time_ms, ax.*--guess --mapping",
     ):
         list(als_har.AlsHar().read(tmp_path))
     head, *rows = text.splitlines()
-    path.write_text("\n".join([head, *(f"{float(r.split(',', 1)[0]) / 1000},{r.split(',', 1)[1]}" for r in rows)]))
+    path.write_text(
+        "\n".join(
+            [head, *(f"{float(r.split(',', 1)[0]) / 1000},{r.split(',', 1)[1]}" for r in rows)]
+        )
+    )
     with pytest.raises(ReadError, match=r"3e\+04 samples a second; expected about 30"):
         list(als_har.AlsHar().read(tmp_path))

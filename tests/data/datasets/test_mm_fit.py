@@ -1,4 +1,5 @@
-"""MM-Fit: five clocks on one line of frames, sets and what lies between, poses, an earbud of unknown units."""
+"""MM-Fit: five clocks on one line of frames, sets and what lies between, poses, an earbud of
+unknown units."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ def test__read__clocks_seconds_apart__meet_on_the_frames(source: Path) -> None:
     # Each device's movement begins with its row 600; its clock runs 10 ms behind the one before it.
     begins = [stream.time_s[600] for stream in acc.values()]
     order = [list(mm_fit.DEVICES.values()).index(place) for place in acc]
-    assert np.abs(np.array(begins) - np.array(begins)[order.index(0)] - 0.01 * np.array(order)).max() < 0.02
+    assert (
+        np.abs(np.array(begins) - np.array(begins)[order.index(0)] - 0.01 * np.array(order)).max()
+        < 0.02
+    )
     assert first.facts["frames_per_second"] == pytest.approx(30.0, abs=0.01)
     assert (first.start or "").startswith("2019-04-11T16:26:")
 
@@ -52,7 +56,10 @@ def test__read__sets__are_in_frames_and_the_rest_is_non_activity(source: Path) -
 
 
 def test__read__people__are_the_authors_participants(source: Path) -> None:
-    assert [(r.subject, r.facts["split"]) for r in mm_fit.MmFit().read(source)] == [("p2", "unseen"), ("p0", "train")]
+    assert [(r.subject, r.facts["split"]) for r in mm_fit.MmFit().read(source)] == [
+        ("p2", "unseen"),
+        ("p0", "train"),
+    ]
     (source / "mm-fit" / "w01").rename(source / "mm-fit" / "w21")
     for path in (source / "mm-fit" / "w21").iterdir():
         path.rename(path.with_name(path.name.replace("w01", "w21")))
@@ -61,20 +68,27 @@ def test__read__people__are_the_authors_participants(source: Path) -> None:
 
 
 def test__splits__nobody_of_the_unseen_workouts__is_in_another() -> None:
-    who = {name: {mm_fit.PARTICIPANTS[int(n)] for n in numbers} for name, numbers in mm_fit.SPLITS.items()}
+    who = {
+        name: {mm_fit.PARTICIPANTS[int(n)] for n in numbers}
+        for name, numbers in mm_fit.SPLITS.items()
+    }
     assert not who["unseen"] & (who["train"] | who["val"] | who["test"])
     assert set(range(10)) == set(mm_fit.PARTICIPANTS)
 
 
 def test__splits__are_the_authors_twenty_one_workouts() -> None:
-    assert sorted(n for numbers in mm_fit.SPLITS.values() for n in numbers) == [f"{n:02}" for n in range(21)]
+    assert sorted(n for numbers in mm_fit.SPLITS.values() for n in numbers) == [
+        f"{n:02}" for n in range(21)
+    ]
 
 
 def test__read__earbud__its_units_are_seen_and_told(source: Path) -> None:
     ear = {s.name: s for s in next(mm_fit.MmFit().read(source)).streams if "ear" in s.name}
     told = [[r.detail for r in s.reports if r.kind == "unit"] for s in ear.values()]
     assert told == [["g: seen from the numbers"], ["deg/s: seen from the numbers"]]
-    assert np.median(np.linalg.norm(ear["left_ear.acc"].values, axis=1)) == pytest.approx(9.8, abs=0.1)
+    assert np.median(np.linalg.norm(ear["left_ear.acc"].values, axis=1)) == pytest.approx(
+        9.8, abs=0.1
+    )
     assert np.abs(ear["left_ear.gyro"].values).max() < 3.0
     stated = {s.name: s for s in next(mm_fit.MmFit(earbud=("g", "rad/s")).read(source)).streams}
     assert stated["left_ear.gyro"].reports[0].detail == "rad/s: as stated"
@@ -105,12 +119,18 @@ def test__read__stamps_in_seconds__are_refused(source: Path) -> None:
 
 def test__read__array_without_stamps__says_its_shape(source: Path) -> None:
     np.save(source / "mm-fit" / "w01" / "w01_sw_l_gyr.npy", np.zeros((50, 4)))
-    with pytest.raises(ReadError, match=r"w01_sw_l_gyr\.npy has shape \(50, 4\); expected rows of frame"):
+    with pytest.raises(
+        ReadError, match=r"w01_sw_l_gyr\.npy has shape \(50, 4\); expected rows of frame"
+    ):
         list(mm_fit.MmFit().read(source))
 
 
 def test__read__pickled_array__is_never_opened(source: Path) -> None:
-    np.save(source / "mm-fit" / "w00" / "w00_sw_l_acc.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(
+        source / "mm-fit" / "w00" / "w00_sw_l_acc.npy",
+        np.array([{"a": 1}], dtype=object),
+        allow_pickle=True,
+    )
     with pytest.raises(ReadError, match="no plain"):
         list(mm_fit.MmFit().read(source))
 
@@ -128,7 +148,10 @@ def test__import__poses_and_texts__go_with_windows(source: Path, tmp_path: Path)
     image = read_partner(study.folder, "pose_2d", "w00")
     assert len(image) == 1 + 2 * 18 and image["time_s"][-1] == pytest.approx(599 / 30, abs=0.03)
     said = [(t.text, t.source) for t in read_texts(study.folder)["w01"]]
-    assert said[:2] == [("a person rests between two sets", "label"), ("a person does squats", "label")]
+    assert said[:2] == [
+        ("a person rests between two sets", "label"),
+        ("a person does squats", "label"),
+    ]
     windows = study.windows(labels=("squats", "pushups", "non_activity"))
     values, known = poses_of(windows, 5, ("pelvis", "head", "left_wrist"))
     assert known.all() and values.shape == (len(windows), 5, 3, 3)
@@ -140,13 +163,17 @@ def test__import__poses_in_metres__are_refused(source: Path, tmp_path: Path) -> 
     poses = np.load(path)
     poses[:, :, 1:] /= 1000
     np.save(path, poses)
-    with pytest.raises(ReadError, match=r"head and feet are 0\.00152 m apart; expected millimetres"):
+    with pytest.raises(
+        ReadError, match=r"head and feet are 0\.00152 m apart; expected millimetres"
+    ):
         import_dataset(source, "mm_fit", tmp_path / "out")
     assert not (tmp_path / "out" / "study.json").exists()
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test__import__whichever_side_the_list_calls_left__knees_tell(source: Path, tmp_path: Path, mirrored: bool) -> None:
+def test__import__whichever_side_the_list_calls_left__knees_tell(
+    source: Path, tmp_path: Path, mirrored: bool
+) -> None:
     path = source / "mm-fit" / "w00" / "w00_pose_3d.npy"
     poses = np.load(path)
     if mirrored:  # the same body, its joints in Human3.6M's order
@@ -157,7 +184,9 @@ def test__import__whichever_side_the_list_calls_left__knees_tell(source: Path, t
     assert (pose["left_wrist.y"][0], pose["right_knee.y"][0]) == pytest.approx((0.2, -0.2))
 
 
-def test__import__thirty_two_joints_as_described__are_read_too(source: Path, tmp_path: Path) -> None:
+def test__import__thirty_two_joints_as_described__are_read_too(
+    source: Path, tmp_path: Path
+) -> None:
     path = source / "mm-fit" / "w00" / "w00_pose_3d.npy"
     poses = np.load(path)
     whole = np.zeros((3, poses.shape[1], 33))

@@ -75,7 +75,9 @@ LABELS = {
 
 
 @pytest.mark.parametrize("name", list(COUNTS))
-def test__real__labels__last_as_long_as_in_the_files(name: str, study_of: Callable[[str], Study]) -> None:
+def test__real__labels__last_as_long_as_in_the_files(
+    name: str, study_of: Callable[[str], Study]
+) -> None:
     study = study_of(name)
     classes, seconds = LABELS[name]
     found = study.label_seconds
@@ -84,7 +86,9 @@ def test__real__labels__last_as_long_as_in_the_files(name: str, study_of: Callab
         assert found[label] == pytest.approx(expected, abs=0.1)
 
 
-def test__real__openpack__actions__are_texts_within_its_operations(study_of: Callable[[str], Study]) -> None:
+def test__real__openpack__actions__are_texts_within_its_operations(
+    study_of: Callable[[str], Study],
+) -> None:
     study = study_of("openpack")
     (entry,) = study.entries
     texts = read_texts(study.folder)[entry["id"]]
@@ -96,9 +100,17 @@ def test__real__openpack__actions__are_texts_within_its_operations(study_of: Cal
     assert (first.label, first.start_s) == ("Picking", pytest.approx(texts[0].start_s))
 
 
-def test__real__ipol_gait__repeated_packets__are_the_three_of_one_walk(study_of: Callable[[str], Study]) -> None:
+def test__real__ipol_gait__repeated_packets__are_the_three_of_one_walk(
+    study_of: Callable[[str], Study],
+) -> None:
     study = study_of("ipol_gait")
-    told = [(e["id"], r["kind"]) for e in study.entries for s in e["streams"] for r in s["reports"] if r["rows"]]
+    told = [
+        (e["id"], r["kind"])
+        for e in study.entries
+        for s in e["streams"]
+        for r in s["reports"]
+        if r["rows"]
+    ]
     assert told == [("11-1", "repeated stamp")] * 3
 
 

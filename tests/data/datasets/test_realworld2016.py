@@ -31,8 +31,15 @@ def rewrite(path: Path, change: dict[str, bytes | None]) -> None:
                 archive.writestr(name, content)
 
 
-def table(start: int, rows: int = 400, header: str = "id,attr_time,attr_x,attr_y,attr_z", scale: float = 1.0) -> bytes:
-    lines = [f"{n},{start + 20 * n},{0.0},{9.8 * scale},{0.1 * (n % 2) * scale}" for n in range(rows)]
+def table(
+    start: int,
+    rows: int = 400,
+    header: str = "id,attr_time,attr_x,attr_y,attr_z",
+    scale: float = 1.0,
+) -> bytes:
+    lines = [
+        f"{n},{start + 20 * n},{0.0},{9.8 * scale},{0.1 * (n % 2) * scale}" for n in range(rows)
+    ]
     return "\n".join([header, *lines, ""]).encode()
 
 
@@ -53,8 +60,13 @@ def test__read__parts_within_an_archive__are_recordings_of_their_own(source: Pat
 def test__read__clocks__start_with_the_first_sensor(source: Path) -> None:
     streams = {s.name: s for s in next(realworld2016.RealWorld2016().read(source)).streams}
     assert next(realworld2016.RealWorld2016().read(source)).start.startswith("2015-06-22T19:06:40")  # type: ignore[union-attr]
-    assert (streams["chest.acc"].time_s[0], streams["head.gyro"].time_s[0]) == (0.0, pytest.approx(0.014))
-    assert streams["head.mag"].channels[0].name == "head.mag.x" and streams["head.mag"].rate_hz == pytest.approx(50)
+    assert (streams["chest.acc"].time_s[0], streams["head.gyro"].time_s[0]) == (
+        0.0,
+        pytest.approx(0.014),
+    )
+    assert streams["head.mag"].channels[0].name == "head.mag.x" and streams[
+        "head.mag"
+    ].rate_hz == pytest.approx(50)
 
 
 def test__read__unpacked_archives__read_the_same(source: Path, tmp_path: Path) -> None:
@@ -87,7 +99,10 @@ def test__read__a_place_that_failed__is_simply_not_there(source: Path) -> None:
 def test__read__wrong_column__is_named_with_its_archive(source: Path) -> None:
     broken = table(1_435_000_000_000, header="id,time,attr_x,attr_y,attr_z")
     rewrite(source / DATA / "acc_climbingup_csv.zip", {"acc_climbingup_head.csv": broken})
-    with pytest.raises(ReadError, match=r"acc_climbingup_csv\.zip/acc_climbingup_head\.csv has no column 'attr_time'"):
+    with pytest.raises(
+        ReadError,
+        match=r"acc_climbingup_csv\.zip/acc_climbingup_head\.csv has no column 'attr_time'",
+    ):
         list(realworld2016.RealWorld2016().read(source))
 
 
@@ -99,19 +114,27 @@ def test__read__archive_cut_off__is_named(source: Path) -> None:
 
 
 def test__read__file_of_another_activity__is_refused(source: Path) -> None:
-    rewrite(source / DATA / "acc_climbingup_csv.zip", {"acc_walking_head.csv": table(1_435_000_000_000)})
+    rewrite(
+        source / DATA / "acc_climbingup_csv.zip", {"acc_walking_head.csv": table(1_435_000_000_000)}
+    )
     with pytest.raises(ReadError, match="is about walking"):
         list(realworld2016.RealWorld2016().read(source))
 
 
 def test__read__clock_of_another_year__is_told(source: Path) -> None:
-    rewrite(source / DATA / "acc_climbingup_csv.zip", {"acc_climbingup_head.csv": table(1_400_000_000_000)})
+    rewrite(
+        source / DATA / "acc_climbingup_csv.zip",
+        {"acc_climbingup_head.csv": table(1_400_000_000_000)},
+    )
     with pytest.raises(ReadError, match=r"acc_climbingup_head\.csv starts .* hours away"):
         list(realworld2016.RealWorld2016().read(source))
 
 
 def test__import__wrong_unit__is_refused_by_gravity(source: Path, tmp_path: Path) -> None:
-    in_g = {f"acc_standing_{place}.csv": table(1_435_000_000_000, scale=1 / 9.80665) for place in ("head",)}
+    in_g = {
+        f"acc_standing_{place}.csv": table(1_435_000_000_000, scale=1 / 9.80665)
+        for place in ("head",)
+    }
     for person in ("proband1", "proband4"):
         rewrite(source / f"realworld2016_dataset/{person}/data/acc_standing_csv.zip", in_g)
         path = source / f"realworld2016_dataset/{person}/data/acc_climbingup_csv.zip"
@@ -123,7 +146,9 @@ def test__import__wrong_unit__is_refused_by_gravity(source: Path, tmp_path: Path
 def test__import__windows__are_of_the_head_alone(source: Path, tmp_path: Path) -> None:
     study = import_dataset(source, "realworld2016", tmp_path / "out")
     windows = study.windows(labels=("standing", "climbing stairs"))
-    assert [c.name for c in windows.channels] == [f"head.{q}.{a}" for q in ("acc", "gyro") for a in "xyz"]
+    assert [c.name for c in windows.channels] == [
+        f"head.{q}.{a}" for q in ("acc", "gyro") for a in "xyz"
+    ]
     assert sorted(set(windows.subject)) == ["proband1", "proband4"]
 
 
@@ -132,7 +157,9 @@ def test__unzipped__more_than_three_deep__is_left_alone() -> None:
     for _ in range(6):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
-            archive.writestr("acc_walking_csv.zip", content) if content else archive.writestr("a.txt", "x")
+            archive.writestr("acc_walking_csv.zip", content) if content else archive.writestr(
+                "a.txt", "x"
+            )
         content = out.getvalue()
     with archive_within("acc_walking_csv.zip", content) as found:
         assert list(realworld2016._unzipped(Path("acc_walking_csv.zip"), "1", found)) == []

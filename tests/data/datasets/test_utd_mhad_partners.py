@@ -43,9 +43,12 @@ def test__import__poses__stand_up_and_know_left_from_right(source: Path, tmp_pat
     pose = read_partner(study.folder, "pose", "a10_s1_t1")
     raw = loadmat(source / "Skeleton" / "a10_s1_t1_skeleton.mat")["d_skel"]
     right = raw[utd_mhad.JOINTS.index("right_wrist")]
-    np.testing.assert_allclose([pose[f"right_wrist.{a}"] for a in "xyz"], [right[0], -right[2], right[1]], rtol=1e-6)
+    np.testing.assert_allclose(
+        [pose[f"right_wrist.{a}"] for a in "xyz"], [right[0], -right[2], right[1]], rtol=1e-6
+    )
     assert (pose["time_s"][0], pose["time_s"][-1], len(pose["time_s"])) == (0.0, 189 / 50, 60)
-    # The camera's z points at the person, who faces back: forward is y here, and x the right of both.
+    # The camera's z points at the person, who faces back: forward is y here, and x the right of
+    # both.
     values, known = poses_of(
         study.windows(labels=tuple(study.label_seconds)),
         4,
@@ -67,7 +70,9 @@ def test__poses__skeleton_upside_down__is_refused(source: Path, tmp_path: Path) 
         import_dataset(source, "utd_mhad", tmp_path / "study")
     assert not (tmp_path / "study" / "study.json").exists()
     utd_mhad.write_sample(tmp_path / "whole")
-    assert len(import_dataset(tmp_path / "whole", "utd_mhad", tmp_path / "study")) == 5  # left behind: taken over
+    assert (
+        len(import_dataset(tmp_path / "whole", "utd_mhad", tmp_path / "study")) == 5
+    )  # left behind: taken over
 
 
 def test__poses__one_skeleton_missing__is_named(source: Path, tmp_path: Path) -> None:
@@ -94,12 +99,15 @@ def test__import__over_an_older_study__leaves_no_poses_of_it(source: Path, tmp_p
 
 
 def test__real__skeleton__moves_when_the_wrist_turns(real_data: Path) -> None:
-    # Laid on the sensor's clock, the hand's speed goes with the angular rate (0.75 on average); at 30 frames a second
-    # from the beginning on by half of that, and the other hand's does not at all.
+    # Laid on the sensor's clock, the hand's speed goes with the angular rate (0.75 on average); at
+    # 30 frames a second from the beginning on by half of that, and the other hand's does not at
+    # all.
     folder = real_data / "utd_mhad"
     found = []
     for trial in (f"a{action}_s{person}_t1" for action in (1, 2, 9, 11) for person in (1, 3, 5, 8)):
-        turning = np.linalg.norm(loadmat(folder / "Inertial" / f"{trial}_inertial.mat")["d_iner"][:, 3:], axis=1)
+        turning = np.linalg.norm(
+            loadmat(folder / "Inertial" / f"{trial}_inertial.mat")["d_iner"][:, 3:], axis=1
+        )
         pose = utd_mhad.poses(folder, trial)
         time_s, clock = pose["time_s"], np.arange(len(turning)) / 50
         row = []
@@ -108,7 +116,9 @@ def test__real__skeleton__moves_when_the_wrist_turns(real_data: Path) -> None:
             ("right_wrist", np.arange(len(time_s)) / 30),
             ("left_wrist", time_s),
         ):
-            path = np.stack([pose[f"{joint}.{axis}"] - pose[f"spine2.{axis}"] for axis in "xyz"], axis=1)
+            path = np.stack(
+                [pose[f"{joint}.{axis}"] - pose[f"spine2.{axis}"] for axis in "xyz"], axis=1
+            )
             speed = np.linalg.norm(np.gradient(path, time_s, axis=0), axis=1)
             row.append(np.corrcoef(np.interp(clock, stamps, speed), turning)[0, 1])
         found.append(row)

@@ -26,13 +26,23 @@ def test__uniform_bins__without_clipping__equal_scikit_learn(values, unseen, n_b
     ours = UniformBins.fit(values, n_bins, clip_percentile=None)
     assert np.array_equal(ours.edges, theirs.bin_edges_[0])
     for numbers_to_bin in (values, unseen):
-        assert np.array_equal(ours.transform(numbers_to_bin), theirs.transform(numbers_to_bin[:, None])[:, 0])
+        assert np.array_equal(
+            ours.transform(numbers_to_bin), theirs.transform(numbers_to_bin[:, None])[:, 0]
+        )
 
 
 def test__fit__eleven_bins__are_equal_steps():
     bins = UniformBins.fit(np.linspace(0.0, 11.0, 100), clip_percentile=None)
     assert bins.edges == pytest.approx(np.arange(12.0))
-    assert bins.transform(np.array([-5.0, 0.0, 0.999, 1.0, 10.5, 11.0, 99.0])).tolist() == [0, 0, 0, 1, 10, 10, 10]
+    assert bins.transform(np.array([-5.0, 0.0, 0.999, 1.0, 10.5, 11.0, 99.0])).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        10,
+        10,
+        10,
+    ]
 
 
 def test__fit__one_outlier__empties_the_bins_only_without_clipping():
@@ -88,7 +98,8 @@ def test__fit__settings_out_of_range__say_so():
 
 
 @pytest.mark.parametrize(
-    "stored", [{}, {"edges": ["a"], "clip_percentile": None}, {"edges": [0.0], "clip_percentile": None}]
+    "stored",
+    [{}, {"edges": ["a"], "clip_percentile": None}, {"edges": [0.0], "clip_percentile": None}],
 )
 def test__from_dict__damaged__says_what_was_found(stored):
     with pytest.raises(CheckpointError, match="Stored bins"):

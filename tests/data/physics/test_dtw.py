@@ -13,7 +13,9 @@ from hypothesis.extra.numpy import arrays
 from otolith.core.errors import ConfigError, DataError
 from otolith.data.physics import dtw
 
-signals = st.integers(1, 24).flatmap(lambda n: arrays(np.float64, n, elements=st.floats(-50, 50, width=32)))
+signals = st.integers(1, 24).flatmap(
+    lambda n: arrays(np.float64, n, elements=st.floats(-50, 50, width=32))
+)
 # Single precision rounds each of up to 50 steps of a path, whose prices are up to 100 or 10,000.
 TOLERANCE = {"absolute": {"rtol": 1e-5, "atol": 1e-3}, "squared": {"rtol": 1e-5, "atol": 1e-1}}
 
@@ -44,7 +46,9 @@ def test__distance__any_lengths__fills_the_table_as_defined(cost, band):
 def test__distance__worked_by_hand__is_that_number():
     # 0 1 2 against 0 2 2: only the 1 has no partner, and it is 1 away from both neighbours.
     assert dtw.distance(np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 2.0])) == 1.0
-    assert dtw.distance(np.array([0.0, 0.0, 3.0]), np.array([0.0, 5.0, 5.0]), "squared", root=True) == np.sqrt(8.0)
+    assert dtw.distance(
+        np.array([0.0, 0.0, 3.0]), np.array([0.0, 5.0, 5.0]), "squared", root=True
+    ) == np.sqrt(8.0)
 
 
 def test__distance__band_of_zero__compares_sample_by_sample():
@@ -68,9 +72,14 @@ def test__distance__any_signals__keeps_its_laws(x, y, cost, band):
 
 
 @settings(max_examples=25, deadline=None)
-@given(pairs=st.lists(st.tuples(signals, signals), min_size=1, max_size=70), band=st.none() | st.integers(0, 12))
+@given(
+    pairs=st.lists(st.tuples(signals, signals), min_size=1, max_size=70),
+    band=st.none() | st.integers(0, 12),
+)
 def test__distances__ragged_pairs__equal_one_by_one(pairs, band):
-    x, y = (np.full((len(pairs), 24), np.nan) for _ in "xy")  # what lies beyond a length must not matter
+    x, y = (
+        np.full((len(pairs), 24), np.nan) for _ in "xy"
+    )  # what lies beyond a length must not matter
     for n, (first, second) in enumerate(pairs):
         x[n, : len(first)], y[n, : len(second)] = first, second
     lengths, lengths_y = (np.array([len(pair[side]) for pair in pairs]) for side in (0, 1))
@@ -84,8 +93,13 @@ def test__distances__ragged_pairs__equal_one_by_one(pairs, band):
 @pytest.mark.parametrize("band", [None, 25])
 def test__distances__long_signals_far_from_zero__keep_five_digits(cost, band):
     x, y = 1000.0 + np.random.default_rng(2).standard_normal((2, 40, 250))
-    alone = [dtw.distance(first, second, cost, band, root=True) for first, second in zip(x, y, strict=True)]
-    np.testing.assert_allclose(dtw.distances(x, y, cost=cost, band=band, root=True), alone, rtol=1e-5)
+    alone = [
+        dtw.distance(first, second, cost, band, root=True)
+        for first, second in zip(x, y, strict=True)
+    ]
+    np.testing.assert_allclose(
+        dtw.distances(x, y, cost=cost, band=band, root=True), alone, rtol=1e-5
+    )
 
 
 def test__distances__one_pair_with_nan__leaves_its_neighbours_alone():
@@ -105,7 +119,9 @@ def test__distances__no_pairs__is_empty():
 
 def test__distance_matrix__small_enough_parts__equals_pairs_one_by_one(monkeypatch):
     series = np.random.default_rng(4).standard_normal((17, 20))
-    expected = [[dtw.distance(first, second, "squared", root=True) for second in series] for first in series]
+    expected = [
+        [dtw.distance(first, second, "squared", root=True) for second in series] for first in series
+    ]
     whole = dtw.distance_matrix(series)
     np.testing.assert_allclose(whole, expected, rtol=1e-5)
     monkeypatch.setattr(dtw, "_PAIRS_AT_ONCE", 40)

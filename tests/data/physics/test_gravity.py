@@ -15,7 +15,8 @@ STILL = np.array([0.1, -5.6789, 8.0123])
 
 
 def gain(frequency_hz, rate_hz=RATE_HZ, cutoff_hz=0.3, order=3):
-    """|H|² of the digital Butterworth low-pass at one frequency, by the bilinear transform's closed form."""
+    """|H|² of the digital Butterworth low-pass at one frequency, by the bilinear transform's closed
+    form."""
     ratio = np.tan(np.pi * frequency_hz / rate_hz) / np.tan(np.pi * cutoff_hz / rate_hz)
     return 1.0 / (1.0 + ratio ** (2 * order))
 
@@ -36,7 +37,8 @@ def test__split_gravity__free_fall__has_neither_gravity_nor_movement():
 
 
 def test__split_gravity__spin_about_the_vertical__takes_the_steady_pull_for_gravity():
-    # At 0.4 m from the axis and 3 rad/s the sensor reads ω² r inwards: constant in its own frame, hence "gravity".
+    # At 0.4 m from the axis and 3 rad/s the sensor reads ω² r inwards: constant in its own frame,
+    # hence "gravity".
     reading = np.tile([-(3.0**2) * 0.4, 0.0, 9.81], (1000, 1))
     gravity, linear, _ = split_gravity(reading, RATE_HZ)
     assert np.array_equal(gravity, reading)
@@ -77,7 +79,9 @@ def test__split_gravity__short_stretch_with_a_still_half_second__takes_that():
     reading[120:145] = STILL + rng.normal(0.0, 0.01, (25, 3))
     gravity, linear, approximate = split_gravity(reading, RATE_HZ)
     assert approximate
-    np.testing.assert_allclose(gravity, np.tile(reading[120:145].mean(axis=0), (200, 1)), rtol=1e-12)
+    np.testing.assert_allclose(
+        gravity, np.tile(reading[120:145].mean(axis=0), (200, 1)), rtol=1e-12
+    )
     assert np.array_equal(linear, reading - gravity)
 
 

@@ -35,7 +35,9 @@ def test__speed__spin_about_the_horizontal__is_gravity_over_omega_at_each_instan
     # Gravity turns in the sensor's frame; the filter takes it for movement of constant speed g / ω.
     rate_hz, omega = 100.0, 2 * np.pi * 2.0
     phase = omega * np.arange(6000) / rate_hz
-    reading = np.stack([9.81 * np.sin(phase), np.full_like(phase, 0.7), 9.81 * np.cos(phase)], axis=1)
+    reading = np.stack(
+        [9.81 * np.sin(phase), np.full_like(phase, 0.7), 9.81 * np.cos(phase)], axis=1
+    )
     _, linear, _ = split_gravity(reading, rate_hz)
     np.testing.assert_allclose(speed(linear, rate_hz)[1500:-1500], 9.81 / omega, rtol=3e-3)
 
@@ -56,7 +58,10 @@ def test__speed__noise_above_the_denoising_cutoff__hardly_counts():
     rate_hz = 200.0
     time = np.arange(4000) / rate_hz
     hum = np.outer(np.sin(2 * np.pi * 60.0 * time), [10.0, 0.0, 0.0])
-    assert speed(hum, rate_hz)[500:-500].max() < 0.05 * speed(hum, rate_hz, denoise_hz=90.0)[500:-500].max()
+    assert (
+        speed(hum, rate_hz)[500:-500].max()
+        < 0.05 * speed(hum, rate_hz, denoise_hz=90.0)[500:-500].max()
+    )
 
 
 def test__window_speed__constant_acceleration__is_zero_after_the_line_is_taken():
@@ -64,7 +69,8 @@ def test__window_speed__constant_acceleration__is_zero_after_the_line_is_taken()
 
 
 def test__window_speed__whole_periods_of_a_sine__match_the_closed_form():
-    # v = -(A / ω) cos ωt over many periods: mean |v| = 2 A / (π ω), and its own straight line is next to nothing.
+    # v = -(A / ω) cos ωt over many periods: mean |v| = 2 A / (π ω), and its own straight line is
+    # next to nothing.
     rate_hz, amplitude, omega = 200.0, 3.0, 2 * np.pi * 2.0
     time = np.arange(4000) / rate_hz
     linear = np.zeros((1, 3, 4000))

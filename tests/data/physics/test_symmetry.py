@@ -49,7 +49,9 @@ def test__best_lag__random_signals__is_the_highest_pearson_correlation():
 
 def test__symmetry__mirror_pair__is_zero():
     left = np.random.default_rng(1).standard_normal((5, 3, 100))
-    mirrored = left * np.array([1.0, -1.0, 1.0])[:, None]  # the other side of the body, seen in its own mirrored axes
+    mirrored = (
+        left * np.array([1.0, -1.0, 1.0])[:, None]
+    )  # the other side of the body, seen in its own mirrored axes
     assert np.array_equal(symmetry(norms(left), norms(mirrored), RATE_HZ), np.zeros(5, np.float32))
 
 
@@ -83,7 +85,9 @@ def test__symmetry__whole_chain__equals_its_steps_one_by_one():
     for n, lag in enumerate(best_lag(left, right, 25.0)):
         x, y = left[n, max(0, -lag) : 75 - max(0, lag)], right[n, max(0, lag) : 75 + min(0, lag)]
         expected = dtw.distance(x, y, "absolute", 7) / (len(x) + len(y))
-        assert symmetry(left[n : n + 1], right[n : n + 1], 25.0) == pytest.approx(expected, rel=1e-5)
+        assert symmetry(left[n : n + 1], right[n : n + 1], 25.0) == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 @settings(max_examples=25, deadline=None)
@@ -92,7 +96,9 @@ def test__symmetry__sides_swapped_or_both_scaled__follows(seed, factor):
     left, right = np.random.default_rng(seed).standard_normal((2, 4, 50)).cumsum(axis=2)
     value = symmetry(left, right, RATE_HZ)
     np.testing.assert_allclose(symmetry(right, left, RATE_HZ), value, rtol=1e-4)
-    np.testing.assert_allclose(symmetry(factor * left, factor * right, RATE_HZ), factor * value, rtol=1e-4)
+    np.testing.assert_allclose(
+        symmetry(factor * left, factor * right, RATE_HZ), factor * value, rtol=1e-4
+    )
 
 
 def test__symmetry__znorm__hides_amplitude_and_only_then():
@@ -127,7 +133,8 @@ def test__symmetry__shortest_windows__have_values():
 
 
 def test__best_lag__real_walks__is_about_half_a_stride(real_data):
-    # Nineteen people walk at their own pace: strides of 1.0 to 1.3 s, and one foot follows the other by half of that.
+    # Nineteen people walk at their own pace: strides of 1.0 to 1.3 s, and one foot follows the
+    # other by half of that.
     lags = []
     for left_file in sorted((real_data / "ipol_gait/GaitData").glob("*_lf.txt"))[::5]:
         sides = []
@@ -135,7 +142,9 @@ def test__best_lag__real_walks__is_about_half_a_stride(real_data):
             rows = np.loadtxt(name, skiprows=2, usecols=(0, 1, 2, 3))
             sides.append((rows[:, 0], np.linalg.norm(rows[:, 1:], axis=1)))
         grid = np.arange(max(side[0][0] for side in sides), min(side[0][-1] for side in sides), 2.0)
-        left, right = (np.interp(grid, *side)[: len(grid) // 100 * 100].reshape(-1, 100) for side in sides)
+        left, right = (
+            np.interp(grid, *side)[: len(grid) // 100 * 100].reshape(-1, 100) for side in sides
+        )
         assert (symmetry(left, right, RATE_HZ) > 0).all()
         lags.append(np.abs(best_lag(left, right, RATE_HZ)) / RATE_HZ)
     assert 0.5 < np.median(np.concatenate(lags)) < 0.65

@@ -1,4 +1,5 @@
-"""Project Aria's motion sensors: CSV as it is, VRS through the tools' interface, and neither where it is not there."""
+"""Project Aria's motion sensors: CSV as it is, VRS through the tools' interface, and neither where
+it is not there."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ def test__read_imu__vrs__seconds_and_si_and_what_is_not_valid(tools: Any, vrs: P
     assert np.isnan(values[3]).all() and reports == ()
 
 
-def test__export_csv__then_read__is_the_same(tools: Any, vrs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test__export_csv__then_read__is_the_same(
+    tools: Any, vrs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert aria.main([str(vrs)]) == 0
     out = Path(capsys.readouterr().out.strip())
     assert out == vrs.with_name("aria01_imu-right.csv") == aria.csv_of(vrs.with_name("aria01.vrs"))
@@ -87,7 +90,9 @@ def test__read_imu__without_the_tools__says_what_to_install_or_to_make(
     vrs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "projectaria_tools", None)
-    with pytest.raises(ConfigError, match=r"pip install --no-deps projectaria-tools.*aria01_imu-right\.csv"):
+    with pytest.raises(
+        ConfigError, match=r"pip install --no-deps projectaria-tools.*aria01_imu-right\.csv"
+    ):
         aria.read_imu(vrs)
 
 

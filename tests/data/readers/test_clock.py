@@ -28,7 +28,9 @@ from otolith.data.readers.clock import (
         ("sample", 25, 0.5),
     ],
 )
-def test__numbers_to_seconds__each_format__golden(format: str, number: float, seconds: float) -> None:
+def test__numbers_to_seconds__each_format__golden(
+    format: str, number: float, seconds: float
+) -> None:
     out = numbers_to_seconds(np.array([number, np.nan, 1e300, np.inf]), format, 50.0)
     assert out[0] == pytest.approx(seconds, abs=1e-6)
     assert np.isnan(out[1:]).all()
@@ -48,19 +50,25 @@ def test__numbers_to_seconds__each_format__golden(format: str, number: float, se
         ("strptime:%Y-%m-%d %H:%M:%S %z", "1970-01-01 09:00:01 +0900", "", 1.0),
     ],
 )
-def test__texts_to_seconds__each_format__golden(format: str, text: str, timezone: str, seconds: float) -> None:
+def test__texts_to_seconds__each_format__golden(
+    format: str, text: str, timezone: str, seconds: float
+) -> None:
     out = texts_to_seconds(pa.array([text, f" {text} "]), format, timezone, "a.csv")
     np.testing.assert_allclose(out, seconds, atol=1e-6)
 
 
 @pytest.mark.parametrize("format", ["iso", "strptime:%Y-%m-%d %H:%M:%S.%f"])
 def test__texts_to_seconds__some_unreadable__only_those_are_nan(format: str) -> None:
-    out = texts_to_seconds(pa.array(["1970-01-01 00:00:00.5", "noon", "", None]), format, "", "a.csv")
+    out = texts_to_seconds(
+        pa.array(["1970-01-01 00:00:00.5", "noon", "", None]), format, "", "a.csv"
+    )
     np.testing.assert_array_equal(out, [0.5, np.nan, np.nan, np.nan])
 
 
 def test__texts_to_seconds__fraction_sometimes_left_out__is_read(tmp_path: object) -> None:
-    out = texts_to_seconds(pa.array(["2018-11-08 11:34:55.996000", "2018-11-08 11:34:56"]), "iso", "", "a.csv")
+    out = texts_to_seconds(
+        pa.array(["2018-11-08 11:34:55.996000", "2018-11-08 11:34:56"]), "iso", "", "a.csv"
+    )
     assert out[1] - out[0] == pytest.approx(0.004, abs=1e-6)
 
 
@@ -116,10 +124,16 @@ def test__start_of__written_stamps__is_told_only_where_a_zone_is_stated(
 def test__start_of__a_column_of_parquet_time__is_told_where_it_has_a_zone() -> None:
     stamps = pa.array([1_774_764_900_000_000], pa.timestamp("us"))
     told = {
-        zone: start_of(1_774_764_900.0, zone_of_texts(stamps.cast(pa.timestamp("us", zone)), "iso", ""))
+        zone: start_of(
+            1_774_764_900.0, zone_of_texts(stamps.cast(pa.timestamp("us", zone)), "iso", "")
+        )
         for zone in ("Europe/Berlin", "+09:00", None)
     }
-    assert told == {"Europe/Berlin": "2026-03-29T08:15:00+02:00", "+09:00": "2026-03-29T15:15:00+09:00", None: None}
+    assert told == {
+        "Europe/Berlin": "2026-03-29T08:15:00+02:00",
+        "+09:00": "2026-03-29T15:15:00+09:00",
+        None: None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,7 +147,9 @@ def test__start_of__a_column_of_parquet_time__is_told_where_it_has_a_zone() -> N
         ("sample", 1_774_764_900.0, None),
     ],
 )
-def test__start_of__numbers__is_told_where_they_count_from_1970(format: str, number: float, start: str | None) -> None:
+def test__start_of__numbers__is_told_where_they_count_from_1970(
+    format: str, number: float, start: str | None
+) -> None:
     seconds = float(numbers_to_seconds(np.array([number]), format, 1.0)[0])
     assert start_of(seconds, zone_of_numbers(format, "")) == start
 

@@ -70,14 +70,20 @@ def test__read_columns__blank_lines__are_no_rows(tmp_path: Path) -> None:
 
 def test__read_columns__european_export__is_described_not_guessed(tmp_path: Path) -> None:
     csv = CsvFormat(";", ",", "cp1252", skip_rows=1, skip_after_header=1, comment="#")
-    content = "Gerät 7\n# made by hand\nt;Beschl (m/s²)\ns;m/s²\n0,5;9,81\n1,0;-9,81\n".encode("cp1252")
-    table = read_columns(written(tmp_path, content), {"t": "number", "Beschl (m/s²)": "number"}, csv)
+    content = "Gerät 7\n# made by hand\nt;Beschl (m/s²)\ns;m/s²\n0,5;9,81\n1,0;-9,81\n".encode(
+        "cp1252"
+    )
+    table = read_columns(
+        written(tmp_path, content), {"t": "number", "Beschl (m/s²)": "number"}, csv
+    )
     np.testing.assert_array_equal(table.numbers["t"], [0.5, 1.0])
     np.testing.assert_array_equal(table.numbers["Beschl (m/s²)"], [9.81, -9.81])
 
 
 def test__read_columns__no_header__columns_are_numbered(tmp_path: Path) -> None:
-    table = read_columns(written(tmp_path, "7 8\n9 10\n"), {"2": "number"}, CsvFormat("space", header=False))
+    table = read_columns(
+        written(tmp_path, "7 8\n9 10\n"), {"2": "number"}, CsvFormat("space", header=False)
+    )
     np.testing.assert_array_equal(table.numbers["2"], [8.0, 10.0])
 
 
@@ -105,7 +111,9 @@ def test__read_columns__byte_order_mark_and_gzip__are_read(tmp_path: Path) -> No
         (b"t,x\n0,1,2\n1,2,3\n", "no whole row"),
     ],
 )
-def test__read_columns__bad_file__is_named_with_what_was_found(content: bytes, says: str, tmp_path: Path) -> None:
+def test__read_columns__bad_file__is_named_with_what_was_found(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
     with pytest.raises(ReadError, match=r"a\.csv") as caught:
         read_columns(written(tmp_path, content), WANTED)
     assert says in str(caught.value)
@@ -126,13 +134,18 @@ def test__read_columns__absent__says_so(tmp_path: Path) -> None:
 def test__read_columns__parquet__any_number_type_text_and_time(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     stamps = [datetime(2020, 1, 1), datetime(2020, 1, 2)]
-    table = pa.table({"t": stamps, "x": pa.array([1, None], pa.int16()), "s": ["1.5", "x"], "n": [3, 4]})
+    table = pa.table(
+        {"t": stamps, "x": pa.array([1, None], pa.int16()), "s": ["1.5", "x"], "n": [3, 4]}
+    )
     pq.write_table(table, path)
     found = read_columns(path, {"t": "text", "x": "number", "s": "number", "n": "text"})
     np.testing.assert_array_equal(found.numbers["x"], [1.0, np.nan])
     np.testing.assert_array_equal(found.numbers["s"], [1.5, np.nan])
     assert found.remarks["s"].detail.startswith("1 in all")
-    assert pa.types.is_timestamp(found.texts["t"].type) and found.texts["n"].to_pylist() == ["3", "4"]
+    assert pa.types.is_timestamp(found.texts["t"].type) and found.texts["n"].to_pylist() == [
+        "3",
+        "4",
+    ]
     assert header_of(path) == ["t", "x", "s", "n"]
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ReadError, match="no readable Parquet file"):
@@ -160,14 +173,18 @@ def bomb(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["csv.gz", "rows.parquet", "words.parquet"])
-def test__read_columns__small_file_that_unpacks_to_much__names_the_option(kind: str, tmp_path: Path) -> None:
+def test__read_columns__small_file_that_unpacks_to_much__names_the_option(
+    kind: str, tmp_path: Path
+) -> None:
     wanted = {"t": "number", "x": "text" if kind.startswith("words") else "number"}
     with pytest.raises(ReadError, match="--max-bytes"):
         read_columns(bomb(tmp_path, kind), wanted)
 
 
 @pytest.mark.parametrize("cut", range(1, 400, 57))
-def test__read_columns__gzip_or_parquet_cut_or_changed__never_changes_what_is_read(cut: int, tmp_path: Path) -> None:
+def test__read_columns__gzip_or_parquet_cut_or_changed__never_changes_what_is_read(
+    cut: int, tmp_path: Path
+) -> None:
     rows = "t,x\n" + "".join(f"{n},{n * n % 89}\n" for n in range(300))
     path = written(tmp_path, gzip.compress(rows.encode(), mtime=0), "a.csv.gz")
     table = pa.table({"t": np.arange(300.0), "x": np.arange(300.0) ** 2 % 89})
@@ -202,7 +219,9 @@ def test__read_columns__absurd_widths__are_refused(content: str, says: str, tmp_
 
 
 def test__read_columns__cells_that_only_python_takes_for_numbers__are_none(tmp_path: Path) -> None:
-    table = read_columns(written(tmp_path, "t,x\n0,1_0\n1,１２\n2,\x00\n3, +5 \n4,.5\n5,1e39\n"), WANTED)
+    table = read_columns(
+        written(tmp_path, "t,x\n0,1_0\n1,１２\n2,\x00\n3, +5 \n4,.5\n5,1e39\n"), WANTED
+    )
     np.testing.assert_array_equal(table.numbers["x"], [np.nan, np.nan, np.nan, 5, 0.5, 1e39])
     assert table.remarks["x"].detail.startswith("3 in all, first near line 2")
     comma = read_columns(written(tmp_path, "t;x\n0;1,5\n1;1.5\n2;x\n"), WANTED, CsvFormat(";", ","))
@@ -210,15 +229,21 @@ def test__read_columns__cells_that_only_python_takes_for_numbers__are_none(tmp_p
     assert "'1.5'" in comma.remarks["x"].detail
 
 
-def test__read_columns__last_line_without_an_end__is_told_in_plain_text_alone(tmp_path: Path) -> None:
+def test__read_columns__last_line_without_an_end__is_told_in_plain_text_alone(
+    tmp_path: Path,
+) -> None:
     (report,) = read_columns(written(tmp_path, "t,x\n0,1\n1,2"), WANTED).reports
     assert (report.kind, report.rows) == (NO_LINE_END, 0)
     assert not read_columns(written(tmp_path, "t,x\n0,1\n1,2\n"), WANTED).reports
-    assert not read_columns(written(tmp_path, gzip.compress(b"t,x\n0,1\n1,2"), "a.csv.gz"), WANTED).reports
+    assert not read_columns(
+        written(tmp_path, gzip.compress(b"t,x\n0,1\n1,2"), "a.csv.gz"), WANTED
+    ).reports
     assert not read_columns(Path("in.zip/a.csv"), WANTED, content=b"t,x\n0,1\n1,2").reports
 
 
-@pytest.mark.parametrize("encoding", ["idna", "punycode", "unicode_escape", "rot13", "zlib", "undefined", "a\0b", "?"])
+@pytest.mark.parametrize(
+    "encoding", ["idna", "punycode", "unicode_escape", "rot13", "zlib", "undefined", "a\0b", "?"]
+)
 def test__read_columns__encoding_that_is_none__is_refused(encoding: str, tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="encoding"):
         read_columns(written(tmp_path, "t,x\n0,1\n"), WANTED, CsvFormat(encoding=encoding))
@@ -252,10 +277,14 @@ def test__read_columns__name_that_is_not_utf_8__is_read(tmp_path: Path) -> None:
         assert len(read_columns(path, WANTED)) == 1
 
 
-def test__read_columns__parquet_whose_footer_contradicts_itself__does_not_end_the_process(tmp_path: Path) -> None:
+def test__read_columns__parquet_whose_footer_contradicts_itself__does_not_end_the_process(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "a.parquet"
     rng = np.random.default_rng(0)
-    pq.write_table(pa.table({"t": np.arange(500.0), "x": rng.normal(size=500), "who": ["P1"] * 500}), path)
+    pq.write_table(
+        pa.table({"t": np.arange(500.0), "x": rng.normal(size=500), "who": ["P1"] * 500}), path
+    )
     whole = path.read_bytes()
     for _ in range(500):
         content = bytearray(whole)

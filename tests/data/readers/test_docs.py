@@ -21,6 +21,13 @@ def test__page__its_mapping__is_accepted() -> None:
 
 
 def test__page__names_every_setting_and_every_data_set() -> None:
-    parts = (mapping.StudyFacts, mapping.Files, mapping.Time, mapping.Sensor, mapping.Label, CsvFormat)
+    parts = (
+        mapping.StudyFacts,
+        mapping.Files,
+        mapping.Time,
+        mapping.Sensor,
+        mapping.Label,
+        CsvFormat,
+    )
     settings = [field.name for part in parts for field in dataclasses.fields(part)]
     assert not [name for name in (*settings, *FAMILY) if f"`{name}`" not in PAGE]

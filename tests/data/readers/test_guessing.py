@@ -27,7 +27,9 @@ MILLIS = [str(1_600_000_000_000 + 20 * i) for i in range(100)]
 
 
 def test__guess__units_and_places__are_left_open_but_described(tmp_path: Path) -> None:
-    header = ",".join(["timestamp", *(f"left_wrist_{what}_{axis}" for what in ("acc", "gyro") for axis in "xyz")])
+    header = ",".join(
+        ["timestamp", *(f"left_wrist_{what}_{axis}" for what in ("acc", "gyro") for axis in "xyz")]
+    )
     write(tmp_path / "P07.csv", header, rows(MILLIS, "0.6,0.8,0.0,100,2,3"))
     text, unknown = guess(tmp_path)
     draft = tomllib.loads(text)
@@ -46,11 +48,15 @@ def test__guess__units_and_places__are_left_open_but_described(tmp_path: Path) -
 def test__guess__filled_in__imports(tmp_path: Path) -> None:
     write(tmp_path / "P07.csv", "time,ax,ay,az,activity", rows(MILLIS, "0.6,0.8,0.0,walking"))
     text, _ = guess(tmp_path)
-    answered = text.replace('placement = "?"', 'placement = "chest"').replace('unit = "?"', 'unit = "g"')
+    answered = text.replace('placement = "?"', 'placement = "chest"').replace(
+        'unit = "?"', 'unit = "g"'
+    )
     (recording,) = read_table_study(tmp_path, parse_mapping(answered))
     assert (recording.subject, recording.placements) == ("P07", ["chest"])
     assert {segment.label for segment in recording.segments} == {"walking"}
-    np.testing.assert_allclose(np.linalg.norm(recording.streams[0].values, axis=1), 9.80665, rtol=1e-6)
+    np.testing.assert_allclose(
+        np.linalg.norm(recording.streams[0].values, axis=1), 9.80665, rtol=1e-6
+    )
 
 
 def test__guess__european_export__sees_delimiter_and_decimal(tmp_path: Path) -> None:
@@ -85,14 +91,22 @@ def test__guess__time__is_told_by_size_header_or_steps(
 
 
 def test__guess__phone_app__three_quantities_are_one_sensor(tmp_path: Path) -> None:
-    triads = [f"{what}{axis}" for what in ("accelerometer", "gyroscope", "magnetometer") for axis in "XYZ"]
-    write(tmp_path / "P1.csv", ",".join(["seconds_elapsed", *triads]), rows(["0.0", "0.02"], ",".join("1" * 9)))
+    triads = [
+        f"{what}{axis}" for what in ("accelerometer", "gyroscope", "magnetometer") for axis in "XYZ"
+    ]
+    write(
+        tmp_path / "P1.csv",
+        ",".join(["seconds_elapsed", *triads]),
+        rows(["0.0", "0.02"], ",".join("1" * 9)),
+    )
     (sensor,) = tomllib.loads(guess(tmp_path)[0])["sensor"]
     assert set(sensor) == {"placement", "acc", "gyro", "mag"}
 
 
 def test__guess__two_places__are_two_sensors_and_quaternions_none(tmp_path: Path) -> None:
-    columns = [f"{p}_acc_{a}" for p in ("left_wrist", "right_ankle") for a in "xyz"] + [f"quat_{a}" for a in "xyz"]
+    columns = [f"{p}_acc_{a}" for p in ("left_wrist", "right_ankle") for a in "xyz"] + [
+        f"quat_{a}" for a in "xyz"
+    ]
     write(tmp_path / "P1.csv", ",".join(["t", *columns]), rows(["0.0", "0.02"], ",".join("1" * 9)))
     assert len(tomllib.loads(guess(tmp_path)[0])["sensor"]) == 2
 
@@ -105,7 +119,10 @@ def test__guess__no_time_column__asks_for_the_rate(tmp_path: Path) -> None:
 
 
 def test__guess__no_header__drafts_what_stands_in_the_columns(tmp_path: Path) -> None:
-    lines = [f"{i / 50:.2f},{0.01 * (i % 3)},0.2,9.8,{'walking' if i < 150 else 'sitting'}" for i in range(300)]
+    lines = [
+        f"{i / 50:.2f},{0.01 * (i % 3)},0.2,9.8,{'walking' if i < 150 else 'sitting'}"
+        for i in range(300)
+    ]
     write(tmp_path / "P1.csv", lines[0], lines[1:])
     text, unknown = guess(tmp_path / "P1.csv")
     drafted = tomllib.loads(text)
@@ -125,7 +142,11 @@ def test__guess__no_header__drafts_what_stands_in_the_columns(tmp_path: Path) ->
 
 
 def test__guess__names_that_tell_no_axes__lists_the_columns(tmp_path: Path) -> None:
-    write(tmp_path / "P1.csv", "time [s],front,side,up,activity", [f"{i / 50},0,0,9.8,lying" for i in range(50)])
+    write(
+        tmp_path / "P1.csv",
+        "time [s],front,side,up,activity",
+        [f"{i / 50},0,0,9.8,lying" for i in range(50)],
+    )
     text, unknown = guess(tmp_path)
     assert tomllib.loads(text)["sensor"][0]["acc"]["columns"] == ["?", "?", "?"]
     assert "front (0 …), side (0 …), up (9.8 …)" in text and 'column = "activity"' in text
@@ -145,7 +166,11 @@ def test__guess__nothing_to_see__says_so(tmp_path: Path) -> None:
 
 def test__guess__values_that_no_sensor_reads__say_nothing_of_the_unit(tmp_path: Path) -> None:
     header = ",".join(["timestamp", *(f"left_wrist_acc_{axis}" for axis in "xyz")])
-    write(tmp_path / "P07.csv", header, rows(MILLIS[:50], "1e300,1e300,0") + rows(MILLIS[50:], "0.6,0.8,0.0"))
+    write(
+        tmp_path / "P07.csv",
+        header,
+        rows(MILLIS[:50], "1e300,1e300,0") + rows(MILLIS[50:], "0.6,0.8,0.0"),
+    )
     assert "looks like g" in " ".join(guess(tmp_path)[1])
     write(tmp_path / "P07.csv", header, rows(MILLIS, "1e300,1e300,0"))
     assert "looks like g" not in " ".join(guess(tmp_path)[1])

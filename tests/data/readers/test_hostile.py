@@ -1,4 +1,5 @@
-"""Folders that hold whatever a stranger put there: every file is read, counted or told, and nothing waits or climbs."""
+"""Folders that hold whatever a stranger put there: every file is read, counted or told, and nothing
+waits or climbs."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ def rows(count: int, who: str = "P1") -> str:
 
 def imported(folder: Path, mapping: str = BY_COLUMN, on_error: str = "stop") -> Study:
     (folder / "mapping.toml").write_text(mapping, encoding="utf-8")
-    return import_tables(folder / "source", folder / "mapping.toml", folder / "study", True, on_error)  # type: ignore[arg-type]
+    return import_tables(
+        folder / "source", folder / "mapping.toml", folder / "study", True, on_error
+    )  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -60,7 +63,9 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test__import__name_that_is_not_utf_8__is_read_and_told_as_latin_1(source: Path, tmp_path: Path) -> None:
+def test__import__name_that_is_not_utf_8__is_read_and_told_as_latin_1(
+    source: Path, tmp_path: Path
+) -> None:
     (source / os.fsdecode(b"M\xfcller_2.csv")).write_text(rows(300))
     study = imported(tmp_path, BY_PATH)
     assert study.subjects == ["Müller", "good"]
@@ -71,8 +76,15 @@ def test__import__name_that_is_not_utf_8__is_read_and_told_as_latin_1(source: Pa
     assert "tables" not in guess(source / os.fsdecode(b"M\xfcller_2.csv"))[0].encode().decode()
 
 
-def test__import__subjects_of_hundreds_of_letters__have_files_with_names_that_fit(source: Path, tmp_path: Path) -> None:
-    for name, who in (("a_1", "P" * 300), ("b_1", "ß" * 400 + "1"), ("c_1", "ß" * 400 + "2"), ("d_1", "../../x")):
+def test__import__subjects_of_hundreds_of_letters__have_files_with_names_that_fit(
+    source: Path, tmp_path: Path
+) -> None:
+    for name, who in (
+        ("a_1", "P" * 300),
+        ("b_1", "ß" * 400 + "1"),
+        ("c_1", "ß" * 400 + "2"),
+        ("d_1", "../../x"),
+    ):
         (source / f"{name}.csv").write_text(rows(300, who))
     study = imported(tmp_path)
     assert len(study) == len({entry["id"] for entry in study.entries}) == 5
@@ -84,21 +96,33 @@ def test__import__subjects_of_hundreds_of_letters__have_files_with_names_that_fi
     )
 
 
-@pytest.mark.parametrize("text", ["a" * 500, "ü" * 500, "\udcfc" * 200, "..", "/", "a/../b", "\x1b[2J", "x" * 119])
+@pytest.mark.parametrize(
+    "text", ["a" * 500, "ü" * 500, "\udcfc" * 200, "..", "/", "a/../b", "\x1b[2J", "x" * 119]
+)
 def test__safe_name__any_text__fits_into_a_file_name(text: str) -> None:
     name = safe_name(text)
-    assert 0 < len(name.encode()) <= 120 and "/" not in name and name[0] != "." and name.isprintable()
+    assert (
+        0 < len(name.encode()) <= 120 and "/" not in name and name[0] != "." and name.isprintable()
+    )
     assert safe_name(text + "a" * 200) != safe_name(text + "b" + "a" * 199)
 
 
-def test__import__what_is_no_file__is_passed_by_and_what_is_damaged_named(source: Path, tmp_path: Path) -> None:
+def test__import__what_is_no_file__is_passed_by_and_what_is_damaged_named(
+    source: Path, tmp_path: Path
+) -> None:
     os.mkfifo(source / "pipe.csv")
     (source / "folder.csv").mkdir()
     (source / "loop.csv").symlink_to("loop.csv")
     (source / "self").symlink_to(".")
     (source / "device.csv").symlink_to("/dev/zero")
-    damaged = {"empty.csv": b"", "head.csv": b"t,x,y,z,who\n", "cut.csv.gz": gzip.compress(rows(300).encode())[:-20]}
-    damaged["bomb.csv.gz"] = gzip.compress(b"t,x,y,z,who\n" + b"1,1,1,1,1\n" * (DEFAULT_BYTES // 10))
+    damaged = {
+        "empty.csv": b"",
+        "head.csv": b"t,x,y,z,who\n",
+        "cut.csv.gz": gzip.compress(rows(300).encode())[:-20],
+    }
+    damaged["bomb.csv.gz"] = gzip.compress(
+        b"t,x,y,z,who\n" + b"1,1,1,1,1\n" * (DEFAULT_BYTES // 10)
+    )
     for name, content in damaged.items():
         (source / name).write_bytes(content)
     study = imported(tmp_path, on_error="skip")
@@ -117,7 +141,9 @@ def test__import__source_that_is_a_pipe__is_told(kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test__import__recording_of_few_samples__is_kept(count: int, source: Path, tmp_path: Path) -> None:
+def test__import__recording_of_few_samples__is_kept(
+    count: int, source: Path, tmp_path: Path
+) -> None:
     (source / "few.csv").write_text(rows(count))
     study = imported(tmp_path)
     assert study.rows == {"read": 300 + count, "kept": 300 + count, "reported": 0}
@@ -130,18 +156,24 @@ def test__import__recording_of_few_samples__is_kept(count: int, source: Path, tm
 
 @pytest.mark.parametrize("value", ["1e39", "-1e39", "1e300", "1e400", "inf", "nan", "9" * 400])
 @pytest.mark.parametrize("column", [0, 1])
-def test__import__beyond_float32__is_a_reported_row(column: int, value: str, source: Path, tmp_path: Path) -> None:
+def test__import__beyond_float32__is_a_reported_row(
+    column: int, value: str, source: Path, tmp_path: Path
+) -> None:
     lines = rows(300).splitlines()
     cells = lines[100].split(",")
     cells[column] = value
-    (source / "good_1.csv").write_text("\n".join([*lines[:100], ",".join(cells), *lines[101:]]) + "\n")
+    (source / "good_1.csv").write_text(
+        "\n".join([*lines[:100], ",".join(cells), *lines[101:]]) + "\n"
+    )
     study = imported(tmp_path)
     assert study.rows == {"read": 300, "kept": 299, "reported": 1}
     (stream,) = next(iter(study)).streams
     assert np.isfinite(stream.values).all() and np.isfinite(stream.time_s).all()
 
 
-def test__import__parquet_of_many_kinds__ends_in_our_own_errors(source: Path, tmp_path: Path) -> None:
+def test__import__parquet_of_many_kinds__ends_in_our_own_errors(
+    source: Path, tmp_path: Path
+) -> None:
     (source / "good_1.csv").unlink()
     kinds = [
         pa.array([{"a": 1}] * 3),
@@ -173,7 +205,11 @@ def test__import__parquet_of_many_kinds__ends_in_our_own_errors(source: Path, tm
         ("(?P<subject>[^/_]+)_", "(?P<subject>a)(?=b)", "linear time"),
         ("**/*.csv*", "/etc/*", "below the source"),
         ("**/*.csv*", "**/**/**/*.csv", "below the source"),
-        ('placement = "left_wrist"', 'placement = "left_wrist"\ndevice = "' + "d" * 60 + '"', "up to 40"),
+        (
+            'placement = "left_wrist"',
+            'placement = "left_wrist"\ndevice = "' + "d" * 60 + '"',
+            "up to 40",
+        ),
         ("[study]", '[label]\nfile = "../labels.csv"\n[study]', "below the source"),
         ("[study]", '[label]\nfile = "/etc/passwd"\n[study]', "below the source"),
         ("[study]", "[csv]\nskip_rows = 1000000000000\n[study]", "skip_rows"),
@@ -192,13 +228,24 @@ def test__mapping__hostile__is_refused_or_harmless(before: str, after: str, says
         parse_mapping(text)
 
 
-def test__command__max_bytes_and_lines_without_an_end__are_told_once(source: Path, tmp_path: Path) -> None:
+def test__command__max_bytes_and_lines_without_an_end__are_told_once(
+    source: Path, tmp_path: Path
+) -> None:
     for number in range(5):
         (source / f"cut_{number}.csv").write_text(rows(100)[:-1])
-    bomb = "t,x,y,z,who\n" + "".join(f"{n},1,2,9.6,P1\n" for n in range(5000)) + "\n" * DEFAULT_BYTES
+    bomb = (
+        "t,x,y,z,who\n" + "".join(f"{n},1,2,9.6,P1\n" for n in range(5000)) + "\n" * DEFAULT_BYTES
+    )
     (source / "big.csv.gz").write_bytes(gzip.compress(bomb.encode()))
     (tmp_path / "mapping.toml").write_text(BY_COLUMN)
-    typed = ["import", str(source), "--mapping", str(tmp_path / "mapping.toml"), "--out", str(tmp_path / "study")]
+    typed = [
+        "import",
+        str(source),
+        "--mapping",
+        str(tmp_path / "mapping.toml"),
+        "--out",
+        str(tmp_path / "study"),
+    ]
     refused = CliRunner().invoke(app, typed)
     assert refused.exit_code == 2 and "--max-bytes" in refused.output
     taken = CliRunner().invoke(app, [*typed, "--max-bytes", "200M"])

@@ -26,14 +26,20 @@ acc = {columns = ["x", "y", "z"], unit = "g"}
 
 def test__parse_mapping__shortest__has_the_defaults() -> None:
     found = parse_mapping(GOOD)
-    assert found.study.gravity == "included" and found.time.format == "seconds" and found.files.pattern == "*.csv"
+    assert (
+        found.study.gravity == "included"
+        and found.time.format == "seconds"
+        and found.files.pattern == "*.csv"
+    )
     assert found.sensors[0].triads["acc"].columns == ("x", "y", "z")
     assert found.label is None
 
 
 def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
     assert mapping.__doc__ is not None
-    example = "\n".join(line[4:] for line in mapping.__doc__.splitlines() if line.startswith("    "))
+    example = "\n".join(
+        line[4:] for line in mapping.__doc__.splitlines() if line.startswith("    ")
+    )
     found = parse_mapping(example)
     assert found.sensors[0].mag is not None and found.label is not None
     assert found.label.names == {"1": "walking"} and found.csv.decimal == ","
@@ -54,15 +60,30 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
         ('["x", "y", "z"]', "[1, 2, 3]", ConfigError, "list of names in quotes"),
         ('{value = "P01"}', '{vlaue = "P01"}', ConfigError, "Did you mean 'value'"),
         ('{value = "P01"}', '"P01"', ConfigError, "who was recorded"),
-        ('{value = "P01"}', "{from = \"path\", pattern = '(P'}", ConfigError, "no regular expression"),
-        ('{value = "P01"}', "{from = \"path\", pattern = 'P'}", ConfigError, r"no group (?P<subject>…)"),
+        (
+            '{value = "P01"}',
+            "{from = \"path\", pattern = '(P'}",
+            ConfigError,
+            "no regular expression",
+        ),
+        (
+            '{value = "P01"}',
+            "{from = \"path\", pattern = 'P'}",
+            ConfigError,
+            r"no group (?P<subject>…)",
+        ),
         ('column = "t"', 'column = "t"\nformat = "iso8601"', ConfigError, "Did you mean 'iso'"),
         ('column = "t"', 'format = "sample"', ConfigError, "needs rate_hz"),
         ('column = "t"', 'column = "t"\nzero = "last"', ConfigError, "one of absolute, first"),
         ('column = "t"', 'column = "t"\nrate_hz = true', ConfigError, "a number"),
         ('column = "t"', 'column = "t"\nrate_hz = -5', ConfigError, "not possible"),
         ('column = "t"', "", ConfigError, "names no column"),
-        ('name = "ward"', 'name = "ward"\ngravity = "yes"', ConfigError, "one of included, removed"),
+        (
+            'name = "ward"',
+            'name = "ward"\ngravity = "yes"',
+            ConfigError,
+            "one of included, removed",
+        ),
         ('name = "ward"', "", ConfigError, "lacks name"),
         ("[study]", "[study", ConfigError, "not valid TOML"),
         ("[[sensor]]", "[sensor]", ConfigError, "names no sensor"),

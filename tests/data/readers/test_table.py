@@ -1,4 +1,5 @@
-"""Tables through a mapping -> a study: joined files, clocks, labels, and all that can be wrong with them."""
+"""Tables through a mapping -> a study: joined files, clocks, labels, and all that can be wrong with
+them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,11 @@ SENSOR = '[[sensor]]\nplacement = "left_wrist"\nacc = {columns = ["x", "y", "z"]
 PLAIN = HEAD + 'subject = {value = "P01"}\n[time]\ncolumn = "t"\n' + SENSOR
 
 
-def table(time: Sequence[object], z: Sequence[object] | float = 1.0, more: Mapping[str, Sequence[object]] = {}) -> str:
+def table(
+    time: Sequence[object],
+    z: Sequence[object] | float = 1.0,
+    more: Mapping[str, Sequence[object]] = {},
+) -> str:
     heights = [z] * len(time) if isinstance(z, float) else z
     rows = [["t", "x", "y", "z", *more]]
     rows += [
@@ -40,7 +45,9 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-def read(folder: Path, mapping: str, on_error: str = "stop", skipped: list[Skipped] | None = None) -> list[Recording]:
+def read(
+    folder: Path, mapping: str, on_error: str = "stop", skipped: list[Skipped] | None = None
+) -> list[Recording]:
     return list(read_table_study(folder, parse_mapping(mapping), on_error, skipped))  # type: ignore[arg-type]
 
 
@@ -71,7 +78,9 @@ def test__import_tables__overwrite__leaves_nothing_of_the_older_study(tmp_path: 
     for name in ("a", "b"):
         source = write(tmp_path / name, {f"{name}.csv": table(SECONDS)})
         import_tables(source, tmp_path / "m.toml", tmp_path / "out", overwrite=True)
-    assert [path.name for path in (tmp_path / "out" / "recordings").iterdir()] == ["b.left_wrist.parquet"]
+    assert [path.name for path in (tmp_path / "out" / "recordings").iterdir()] == [
+        "b.left_wrist.parquet"
+    ]
 
 
 def test__read__lost_rows__leave_the_rate_as_it_is(tmp_path: Path) -> None:
@@ -93,7 +102,9 @@ def test__read__unix_milliseconds__start_at_zero(tmp_path: Path) -> None:
     (recording,) = read(tmp_path, PLAIN.replace('"t"', '"t"\nformat = "milliseconds"'))
     np.testing.assert_allclose(recording.streams[0].time_s, np.arange(100) * 0.02, atol=1e-6)
     assert recording.start == "2022-03-29T05:25:21+00:00"
-    (recording,) = read(tmp_path, PLAIN.replace('"t"', '"t"\nformat = "milliseconds"\ntimezone = "Asia/Tokyo"'))
+    (recording,) = read(
+        tmp_path, PLAIN.replace('"t"', '"t"\nformat = "milliseconds"\ntimezone = "Asia/Tokyo"')
+    )
     assert recording.start == "2022-03-29T14:25:21+09:00"
     write(tmp_path, {"a.csv": table([1.7e9 + t for t in SECONDS])})
     (recording,) = read(tmp_path, PLAIN)  # seconds since nobody knows when
@@ -115,8 +126,8 @@ def test__read__no_stamps__counts_rows(tmp_path: Path) -> None:
 
 
 JOINED = (
-    HEAD
-    + "subject = {from = 'path', pattern = '(?P<subject>P\\d+)/(?P<session>\\d+)_(?P<sensor>\\w+)'}\n"
+    HEAD + "subject = {from = 'path', pattern = "
+    "'(?P<subject>P\\d+)/(?P<session>\\d+)_(?P<sensor>\\w+)'}\n"
     + 'pattern = "**/*.csv"\n[time]\ncolumn = "t"\n'
     + SENSOR.replace('"left_wrist"', '"left_wrist"\nmatch = "lw"')
     + SENSOR.replace('"left_wrist"', '"right_ankle"\nmatch = "ra"\nrate_hz = 25')
@@ -127,7 +138,10 @@ def test__read__one_file_per_sensor__joins_them_at_their_own_rates(tmp_path: Pat
     fast, slow = [100 + 0.01 * i for i in range(400)], [101 + 0.04 * i for i in range(100)]
     files = {f"P{p}/1_{s}.csv": table(t) for p in (1, 2) for s, t in (("lw", fast), ("RA", slow))}
     recordings = read(write(tmp_path, files), JOINED)
-    assert [(r.id, r.subject, r.session) for r in recordings] == [("P1_1", "P1", "1"), ("P2_1", "P2", "1")]
+    assert [(r.id, r.subject, r.session) for r in recordings] == [
+        ("P1_1", "P1", "1"),
+        ("P2_1", "P2", "1"),
+    ]
     ankle, wrist = recordings[0].streams
     assert (ankle.name, wrist.name, ankle.nominal_rate_hz) == ("right_ankle", "left_wrist", 25)
     assert (round(ankle.rate_hz), round(wrist.rate_hz)) == (25, 100)
@@ -137,13 +151,21 @@ def test__read__one_file_per_sensor__joins_them_at_their_own_rates(tmp_path: Pat
 
 
 def test__read__clocks_that_never_meet__need_zero_first(tmp_path: Path) -> None:
-    write(tmp_path, {"P1/1_lw.csv": table(SECONDS), "P1/1_ra.csv": table([5000 + t for t in SECONDS])})
+    write(
+        tmp_path, {"P1/1_lw.csv": table(SECONDS), "P1/1_ra.csv": table([5000 + t for t in SECONDS])}
+    )
     with pytest.raises(ReadError, match='zero = "first"'):
         read(tmp_path, JOINED)
     (recording,) = read(tmp_path, JOINED.replace('column = "t"', 'column = "t"\nzero = "first"'))
     assert [stream.time_s[0] for stream in recording.streams] == [0.0, 0.0]
     own = JOINED.replace('column = "t"', 'column = "t"\nformat = "unix"\nzero = "first"')
-    write(tmp_path, {f"P1/1_{s}.csv": table([1.7e9 + late + t for t in SECONDS]) for s, late in (("lw", 0), ("ra", 9))})
+    write(
+        tmp_path,
+        {
+            f"P1/1_{s}.csv": table([1.7e9 + late + t for t in SECONDS])
+            for s, late in (("lw", 0), ("ra", 9))
+        },
+    )
     assert read(tmp_path, own)[0].start is None  # each file has a start of its own
 
 
@@ -215,7 +237,9 @@ def test__read__label_column__runs_become_segments(tmp_path: Path) -> None:
     what = ["1"] * 50 + ["none"] * 25 + ["sitting"] * 50 + [""] * 25 + ["1"] * 50
     write(tmp_path, {"a.csv": table(SECONDS, more={"what": what})})
     (recording,) = read(tmp_path, LABELLED)
-    assert [(s.label, pytest.approx(s.start_s), pytest.approx(s.end_s)) for s in recording.segments] == [
+    assert [
+        (s.label, pytest.approx(s.start_s), pytest.approx(s.end_s)) for s in recording.segments
+    ] == [
         ("walking", 0.0, 1.0),
         ("sitting", 1.5, 2.5),
         ("walking", 3.0, 4.0),
@@ -236,13 +260,21 @@ def test__read__label_file__is_on_the_recordings_clock(tmp_path: Path) -> None:
     labels = "start,end,label,recording\n1000.5,1001.5,walking,a\n1002,1003,sitting,a\n"
     write(tmp_path, {"a.csv": table(stamps), "b.csv": table(stamps), "labels.csv": labels})
     a, b = read(tmp_path, PLAIN + '[label]\nfile = "labels.csv"\n')
-    assert [(s.start_s, s.end_s, s.label) for s in a.segments] == [(0.5, 1.5, "walking"), (2.0, 3.0, "sitting")]
+    assert [(s.start_s, s.end_s, s.label) for s in a.segments] == [
+        (0.5, 1.5, "walking"),
+        (2.0, 3.0, "sitting"),
+    ]
     assert b.segments == ()
 
 
 def test__read__label_file_per_recording__from_its_start(tmp_path: Path) -> None:
     write(
-        tmp_path, {"a.csv": table(SECONDS), "b.csv": table(SECONDS), "labels/a.csv": "start,end,label\n1,2,walking\n"}
+        tmp_path,
+        {
+            "a.csv": table(SECONDS),
+            "b.csv": table(SECONDS),
+            "labels/a.csv": "start,end,label\n1,2,walking\n",
+        },
     )
     mapping = PLAIN + '[label]\nfile = "labels/{recording}.csv"\nfrom_start = true\n'
     a, b = read(tmp_path, mapping.replace("[files]", '[files]\npattern = "**/*.csv"'))
@@ -261,7 +293,10 @@ def test__read__label_file_per_recording__from_its_start(tmp_path: Path) -> None
 )
 def test__read__label_file_wrong__is_told(line: str, says: str, tmp_path: Path) -> None:
     good = "" if says != "broken row" else "1,2,walking,a\n"
-    write(tmp_path, {"a.csv": table(SECONDS), "labels.csv": f"start,end,label,recording\n{good}{line}\n"})
+    write(
+        tmp_path,
+        {"a.csv": table(SECONDS), "labels.csv": f"start,end,label,recording\n{good}{line}\n"},
+    )
     with pytest.raises(ReadError) as caught:
         read(tmp_path, PLAIN + '[label]\nfile = "labels.csv"\n')
     assert says in str(caught.value)
@@ -284,7 +319,9 @@ def test__import_tables__wrong_unit_throughout__names_the_likely_one(tmp_path: P
 
 def test__import_tables__gravity_removed__is_believed(tmp_path: Path) -> None:
     write(tmp_path / "in", {"a.csv": table(SECONDS, 0.0)})
-    (tmp_path / "m.toml").write_text(PLAIN.replace('name = "ward"', 'name = "ward"\ngravity = "removed"'))
+    (tmp_path / "m.toml").write_text(
+        PLAIN.replace('name = "ward"', 'name = "ward"\ngravity = "removed"')
+    )
     study = import_tables(tmp_path / "in", tmp_path / "m.toml", tmp_path / "out")
     assert study.recording("a").gravity == "removed"
 
@@ -312,7 +349,9 @@ def test__read__bad_file__stops_and_names_it(name: str, tmp_path: Path) -> None:
 
 def test__import_tables__skip__keeps_the_good_and_lists_the_bad(tmp_path: Path) -> None:
     write(
-        tmp_path / "in", {"a.csv": table(SECONDS), "z.csv": table(SECONDS, 0.99)} | {n: c for n, (c, _) in BAD.items()}
+        tmp_path / "in",
+        {"a.csv": table(SECONDS), "z.csv": table(SECONDS, 0.99)}
+        | {n: c for n, (c, _) in BAD.items()},
     )
     (tmp_path / "m.toml").write_text(PLAIN)
     study = import_tables(tmp_path / "in", tmp_path / "m.toml", tmp_path / "out", on_error="skip")
@@ -359,9 +398,13 @@ def test__read__column_with_two_meanings__is_refused(tmp_path: Path) -> None:
 
 def test__import_tables__out_inside_the_source__is_not_read_again(tmp_path: Path) -> None:
     write(tmp_path, {"a.csv": table(SECONDS)})
-    (tmp_path / "m.toml").write_text(PLAIN.replace("[files]", '[files]\npattern = "**/*.*"').replace("**/*.*", "**/a*"))
+    (tmp_path / "m.toml").write_text(
+        PLAIN.replace("[files]", '[files]\npattern = "**/*.*"').replace("**/*.*", "**/a*")
+    )
     for _ in range(2):
-        assert len(import_tables(tmp_path, tmp_path / "m.toml", tmp_path / "out", overwrite=True)) == 1
+        assert (
+            len(import_tables(tmp_path, tmp_path / "m.toml", tmp_path / "out", overwrite=True)) == 1
+        )
 
 
 def test__read__stamps_beyond_all_sense__overflow_nothing(tmp_path: Path) -> None:
@@ -372,7 +415,9 @@ def test__read__stamps_beyond_all_sense__overflow_nothing(tmp_path: Path) -> Non
 
 
 FUZZED = LABELLED.replace('{value = "P01"}', '{column = "who"}')
-SEED = table(SECONDS[:30], more={"what": ["1"] * 10 + ["2"] * 20, "who": ["a"] * 15 + ["b"] * 15}).encode()
+SEED = table(
+    SECONDS[:30], more={"what": ["1"] * 10 + ["2"] * 20, "who": ["a"] * 15 + ["b"] * 15}
+).encode()
 
 
 def _attempt(folder: Path, content: bytes, mapping: str) -> None:
@@ -386,7 +431,9 @@ def _attempt(folder: Path, content: bytes, mapping: str) -> None:
     lines = content.replace(b"\r", b"\n").split(b"\n")
     rows = sum(recording.streams[0].rows_read for recording in recordings)
     # One line is the header; a line of blanks may count as a broken row or as none.
-    assert sum(1 for line in lines if line.strip()) - 1 <= rows <= sum(1 for line in lines if line) - 1
+    assert (
+        sum(1 for line in lines if line.strip()) - 1 <= rows <= sum(1 for line in lines if line) - 1
+    )
     for recording in recordings:
         for stream in recording.streams:
             assert np.isfinite(stream.values).all() and (np.diff(stream.time_s) > 0).all()
@@ -424,7 +471,11 @@ CELLS = st.sampled_from(
 
 
 @settings(max_examples=300)
-@given(edits=st.lists(st.tuples(st.integers(0, len(SEED)), st.integers(0, 6), CELLS), min_size=1, max_size=6))
+@given(
+    edits=st.lists(
+        st.tuples(st.integers(0, len(SEED)), st.integers(0, 6), CELLS), min_size=1, max_size=6
+    )
+)
 def test__read__any_damage_to_a_good_file__a_recording_or_an_error(
     edits: list[tuple[int, int, bytes]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

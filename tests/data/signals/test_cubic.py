@@ -17,7 +17,9 @@ def test__cubic__parabola_on_uneven_stamps__is_exact() -> None:
 
 def test__cubic__at_the_samples__returns_them() -> None:
     values = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
-    np.testing.assert_allclose(cubic(np.arange(100) / 64.0, values, 0, 64.0, 100), values, atol=1e-6)
+    np.testing.assert_allclose(
+        cubic(np.arange(100) / 64.0, values, 0, 64.0, 100), values, atol=1e-6
+    )
 
 
 def test__cubic__band_limited_noise_with_jitter__errs_ten_times_less_than_straight_lines() -> None:
@@ -25,7 +27,9 @@ def test__cubic__band_limited_noise_with_jitter__errs_ten_times_less_than_straig
     time = (np.arange(3000) + rng.uniform(-0.05, 0.05, 3000)) / 103.0 + 0.01
     frequency, phase = rng.uniform(0.3, 15.0, (2, 40))
     at = (2 + np.arange(4000)) / 150.0
-    truth, heard = (np.sin(2 * np.pi * frequency * t[:, None] + phase).sum(axis=1) for t in (at, time))
+    truth, heard = (
+        np.sin(2 * np.pi * frequency * t[:, None] + phase).sum(axis=1) for t in (at, time)
+    )
     found = cubic(time, heard[:, None].astype(np.float32), 2, 150.0, 4000)[:, 0]
     off, straight = (np.std(signal - truth) for signal in (found, np.interp(at, time, heard)))
     assert off < 0.01 * np.std(truth)

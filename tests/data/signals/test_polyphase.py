@@ -14,7 +14,9 @@ def _noise(samples: int, channels: int, seed: int = 0) -> np.ndarray:
     return (10 * np.random.default_rng(seed).normal(size=(samples, channels))).astype(np.float32)
 
 
-@pytest.mark.parametrize(("up", "down"), [(1, 2), (3, 2), (1, 3), (2, 1), (50, 103), (7, 5), (2, 4), (125, 128)])
+@pytest.mark.parametrize(
+    ("up", "down"), [(1, 2), (3, 2), (1, 3), (2, 1), (50, 103), (7, 5), (2, 4), (125, 128)]
+)
 @pytest.mark.parametrize("samples", [1, 7, 5003])
 def test__polyphase__any_factor__same_numbers_as_scipy(up: int, down: int, samples: int) -> None:
     values = _noise(samples, 6)
@@ -26,8 +28,15 @@ def test__polyphase__any_factor__same_numbers_as_scipy(up: int, down: int, sampl
 
 
 @settings(max_examples=40, deadline=None)
-@given(samples=st.integers(1, 700), channels=st.integers(1, 9), up=st.integers(1, 12), down=st.integers(1, 12))
-def test__polyphase__any_size__same_numbers_as_scipy(samples: int, channels: int, up: int, down: int) -> None:
+@given(
+    samples=st.integers(1, 700),
+    channels=st.integers(1, 9),
+    up=st.integers(1, 12),
+    down=st.integers(1, 12),
+)
+def test__polyphase__any_size__same_numbers_as_scipy(
+    samples: int, channels: int, up: int, down: int
+) -> None:
     values = np.asfortranarray(_noise(samples, channels, seed=samples))
     expected = resample_poly(values, up, down, axis=0, padtype="edge")
     np.testing.assert_allclose(polyphase(values, up, down), expected, atol=1e-4)

@@ -13,7 +13,9 @@ from otolith.data.signals.resample import Stretch, join, measured_rate, to_grid
 
 
 def _sines(time: np.ndarray) -> np.ndarray:
-    return np.stack([np.sin(2 * np.pi * 1.3 * time), 9.81 + np.cos(2 * np.pi * 4.0 * time)], axis=1).astype(np.float32)
+    return np.stack(
+        [np.sin(2 * np.pi * 1.3 * time), 9.81 + np.cos(2 * np.pi * 4.0 * time)], axis=1
+    ).astype(np.float32)
 
 
 def _even(rate_hz: float, seconds: float, start_s: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +59,9 @@ def test__to_grid__stamps_rounded_to_milliseconds__same_rate_is_unchanged() -> N
     assert np.array_equal(stretch.values, values)
 
 
-@pytest.mark.parametrize(("source_hz", "up", "down"), [(100.0, 1, 2), (1000.0 / 30.0, 3, 2), (51.2, 125, 128)])
+@pytest.mark.parametrize(
+    ("source_hz", "up", "down"), [(100.0, 1, 2), (1000.0 / 30.0, 3, 2), (51.2, 125, 128)]
+)
 def test__to_grid__simple_ratio__is_polyphase(source_hz: float, up: int, down: int) -> None:
     time, values = _even(source_hz, 20.0)
     (stretch,) = to_grid(time, values, 50.0)
@@ -184,7 +188,9 @@ def test__to_grid__bad_stamps__says_where() -> None:
     with pytest.raises(ConfigError, match="rate_hz=50"):
         to_grid(time, values, 0.0)
     time[20] = time[19]
-    with pytest.raises(DataError, match="1 of 50 stamps repeat or go back, the first one at row 20"):
+    with pytest.raises(
+        DataError, match="1 of 50 stamps repeat or go back, the first one at row 20"
+    ):
         to_grid(time, values, 50.0)
 
 
@@ -198,8 +204,12 @@ def test__join__two_sensors__intersects_time_and_masks() -> None:
     right = [Stretch(0.08, np.arange(4, 64, dtype=np.float32)[:, None], received)]
     first, second = join([left, right], 50.0)
     assert (first.start_s, second.start_s) == (0.08, 1.0)
-    assert np.array_equal(first.values, np.repeat(np.arange(4, 10, dtype=np.float32)[:, None], 2, axis=1))
-    assert np.array_equal(second.values, np.repeat(np.arange(50, 60, dtype=np.float32)[:, None], 2, axis=1))
+    assert np.array_equal(
+        first.values, np.repeat(np.arange(4, 10, dtype=np.float32)[:, None], 2, axis=1)
+    )
+    assert np.array_equal(
+        second.values, np.repeat(np.arange(50, 60, dtype=np.float32)[:, None], 2, axis=1)
+    )
     assert first.received.all()
     assert join([left, []], 50.0) == []
 
@@ -210,8 +220,13 @@ def test__join__gaps_of_one_sensor__hold_for_all() -> None:
     holed = to_grid(time[keep], values[keep], 50.0)
     whole = to_grid(time[300:], values[300:], 50.0)
     joined = join([whole, holed], 50.0)
-    assert [(s.start_s, len(s.values), s.values.shape[1]) for s in joined] == [(3.0, 200, 4), (8.0, 600, 4)]
-    np.testing.assert_allclose(joined[0].values[30:-30, :2], joined[0].values[30:-30, 2:], atol=1e-5)
+    assert [(s.start_s, len(s.values), s.values.shape[1]) for s in joined] == [
+        (3.0, 200, 4),
+        (8.0, 600, 4),
+    ]
+    np.testing.assert_allclose(
+        joined[0].values[30:-30, :2], joined[0].values[30:-30, 2:], atol=1e-5
+    )
 
 
 def test__join__off_the_grid__says_what_to_type() -> None:
@@ -220,7 +235,9 @@ def test__join__off_the_grid__says_what_to_type() -> None:
         join([[stretch]], 50.0)
 
 
-def test__to_grid__real_recording_with_wandering_clock__is_103_hz_and_one_stretch(real_data: Path) -> None:
+def test__to_grid__real_recording_with_wandering_clock__is_103_hz_and_one_stretch(
+    real_data: Path,
+) -> None:
     file = real_data / "mex" / "act" / "01" / "01_act_1.csv"
     rows = [line.split(",") for line in file.read_text(encoding="utf-8").splitlines()]
     stamps = np.array([row[0] for row in rows], dtype="datetime64[us]")
@@ -231,7 +248,8 @@ def test__to_grid__real_recording_with_wandering_clock__is_103_hz_and_one_stretc
     assert stretch.start_s == 0.0
     assert stretch.received.all()
     assert len(stretch.received) == int(time[-1] * 50.0) + 1
-    # Against straight lines between the raw samples, averaged over a second, which no filter at 25 Hz can change.
+    # Against straight lines between the raw samples, averaged over a second, which no filter at 25
+    # Hz can change.
     raw = np.interp(np.arange(len(stretch.received)) / 50.0, time, values[:, 0].astype(np.float64))
     second = np.ones(50) / 50.0
     off = np.convolve(stretch.values[:, 0], second, "valid") - np.convolve(raw, second, "valid")

@@ -15,7 +15,10 @@ from otolith.learn.augmentations.augmentation import Augmentation, Chain
 NAMES = list(augmentations.FAMILY)
 FIXED = ("negation", "time_reversal")
 CHANNELS = tuple(
-    channel for place in ("left_wrist", "head") for what in ("acc", "gyro") for channel in triad(place, what)
+    channel
+    for place in ("left_wrist", "head")
+    for what in ("acc", "gyro")
+    for channel in triad(place, what)
 )
 
 
@@ -36,11 +39,15 @@ def built(name: str) -> Augmentation:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", NAMES)
-def test__augmentation__changes_every_window_and_keeps_its_form(name: str, dtype: torch.dtype) -> None:
+def test__augmentation__changes_every_window_and_keeps_its_form(
+    name: str, dtype: torch.dtype
+) -> None:
     given = windows(dtype=dtype)
     before = given.clone()
     changed = built(name)(given, generator=seeded())
-    assert changed.shape == given.shape and changed.dtype == dtype and changed.device == given.device
+    assert (
+        changed.shape == given.shape and changed.dtype == dtype and changed.device == given.device
+    )
     assert torch.isfinite(changed).all()
     assert torch.equal(given, before), "what went in was changed"
     different = (changed != given).flatten(1).any(1)
@@ -55,7 +62,9 @@ def test__augmentation__seed__decides(name: str) -> None:
     torch.manual_seed(5)
     unseeded = built(name)(windows())
     torch.manual_seed(5)
-    assert torch.equal(unseeded, built(name)(windows())), "torch's own generator is taken where none is given"
+    assert torch.equal(unseeded, built(name)(windows())), (
+        "torch's own generator is taken where none is given"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FIXED])
@@ -126,5 +135,7 @@ def test__chain__is_one_after_the_other() -> None:
 def test__chain__unknown_name_or_settings_for_another__are_refused() -> None:
     with pytest.raises(UnknownNameError, match="no augmentation 'scalling'"):
         Chain(["scalling"], CHANNELS)
-    with pytest.raises(ConfigError, match="settings for 'jitter', which is not among the augmentations"):
+    with pytest.raises(
+        ConfigError, match="settings for 'jitter', which is not among the augmentations"
+    ):
         Chain(["scaling"], CHANNELS, {"jitter": {}})

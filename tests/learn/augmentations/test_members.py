@@ -33,7 +33,11 @@ def noise(rows: int = 4, channels: int = 6, length: int = 60) -> Tensor:
 
 def ramp(rows: int, length: int = 50) -> Tensor:
     """Each sample its own number, so that one sees where it went; channels 1,000 apart."""
-    return torch.arange(length, dtype=torch.float64) + 1000.0 * torch.arange(6)[:, None] + torch.zeros(rows, 1, 1)
+    return (
+        torch.arange(length, dtype=torch.float64)
+        + 1000.0 * torch.arange(6)[:, None]
+        + torch.zeros(rows, 1, 1)
+    )
 
 
 def test__jitter__adds_noise_of_the_stated_deviation() -> None:
@@ -62,7 +66,8 @@ def test__time_reversal__negates_rates_only_where_asked(negate_rates: bool) -> N
 
 
 def test__time_reversal__with_rates_negated__is_the_movement_backwards() -> None:
-    # A swing of angle θ(t): its rate is θ', its tangential acceleration θ''. Backwards it is the swing θ(2 − t).
+    # A swing of angle θ(t): its rate is θ', its tangential acceleration θ''. Backwards it is the
+    # swing θ(2 − t).
     time = torch.linspace(0, 2, 101, dtype=torch.float64)
     forth, back = torch.zeros(2, 1, 6, 101, dtype=torch.float64)
     forth[0, 0], forth[0, 5] = -9 * torch.sin(3 * time), 3 * torch.cos(3 * time)
@@ -74,7 +79,9 @@ def test__permutation__keeps_all_samples_and_all_channels_together() -> None:
     given = ramp(200)
     changed = built("permutation", cuts=4)(given, generator=seeded())
     assert torch.equal(changed.sort(-1).values, given)
-    assert torch.equal(changed - changed[:, :1], given - given[:, :1]), "channels were cut at different places"
+    assert torch.equal(changed - changed[:, :1], given - given[:, :1]), (
+        "channels were cut at different places"
+    )
     seams = (changed[:, 0].diff(dim=-1) != 1).sum(-1)
     assert int(seams.max()) == 4 and int(seams.min()) >= 0 and float(seams.double().mean()) > 2.5
 
@@ -86,7 +93,10 @@ def test__rotation__keeps_norms_and_the_angle_between_quantities() -> None:
         torch.testing.assert_close(changed[:, part].norm(dim=1), given[:, part].norm(dim=1))
     dots = [(x[:, :3] * x[:, 3:]).sum(1) for x in (given, changed)]
     torch.testing.assert_close(dots[0], dots[1])
-    handed = [(torch.linalg.cross(x[:, :3, 0], x[:, :3, 1]) * x[:, :3, 2]).sum(1) for x in (given, changed)]
+    handed = [
+        (torch.linalg.cross(x[:, :3, 0], x[:, :3, 1]) * x[:, :3, 2]).sum(1)
+        for x in (given, changed)
+    ]
     torch.testing.assert_close(handed[0], handed[1])
 
 
@@ -95,16 +105,27 @@ def test__rotation__equals_rodrigues_formula() -> None:
     drawn = rotation.draw(50, torch.empty(0, dtype=torch.float64), seeded(3)).numpy()
     generator = seeded(3)
     axes = torch.empty(50, 3, dtype=torch.float64).uniform_(-1, 1, generator=generator).numpy()
-    angles = torch.empty(50, dtype=torch.float64).uniform_(-np.pi, np.pi, generator=generator).numpy()
+    angles = (
+        torch.empty(50, dtype=torch.float64).uniform_(-np.pi, np.pi, generator=generator).numpy()
+    )
     for turn, axis, angle in zip(drawn, axes, angles, strict=True):
         axis = axis / np.linalg.norm(axis)
         for x in np.eye(3):
-            turned = x * np.cos(angle) + np.cross(axis, x) * np.sin(angle) + axis * (axis @ x) * (1 - np.cos(angle))
+            turned = (
+                x * np.cos(angle)
+                + np.cross(axis, x) * np.sin(angle)
+                + axis * (axis @ x) * (1 - np.cos(angle))
+            )
             np.testing.assert_allclose(turn @ x, turned, atol=1e-12)
 
 
 def test__rotation__sensors_turn_apart_and_lone_or_world_axes_stay() -> None:
-    channels = (*SIX, *triad("head", "acc"), *triad("chest", "acc", frame="world"), Channel("waist", "acc", "x"))
+    channels = (
+        *SIX,
+        *triad("head", "acc"),
+        *triad("chest", "acc", frame="world"),
+        Channel("waist", "acc", "x"),
+    )
     given = torch.ones(3, len(channels), 4, dtype=torch.float64)
     changed = built("rotation", channels)(given, generator=seeded())
     assert torch.allclose(changed[:, :3], changed[:, 3:6])
@@ -120,7 +141,9 @@ def test__rotation__smaller_angles() -> None:
 
 @pytest.mark.parametrize("name", ["rotation", "channel_shuffle"])
 def test__axes_without_companions__are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"Augmentation '{name}': it needs the x, y and z of a sensor"):
+    with pytest.raises(
+        ConfigError, match=f"Augmentation '{name}': it needs the x, y and z of a sensor"
+    ):
         built(name, (Channel("head", "acc", "x"), Channel("head", "acc", "y")))
 
 
@@ -135,14 +158,20 @@ def test__channel_shuffle__never_leaves_all_axes_and_shuffles_quantities_alike()
 def test__channel_dropout__drops_the_stated_share_and_never_all() -> None:
     stays = built("channel_dropout", share=0.3)(torch.ones(4000, 6, 2), generator=seeded())[..., 0]
     assert float((stays == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
-    nearly_all = built("channel_dropout", share=0.99)(torch.ones(400, 6, 2), generator=seeded())[..., 0]
+    nearly_all = built("channel_dropout", share=0.99)(torch.ones(400, 6, 2), generator=seeded())[
+        ..., 0
+    ]
     assert (nearly_all.sum(1) >= 1).all()
 
 
 def test__time_warp__follows_the_spline_of_its_speeds() -> None:
     length, knots = 80, 4
     changed = built("time_warp", knots=knots)(ramp(30, length), generator=seeded(2))[:, 0].numpy()
-    drawn = torch.empty(30, knots + 2, dtype=torch.float64).normal_(1.0, 0.2, generator=seeded(2)).numpy()
+    drawn = (
+        torch.empty(30, knots + 2, dtype=torch.float64)
+        .normal_(1.0, 0.2, generator=seeded(2))
+        .numpy()
+    )
     for read_at, speeds in zip(changed, drawn, strict=True):
         speed = CubicSpline(np.linspace(0, length - 1, knots + 2), speeds)(np.arange(length))
         time = np.concatenate([[0], np.cumsum(np.maximum(speed, 0.05)[1:])])

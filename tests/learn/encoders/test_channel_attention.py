@@ -1,4 +1,5 @@
-"""The IMU encoder of Multi3Net: shapes, sizes, sensors apart from one another, and attention held to torch's own."""
+"""The IMU encoder of Multi3Net: shapes, sizes, sensors apart from one another, and attention held
+to torch's own."""
 
 from __future__ import annotations
 
@@ -20,8 +21,13 @@ LENGTH = 60
 
 
 def batch(channels: tuple[Channel, ...], rows: int = 4, seed: int = 0) -> Batch:
-    values = np.random.default_rng(seed).normal(size=(rows, len(channels), LENGTH)).astype(np.float32)
-    there = torch.ones(rows, len(channels), dtype=torch.bool), torch.ones(rows, LENGTH, dtype=torch.bool)
+    values = (
+        np.random.default_rng(seed).normal(size=(rows, len(channels), LENGTH)).astype(np.float32)
+    )
+    there = (
+        torch.ones(rows, len(channels), dtype=torch.bool),
+        torch.ones(rows, LENGTH, dtype=torch.bool),
+    )
     return Batch(torch.from_numpy(values), *there, channels, 30.0)
 
 
@@ -48,7 +54,9 @@ def test__channel_attention__weights_of_one_wrist__are_as_many_as_counted_by_han
     expected = over_time + attention + norm + behind
     assert sum(p.numel() for p in built(LEFT).parameters()) == expected == 3_820_544
     assert sum(p.numel() for p in built(BOTH).parameters()) == 2 * expected
-    assert sum(p.numel() for p in built(LEFT, blocks=3).parameters()) == expected + 2 * (attention + norm)
+    assert sum(p.numel() for p in built(LEFT, blocks=3).parameters()) == expected + 2 * (
+        attention + norm
+    )
 
 
 @torch.inference_mode()
@@ -64,7 +72,9 @@ def test__channel_attention__a_sensor__is_untouched_by_the_others() -> None:
 
 
 @torch.inference_mode()
-def test__channel_attention__a_sensor_that_is_not_there__leaves_as_0_and_counts_in_no_mean() -> None:
+def test__channel_attention__a_sensor_that_is_not_there__leaves_as_0_and_counts_in_no_mean() -> (
+    None
+):
     encoder, whole = built(BOTH), batch(BOTH)
     whole.present[0, 6:] = False
     whole.present[1] = False
@@ -105,7 +115,10 @@ def test__channel_attention__sizes_that_do_not_fit__are_refused() -> None:
 @pytest.mark.parametrize("hidden", [False, True])
 def test__attention__equals_torchs_own_in_float64(hidden: bool) -> None:
     torch.manual_seed(0)
-    ours, theirs = SelfAttention(32, 4).double(), nn.MultiheadAttention(32, 4, batch_first=True).double()
+    ours, theirs = (
+        SelfAttention(32, 4).double(),
+        nn.MultiheadAttention(32, 4, batch_first=True).double(),
+    )
     theirs.load_state_dict(
         {
             "in_proj_weight": ours.qkv.weight,

@@ -18,7 +18,9 @@ LENGTH, RATE_HZ = 128, 50.0
 
 
 def batch(rows: int = 5, length: int = LENGTH, seed: int = 0) -> Batch:
-    values = np.random.default_rng(seed).normal(size=(rows, len(CHANNELS), length)).astype(np.float32)
+    values = (
+        np.random.default_rng(seed).normal(size=(rows, len(CHANNELS), length)).astype(np.float32)
+    )
     values[:, 2] += 9.81
     return Batch(
         torch.from_numpy(values),
@@ -30,7 +32,13 @@ def batch(rows: int = 5, length: int = LENGTH, seed: int = 0) -> Batch:
 
 
 def rows_of(whole: Batch, index: list[int]) -> Batch:
-    return Batch(whole.values[index], whole.present[index], whole.received[index], whole.channels, whole.rate_hz)
+    return Batch(
+        whole.values[index],
+        whole.present[index],
+        whole.received[index],
+        whole.channels,
+        whole.rate_hz,
+    )
 
 
 def built(name: str, length: int = LENGTH) -> Encoder:
@@ -85,7 +93,9 @@ def test__encoder__weights_round_trip__give_the_same_vectors(name: str) -> None:
 def test__encoder__window_too_short__says_how_long(name: str) -> None:
     kind = encoders.FAMILY.resolve(name)
     built(name, kind.shortest)  # the shortest one is fine
-    with pytest.raises(ConfigError, match=f"needs windows of {kind.shortest} samples or more; these hold"):
+    with pytest.raises(
+        ConfigError, match=f"needs windows of {kind.shortest} samples or more; these hold"
+    ):
         built(name, kind.shortest - 1)
 
 

@@ -65,7 +65,10 @@ def test__features__ramp__has_its_slope_and_ends() -> None:
     found = _table(np.stack([ramp, -ramp, 0 * ramp])[None])
     assert found["waist.acc.x trend"][0] == pytest.approx(-1.5, rel=1e-4)
     assert found["waist.acc.y trend"][0] == pytest.approx(1.5, rel=1e-4)
-    assert (found["waist.acc.x time_of_max"][0], found["waist.acc.y time_of_max"][0]) == pytest.approx((0.0, 0.99))
+    assert (
+        found["waist.acc.x time_of_max"][0],
+        found["waist.acc.y time_of_max"][0],
+    ) == pytest.approx((0.0, 0.99))
 
 
 def test__features__noise__fills_the_spectrum() -> None:
@@ -80,7 +83,15 @@ def test__features__noise__fills_the_spectrum() -> None:
 def test__features__constant_window__is_finite_and_zero_where_undefined(level: float) -> None:
     found = _table(np.full((3, 3, 128), level))
     assert all(np.isfinite(column).all() for column in found.values())
-    for feature in ("skew", "kurtosis", "dominant_hz", "spectral_entropy", "mean_crossing_rate", "rhythm", "trend"):
+    for feature in (
+        "skew",
+        "kurtosis",
+        "dominant_hz",
+        "spectral_entropy",
+        "mean_crossing_rate",
+        "rhythm",
+        "trend",
+    ):
         assert np.array_equal(found[f"waist.acc.y {feature}"], np.zeros(3)), feature
     assert np.array_equal(found["waist.acc correlation yz"], np.zeros(3))
 
@@ -100,20 +111,28 @@ def test__features__masked_channel__is_nan_in_its_own_columns_alone() -> None:
 def test__features__many_windows__do_not_depend_on_their_chunk() -> None:
     windows = np.random.default_rng(0).normal(size=(9000, 3, 100)).astype(np.float32)
     whole = hand_made_features(windows, 50.0, _TRIADS)
-    np.testing.assert_allclose(whole[8000:8005], hand_made_features(windows[8000:8005], 50.0, _TRIADS), rtol=1e-5)
+    np.testing.assert_allclose(
+        whole[8000:8005], hand_made_features(windows[8000:8005], 50.0, _TRIADS), rtol=1e-5
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(samples=st.integers(4, 300), seed=st.integers(0, 999), scale=st.floats(0.01, 100.0))
-def test__features__any_window__statistics_are_those_of_numpy_and_scipy(samples: int, seed: int, scale: float) -> None:
+def test__features__any_window__statistics_are_those_of_numpy_and_scipy(
+    samples: int, seed: int, scale: float
+) -> None:
     from scipy.stats import kurtosis, skew
 
-    windows = np.random.default_rng(seed).normal(1.0, scale, size=(5, 3, samples)).astype(np.float32)
+    windows = (
+        np.random.default_rng(seed).normal(1.0, scale, size=(5, 3, samples)).astype(np.float32)
+    )
     found, x = _table(windows), windows[:, 0].astype(np.float64)
     close = {"rtol": 1e-3, "atol": 1e-3}
     np.testing.assert_allclose(found["waist.acc.x std"], x.std(axis=1), **close)
     np.testing.assert_allclose(found["waist.acc.x median"], np.median(x, axis=1), **close)
-    np.testing.assert_allclose(found["waist.acc.x iqr"], np.subtract(*np.percentile(x, [75, 25], axis=1)), **close)
+    np.testing.assert_allclose(
+        found["waist.acc.x iqr"], np.subtract(*np.percentile(x, [75, 25], axis=1)), **close
+    )
     np.testing.assert_allclose(found["waist.acc.x skew"], skew(x, axis=1), **close)
     np.testing.assert_allclose(found["waist.acc.x kurtosis"], kurtosis(x, axis=1), **close)
 

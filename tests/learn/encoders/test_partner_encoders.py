@@ -45,7 +45,12 @@ def test__partner_encoder__rows__are_apart_and_of_the_asked_width(name: str) -> 
     values, known = partner(name)
     with torch.inference_mode():
         together = encoder(values, known)
-        alone = torch.cat([encoder(values[i : i + 1], None if known is None else known[i : i + 1]) for i in range(5)])
+        alone = torch.cat(
+            [
+                encoder(values[i : i + 1], None if known is None else known[i : i + 1])
+                for i in range(5)
+            ]
+        )
     assert together.shape == (5, 256) and float(together.std(dim=0).max()) > 0
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 

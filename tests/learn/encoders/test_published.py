@@ -21,14 +21,17 @@ class Block(nn.Module):
     def __init__(self, inputs: int, kernel: int) -> None:
         super().__init__()
         pool = nn.AdaptiveAvgPool1d(32) if inputs == 33 else nn.MaxPool1d(3)
-        self.net = nn.Sequential(nn.Conv1d(min(inputs, 32), 32, kernel, dilation=2, bias=False), pool)
+        self.net = nn.Sequential(
+            nn.Conv1d(min(inputs, 32), 32, kernel, dilation=2, bias=False), pool
+        )
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         return self.net(values)
 
 
 class Theirs(nn.Module):
-    """Modules nested and named as in the published layout; 33 marks the last convolution, which is averaged."""
+    """Modules nested and named as in the published layout; 33 marks the last convolution, which is
+    averaged."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,10 +61,16 @@ def saved(folder: Path, weights: Any, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["encoder.safetensors", "encoder.pt", "best.ckpt"])
-def test__published__gives_what_the_authors_model_gives(name: str, theirs: Theirs, tmp_path: Path) -> None:
+def test__published__gives_what_the_authors_model_gives(
+    name: str, theirs: Theirs, tmp_path: Path
+) -> None:
     weights: Any = theirs.state_dict()
-    if name == "best.ckpt":  # the checkpoint of a whole training: other models and figures beside the encoder
-        weights = {f"imu_encoder.{key}": value for key, value in weights.items()} | {"video.w": torch.zeros(3)}
+    if (
+        name == "best.ckpt"
+    ):  # the checkpoint of a whole training: other models and figures beside the encoder
+        weights = {f"imu_encoder.{key}": value for key, value in weights.items()} | {
+            "video.w": torch.zeros(3)
+        }
         weights = {"state_dict": weights, "epoch": 14, "hyper_parameters": {"lr": 2e-4}}
     published = from_published(saved(tmp_path, weights, name))
     signal = torch.randn(4, 6, 250, generator=torch.Generator().manual_seed(0))
@@ -69,9 +78,14 @@ def test__published__gives_what_the_authors_model_gives(name: str, theirs: Their
     with torch.inference_mode():
         vector = theirs.net(signal)[1][0]
         encoder = published.encoder
-        mine = encoder(Batch(signal, there, torch.ones(4, 250, dtype=torch.bool), encoder.channels, 50.0)).pooled
+        mine = encoder(
+            Batch(signal, there, torch.ones(4, 250, dtype=torch.bool), encoder.channels, 50.0)
+        ).pooled
         torch.testing.assert_close(mine, vector, rtol=1e-5, atol=1e-6)
-        for head, original in ((published.ssl, theirs.ssl_head), (published.mmcl, theirs.mmcl_head)):
+        for head, original in (
+            (published.ssl, theirs.ssl_head),
+            (published.mmcl, theirs.mmcl_head),
+        ):
             assert head is not None
             torch.testing.assert_close(head(mine), original(vector), rtol=1e-4, atol=1e-5)
 
@@ -111,7 +125,9 @@ def spoilt(weights: dict[str, torch.Tensor], how: str) -> dict[str, torch.Tensor
         ("another model", "net.0.weight is missing"),
     ],
 )
-def test__published__anything_else__is_refused_by_name(how: str, said: str, theirs: Theirs, tmp_path: Path) -> None:
+def test__published__anything_else__is_refused_by_name(
+    how: str, said: str, theirs: Theirs, tmp_path: Path
+) -> None:
     path = saved(tmp_path, spoilt(theirs.state_dict(), how), "encoder.pt")
     with pytest.raises(CheckpointError, match=said):
         from_published(path)
@@ -152,7 +168,9 @@ def again(path: Path, change: Any = None, packed: bool = False, twice: bool = Fa
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
     out = path.with_name("again.pt")
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(
+        out, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    ) as archive:
         for name, content in entries.items():
             archive.writestr(name, change(content) if change and name.endswith(".pkl") else content)
         if twice:
@@ -180,14 +198,20 @@ def test__published__a_packed_file__is_not_unpacked(tmp_path: Path) -> None:
         b"",
     ],
 )
-def test__published__a_pickle_that_asks_for_more_than_tensors__is_refused(pickled: bytes, tmp_path: Path) -> None:
+def test__published__a_pickle_that_asks_for_more_than_tensors__is_refused(
+    pickled: bytes, tmp_path: Path
+) -> None:
     path = again(saved(tmp_path, {"net.0.weight": torch.zeros(3)}, "a.pt"), lambda _: pickled)
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         from_published(path)
 
 
-def test__published__a_tensor_larger_than_its_file__is_refused(theirs: Theirs, tmp_path: Path) -> None:
+def test__published__a_tensor_larger_than_its_file__is_refused(
+    theirs: Theirs, tmp_path: Path
+) -> None:
     weights = dict(theirs.state_dict())
-    weights["net.5.weight_hh_l0"] = torch.zeros(1).expand(3 * 300_000, 300_000)  # four bytes, named as 1 TB
+    weights["net.5.weight_hh_l0"] = torch.zeros(1).expand(
+        3 * 300_000, 300_000
+    )  # four bytes, named as 1 TB
     with pytest.raises(CheckpointError, match="larger than itself"):
         from_published(saved(tmp_path, weights, "a.pt"))

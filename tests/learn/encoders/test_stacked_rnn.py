@@ -1,4 +1,5 @@
-"""The stacked recurrent network: its published size and walk, and what it does with channels and lengths."""
+"""The stacked recurrent network: its published size and walk, and what it does with channels and
+lengths."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ def batch(channels: tuple[Channel, ...] = SIX, rows: int = 3, length: int = 250)
     values = np.random.default_rng(0).normal(size=(rows, len(channels), length)).astype(np.float32)
     values[:, 2] += 9.81
     there = torch.ones(rows, len(channels), dtype=torch.bool)
-    return Batch(torch.from_numpy(values), there, torch.ones(rows, length, dtype=torch.bool), channels, 50.0)
+    return Batch(
+        torch.from_numpy(values), there, torch.ones(rows, length, dtype=torch.bool), channels, 50.0
+    )
 
 
 def built(channels: tuple[Channel, ...] = SIX, length: int = 250, **settings: Any) -> StackedRNN:
@@ -36,7 +39,11 @@ def test__stacked_rnn__with_both_heads__has_the_published_number_of_parameters()
 
 def test__stacked_rnn__equals_the_published_layers_one_after_the_other() -> None:
     encoder, given = built(), batch()
-    norm, filter_norm, recurrent = nn.GroupNorm(2, 6), nn.GroupNorm(4, 32), nn.GRU(32, 512, batch_first=True)
+    norm, filter_norm, recurrent = (
+        nn.GroupNorm(2, 6),
+        nn.GroupNorm(4, 32),
+        nn.GRU(32, 512, batch_first=True),
+    )
     with torch.no_grad():
         for mine in (encoder.norm, encoder.filter_norm):
             mine.weight.uniform_(0.5, 1.5)
@@ -75,7 +82,9 @@ def test__stacked_rnn__time_major__sees_the_past_alone() -> None:
     encoder.filter_norm = nn.Identity()  # type: ignore[assignment]
     with torch.inference_mode():
         first, second = encoder(given).tokens, encoder(later).tokens
-    torch.testing.assert_close(first[:, :19], second[:, :19])  # the last that ends before sample 200
+    torch.testing.assert_close(
+        first[:, :19], second[:, :19]
+    )  # the last that ends before sample 200
     assert not torch.allclose(first[:, -1], second[:, -1])
 
 
@@ -84,13 +93,17 @@ def test__stacked_rnn__any_channels_and_lengths() -> None:
     with torch.inference_mode():
         assert built(channels, 128)(batch(channels, length=128)).pooled.shape == (3, 512)
         assert built(length=9, padded=True)(batch(length=9)).pooled.shape == (3, 512)
-    with pytest.raises(ConfigError, match=r"needs windows of 123 samples .* set its padded = true, or choose"):
+    with pytest.raises(
+        ConfigError, match=r"needs windows of 123 samples .* set its padded = true, or choose"
+    ):
         built(length=100)
     with pytest.raises(ConfigError, match="needs windows of 9 samples"):
         built(length=8, padded=True)
 
 
-@pytest.mark.parametrize("settings", [{"filters": (32, 32)}, {"groups": 5}, {"bins": 0}, {"kernels": (10, 5, 0)}])
+@pytest.mark.parametrize(
+    "settings", [{"filters": (32, 32)}, {"groups": 5}, {"bins": 0}, {"kernels": (10, 5, 0)}]
+)
 def test__stacked_rnn__impossible_sizes__are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="must be of one length"):
         built(**settings)
@@ -100,7 +113,9 @@ def test__stacked_rnn__strength_of_the_movement__is_not_seen() -> None:
     given, stronger = batch(), batch()
     stronger.values *= 3
     with torch.inference_mode():
-        torch.testing.assert_close(built()(given).pooled, built()(stronger).pooled, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            built()(given).pooled, built()(stronger).pooled, rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("by", ["quantity", "sensor"])
@@ -114,10 +129,14 @@ def test__quantity_norm__equals_float64_by_hand(by: Any) -> None:
         groups: dict[tuple[str, str], list[int]] = {}
         for i, channel in enumerate(channels):
             if given.present[row, i]:
-                groups.setdefault((channel.quantity, channel.sensor if by == "sensor" else ""), []).append(i)
+                groups.setdefault(
+                    (channel.quantity, channel.sensor if by == "sensor" else ""), []
+                ).append(i)
         for members in groups.values():
             x = given.values[row, members].numpy().astype(np.float64)
-            np.testing.assert_allclose(out[row, members], (x - x.mean()) / np.sqrt(x.var() + 1e-5), atol=1e-5)
+            np.testing.assert_allclose(
+                out[row, members], (x - x.mean()) / np.sqrt(x.var() + 1e-5), atol=1e-5
+            )
     assert (out[1, :3] == 0).all()
 
 

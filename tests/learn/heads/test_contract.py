@@ -17,11 +17,20 @@ SMALL = {
     "mlp": {"width": 16},
     "forest": {"trees": 20},
     "probe": {"learning_rate": 0.05},
-    "mixture_of_experts": {"experts": 3, "tokens": 1, "channels": 8, "heads": 1, "feed_forward": 16, "hidden": 16},
+    "mixture_of_experts": {
+        "experts": 3,
+        "tokens": 1,
+        "channels": 8,
+        "heads": 1,
+        "feed_forward": 16,
+        "hidden": 16,
+    },
 }
 
 
-def separable(classes: int = 3, each: int = 20, dimension: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def separable(
+    classes: int = 3, each: int = 20, dimension: int = 5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     code = np.repeat(np.arange(classes), each)
     centre = 3 * np.eye(classes, dimension)
@@ -99,7 +108,9 @@ def test__forest__equals_scikit_learn(classes: int) -> None:
     from sklearn.ensemble import RandomForestClassifier
 
     vectors, code = separable(classes, dimension=6)
-    vectors += np.random.default_rng(2).normal(0, 1.5, vectors.shape).astype(np.float32)  # leaves that disagree
+    vectors += (
+        np.random.default_rng(2).normal(0, 1.5, vectors.shape).astype(np.float32)
+    )  # leaves that disagree
     head = heads.FAMILY.resolve("forest")(6, classes, trees=30)
     head.fit(vectors, code, seed=3)
     theirs = RandomForestClassifier(30, class_weight="balanced", random_state=3).fit(vectors, code)
@@ -133,11 +144,20 @@ def test__logistic__equals_scikit_learn(classes: int, precision: str) -> None:
     from sklearn.preprocessing import StandardScaler
 
     vectors, code = separable(classes, dimension=6)
-    vectors = vectors * [1, 10, 100, 1, 0.1, 1] + [0, 0, 500, 0, 0, 0]  # features of very different size
+    vectors = vectors * [1, 10, 100, 1, 0.1, 1] + [
+        0,
+        0,
+        500,
+        0,
+        0,
+        0,
+    ]  # features of very different size
     vectors = vectors.astype(np.float32)
     head = heads.FAMILY.resolve("logistic")(6, classes)
     head.fit(vectors.astype(np.float64), code, seed=0)
-    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(vectors.astype(np.float64), code)
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(
+        vectors.astype(np.float64), code
+    )
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         ours = head(embeddings(vectors)).softmax(-1).numpy()
     np.testing.assert_allclose(ours, theirs.predict_proba(vectors), atol=1e-5)

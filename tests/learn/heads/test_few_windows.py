@@ -12,7 +12,9 @@ from otolith.learn import heads
 
 
 @pytest.mark.parametrize("name", ["logistic", "forest"])
-def test__closed_head__one_window_for_each_of_many_classes__fits_without_a_warning(name: str) -> None:
+def test__closed_head__one_window_for_each_of_many_classes__fits_without_a_warning(
+    name: str,
+) -> None:
     vectors = np.eye(27, dtype=np.float32) * 5
     head = heads.FAMILY.resolve(name)(27, 27)
     with warnings.catch_warnings():

@@ -49,7 +49,9 @@ def by_loops(head: MixtureOfExperts, tokens: Tensor) -> Tensor:
 def test__mixture__logits__are_those_of_the_formula_in_float64(experts: int) -> None:
     head = built(experts).double().eval()
     tokens = windows().tokens.double()
-    torch.testing.assert_close(head(Embeddings(tokens, tokens[:, 0])), by_loops(head, tokens), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        head(Embeddings(tokens, tokens[:, 0])), by_loops(head, tokens), atol=1e-12, rtol=0
+    )
 
 
 @torch.inference_mode()

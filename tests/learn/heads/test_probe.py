@@ -22,7 +22,9 @@ class Said(Alignment):
         super().__init__(3, 3, {}, linear=False)
 
     def words(self, texts: Sequence[str]) -> np.ndarray:
-        return np.eye(3, dtype=np.float32)[[("up", "down", "left").index(text.split()[-1]) for text in texts]]
+        return np.eye(3, dtype=np.float32)[
+            [("up", "down", "left").index(text.split()[-1]) for text in texts]
+        ]
 
 
 def logits_of(head: LinearProbe, vectors: np.ndarray) -> torch.Tensor:
@@ -54,7 +56,9 @@ def test__probe__one_step_of_a_full_batch__is_adamw_by_hand() -> None:
     head = LinearProbe(4, 3, epochs=1, warmup=0, learning_rate=0.1, weight_decay=0.5)
     weight = head.weight.double().requires_grad_()
     seen = torch.from_numpy(vectors).double()
-    functional.cross_entropy(seen @ weight.T + head.bias.double(), torch.from_numpy(code)).backward()
+    functional.cross_entropy(
+        seen @ weight.T + head.bias.double(), torch.from_numpy(code)
+    ).backward()
     # Adam's first step is the sign of the gradient; the decay shrinks the weight beside it.
     wanted = weight.detach() * (1 - 0.1 * 0.5) - 0.1 * weight.grad.sign()
     head.fit(vectors, code, seed=0)
@@ -65,11 +69,15 @@ def test__warm_cosine__rises_then_falls_to_nothing() -> None:
     share = warm_cosine(110, 10)
     assert [share(step) for step in (0, 4, 9)] == pytest.approx([0.1, 0.5, 1.0])
     assert [share(step) for step in (10, 60, 110)] == pytest.approx([1.0, 0.5, 0.0])
-    assert warm_cosine(5000, 10)(24) == pytest.approx(0.5)  # a hundredth of the steps is more than ten
+    assert warm_cosine(5000, 10)(24) == pytest.approx(
+        0.5
+    )  # a hundredth of the steps is more than ten
     assert warm_cosine(10, 0)(0) == 1.0
 
 
-@pytest.mark.parametrize("settings", [{"initial": "words"}, {"epochs": 0}, {"learning_rate": 0.0}, {"warmup": -1}])
+@pytest.mark.parametrize(
+    "settings", [{"initial": "words"}, {"epochs": 0}, {"learning_rate": 0.0}, {"warmup": -1}]
+)
 def test__probe__settings_out_of_range__are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"'initial' is 'random'|A probe needs"):
         LinearProbe(3, 2, **settings)

@@ -30,14 +30,20 @@ def test__text_head__examples__draw_a_class_as_much_as_they_are_many() -> None:
     head.fit(np.array([[0.0, 0.0, 5.0]], dtype=np.float32), np.array([0]), 0)
     expected = np.array([2.0, 0.0, 1.0]) / np.sqrt(5)  # two parts words, one part example
     np.testing.assert_allclose(head.centres[0].numpy(), expected, rtol=1e-6)
-    np.testing.assert_allclose(head.centres[1].numpy(), [0, 1, 0], atol=1e-7)  # no example: the words
+    np.testing.assert_allclose(
+        head.centres[1].numpy(), [0, 1, 0], atol=1e-7
+    )  # no example: the words
     head.fit(np.tile([[0.0, 0.0, 5.0]], (98, 1)).astype(np.float32), np.zeros(98, dtype=int), 0)
-    np.testing.assert_allclose(head.centres[0].numpy(), np.array([2, 0, 98]) / np.hypot(2, 98), rtol=1e-5)
+    np.testing.assert_allclose(
+        head.centres[0].numpy(), np.array([2, 0, 98]) / np.hypot(2, 98), rtol=1e-5
+    )
 
 
 def test__text_head__near_to_none__is_unknown() -> None:
     head = TextHead(3, 3, unknown=0.5).say(WORDS)
-    chosen = head(seen([1.0, 0.1, 0.0], [0.1, 1.0, 0.0], [0.1, 0.1, 1.0], [-1.0, -1.0, 0.0])).argmax(1)
+    chosen = head(
+        seen([1.0, 0.1, 0.0], [0.1, 1.0, 0.0], [0.1, 0.1, 1.0], [-1.0, -1.0, 0.0])
+    ).argmax(1)
     assert chosen.tolist() == [0, 1, 2, 2]
     everything = TextHead(3, 2).say(WORDS)(seen([0.1, 0.2, 1.0]))
     assert everything.shape == (1, 2) and everything.argmax() == 1
@@ -58,7 +64,9 @@ def test__text_head__bad_setting__is_told(settings: dict[str, float]) -> None:
 def test__prompts__names_in_templates_or_sentences_of_their_own() -> None:
     prompts = prompts_of(["climbing_stairs", " sitting "])
     assert list(prompts) == ["climbing_stairs", "sitting"]
-    assert prompts["climbing_stairs"][0] == "climbing stairs" and len(prompts["sitting"]) == len(TEMPLATES)
+    assert prompts["climbing_stairs"][0] == "climbing stairs" and len(prompts["sitting"]) == len(
+        TEMPLATES
+    )
     assert prompts_of(["a", "b"], ["one {} two"]) == {"a": ["one a two"], "b": ["one b two"]}
     assert prompts_of({"a": ["x", " y "], "b": ["z", ""]}) == {"a": ["x", "y"], "b": ["z"]}
 
@@ -82,6 +90,8 @@ def test__prompts__odd_ones__are_told(labels: list[str], templates: list[str], w
 
 def test__words__are_the_mean_direction_of_their_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     places = {"x": [1.0, 0.0], "y": [0.0, 1.0], "z": [-1.0, 0.0]}
-    monkeypatch.setattr(Alignment, "words", lambda self, texts: np.array([places[text] for text in texts]))
+    monkeypatch.setattr(
+        Alignment, "words", lambda self, texts: np.array([places[text] for text in texts])
+    )
     found = words_of(Alignment(2, 2, {}), {"a": ["x", "y"], "b": ["z"]})
     np.testing.assert_allclose(found, [[0.5**0.5, 0.5**0.5], [-1, 0]], rtol=1e-6)

@@ -59,5 +59,7 @@ def test__macro_f1__by_hand() -> None:
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
 def test__metric__any_labels__same_as_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     true, said = np.array(pairs).T
-    assert macro_f1(true, said) == pytest.approx(f1_score(true, said, average="macro", zero_division=0.0))
+    assert macro_f1(true, said) == pytest.approx(
+        f1_score(true, said, average="macro", zero_division=0.0)
+    )
     assert accuracy(true, said) == pytest.approx(accuracy_score(true, said))

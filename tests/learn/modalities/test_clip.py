@@ -43,7 +43,9 @@ def test__frames__rate_that_changes__times_stay_true(tmp_path: Path) -> None:
 def test__frames__no_picture_in_it__says_so(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "sound.mkv"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), dtype=np.int16), format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 800), dtype=np.int16), format="s16", layout="mono"
+        )
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -83,19 +85,34 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
     windows = study.windows(seconds=2.0, overlap=0.0, label_rule="unlabelled", labels=())
     found = partner.vectors(windows)
     own = windows.recording == study.entries[0]["id"]
-    assert found.present[own].tolist() == [True, True, True, False, False, False]  # 1 of the 2 seconds at the end
+    assert found.present[own].tolist() == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]  # 1 of the 2 seconds at the end
     assert not found.present[~own].any()
     np.testing.assert_allclose(np.linalg.norm(found.values[found.present], axis=1), 1.0, atol=1e-5)
-    pictures = [picture for time_s, picture in frames(study.folder / "film.mp4", 0.1) if 0.95 <= time_s < 2.95]
+    pictures = [
+        picture
+        for time_s, picture in frames(study.folder / "film.mp4", 0.1)
+        if 0.95 <= time_s < 2.95
+    ]
     mean = partner._look(pictures).mean(axis=0)
     np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
-    monkeypatch.setattr(ClipVideo, "encode", None)  # what was looked at once is kept, for any other cut too
+    monkeypatch.setattr(
+        ClipVideo, "encode", None
+    )  # what was looked at once is kept, for any other cut too
     np.testing.assert_array_equal(ClipVideo(model=clip).vectors(windows).values, found.values)
     other = study.windows(seconds=1.0, overlap=0.0, label_rule="unlabelled", labels=())
     assert ClipVideo(model=clip).vectors(other).present.sum() == 5
 
 
-def test__clip_video__a_damaged_cache_or_another_film__is_looked_at_again(clip: str, study: Study) -> None:
+def test__clip_video__a_damaged_cache_or_another_film__is_looked_at_again(
+    clip: str, study: Study
+) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4")
     windows = study.windows(seconds=2.0)
@@ -115,10 +132,14 @@ def test__clip_video__shorter_than_half_a_window__has_no_vector(clip: str, study
     assert not found.present.any() and found.dimension == 12
 
 
-def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(clip: str, study: Study, tmp_path: Path) -> None:
+def test__clip_video__one_study_of_two_is_filmed__the_other_has_none(
+    clip: str, study: Study, tmp_path: Path
+) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4", start_s=0.0)
-    shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache", "partners"))
+    shutil.copytree(
+        study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache", "partners")
+    )
     other = replace(Study.load(tmp_path / "b"), name="b")
     both = Windows.concatenate([study.windows(seconds=2.0), other.windows(seconds=2.0)])
     present = ClipVideo(model=clip).vectors(both).present
@@ -132,15 +153,21 @@ def test__clip_video__a_film_outside_of_the_study__is_not_opened(
     elsewhere = film(tmp_path / "private.mp4")
     (study.folder / "film.mp4").symlink_to(elsewhere)
     filmed(study, {"absolute": str(elsewhere), "above": "../private.mp4", "link": "film.mp4"}[how])
-    with pytest.raises(DataError, match=r"outside of the study|cannot name a file|link that leads out"):
+    with pytest.raises(
+        DataError, match=r"outside of the study|cannot name a file|link that leads out"
+    ):
         ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
 
 
 @pytest.mark.parametrize("name", ["list.m3u8", "film.mp4", "list.ffconcat"])
-def test__frames__a_playlist_that_names_another_file__is_not_followed(name: str, tmp_path: Path) -> None:
+def test__frames__a_playlist_that_names_another_file__is_not_followed(
+    name: str, tmp_path: Path
+) -> None:
     film(tmp_path / "private.mp4")
     said = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nprivate.mp4\n#EXT-X-ENDLIST\n"
-    (tmp_path / name).write_text("ffconcat version 1.0\nfile private.mp4\n" if "concat" in name else said)
+    (tmp_path / name).write_text(
+        "ffconcat version 1.0\nfile private.mp4\n" if "concat" in name else said
+    )
     with pytest.raises(StudyError, match="cannot be decoded"):
         list(frames(tmp_path / name, 0.1))
 
@@ -148,7 +175,10 @@ def test__frames__a_playlist_that_names_another_file__is_not_followed(name: str,
 def test__clip_video__row_of_another_study__is_named(clip: str, study: Study) -> None:
     filmed(study, "film.mp4")
     table = pq.read_table(study.folder / "partners" / "video_files.parquet")
-    pq.write_table(table.set_column(0, "recording", [["nobody"]]), study.folder / "partners" / "video_files.parquet")
+    pq.write_table(
+        table.set_column(0, "recording", [["nobody"]]),
+        study.folder / "partners" / "video_files.parquet",
+    )
     with pytest.raises(StudyError, match="row 0 is of recording 'nobody'"):
         ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
 
@@ -159,7 +189,9 @@ def test__clip_video__row_without_a_start__is_named(clip: str, study: Study) -> 
         ClipVideo(model=clip).vectors(study.windows(seconds=2.0))
 
 
-def test__clip_video__another_model_in_the_same_folder__is_asked_again(clip: str, study: Study, tmp_path: Path) -> None:
+def test__clip_video__another_model_in_the_same_folder__is_asked_again(
+    clip: str, study: Study, tmp_path: Path
+) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4", start_s=0.0)
     shutil.copytree(clip, tmp_path / "model")
@@ -197,7 +229,9 @@ def test__clip__model_that_is_not_there__says_what_to_do(tmp_path: Path) -> None
         ClipText(model=str(tmp_path / "none")).encode(["walking"])
 
 
-def test__frames__metadata_that_are_no_text__and_stamps_years_apart__end_in_our_errors(tmp_path: Path) -> None:
+def test__frames__metadata_that_are_no_text__and_stamps_years_apart__end_in_our_errors(
+    tmp_path: Path,
+) -> None:
     path = film(tmp_path / "a.mp4", seconds=1.0)
     content = bytearray(path.read_bytes())
     content[content.index(b"Lavf")] = 0xB4  # the name of the program that wrote it

@@ -30,16 +30,34 @@ def study(tmp_path: Path) -> Study:
     first, second, _ = (entry["id"] for entry in made.entries)
     words = ("resting", "walking")
     write_texts(
-        made.folder, [Text(id, 6.0 * i, 6.0 * i + 6.0, w) for id in (first, second) for i, w in enumerate(words)]
+        made.folder,
+        [
+            Text(id, 6.0 * i, 6.0 * i + 6.0, w)
+            for id in (first, second)
+            for i, w in enumerate(words)
+        ],
     )
     random = np.random.default_rng(0)
     time_s = np.arange(0, 11.9, 0.1)
     for id in (first, second):
-        place = {f"{joint}.{axis}": random.normal(size=len(time_s)) for joint in POSE_JOINTS for axis in "xyz"}
+        place = {
+            f"{joint}.{axis}": random.normal(size=len(time_s))
+            for joint in POSE_JOINTS
+            for axis in "xyz"
+        }
         write_partner(made.folder, "pose", id, {"time_s": time_s} | place)
-    _table(made, "video_files", recording=[first, second], file=["film.mp4"] * 2, start_s=[0.0, 1.0])
+    _table(
+        made, "video_files", recording=[first, second], file=["film.mp4"] * 2, start_s=[0.0, 1.0]
+    )
     vectors = random.normal(size=(2, 7)).astype(np.float32).tolist()
-    _table(made, "video", recording=[first, second], start_s=[0.0, 0.0], end_s=[12.0, 6.0], vector=vectors)
+    _table(
+        made,
+        "video",
+        recording=[first, second],
+        start_s=[0.0, 0.0],
+        end_s=[12.0, 6.0],
+        vector=vectors,
+    )
     return made
 
 
@@ -70,11 +88,15 @@ def cut(study: Study) -> Windows:
 
 
 @pytest.mark.parametrize("name", list(partners.FAMILY))
-def test__contract__vectors__are_finite_and_zero_where_there_is_none(name: str, study: Study, make: Make) -> None:
+def test__contract__vectors__are_finite_and_zero_where_there_is_none(
+    name: str, study: Study, make: Make
+) -> None:
     windows, partner = cut(study), make(name)
     assert partner.kind in ("text", "video", "pose")
     found = partner.vectors(windows)
-    assert found.values.shape == (len(windows), found.dimension) and found.values.dtype == np.float32
+    assert (
+        found.values.shape == (len(windows), found.dimension) and found.values.dtype == np.float32
+    )
     assert np.isfinite(found.values).all() and (found.values[~found.present] == 0).all()
     nobody = windows.recording == study.entries[2]["id"]
     assert found.present[~nobody].any() and not found.present[nobody].any()
@@ -82,7 +104,9 @@ def test__contract__vectors__are_finite_and_zero_where_there_is_none(name: str, 
 
 
 @pytest.mark.parametrize("name", list(partners.FAMILY))
-def test__contract__a_window__gets_the_same_vector_in_any_company(name: str, study: Study, make: Make) -> None:
+def test__contract__a_window__gets_the_same_vector_in_any_company(
+    name: str, study: Study, make: Make
+) -> None:
     windows, partner = cut(study), make(name)
     found = partner.vectors(windows)
     some = np.random.default_rng(1).permutation(len(windows))[: len(windows) // 2]
@@ -99,12 +123,18 @@ def test__contract__settings__build_it_again_and_unknown_ones_fail(name: str, ma
         type(partner)(colour="red")
 
 
-@pytest.mark.parametrize("name", [name for name in partners.FAMILY if name in ("minilm", "sentence", "clip_text")])
-def test__contract__text_models__give_unit_vectors_in_the_order_of_texts(name: str, make: Make) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name in partners.FAMILY if name in ("minilm", "sentence", "clip_text")]
+)
+def test__contract__text_models__give_unit_vectors_in_the_order_of_texts(
+    name: str, make: Make
+) -> None:
     model = make(name)
     assert isinstance(model, TextModel)
     both = model.encode(["walking", "sitting stairs stairs"])
     assert both.shape == (2, model.dimension)
     np.testing.assert_allclose(np.linalg.norm(both, axis=1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(model.encode(["sitting stairs stairs", "walking"]), both[::-1], atol=1e-5)
+    np.testing.assert_allclose(
+        model.encode(["sitting stairs stairs", "walking"]), both[::-1], atol=1e-5
+    )
     assert model.encode([]).shape == (0, model.dimension)

@@ -20,7 +20,9 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def block(page: str, heading: str, language: str) -> str:
-    text = (DOCS / page).read_text(encoding="utf-8").split(f"\n{heading}", 1)[1].split("\n## ", 1)[0]
+    text = (
+        (DOCS / page).read_text(encoding="utf-8").split(f"\n{heading}", 1)[1].split("\n## ", 1)[0]
+    )
     found = re.search(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
     assert found, f"{page}: no block of {language} under '{heading}'"
     return found[1]
@@ -28,7 +30,9 @@ def block(page: str, heading: str, language: str) -> str:
 
 def test__primus_page__names_every_partner() -> None:
     text = (DOCS / "primus.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \| (?:text|video|any|pose) \|", text, re.M) == list(partners.FAMILY)
+    assert re.findall(r"^\| `(\w+)` \| (?:text|video|any|pose) \|", text, re.M) == list(
+        partners.FAMILY
+    )
     assert f"| {22 * (3 + PoseVector().config.moments * 3 + 1)} |" in text
 
 
@@ -41,7 +45,9 @@ def test__primus_page__recipe__names_settings_that_exist() -> None:
 
 
 def test__pages__python__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    otolith.write_study(tmp_path / "my_study", [toy_recording("P07", 20.0, id="P07-1")], name="mine")
+    otolith.write_study(
+        tmp_path / "my_study", [toy_recording("P07", 20.0, id="P07-1")], name="mine"
+    )
     monkeypatch.chdir(tmp_path)
     exec(compile(block("recordings.md", "## Partners", "python"), "recordings.md", "exec"), {})
     words = "a patient climbs a flight of stairs, holding the rail"

@@ -16,14 +16,22 @@ from otolith.learn.modalities.pose_vector import PoseVector
 from otolith.learn.modalities.poses import has_poses, poses_of
 
 
-def body(time_s: np.ndarray, heading: float = 0.0, speed: float = 0.0, at: float = 0.0) -> dict[str, np.ndarray]:
-    """A body that stands, its hips 20 cm apart, its left wrist swinging once a second; travels where it faces."""
+def body(
+    time_s: np.ndarray, heading: float = 0.0, speed: float = 0.0, at: float = 0.0
+) -> dict[str, np.ndarray]:
+    """A body that stands, its hips 20 cm apart, its left wrist swinging once a second; travels
+    where it faces."""
     place = {
-        name: np.tile([0.0, 0.02 * number, 0.05 * number], (len(time_s), 1)) for number, name in enumerate(POSE_JOINTS)
+        name: np.tile([0.0, 0.02 * number, 0.05 * number], (len(time_s), 1))
+        for number, name in enumerate(POSE_JOINTS)
     }
     place["pelvis"] = np.zeros((len(time_s), 3))
-    place["left_hip"], place["right_hip"] = (np.tile([0.0, side, 0.0], (len(time_s), 1)) for side in (0.1, -0.1))
-    place["left_wrist"] = np.stack([0.3 * np.sin(2 * np.pi * time_s), 0.2 + 0 * time_s, 0 * time_s], axis=1)
+    place["left_hip"], place["right_hip"] = (
+        np.tile([0.0, side, 0.0], (len(time_s), 1)) for side in (0.1, -0.1)
+    )
+    place["left_wrist"] = np.stack(
+        [0.3 * np.sin(2 * np.pi * time_s), 0.2 + 0 * time_s, 0 * time_s], axis=1
+    )
     cos, sin = np.cos(heading), np.sin(heading)
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     out = {"time_s": time_s}
@@ -61,7 +69,9 @@ def test__poses_of__a_known_movement__in_the_bodys_own_direction(study: Study) -
     wrist = values[own][:, :, POSE_JOINTS.index("left_wrist")]
     travelled = moments - moments[:, 10:11]
     # Linear between poses of 30 a second: 0.3 (2 pi / 30)^2 / 8 at most.
-    np.testing.assert_allclose(wrist[..., 0], 0.3 * np.sin(2 * np.pi * moments) + travelled, atol=2e-3)
+    np.testing.assert_allclose(
+        wrist[..., 0], 0.3 * np.sin(2 * np.pi * moments) + travelled, atol=2e-3
+    )
     np.testing.assert_allclose(wrist[..., 1], 0.2, atol=1e-5)
     assert known[own][:, : len(POSE_JOINTS)].all()
     assert not known[:, len(POSE_JOINTS) :].any(), FINGERS
@@ -84,7 +94,9 @@ def test__poses_of__lost_poses_and_lost_joints__are_not_drawn_across(study: Stud
 @pytest.mark.parametrize("late_s", [-0.1, 0.5])
 def test__poses_of__clocks_that_differ__are_an_error(study: Study, late_s: float) -> None:
     write_partner(study.folder, "pose", ids(study)[1], body(GRID) | {"time_s": GRID + late_s})
-    with pytest.raises(StudyError, match=rf"'{ids(study)[1]}' .* out of step by more than half a pose"):
+    with pytest.raises(
+        StudyError, match=rf"'{ids(study)[1]}' .* out of step by more than half a pose"
+    ):
         poses_of(windows(study))
 
 
@@ -106,7 +118,9 @@ def test__pose_vector__one_moment__is_refused() -> None:
         PoseVector(moments=1)
 
 
-def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge(study: Study) -> None:
+def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge(
+    study: Study,
+) -> None:
     first, *_ = ids(study)
     write_partner(study.folder, "pose", first, body(GRID))
     padded = study.windows(seconds=20.0, overlap=0.0, label_rule="centred", pad=True)

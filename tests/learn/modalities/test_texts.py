@@ -28,7 +28,9 @@ def study(tmp_path: Path) -> Study:
     return write_toy_study(tmp_path / "study", people=2, seconds_each=4.0)
 
 
-def words(study: Study, *texts: tuple[float, float, str] | tuple[float, float, str, str]) -> Windows:
+def words(
+    study: Study, *texts: tuple[float, float, str] | tuple[float, float, str, str]
+) -> Windows:
     id = study.entries[0]["id"]
     write_texts(study.folder, [Text(id, *text) for text in texts])
     return study.windows(seconds=2.0, overlap=0.0, label_rule="unlabelled", labels=())
@@ -43,17 +45,26 @@ def test__texts_of__the_text_that_covers_most__is_the_windows(study: Study) -> N
 
 def test__texts_of__two_that_cover_as_much__the_nearer_middle_wins(study: Study) -> None:
     windows = words(study, (0.0, 100.0, "long"), (0.5, 3.5, "near"), (-50.0, 50.0, "early"))
-    assert texts_of(windows)[0] == "early"  # all of 0 to 2 s; its middle lies at 0 s, that of the first at 50 s
-    assert texts_of(words(study, (0.0, 4.0, "its own"), (-6.0, 6.0, "wider")))[0] in ("its own", "wider")
+    assert (
+        texts_of(windows)[0] == "early"
+    )  # all of 0 to 2 s; its middle lies at 0 s, that of the first at 50 s
+    assert texts_of(words(study, (0.0, 4.0, "its own"), (-6.0, 6.0, "wider")))[0] in (
+        "its own",
+        "wider",
+    )
 
 
 def test__texts_of__blank_and_labels__are_left_out_when_asked(study: Study) -> None:
-    windows = words(study, (0.0, 4.0, "  "), (0.0, 4.0, "walking", "label"), (4.0, 8.0, "seen", "diary"))
+    windows = words(
+        study, (0.0, 4.0, "  "), (0.0, 4.0, "walking", "label"), (4.0, 8.0, "seen", "diary")
+    )
     assert texts_of(windows)[:3] == ["walking", "walking", "seen"]
     assert texts_of(windows, labels=False)[:3] == ["", "", "seen"]
 
 
-def test__texts_of__windows_of_two_studies__each_read_their_own(study: Study, tmp_path: Path) -> None:
+def test__texts_of__windows_of_two_studies__each_read_their_own(
+    study: Study, tmp_path: Path
+) -> None:
     first = words(study, (0.0, 4.0, "ours"))
     shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache"))
     other = replace(Study.load(tmp_path / "b"), name="b")
@@ -89,18 +100,29 @@ def test__read_texts__damaged__says_which_row(study: Study) -> None:
 def test__read_texts__rows_that_do_not_line_up__are_named(study: Study) -> None:
     first, second = (entry["id"] for entry in study.entries)
     write_texts(study.folder, [Text(first, 0.0, 1.0, "x"), Text(f"{second}x", 0.0, 1.0, "y")])
-    with pytest.raises(StudyError, match=rf"row 1 is of recording '{second}x', which the study has not"):
+    with pytest.raises(
+        StudyError, match=rf"row 1 is of recording '{second}x', which the study has not"
+    ):
         read_texts(study.folder)
-    write_texts(study.folder, [Text(first, 0.0, 1.0, "x"), Text(first, 90.0, 91.0, "after the end, as notes may be")])
+    write_texts(
+        study.folder,
+        [Text(first, 0.0, 1.0, "x"), Text(first, 90.0, 91.0, "after the end, as notes may be")],
+    )
     assert len(read_texts(study.folder)[first]) == 2
     write_texts(study.folder, [Text(first, 1.6e9, 1.6e9 + 5.0, "on another clock")])
-    with pytest.raises(StudyError, match=r"go from 1600000000.0 to .* the recording from 0 to 12.0 s"):
+    with pytest.raises(
+        StudyError, match=r"go from 1600000000.0 to .* the recording from 0 to 12.0 s"
+    ):
         read_texts(study.folder)
 
 
-def test__minilm__sentences_that_mean_alike__lie_near_and_work_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test__minilm__sentences_that_mean_alike__lie_near_and_work_offline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    vectors = MiniLM().encode(["a person walks upstairs", "someone climbs the stairs", "washing the dishes"])
+    vectors = MiniLM().encode(
+        ["a person walks upstairs", "someone climbs the stairs", "washing the dishes"]
+    )
     assert vectors.shape == (3, MiniLM.DIMENSION) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
@@ -113,7 +135,9 @@ def test__minilm__long_text_and_other_languages__are_read_and_told_once() -> Non
     assert np.isfinite(vectors).all()
 
 
-def test__vectors__texts__are_kept_and_only_new_ones_are_read(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__vectors__texts__are_kept_and_only_new_ones_are_read(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[str]] = []
     encode = MiniLM.encode
 
@@ -133,11 +157,15 @@ def test__vectors__texts__are_kept_and_only_new_ones_are_read(study: Study, monk
     assert (first.values[~first.present] == 0).all()
 
 
-def test__vectors__all_kept__the_model_need_not_be_there(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__vectors__all_kept__the_model_need_not_be_there(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     windows = words(study, (0.0, 4.0, "walking"))
     first = Sentence(model=MiniLM().where).vectors(windows)
     monkeypatch.setattr(Sentence, "model", None)
-    np.testing.assert_array_equal(Sentence(model=MiniLM().where).vectors(windows).values, first.values)
+    np.testing.assert_array_equal(
+        Sentence(model=MiniLM().where).vectors(windows).values, first.values
+    )
 
 
 def test__vectors__no_text_at_all__nothing_is_present(study: Study) -> None:
@@ -155,7 +183,8 @@ def test__sentence__instruction__changes_the_vector() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", OtolithWarning)
         plain, told = (
-            Sentence(model=folder, instruction=what).encode(["walking"]) for what in ("", "Represent the activity")
+            Sentence(model=folder, instruction=what).encode(["walking"])
+            for what in ("", "Represent the activity")
         )
     assert 0.2 < float(plain[0] @ told[0]) < 0.99
 
@@ -167,10 +196,15 @@ def test__vectors__a_damaged_cache__is_made_again_with_a_word(study: Study) -> N
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content)
-    with pytest.warns(OtolithWarning, match=r"text-\w+\.cache cannot be used \(its content is damaged\); it is made"):
+    with pytest.warns(
+        OtolithWarning,
+        match=r"text-\w+\.cache cannot be used \(its content is damaged\); it is made",
+    ):
         again = BagOfWords().vectors(windows)
     np.testing.assert_array_equal(again.values, first.values)
-    np.testing.assert_array_equal(BagOfWords().vectors(windows).values, first.values)  # and there is nothing to say
+    np.testing.assert_array_equal(
+        BagOfWords().vectors(windows).values, first.values
+    )  # and there is nothing to say
 
 
 @pytest.mark.parametrize("column", ["recording", "start_s", "end_s", "text"])
@@ -178,7 +212,9 @@ def test__read_texts__columns_of_another_type__are_told(column: str, study: Stud
     words(study, (0.0, 4.0, "ours"))
     table = pq.read_table(study.folder / TEXTS)
     odd = pa.array([b"x" if column in ("recording", "text") else "x"] * len(table))
-    pq.write_table(table.set_column(table.column_names.index(column), column, odd), study.folder / TEXTS)
+    pq.write_table(
+        table.set_column(table.column_names.index(column), column, odd), study.folder / TEXTS
+    )
     with pytest.raises(StudyError, match=rf"column {column} holds"):
         read_texts(study.folder)
 

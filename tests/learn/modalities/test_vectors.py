@@ -28,7 +28,12 @@ def brought(study: Study, rows: list[tuple[Any, ...]], name: str = "video") -> N
     recording, start, end, vector = zip(*rows, strict=True)
     (study.folder / "partners").mkdir(exist_ok=True)
     table = pa.table(
-        {"recording": recording, "start_s": start, "end_s": end, "vector": pa.array(vector, pa.list_(pa.float32()))}
+        {
+            "recording": recording,
+            "start_s": start,
+            "end_s": end,
+            "vector": pa.array(vector, pa.list_(pa.float32())),
+        }
     )
     pq.write_table(table, study.folder / "partners" / f"{name}.parquet")
 
@@ -60,7 +65,9 @@ def test__vectors__parquet__the_row_that_covers_most(study: Study) -> None:
         (("R", 99.0, 100.0, [1.0, 2.0]), "row 1 goes from 99.0 to 100.0 s"),
     ],
 )
-def test__vectors__a_row_that_does_not_fit__is_named(study: Study, row: tuple[Any, ...], message: str) -> None:
+def test__vectors__a_row_that_does_not_fit__is_named(
+    study: Study, row: tuple[Any, ...], message: str
+) -> None:
     first = study.entries[0]["id"]
     brought(study, [(first, 0.0, 1.0, [1.0, 2.0]), (first if row[0] == "R" else row[0], *row[1:])])
     with pytest.raises(StudyError, match=message):
@@ -81,7 +88,9 @@ def test__vectors__array__one_row_a_window_or_an_error(study: Study, tmp_path: P
         Vectors(file=str(tmp_path / "v.npy")).vectors(windows)
 
 
-def test__vectors__array__windows_of_some_people_find_their_own_rows(study: Study, tmp_path: Path) -> None:
+def test__vectors__array__windows_of_some_people_find_their_own_rows(
+    study: Study, tmp_path: Path
+) -> None:
     windows = cut(study)
     rows = np.random.default_rng(0).normal(size=(len(windows), 5)).astype(np.float32)
     np.save(tmp_path / "v.npy", rows)
@@ -97,7 +106,9 @@ def test__vectors__array__windows_of_some_people_find_their_own_rows(study: Stud
         partner.vectors(moved)
 
 
-def test__vectors__one_study_of_two_has_them__the_other_has_none(study: Study, tmp_path: Path) -> None:
+def test__vectors__one_study_of_two_has_them__the_other_has_none(
+    study: Study, tmp_path: Path
+) -> None:
     shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache"))
     brought(study, [(study.entries[0]["id"], 0.0, 12.0, [1.0, 2.0])])
     both = Windows.concatenate([cut(study), cut(replace(Study.load(tmp_path / "b"), name="b"))])
@@ -115,12 +126,22 @@ def test__vectors__nothing_there_or_no_such_kind__says_so(study: Study) -> None:
 
 @pytest.mark.parametrize(
     ("column", "odd"),
-    [("vector", "words"), ("vector", [["a"]]), ("start_s", "noon"), ("recording", 3), ("end_s", None)],
+    [
+        ("vector", "words"),
+        ("vector", [["a"]]),
+        ("start_s", "noon"),
+        ("recording", 3),
+        ("end_s", None),
+    ],
 )
 def test__vectors__columns_of_another_type__are_told(column: str, odd: Any, study: Study) -> None:
     brought(study, [(study.entries[0]["id"], 0.0, 3.5, [1.0, 0.0])])
     path = study.folder / "partners" / "video.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.set_column(table.column_names.index(column), column, pa.array([odd])), path)
-    with pytest.raises(StudyError, match=rf"video\.parquet: (column {column} holds|row 0 goes from 0.0 to nan)"):
+    pq.write_table(
+        table.set_column(table.column_names.index(column), column, pa.array([odd])), path
+    )
+    with pytest.raises(
+        StudyError, match=rf"video\.parquet: (column {column} holds|row 0 goes from 0.0 to nan)"
+    ):
         Vectors().vectors(cut(study))

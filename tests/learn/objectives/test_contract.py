@@ -22,7 +22,11 @@ NAMES = list(objectives.FAMILY)
 PARTNERS: dict[str, dict[str, Any]] = {
     "imu2clip": {"text": "", "video": "vectors"},
     "primus": {"text": "", "video": "vectors", "queue": 64},
-    "multi3net": {"text": "vectors", "partner_settings": {"text": {"kind": "text"}}, "pose_encoder": ""},
+    "multi3net": {
+        "text": "vectors",
+        "partner_settings": {"text": {"kind": "text"}},
+        "pose_encoder": "",
+    },
 }
 """Settings that ask for no more than the toy study has."""
 
@@ -40,7 +44,9 @@ def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Enc
     goal: Objective = objectives.FAMILY.resolve(name)(**PARTNERS.get(name, {}) | settings)
     torch.manual_seed(0)
     goal.fit(windows, start.encoder)
-    batch = Loader(windows, goal.targets(windows), batch_size=len(windows)).batch(np.arange(len(windows)))
+    batch = Loader(windows, goal.targets(windows), batch_size=len(windows)).batch(
+        np.arange(len(windows))
+    )
     batch.values = start.standardise(batch.values)
     return goal.eval(), start.encoder.eval(), batch
 
@@ -48,15 +54,23 @@ def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Enc
 def rows_of(batch: Batch, index: np.ndarray) -> Batch:
     chosen = torch.from_numpy(index)
     partners = {name: partner[chosen] for name, partner in batch.partners.items()}
-    parts = {"values": batch.values[chosen], "present": batch.present[chosen], "received": batch.received[chosen]}
+    parts = {
+        "values": batch.values[chosen],
+        "present": batch.present[chosen],
+        "received": batch.received[chosen],
+    }
     return dataclasses.replace(batch, **parts, code=None, partners=partners)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test__objective__losses__are_finite_and_reach_encoder_and_heads(name: str, toy_windows: Windows) -> None:
+def test__objective__losses__are_finite_and_reach_encoder_and_heads(
+    name: str, toy_windows: Windows
+) -> None:
     goal, encoder, batch = fitted(name, toy_windows)
     losses = goal(encoder, batch)
-    assert losses and all(loss.ndim == 0 and torch.isfinite(loss) and loss > 0 for loss in losses.values())
+    assert losses and all(
+        loss.ndim == 0 and torch.isfinite(loss) and loss > 0 for loss in losses.values()
+    )
     torch.stack(list(losses.values())).sum().backward()
     for part in (encoder, goal):
         assert list(part.parameters())
@@ -90,7 +104,9 @@ def test__objective__order_of_the_batch__is_irrelevant(name: str, toy_windows: W
 
 @pytest.mark.parametrize("name", NAMES)
 def test__objective__labels__change_nothing(name: str, toy_windows: Windows) -> None:
-    other = dataclasses.replace(toy_windows, code=np.random.default_rng(0).permutation(toy_windows.code))
+    other = dataclasses.replace(
+        toy_windows, code=np.random.default_rng(0).permutation(toy_windows.code)
+    )
     first, encoder, batch = fitted(name, toy_windows)
     second, again, relabelled = fitted(name, other)
     with torch.inference_mode():

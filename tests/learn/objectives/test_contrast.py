@@ -27,11 +27,16 @@ def found(q: np.ndarray, k: np.ndarray, tau: float, rows: list[int]) -> float:
     """The one-sided loss over some rows, by loops."""
     total = 0.0
     for i in rows:
-        total -= math.log(math.exp(cosine(q[i], k[i]) / tau) / sum(math.exp(cosine(q[i], k[j]) / tau) for j in rows))
+        total -= math.log(
+            math.exp(cosine(q[i], k[i]) / tau)
+            / sum(math.exp(cosine(q[i], k[j]) / tau) for j in rows)
+        )
     return total / len(rows)
 
 
-def tensors(*arrays: np.ndarray, dtype: torch.dtype = torch.float32, **more: Any) -> list[torch.Tensor]:
+def tensors(
+    *arrays: np.ndarray, dtype: torch.dtype = torch.float32, **more: Any
+) -> list[torch.Tensor]:
     return [torch.tensor(array, dtype=dtype, **more) for array in arrays]
 
 
@@ -41,8 +46,12 @@ def test__info_nce__equals_the_formula(tau: float) -> None:
     rows = list(range(len(q)))
     one_sided, both = found(q, k, tau, rows), found(q, k, tau, rows) + found(k, q, tau, rows)
     assert float(info_nce(*tensors(q, k), tau)) == pytest.approx(both, rel=1e-6)
-    assert float(info_nce(*tensors(q, k), tau, symmetric=False)) == pytest.approx(one_sided, rel=1e-6)
-    assert float(info_nce(*tensors(q, k, dtype=torch.float64), torch.tensor(tau))) == pytest.approx(both, rel=1e-6)
+    assert float(info_nce(*tensors(q, k), tau, symmetric=False)) == pytest.approx(
+        one_sided, rel=1e-6
+    )
+    assert float(info_nce(*tensors(q, k, dtype=torch.float64), torch.tensor(tau))) == pytest.approx(
+        both, rel=1e-6
+    )
 
 
 def test__info_nce__rows_left_out__are_no_answers_either() -> None:

@@ -34,9 +34,14 @@ def default_of(field: Any) -> Any:
 def test__page__names_every_setting_with_its_default(kind: type) -> None:
     for field in dataclasses.fields(kind):
         default = default_of(field)
-        shown = {str(default) or "none", ", ".join(map(str, default)) if isinstance(default, tuple) else ""}
+        shown = {
+            str(default) or "none",
+            ", ".join(map(str, default)) if isinstance(default, tuple) else "",
+        }
         rows = re.findall(rf"^\| `{field.name}` \| ([^|]*) \|", PAGE, re.M)
-        assert shown & set(rows), f"docs/primus.md: the default of {kind.__name__}.{field.name} is {default}"
+        assert shown & set(rows), (
+            f"docs/primus.md: the default of {kind.__name__}.{field.name} is {default}"
+        )
 
 
 @pytest.mark.parametrize("name", list(augmentations.FAMILY))

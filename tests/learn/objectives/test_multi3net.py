@@ -1,4 +1,5 @@
-"""Multi3Net against plain float64 loops, with whatever a window may lack, and every row of its tables."""
+"""Multi3Net against plain float64 loops, with whatever a window may lack, and every row of its
+tables."""
 
 from __future__ import annotations
 
@@ -33,7 +34,12 @@ SMALL: dict[str, Any] = {
     "text": "vectors",
     "partner_settings": {"text": {"kind": "text"}},
     "text_encoder_settings": {"filters": [4, 4, 4]},
-    "pose_encoder_settings": {"joint_width": 8, "heads": 2, "spatial_depth": 1, "temporal_depth": 1},
+    "pose_encoder_settings": {
+        "joint_width": 8,
+        "heads": 2,
+        "spatial_depth": 1,
+        "temporal_depth": 1,
+    },
     "frames": 6,
 }
 ENCODER: dict[str, Any] = {"width": 32, "heads": 2}
@@ -47,8 +53,11 @@ PAIRS = (
 )
 
 
-def add_poses(folder: Path, without: tuple[str, ...] = (), handless: tuple[str, ...] = (), late_s: float = 0.0) -> None:
-    """Poses of five joints at 20 a second, which swing; some recordings have none, or no right wrist."""
+def add_poses(
+    folder: Path, without: tuple[str, ...] = (), handless: tuple[str, ...] = (), late_s: float = 0.0
+) -> None:
+    """Poses of five joints at 20 a second, which swing; some recordings have none, or no right
+    wrist."""
     for number, entry in enumerate(Study.load(folder).entries):
         if entry["id"] in without:
             continue
@@ -65,14 +74,17 @@ def add_poses(folder: Path, without: tuple[str, ...] = (), handless: tuple[str, 
 
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
-    """Four people: one without vectors of words, one without poses, one whose right wrist no pose shows."""
+    """Four people: one without vectors of words, one without poses, one whose right wrist no pose
+    shows."""
     study = write_toy_study(tmp_path_factory.mktemp("posed") / "study", people=4, seconds_each=6.0)
     add_partners(study.folder, without=("p1-1",), width=24)
     add_poses(study.folder, without=("p2-1",), handless=("p3-1",))
     return study.windows().hide_labels()
 
 
-def built(windows: Windows, encoder: str = "channel_attention", **settings: Any) -> tuple[Multi3Net, Encoder, Batch]:
+def built(
+    windows: Windows, encoder: str = "channel_attention", **settings: Any
+) -> tuple[Multi3Net, Encoder, Batch]:
     sizes = ENCODER if encoder == "channel_attention" else {}
     start = PretrainedEncoder.fresh(windows, encoder, **sizes)
     goal = Multi3Net(**SMALL | settings)
@@ -103,7 +115,9 @@ def contrast(q: Tensor, k: Tensor, rows: list[int], tau: float) -> float:
         x, y = q[i].detach().numpy(), k[j].detach().numpy()
         return math.exp(float(x @ y) / math.sqrt(float(x @ x) * float(y @ y)) / tau)
 
-    return sum(-math.log(likeness(i, i) / sum(likeness(i, j) for j in rows)) for i in rows) / len(rows)
+    return sum(-math.log(likeness(i, i) / sum(likeness(i, j) for j in rows)) for i in rows) / len(
+        rows
+    )
 
 
 def test__multi3net__every_term__is_its_formula_in_float64(windows: Windows) -> None:
@@ -129,7 +143,9 @@ def test__multi3net__every_term__is_its_formula_in_float64(windows: Windows) -> 
         for name in PAIRS:
             a, b = next((a, b) for a in vectors for b in vectors if name == f"contrast_{a}_{b}")
             both = [i for i in there[a] if i in there[b]]
-            assert float(losses[name]) == pytest.approx(contrast(vectors[a], vectors[b], both, 0.07), rel=1e-6), name
+            assert float(losses[name]) == pytest.approx(
+                contrast(vectors[a], vectors[b], both, 0.07), rel=1e-6
+            ), name
         drawn = {
             "pose": goal.decoders["pose"](vectors["pose"]),
             "imu": goal.decoders["imu"](goal.join(each.flatten(1))),
@@ -146,7 +162,9 @@ def test__multi3net__every_term__is_its_formula_in_float64(windows: Windows) -> 
 
 
 @pytest.mark.parametrize("unit", [False, True])
-def test__squared_error__of_whole_windows__is_its_formula(unit: bool, rng: np.random.Generator) -> None:
+def test__squared_error__of_whole_windows__is_its_formula(
+    unit: bool, rng: np.random.Generator
+) -> None:
     drawn, true = (torch.from_numpy(rng.normal(size=(3, 4, 5))) for _ in range(2))
     asked = torch.ones(3, 4, 5, dtype=torch.bool)
     asked[0, 1] = False
@@ -161,7 +179,9 @@ def test__squared_error__of_whole_windows__is_its_formula(unit: bool, rng: np.ra
             if unit:
                 x, y = x / math.sqrt(x @ x), y / math.sqrt(y @ y)
             total, moments = total + float((x - y) @ (x - y)), moments + 1
-    assert float(squared_error(drawn, true, asked, unit)) == pytest.approx(total / moments, rel=1e-9)
+    assert float(squared_error(drawn, true, asked, unit)) == pytest.approx(
+        total / moments, rel=1e-9
+    )
     assert float(squared_error(drawn, true, torch.zeros_like(asked))) == 0.0
 
 
@@ -173,7 +193,10 @@ def test__squared_error__of_whole_windows__is_its_formula(unit: bool, rng: np.ra
         ({"pose_to_imu": 0.0, "imu_to_imu": 0.0}, PAIRS),
         ({"contrast_text": False}, (*PAIRS[3:], "pose_to_imu", "imu_to_imu")),
         ({"pose_encoder": ""}, (*PAIRS[1:3], PAIRS[5], "imu_to_imu")),
-        ({"sensors": "together"}, (PAIRS[0], "contrast_text_imu", "contrast_pose_imu", "pose_to_imu", "imu_to_imu")),
+        (
+            {"sensors": "together"},
+            (PAIRS[0], "contrast_text_imu", "contrast_pose_imu", "pose_to_imu", "imu_to_imu"),
+        ),
     ],
 )
 def test__multi3net__a_row_of_the_tables__has_its_terms_and_learns_all_it_builds(
@@ -189,7 +212,9 @@ def test__multi3net__a_row_of_the_tables__has_its_terms_and_learns_all_it_builds
 
 def test__multi3net__weights__scale_their_terms(windows: Windows) -> None:
     goal, encoder, batch = built(windows)
-    other, again, same = built(windows, contrast=0.5, pose_to_imu=2.0, imu_to_imu=3.0, symmetric=True)
+    other, again, same = built(
+        windows, contrast=0.5, pose_to_imu=2.0, imu_to_imu=3.0, symmetric=True
+    )
     with torch.inference_mode():
         plain, scaled = goal(encoder, batch), other(again, same)
     assert float(scaled["pose_to_imu"]) == pytest.approx(2 * float(plain["pose_to_imu"]))
@@ -217,14 +242,18 @@ def test__multi3net__whole_window__is_drawn_and_scored(windows: Windows) -> None
     with torch.inference_mode():
         true, asked = goal.signal(batch)
         assert torch.equal(true, batch.values) and asked.shape == true.shape
-        assert goal.decoders["imu"](goal.join(encoder(batch).sensors.flatten(1))).shape == true.shape
+        assert (
+            goal.decoders["imu"](goal.join(encoder(batch).sensors.flatten(1))).shape == true.shape
+        )
         drawn, present = goal.drawn_from_pose(windows)
     assert drawn.shape == (len(windows), 12, 100)
     assert present.tolist() == [recording != "p2-1" for recording in windows.recording]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("lacking", ["nothing", "text", "pose", "some poses", "both", "right wrist", "everything"])
+@pytest.mark.parametrize(
+    "lacking", ["nothing", "text", "pose", "some poses", "both", "right wrist", "everything"]
+)
 def test__multi3net__a_batch_that_lacks_something__still_has_finite_losses_and_gradients(
     windows: Windows, lacking: str, precision: str
 ) -> None:
@@ -244,28 +273,41 @@ def test__multi3net__a_batch_that_lacks_something__still_has_finite_losses_and_g
         total = torch.stack(list(goal(encoder, batch).values())).sum()
     total.backward()
     assert torch.isfinite(total)
-    assert all(torch.isfinite(p.grad).all() for p in [*goal.parameters(), *encoder.parameters()] if p.grad is not None)
+    assert all(
+        torch.isfinite(p.grad).all()
+        for p in [*goal.parameters(), *encoder.parameters()]
+        if p.grad is not None
+    )
 
 
-def test__multi3net__joints__that_no_pose_has_are_left_out_and_the_rest_masked(windows: Windows) -> None:
+def test__multi3net__joints__that_no_pose_has_are_left_out_and_the_rest_masked(
+    windows: Windows,
+) -> None:
     goal, _, batch = built(windows)
     assert set(goal.joints) == set(JOINTS)
     whose = windows.recording == "p3-1"
     known = batch.partners["pose_joints"].numpy()
-    assert not known[whose, goal.joints.index("right_wrist")].any() and known[whose].sum(axis=1).tolist() == [4] * 15
+    assert (
+        not known[whose, goal.joints.index("right_wrist")].any()
+        and known[whose].sum(axis=1).tolist() == [4] * 15
+    )
     notes = goal.report()["notes"]
     assert any("no text in recordings p1-1: " in note for note in notes)
     assert any("no pose in recordings p2-1: " in note for note in notes)
 
 
-def test__multi3net__poses__are_standardised_over_the_training_people_joint_by_joint(windows: Windows) -> None:
+def test__multi3net__poses__are_standardised_over_the_training_people_joint_by_joint(
+    windows: Windows,
+) -> None:
     goal, _, batch = built(windows)
     poses, known = goal._pose(batch.partners)
     assert not poses[~known[:, None].expand(poses.shape[:3])].any()
     for joint in range(len(goal.joints)):
         own = poses[known[:, joint], :, joint].flatten(0, 1).double()
         torch.testing.assert_close(own.mean(dim=0), torch.zeros(3).double(), atol=1e-5, rtol=0)
-        torch.testing.assert_close(own.std(dim=0, correction=0), torch.ones(3).double(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            own.std(dim=0, correction=0), torch.ones(3).double(), atol=1e-4, rtol=0
+        )
 
 
 def test__multi3net__share_of_partners__is_a_part_of_those_there(windows: Windows) -> None:
@@ -279,7 +321,9 @@ def test__multi3net__nobody_has_what_it_needs__names_recordings(tmp_path: Path) 
     study = write_toy_study(tmp_path / "bare", people=4, seconds_each=4.0)
     bare = study.windows().hide_labels()
     start = PretrainedEncoder.fresh(bare, "channel_attention", **ENCODER)
-    with pytest.raises(ConfigError, match=r"learns from pose, .* p0-1, p1-1, p2-1 and 1 more\. .*pose_encoder = "):
+    with pytest.raises(
+        ConfigError, match=r"learns from pose, .* p0-1, p1-1, p2-1 and 1 more\. .*pose_encoder = "
+    ):
         Multi3Net(text="").fit(bare, start.encoder)
     add_poses(study.folder)
     with pytest.raises(ConfigError, match=r"learns from text, .* p0-1, .*contrast_text = false"):
@@ -295,14 +339,19 @@ def test__multi3net__poses_out_of_step__are_told(tmp_path: Path) -> None:
     add_poses(study.folder, late_s=0.06)
     late = study.windows().hide_labels()
     with pytest.raises(StudyError, match="out of step by more than half a pose"):
-        Multi3Net(text="").fit(late, PretrainedEncoder.fresh(late, "channel_attention", **ENCODER).encoder)
+        Multi3Net(text="").fit(
+            late, PretrainedEncoder.fresh(late, "channel_attention", **ENCODER).encoder
+        )
 
 
 def test__multi3net__a_wrist_that_some_lack__is_masked_or_refused(tmp_path: Path) -> None:
     people = [
-        toy_recording(f"p{i}", 4.0, ("left_wrist",) if i == 3 else ("left_wrist", "right_wrist")) for i in range(4)
+        toy_recording(f"p{i}", 4.0, ("left_wrist",) if i == 3 else ("left_wrist", "right_wrist"))
+        for i in range(4)
     ]
-    study = write_study(tmp_path / "some", people, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=50.0))
+    study = write_study(
+        tmp_path / "some", people, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
+    )
     with pytest.raises(OtolithError, match="right_wrist"):
         study.windows()
     some = study.windows(missing="mask").hide_labels()
@@ -318,19 +367,29 @@ def test__multi3net__settings_out_of_range__are_refused() -> None:
         ({"target": "frame"}, "middle or window, not 'frame'"),
         ({"sensors": "all"}, "each or together, not 'all'"),
         ({"frames": 0}, "1 frame or more"),
-        ({"pose_encoder_settings": {"spatial_dept": 1}}, "pose_former has no setting 'spatial_dept'"),
-        ({"text_encoder": "text_mlp", "text_encoder_settings": {"blocks": 2}}, "text_mlp has no setting"),
+        (
+            {"pose_encoder_settings": {"spatial_dept": 1}},
+            "pose_former has no setting 'spatial_dept'",
+        ),
+        (
+            {"text_encoder": "text_mlp", "text_encoder_settings": {"blocks": 2}},
+            "text_mlp has no setting",
+        ),
     ):
         with pytest.raises(ConfigError, match=said):
             Multi3Net(**settings)
 
 
-def test__multi3net__pretraining__goes_through_and_is_saved(windows: Windows, tmp_path: Path) -> None:
+def test__multi3net__pretraining__goes_through_and_is_saved(
+    windows: Windows, tmp_path: Path
+) -> None:
     model = pretrain(
         windows, "multi3net", "channel_attention", out=tmp_path / "encoder", runtime=CPU, objective_settings=SMALL,
         encoder_settings=ENCODER, epochs=2, batch_size=16,
     )  # fmt: skip
-    assert {"train_contrast_text_pose", "validation_imu_to_imu", "mean_cosine"} <= model.history[0].keys()
+    assert {"train_contrast_text_pose", "validation_imu_to_imu", "mean_cosine"} <= model.history[
+        0
+    ].keys()
     again = PretrainedEncoder.load(tmp_path / "encoder")
     assert again.record["fitted"]["joints"] == 5
     np.testing.assert_array_equal(again.embed(windows, CPU), model.embed(windows, CPU))
@@ -339,9 +398,12 @@ def test__multi3net__pretraining__goes_through_and_is_saved(windows: Windows, tm
 @pytest.mark.parametrize("length", [1, 50])
 def test__decoder__of_64_windows__leaves_less_than_a_hundredth_of_the_variance(length: int) -> None:
     torch.manual_seed(0)
-    # Of up to 5 Hz, as bodies move: every window, channel and tone with a strength and a phase of its own.
+    # Of up to 5 Hz, as bodies move: every window, channel and tone with a strength and a phase of
+    # its own.
     moments = torch.arange(length)[:, None] / 50.0 + torch.rand(64, 12, 1, 1)
-    true = (torch.randn(64, 12, 1, 5) * (2 * torch.pi * torch.arange(1, 6) * moments).sin()).sum(dim=-1)
+    true = (torch.randn(64, 12, 1, 5) * (2 * torch.pi * torch.arange(1, 6) * moments).sin()).sum(
+        dim=-1
+    )
     vectors = torch.randn(64, 256)
     decoder = Decoder(256, 12, length, dropout=0.0).train()
     assert decoder(vectors).shape == true.shape

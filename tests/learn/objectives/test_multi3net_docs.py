@@ -1,4 +1,5 @@
-"""The page on Multi3Net+ names every setting with its default, and its figures are those of the code."""
+"""The page on Multi3Net+ names every setting with its default, and its figures are those of the
+code."""
 
 from __future__ import annotations
 

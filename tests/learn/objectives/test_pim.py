@@ -48,7 +48,8 @@ class Constant(Encoder):
 
 
 def hand_made(biases: dict[str, list[float]], **settings: Any) -> PIM:
-    """A PIM whose heads give the stated logits whatever they see; quantities are called sensor.kind."""
+    """A PIM whose heads give the stated logits whatever they see; quantities are called
+    sensor.kind."""
     goal = PIM(bins=3, **settings)
     goal.quantities = [Quantity(*name.rsplit(".", 1)) for name in biases]
     goal.bins = [UniformBins.fit(np.arange(4.0), 3) for _ in biases]
@@ -71,7 +72,10 @@ def asked(goal: PIM, targets: list[list[int]]) -> dict[str, float]:
 def test__pim__quantities__are_four_a_sensor_and_one_a_pair(toy_windows: Windows) -> None:
     goal, _ = fitted(toy_windows)
     names = [f"{side}_wrist.{kind}" for side in ("left", "right") for kind in KINDS]
-    assert [quantity.name for quantity in goal.quantities] == [*names, "left_wrist~right_wrist.symmetry"]
+    assert [quantity.name for quantity in goal.quantities] == [
+        *names,
+        "left_wrist~right_wrist.symmetry",
+    ]
     targets = goal.targets(toy_windows)["physics"]
     assert targets.shape == (len(toy_windows), 9)
     assert targets.min() >= -1 and targets.max() <= 10
@@ -103,12 +107,18 @@ def test__pim__all_weights_0__has_nothing_to_predict(toy_windows: Windows) -> No
 
 
 def test__pim__softmax_mean_and_weights__by_hand() -> None:
-    biases = {"a.speed": [0.0, 0.0, 0.0], "b.speed": [math.log(2), 0.0, 0.0], "a.roll": [0.0, math.log(4), 0.0]}
+    biases = {
+        "a.speed": [0.0, 0.0, 0.0],
+        "b.speed": [math.log(2), 0.0, 0.0],
+        "a.roll": [0.0, math.log(4), 0.0],
+    }
     targets = [[0, 0, 1], [1, 1, 1]]
     equal, mixed = math.log(3), (math.log(4 / 2) + math.log(4)) / 2
     roll = math.log(6 / 4)
     losses = asked(hand_made(biases, speed=2.0, angle=0.5), targets)
-    assert losses == pytest.approx({"speed": 2 * (equal + mixed) / 2, "angle": 0.5 * roll}, rel=1e-6)
+    assert losses == pytest.approx(
+        {"speed": 2 * (equal + mixed) / 2, "angle": 0.5 * roll}, rel=1e-6
+    )
     losses = asked(hand_made(biases, speed=2.0, angle=0.5, reduction="sum"), targets)
     assert losses == pytest.approx({"speed": 2 * (equal + mixed), "angle": 0.5 * roll}, rel=1e-6)
 
@@ -120,7 +130,9 @@ def test__pim__sigmoid__is_one_binary_cross_entropy_a_bin() -> None:
 
     logits = [0.0, 1.0, -2.0]
     losses = asked(hand_made({"a.speed": logits}, loss="sigmoid"), [[1], [2]])
-    expected = np.mean([sum(binary(x, int(i == hit)) for i, x in enumerate(logits)) for hit in (1, 2)])
+    expected = np.mean(
+        [sum(binary(x, int(i == hit)) for i, x in enumerate(logits)) for hit in (1, 2)]
+    )
     assert losses == pytest.approx({"speed": expected}, rel=1e-6)
 
 
@@ -138,7 +150,9 @@ def test__pim__defined_windows__are_averaged_over_themselves_alone() -> None:
     goal = PIM(bins=3)
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     some = goal.cross_entropy(logits, torch.tensor([0, -1, 2, -1]))
-    assert float(some) == pytest.approx(float(goal.cross_entropy(logits[[0, 2]], torch.tensor([0, 2]))))
+    assert float(some) == pytest.approx(
+        float(goal.cross_entropy(logits[[0, 2]], torch.tensor([0, 2])))
+    )
     assert float(goal.cross_entropy(logits, torch.full((4,), -1))) == 0.0
 
 

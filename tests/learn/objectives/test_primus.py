@@ -1,4 +1,5 @@
-"""PRIMUS and IMU2CLIP: each term against its formula in float64, what is left out, and what is told."""
+"""PRIMUS and IMU2CLIP: each term against its formula in float64, what is left out, and what is
+told."""
 
 from __future__ import annotations
 
@@ -50,24 +51,38 @@ def batch_of(rows: int = 9, seed: int = 0, first: int = 0, **partners: torch.Ten
     for name, width in {"video": 5, "text": 512}.items():
         partners.setdefault(name, torch.randn(rows, width, generator=generator))
         partners.setdefault(f"{name}_present", torch.rand(rows, generator=generator) < 0.7)
-    return Batch(values, *there, channels, 50.0, partners=partners | {"window": torch.arange(first, first + rows)})
+    return Batch(
+        values,
+        *there,
+        channels,
+        50.0,
+        partners=partners | {"window": torch.arange(first, first + rows)},
+    )
 
 
 def built(kind: Any = PRIMUS, **settings: Any) -> Any:
     """An objective that was fitted to windows with vectors of video (5 numbers) and text (512)."""
-    goal = kind(**({"queue": 24} if kind is PRIMUS else {}) | {"video": "vectors", "text": "minilm"} | settings)
+    goal = kind(
+        **({"queue": 24} if kind is PRIMUS else {})
+        | {"video": "vectors", "text": "minilm"}
+        | settings
+    )
 
     def fit(windows: Windows) -> None:
         from dataclasses import replace
 
         sizes = {"video": 5, "text": 512}
         goal.companions.roles = {
-            name: replace(role, dimension=sizes[name]) for name, role in goal.companions.asked.items() if name in sizes
+            name: replace(role, dimension=sizes[name])
+            for name, role in goal.companions.asked.items()
+            if name in sizes
         }
 
     goal.companions.fit = fit
     torch.manual_seed(0)
-    goal.fit(Windows.from_array(np.zeros((1, 6, 4)), rate_hz=50.0, channels=batch_of().channels), Ends())
+    goal.fit(
+        Windows.from_array(np.zeros((1, 6, 4)), rate_hz=50.0, channels=batch_of().channels), Ends()
+    )
     return goal
 
 
@@ -106,7 +121,9 @@ def test__primus__ss_and_mm__equal_their_formulas() -> None:
     expected = {"ss": 0.5 * contrast(own, back, 0.1, everyone)}
     for name in ("video", "text"):
         mask = batch.partners[f"{name}_present"].numpy()
-        expected[f"mm_{name}"] = 2.0 * contrast(motion, placed(goal.space, name, batch.partners[name]), 0.1, mask)
+        expected[f"mm_{name}"] = 2.0 * contrast(
+            motion, placed(goal.space, name, batch.partners[name]), 0.1, mask
+        )
     assert losses == pytest.approx(expected, rel=1e-6)
 
 
@@ -117,29 +134,41 @@ def test__primus__nn_step_by_step__equals_a_plain_search_and_its_formula() -> No
         batch = batch_of(seed=step, first=9 * (step % 2))
         losses = {name: float(loss.detach()) for name, loss in goal(Ends(), batch).items()}
         present = {name: batch.partners[f"{name}_present"].numpy() for name in ("video", "text")}
-        own, motion = linear(goal.ssl, ends(batch.values)), linear(goal.space.imu, ends(batch.values))
+        own, motion = (
+            linear(goal.ssl, ends(batch.values)),
+            linear(goal.space.imu, ends(batch.values)),
+        )
         given = {"imu": own} | {name: batch.partners[name].double().numpy() for name in present}
         near: dict[str, list[np.ndarray]] = {"imu": [], "video": [], "text": []}
         held: dict[str, list[bool]] = {"imu": [], "video": [], "text": []}
-        rows = [{name: v[i] for name, v in given.items() if name == "imu" or present[name][i]} for i in range(9)]
+        rows = [
+            {name: v[i] for name, v in given.items() if name == "imu" or present[name][i]}
+            for i in range(9)
+        ]
         for i, row in enumerate(rows):
             found = search(slots, row, int(batch.partners["window"][i]))
             for name, width in (("imu", 512), ("video", 5), ("text", 512)):
                 held[name].append(found is not None and name in found)
                 near[name].append(found[name] if held[name][-1] else np.ones(width))
         if slots:
-            expected = {"nn_imu": 1.5 * contrast(own, np.array(near["imu"]), 0.1, np.array(held["imu"]))}
+            expected = {
+                "nn_imu": 1.5 * contrast(own, np.array(near["imu"]), 0.1, np.array(held["imu"]))
+            }
             for name in present:
                 theirs = placed(goal.space, name, torch.from_numpy(np.array(near[name])))
                 expected[f"nn_{name}"] = 1.5 * contrast(motion, theirs, 0.1, np.array(held[name]))
             assert losses == pytest.approx(expected, rel=1e-6)
         else:
             assert set(losses.values()) == {0.0}
-        slots += [row | {"number": batch.partners["window"][i].numpy()} for i, row in enumerate(rows)]
+        slots += [
+            row | {"number": batch.partners["window"][i].numpy()} for i, row in enumerate(rows)
+        ]
         slots = slots[-24:]
 
 
-def search(slots: list[dict[str, np.ndarray]], own: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray] | None:
+def search(
+    slots: list[dict[str, np.ndarray]], own: dict[str, np.ndarray], number: int
+) -> dict[str, np.ndarray] | None:
     def likeness(a: np.ndarray, b: np.ndarray) -> float:
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
@@ -147,7 +176,10 @@ def search(slots: list[dict[str, np.ndarray]], own: dict[str, np.ndarray], numbe
         others = [slot for slot in slots if name in slot and int(slot["number"]) != number]
         if name in own and others:
             tie = 1e-4 if name == "text" else 0.0
-            return max(others, key=lambda s: likeness(own[name], s[name]) + tie * likeness(own["imu"], s["imu"]))
+            return max(
+                others,
+                key=lambda s: likeness(own[name], s[name]) + tie * likeness(own["imu"], s["imu"]),
+            )
     return None
 
 
@@ -157,7 +189,10 @@ def test__imu2clip__equals_its_formula() -> None:
     motion = linear(goal.space.imu, ends(batch.values))
     expected = {
         f"mm_{name}": contrast(
-            motion, placed(goal.space, name, batch.partners[name]), 0.2, batch.partners[f"{name}_present"].numpy()
+            motion,
+            placed(goal.space, name, batch.partners[name]),
+            0.2,
+            batch.partners[f"{name}_present"].numpy(),
         )
         for name in ("video", "text")
     }
@@ -166,7 +201,9 @@ def test__imu2clip__equals_its_formula() -> None:
 
 def test__projection__only_where_widths_differ_unless_asked_for() -> None:
     goal = built(**FLAT)
-    assert isinstance(goal.space.partners["text"], nn.Identity) and isinstance(goal.space.partners["video"], nn.Linear)
+    assert isinstance(goal.space.partners["text"], nn.Identity) and isinstance(
+        goal.space.partners["video"], nn.Linear
+    )
     goal = built(**FLAT, project="always")
     assert isinstance(goal.space.partners["text"], nn.Linear)
     assert isinstance(built(IMU2CLIP, width=12, text="").space.imu, nn.Identity)
@@ -190,11 +227,18 @@ def test__primus__every_row_of_the_ablation__has_its_terms(
     partnered_windows: Windows, weights: dict[str, Any], terms: set[str]
 ) -> None:
     model = pretrain(
-        partnered_windows, "primus", runtime=CPU, objective_settings=VIDEO | weights, epochs=2, batch_size=64
+        partnered_windows,
+        "primus",
+        runtime=CPU,
+        objective_settings=VIDEO | weights,
+        epochs=2,
+        batch_size=64,
     )
     row = model.history[-1]
     assert {name.removeprefix("train_") for name in row if name.startswith("train_")} == terms
-    assert {name.removeprefix("validation_") for name in row if name.startswith("validation_")} == terms
+    assert {
+        name.removeprefix("validation_") for name in row if name.startswith("validation_")
+    } == terms
     assert 0 <= row["embedding_variance"] <= 1 and -1 <= row["mean_cosine"] <= 1
     assert (model.alignment is None) == (not any(term.endswith("video") for term in terms))
 
@@ -207,11 +251,20 @@ def test__primus__validation__feeds_no_queue_and_draws_the_same() -> None:
     with torch.no_grad():
         first, second = goal(Ends(), batch_of(seed=2)), goal(Ends(), batch_of(seed=2))
     assert torch.equal(goal.state_dict()["queue.imu"], before) and int(goal.queue.taken) == 9
-    assert {name: float(x) for name, x in first.items()} == {name: float(x) for name, x in second.items()}
+    assert {name: float(x) for name, x in first.items()} == {
+        name: float(x) for name, x in second.items()
+    }
 
 
-def test__primus__interrupted__goes_on_with_its_queue(partnered_windows: Windows, tmp_path: Any) -> None:
-    asked: dict[str, Any] = {"runtime": CPU, "epochs": 4, "batch_size": 64, "objective_settings": VIDEO | {"queue": 50}}
+def test__primus__interrupted__goes_on_with_its_queue(
+    partnered_windows: Windows, tmp_path: Any
+) -> None:
+    asked: dict[str, Any] = {
+        "runtime": CPU,
+        "epochs": 4,
+        "batch_size": 64,
+        "objective_settings": VIDEO | {"queue": 50},
+    }
     whole = pretrain(partnered_windows, "primus", out=tmp_path / "whole", **asked)
 
     def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
@@ -222,12 +275,19 @@ def test__primus__interrupted__goes_on_with_its_queue(partnered_windows: Windows
         pretrain(partnered_windows, "primus", out=tmp_path / "broken", progress=stop, **asked)
     again = pretrain(partnered_windows, "primus", out=tmp_path / "broken", **asked)
     assert again.history == whole.history
-    assert all(torch.equal(t, again.encoder.state_dict()[n]) for n, t in whole.encoder.state_dict().items())
+    assert all(
+        torch.equal(t, again.encoder.state_dict()[n]) for n, t in whole.encoder.state_dict().items()
+    )
     assert whole.alignment is not None and again.alignment is not None
-    assert all(torch.equal(t, again.alignment.state_dict()[n]) for n, t in whole.alignment.state_dict().items())
+    assert all(
+        torch.equal(t, again.alignment.state_dict()[n])
+        for n, t in whole.alignment.state_dict().items()
+    )
 
 
-def test__alignment__is_of_the_best_epoch_and_kept(partnered_windows: Windows, tmp_path: Any) -> None:
+def test__alignment__is_of_the_best_epoch_and_kept(
+    partnered_windows: Windows, tmp_path: Any
+) -> None:
     model = pretrain(
         partnered_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
         objective_settings=VIDEO,
@@ -244,7 +304,10 @@ def test__alignment__is_of_the_best_epoch_and_kept(partnered_windows: Windows, t
 
 def test__partners__none_at_all__is_told(toy_windows: Windows) -> None:
     for kind in (PRIMUS, IMU2CLIP):
-        with pytest.raises(ConfigError, match=r"none of these has one\. A study has texts in partners/text\.parquet"):
+        with pytest.raises(
+            ConfigError,
+            match=r"none of these has one\. A study has texts in partners/text\.parquet",
+        ):
             kind().fit(toy_windows, PretrainedEncoder.fresh(toy_windows).encoder)
     goal = PRIMUS(mm=0)  # neighbours by motion alone
     goal.fit(toy_windows, PretrainedEncoder.fresh(toy_windows).encoder)
@@ -283,7 +346,11 @@ def test__temperature__stays_within_bounds_and_comes_back() -> None:
 def test__partner_fraction__larger_share_holds_the_smaller(partnered_windows: Windows) -> None:
     some, more = kept(partnered_windows, 0.1), kept(partnered_windows, 0.5)
     assert 0.03 < some.mean() < 0.2 and 0.35 < more.mean() < 0.65
-    assert (more | ~some).all() and kept(partnered_windows, 1.0).all() and not kept(partnered_windows, 0.0).any()
+    assert (
+        (more | ~some).all()
+        and kept(partnered_windows, 1.0).all()
+        and not kept(partnered_windows, 0.0).any()
+    )
     companions = Companions({"video": "vectors"}, {}, 0.5)
     companions.fit(partnered_windows)
     present = companions.targets(partnered_windows)["video_present"]
@@ -298,11 +365,15 @@ def test__spread__equals_its_definition() -> None:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[~np.eye(50, dtype=bool)]
     variance = vectors.var(axis=0).mean() / (vectors**2).mean()
-    assert spread.figures() == pytest.approx({"embedding_variance": variance, "mean_cosine": cosines.mean()})
+    assert spread.figures() == pytest.approx(
+        {"embedding_variance": variance, "mean_cosine": cosines.mean()}
+    )
     assert spread.figures() == {}
 
 
-def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(partnered_windows: Windows) -> None:
+def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(
+    partnered_windows: Windows,
+) -> None:
     # Steps so large that every unit of the encoder dies: all windows get the same vector.
     with pytest.warns(OtolithWarning, match="collapsed in epoch") as told:
         model = pretrain(
@@ -316,9 +387,17 @@ def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(partnered_wi
 
 def test__collapse__is_told_from_a_high_start_that_falls() -> None:
     def epochs(*cosines: float, variance: float = 0.5) -> list[dict[str, float]]:
-        return [{"epoch": i + 1, "mean_cosine": c, "embedding_variance": variance} for i, c in enumerate(cosines)]
+        return [
+            {"epoch": i + 1, "mean_cosine": c, "embedding_variance": variance}
+            for i, c in enumerate(cosines)
+        ]
 
-    assert collapse_notes([]) == collapse_notes(epochs(0.995)) == collapse_notes(epochs(0.97, 0.96, 0.6)) == []
+    assert (
+        collapse_notes([])
+        == collapse_notes(epochs(0.995))
+        == collapse_notes(epochs(0.97, 0.96, 0.6))
+        == []
+    )
     assert "in epoch 3" in collapse_notes(epochs(0.1, 0.3, 0.96, 0.96))[0]
     assert "in epoch 2" in collapse_notes(epochs(0.97, 0.992))[0]
     assert "in epoch 2" in collapse_notes(epochs(0.1, 0.1, variance=0.001))[0]
@@ -344,12 +423,16 @@ def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
     assert model.record["fitted"]["windows_with"] == {"video": 165}
 
 
-def test__primus__interrupted_and_the_partners_changed__is_refused(partnered_windows: Windows, tmp_path: Any) -> None:
+def test__primus__interrupted_and_the_partners_changed__is_refused(
+    partnered_windows: Windows, tmp_path: Any
+) -> None:
     values = np.random.default_rng(0).normal(size=(len(partnered_windows), 6)).astype(np.float32)
     np.save(tmp_path / "clips.npy", values)
     given = {"text": "", "pose": "", "video": "vectors"}
     asked: dict[str, Any] = {"runtime": CPU, "epochs": 2, "out": tmp_path / "encoder"}
-    asked["objective_settings"] = given | {"partner_settings": {"video": {"file": str(tmp_path / "clips.npy")}}}
+    asked["objective_settings"] = given | {
+        "partner_settings": {"video": {"file": str(tmp_path / "clips.npy")}}
+    }
 
     def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
         raise KeyboardInterrupt

@@ -14,7 +14,9 @@ Rows = tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, torch.Tensor]]
 
 def rows(count: int, seed: int, first: int = 0, share: float = 0.6) -> Rows:
     generator = torch.Generator().manual_seed(seed)
-    vectors = {name: torch.randn(count, width, generator=generator) for name, width in WIDTHS.items()}
+    vectors = {
+        name: torch.randn(count, width, generator=generator) for name, width in WIDTHS.items()
+    }
     vectors["text"] = vectors["text"].sign()  # some are equal
     present = {name: torch.rand(count, generator=generator) < share for name in WIDTHS}
     present[IMU][:] = True
@@ -28,14 +30,23 @@ class Naive:
         self.size = size
         self.slots: list[tuple[int, dict[str, np.ndarray]]] = []
 
-    def push(self, number: torch.Tensor, vectors: dict[str, torch.Tensor], present: dict[str, torch.Tensor]) -> None:
+    def push(
+        self,
+        number: torch.Tensor,
+        vectors: dict[str, torch.Tensor],
+        present: dict[str, torch.Tensor],
+    ) -> None:
         for i, own in enumerate(number.tolist()):
             held = {name: unit(vectors[name][i]) for name in vectors if present[name][i]}
             self.slots.append((own, held))
         self.slots = self.slots[-self.size :]
 
     def nearest(
-        self, by: list[str], number: torch.Tensor, vectors: dict[str, torch.Tensor], present: dict[str, torch.Tensor]
+        self,
+        by: list[str],
+        number: torch.Tensor,
+        vectors: dict[str, torch.Tensor],
+        present: dict[str, torch.Tensor],
     ) -> list[dict[str, np.ndarray] | None]:
         out: list[dict[str, np.ndarray] | None] = []
         for i, own in enumerate(number.tolist()):
@@ -44,7 +55,10 @@ class Naive:
                 others = [held for other, held in self.slots if other != own and name in held]
                 if found is None and present[name][i] and others:
                     query, motion = unit(vectors[name][i]), unit(vectors[IMU][i])
-                    likeness = [query @ held[name] + (name == "text") * 1e-4 * (motion @ held[IMU]) for held in others]
+                    likeness = [
+                        query @ held[name] + (name == "text") * 1e-4 * (motion @ held[IMU])
+                        for held in others
+                    ]
                     found = others[int(np.argmax(likeness))]
             out.append(found)
         return out
@@ -68,7 +82,9 @@ def test__queue__step_by_step__finds_what_a_plain_search_finds(by: list[str], si
             for name in WIDTHS if held is not None else ():
                 value, there = queue.at(slot[i : i + 1], name)
                 assert bool(there) == (name in held)
-                np.testing.assert_allclose(value[0].numpy(), held.get(name, 0 * value[0].numpy()), atol=1e-6)
+                np.testing.assert_allclose(
+                    value[0].numpy(), held.get(name, 0 * value[0].numpy()), atol=1e-6
+                )
         queue.push(number, vectors, present)
         naive.push(number, vectors, present)
     assert int(queue.taken) == 72
@@ -78,7 +94,10 @@ def test__queue__empty_or_itself_alone__finds_nobody() -> None:
     queue = Queue(8, WIDTHS)
     number, vectors, present = rows(3, 0)
     assert queue.is_empty and not queue.nearest([IMU], number, vectors, present)[1].any()
-    one = {name: value[:1] for name, value in vectors.items()}, {name: value[:1] for name, value in present.items()}
+    one = (
+        {name: value[:1] for name, value in vectors.items()},
+        {name: value[:1] for name, value in present.items()},
+    )
     queue.push(number[:1], *one)
     assert not queue.is_empty
     assert queue.nearest([IMU], number, vectors, present)[1].tolist() == [False, True, True]
@@ -99,7 +118,9 @@ def test__queue__unlike_everything__is_not_drawn_to_empty_slots() -> None:
     there = {IMU: torch.tensor([True])}
     queue.push(torch.tensor([0]), {IMU: torch.tensor([[1.0, 0.0]])}, there)
     slot, found = queue.nearest([IMU], torch.tensor([1]), {IMU: torch.tensor([[-1.0, 0.0]])}, there)
-    assert found.item() and slot.item() == 0  # cosine −1, where the zeros of an empty slot would give 0
+    assert (
+        found.item() and slot.item() == 0
+    )  # cosine −1, where the zeros of an empty slot would give 0
 
 
 def test__queue__saved_and_loaded__goes_on_the_same() -> None:
@@ -109,8 +130,12 @@ def test__queue__saved_and_loaded__goes_on_the_same() -> None:
     for queue in (first, second):
         queue.push(*rows(10, 1, first=10))
     asked = rows(10, 2, first=20)
-    assert torch.equal(first.nearest(["video", IMU], *asked)[0], second.nearest(["video", IMU], *asked)[0])
-    assert all(torch.equal(first.state_dict()[name], value) for name, value in second.state_dict().items())
+    assert torch.equal(
+        first.nearest(["video", IMU], *asked)[0], second.nearest(["video", IMU], *asked)[0]
+    )
+    assert all(
+        torch.equal(first.state_dict()[name], value) for name, value in second.state_dict().items()
+    )
 
 
 def test__products__are_the_matrix_product() -> None:

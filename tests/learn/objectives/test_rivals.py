@@ -1,4 +1,5 @@
-"""SimCLR, transformation recognition and masked reconstruction against float64 references written from the formulas."""
+"""SimCLR, transformation recognition and masked reconstruction against float64 references written
+from the formulas."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ RIVALS = ("simclr", "transformations", "masked")
 
 
 class Plain(Encoder):
-    """Tokens are tanh(W·x_t + b), their mean over time the vector: simple enough to be written again in NumPy."""
+    """Tokens are tanh(W·x_t + b), their mean over time the vector: simple enough to be written
+    again in NumPy."""
 
     dimension = 4
 
@@ -89,7 +91,9 @@ def seeded() -> torch.Generator:
 
 def test__simclr__equals_the_formula() -> None:
     goal, encoder = fitted(
-        SimCLR, augmentations=("scaling", "jitter"), augmentation_settings={"scaling": {"deviation": 0.25}}
+        SimCLR,
+        augmentations=("scaling", "jitter"),
+        augmentation_settings={"scaling": {"deviation": 0.25}},
     )
     loss = goal(encoder, whole())["contrast"]
     chain, generator, batch = Chain(["scaling", "jitter"], CHANNELS), seeded(), whole()
@@ -99,13 +103,19 @@ def test__simclr__equals_the_formula() -> None:
         view = chain(batch.values, batch.present, generator).double().numpy()
         vectors = tokens_of(encoder, view).mean(1)
         for layer in goal.projector:
-            vectors = linear(layer, vectors) if isinstance(layer, nn.Linear) else np.maximum(vectors, 0)
+            vectors = (
+                linear(layer, vectors) if isinstance(layer, nn.Linear) else np.maximum(vectors, 0)
+            )
         z.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     both, total = np.concatenate(z), 0.0
     for i in range(2 * ROWS):
         similar = [math.exp(both[i] @ both[j] / 0.1) for j in range(2 * ROWS)]
         total -= math.log(similar[(i + ROWS) % (2 * ROWS)] / (sum(similar) - similar[i]))
-    assert [layer.out_features for layer in goal.projector if isinstance(layer, nn.Linear)] == [256, 128, 50]
+    assert [layer.out_features for layer in goal.projector if isinstance(layer, nn.Linear)] == [
+        256,
+        128,
+        50,
+    ]
     assert float(loss.detach()) == pytest.approx(total / (2 * ROWS), rel=1e-6, abs=1e-6)
 
 
@@ -115,7 +125,9 @@ def test__transformations__equal_the_formula() -> None:
     losses = goal(encoder, whole())
     assert tuple(losses) == tasks and len(tasks) == 8
     generator, batch = seeded(), whole()
-    versions = [batch.values] + [link(batch.values, batch.present, generator) for link in Chain(tasks, CHANNELS).links]
+    versions = [batch.values] + [
+        link(batch.values, batch.present, generator) for link in Chain(tasks, CHANNELS).links
+    ]
     pooled = [tokens_of(encoder, version.double().numpy()).mean(1) for version in versions]
     heads = goal.heads
     for number, task in enumerate(tasks):
@@ -124,12 +136,19 @@ def test__transformations__equal_the_formula() -> None:
         total = 0.0
         for version, vectors in enumerate(pooled):
             hidden = np.maximum(
-                vectors @ hidden_weight.detach().double().numpy().T + hidden_bias.detach().double().numpy(), 0
+                vectors @ hidden_weight.detach().double().numpy().T
+                + hidden_bias.detach().double().numpy(),
+                0,
             )
-            logit = hidden @ heads.weight[number].detach().double().numpy() + heads.bias[number].detach().item()
+            logit = (
+                hidden @ heads.weight[number].detach().double().numpy()
+                + heads.bias[number].detach().item()
+            )
             share = 1 / (1 + np.exp(-logit))
             total -= np.log(share if version == number + 1 else 1 - share).sum()
-        assert float(losses[task].detach()) == pytest.approx(total / (9 * ROWS), rel=1e-6, abs=1e-6), task
+        assert float(losses[task].detach()) == pytest.approx(
+            total / (9 * ROWS), rel=1e-6, abs=1e-6
+        ), task
 
 
 @pytest.mark.parametrize("settings", [{}, {"share": 0.3, "span": 4}])
@@ -150,7 +169,9 @@ def test__masked__equals_the_formula(settings: dict[str, Any]) -> None:
     assert float(loss.detach()) == pytest.approx(total / count, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize(("settings", "steps"), [({}, 4), ({"share": 0.3}, 12), ({"share": 0.2, "span": 5}, 10)])
+@pytest.mark.parametrize(
+    ("settings", "steps"), [({}, 4), ({"share": 0.3}, 12), ({"share": 0.2, "span": 5}, 10)]
+)
 def test__masked__hides_the_stated_share_in_spans(settings: dict[str, Any], steps: int) -> None:
     goal = Masked(**settings)
     hidden = goal.hide(whole(), seeded())
@@ -177,7 +198,9 @@ def test__masked__tpn__has_a_token_for_each_sample() -> None:
     assert goal.margin == (22, 23) and goal.between is None
     # A token's field lies around its sample: of 46 samples, 22 before it and 23 after.
     values = torch.randn(1, 6, 145, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    encoder(Batch(values, torch.ones(1, 6), torch.ones(1, 145), CHANNELS, 50.0)).tokens[0, 50].sum().backward()
+    encoder(Batch(values, torch.ones(1, 6), torch.ones(1, 145), CHANNELS, 50.0)).tokens[
+        0, 50
+    ].sum().backward()
     touched = values.grad.abs().sum((0, 1)).nonzero().flatten() - 22
     assert touched.min() >= 50 - 22 and touched.max() <= 50 + 23
     received = torch.ones(ROWS, 100, dtype=torch.bool)
@@ -221,7 +244,9 @@ def test__rivals__absent_channels__stay_absent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RIVALS)
-def test__rivals__interrupted__go_on_to_the_same_weights(name: str, toy_windows: Windows, tmp_path: Path) -> None:
+def test__rivals__interrupted__go_on_to_the_same_weights(
+    name: str, toy_windows: Windows, tmp_path: Path
+) -> None:
     some = toy_windows[::6]
     choices = {"epochs": 3, "batch_size": 16, "patience": 0, "runtime": Runtime("cpu", "fp32", 1)}
     unbroken = pretrain(some, name, **choices)
@@ -251,6 +276,8 @@ def test__rivals__interrupted__go_on_to_the_same_weights(name: str, toy_windows:
         (Masked, {"span": 0}),
     ],
 )
-def test__rivals__impossible_settings__are_refused(kind: type[Objective], settings: dict[str, Any]) -> None:
+def test__rivals__impossible_settings__are_refused(
+    kind: type[Objective], settings: dict[str, Any]
+) -> None:
     with pytest.raises(ConfigError):
         kind(**settings)

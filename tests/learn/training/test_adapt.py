@@ -29,11 +29,15 @@ def changed(before: PretrainedEncoder, after: PretrainedEncoder) -> list[bool]:
     return [not torch.equal(a, b) for a, b in pairs]
 
 
-def test__adapt__finetune__moves_a_copy_and_learns(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
+def test__adapt__finetune__moves_a_copy_and_learns(
+    encoder: PretrainedEncoder, toy_windows: Windows
+) -> None:
     before = {name: tensor.clone() for name, tensor in encoder.encoder.state_dict().items()}
     model = adapt(encoder, toy_windows.of(["p0", "p1", "p2", "p3"]).few(8), **FEW | {"steps": 80})
     assert all(changed(encoder, model.encoder))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.encoder.state_dict().items())
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in encoder.encoder.state_dict().items()
+    )
     test = toy_windows.of(["p4", "p5"])
     probability = model.probabilities(test, CPU)
     assert probability.shape == (len(test), 3)
@@ -48,20 +52,28 @@ def test__adapt__frozen__leaves_the_encoder_untouched(
     settings = FEW | {"head_settings": None, "mode": "frozen"}
     model = adapt(encoder, toy_windows.few(4), head, **settings)
     assert not any(changed(encoder, model.encoder))
-    statistics = [(getattr(m.standardise, n)) for m in (encoder, model.encoder) for n in ("mean", "std")]
+    statistics = [
+        (getattr(m.standardise, n)) for m in (encoder, model.encoder) for n in ("mean", "std")
+    ]
     assert torch.equal(statistics[0], statistics[2]) and torch.equal(statistics[1], statistics[3])
 
 
 def test__adapt__frozen__sees_the_encoder_without_dropout(toy_windows: Windows) -> None:
     few = toy_windows.few(4)
-    calm, wild = (PretrainedEncoder.fresh(toy_windows, "tpn", dropout=share) for share in (0.0, 0.9))
+    calm, wild = (
+        PretrainedEncoder.fresh(toy_windows, "tpn", dropout=share) for share in (0.0, 0.9)
+    )
     assert not any(changed(calm, wild))
     for mode, alike in (("frozen", True), ("finetune", False)):
-        heads = [list(adapt(start, few, mode=mode, **FEW).head.parameters()) for start in (calm, wild)]
+        heads = [
+            list(adapt(start, few, mode=mode, **FEW).head.parameters()) for start in (calm, wild)
+        ]
         assert all(torch.equal(a, b) for a, b in zip(*heads, strict=True)) == alike
 
 
-@pytest.mark.parametrize(("settings", "expected"), [((10, 1, 64), 10), ((1, 5, 64), 5), ((1, 5, 8), 20)])
+@pytest.mark.parametrize(
+    ("settings", "expected"), [((10, 1, 64), 10), ((1, 5, 64), 5), ((1, 5, 8), 20)]
+)
 def test__adapt__schedule__is_fixed_beforehand(
     encoder: PretrainedEncoder, toy_windows: Windows, settings: tuple[int, int, int], expected: int
 ) -> None:
@@ -76,16 +88,23 @@ def test__adapt__schedule__is_fixed_beforehand(
     assert all(isinstance(step[2], float) for step in seen)
 
 
-def test__adapt__same_seed__gives_identical_weights(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
-    first, second, third = (adapt(encoder, toy_windows.few(2), seed=seed, **FEW) for seed in (3, 3, 4))
+def test__adapt__same_seed__gives_identical_weights(
+    encoder: PretrainedEncoder, toy_windows: Windows
+) -> None:
+    first, second, third = (
+        adapt(encoder, toy_windows.few(2), seed=seed, **FEW) for seed in (3, 3, 4)
+    )
     pairs = [
-        list(model.head.parameters()) + list(model.encoder.encoder.parameters()) for model in (first, second, third)
+        list(model.head.parameters()) + list(model.encoder.encoder.parameters())
+        for model in (first, second, third)
     ]
     assert all(torch.equal(a, b) for a, b in zip(pairs[0], pairs[1], strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(pairs[0], pairs[2], strict=True))
 
 
-def test__adapt__unlabelled_windows__are_left_out(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
+def test__adapt__unlabelled_windows__are_left_out(
+    encoder: PretrainedEncoder, toy_windows: Windows
+) -> None:
     few = toy_windows.few(2)
     padded = toy_windows[np.sort(np.concatenate([np.arange(0, 20), np.arange(40, 60)]))]
     code = np.where(np.isin(padded.first_row, few.first_row), padded.code, -1)
@@ -93,7 +112,10 @@ def test__adapt__unlabelled_windows__are_left_out(encoder: PretrainedEncoder, to
     padded = dataclasses.replace(padded, code=code)
     first = adapt(encoder, padded, **FEW)
     second = adapt(encoder, padded.labelled, **FEW)
-    assert all(torch.equal(a, b) for a, b in zip(first.head.parameters(), second.head.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.head.parameters(), second.head.parameters(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -107,7 +129,9 @@ def test__adapt__rows__do_not_depend_on_their_batch(
     np.testing.assert_allclose(whole, parts, atol=1e-5 if precision == "fp32" else 2e-2)
 
 
-def test__adapt__one_class_or_none__is_told(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
+def test__adapt__one_class_or_none__is_told(
+    encoder: PretrainedEncoder, toy_windows: Windows
+) -> None:
     only = toy_windows[toy_windows.code == 1]
     with pytest.raises(DataError, match="at least two classes; found one class, 'shaking'"):
         adapt(encoder, only, **FEW)
@@ -127,7 +151,9 @@ def test__adapt__class_without_windows__works_and_is_hardly_said(
 
 
 def test__class_weights__are_inverse_to_the_count_with_mean_one(toy_windows: Windows) -> None:
-    index = np.concatenate([np.flatnonzero(toy_windows.code == code)[:n] for code, n in ((0, 6), (2, 2))])
+    index = np.concatenate(
+        [np.flatnonzero(toy_windows.code == code)[:n] for code, n in ((0, 6), (2, 2))]
+    )
     chosen = toy_windows[index]
     weight = class_weights(chosen)
     assert weight.tolist() == pytest.approx([8 / 6 / 2, 0.0, 8 / 2 / 2])
@@ -141,7 +167,9 @@ def test__adapt__features_and_a_head_that_descends__is_refused(toy_windows: Wind
     adapt(features, toy_windows.few(2), "logistic", runtime=CPU)
 
 
-def test__adapt__what_does_not_fit__is_told(encoder: PretrainedEncoder, toy_windows: Windows, toy_study: Any) -> None:
+def test__adapt__what_does_not_fit__is_told(
+    encoder: PretrainedEncoder, toy_windows: Windows, toy_study: Any
+) -> None:
     with pytest.raises(ChannelError, match=r"missing are right_wrist\.acc\.x"):
         adapt(encoder, toy_study.windows(placements=("left_wrist",)), **FEW)
     with pytest.raises(ChannelError, match=r"rate_hz=50"):

@@ -31,7 +31,9 @@ def encoder(toy_windows: Windows) -> PretrainedEncoder:
 @pytest.fixture(scope="module")
 def aligned(encoder: PretrainedEncoder) -> PretrainedEncoder:
     torch.manual_seed(0)
-    return dataclasses.replace(encoder, alignment=Alignment(16, 24, {"video": Role("vectors", {}, 12)}))
+    return dataclasses.replace(
+        encoder, alignment=Alignment(16, 24, {"video": Role("vectors", {}, 12)})
+    )
 
 
 def moved(before: PretrainedEncoder, after: PretrainedEncoder) -> bool:
@@ -49,13 +51,21 @@ def test__staged__encoder__stands_still_until_the_loss_does(
         before = [p.clone() for p in self.model.encoder.encoder.parameters()]
         first = self.done
         go(self, moves, rate, patience)
-        same = all(torch.equal(a, b) for a, b in zip(before, self.model.encoder.encoder.parameters(), strict=True))
+        same = all(
+            torch.equal(a, b)
+            for a, b in zip(before, self.model.encoder.encoder.parameters(), strict=True)
+        )
         stages.append((not same, rate, self.done - first))
 
     monkeypatch.setattr(adapting._Learning, "go", watched)
     # A rate of 0 for the head: its loss never falls again after the first epoch.
-    model = adapt(encoder, toy_windows.few(8), mode="staged", patience=3, head_learning_rate=0.0, **FEW)
-    assert stages == [(False, 0.0, 4), (True, 1e-4, 20)]  # an epoch is one step here: one that is best, three that wait
+    model = adapt(
+        encoder, toy_windows.few(8), mode="staged", patience=3, head_learning_rate=0.0, **FEW
+    )
+    assert stages == [
+        (False, 0.0, 4),
+        (True, 1e-4, 20),
+    ]  # an epoch is one step here: one that is best, three that wait
     assert moved(encoder, model.encoder)
 
 
@@ -63,18 +73,31 @@ def test__staged__loss_that_keeps_falling__leaves_the_first_stage_after_its_step
     encoder: PretrainedEncoder, toy_windows: Windows
 ) -> None:
     seen: list[tuple[int, int, float]] = []
-    adapt(encoder, toy_windows.few(8), mode="staged", patience=50, progress=lambda *at: seen.append(at), **FEW)
+    adapt(
+        encoder,
+        toy_windows.few(8),
+        mode="staged",
+        patience=50,
+        progress=lambda *at: seen.append(at),
+        **FEW,
+    )
     assert [at[:2] for at in seen] == [(i + 1, 40) for i in range(40)]
 
 
-def test__staged__same_seed__gives_identical_weights(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
+def test__staged__same_seed__gives_identical_weights(
+    encoder: PretrainedEncoder, toy_windows: Windows
+) -> None:
     first, second = (adapt(encoder, toy_windows.few(4), mode="staged", **FEW) for _ in range(2))
-    parts = [[*model.head.parameters(), *model.encoder.encoder.parameters()] for model in (first, second)]
+    parts = [
+        [*model.head.parameters(), *model.encoder.encoder.parameters()] for model in (first, second)
+    ]
     assert all(torch.equal(a, b) for a, b in zip(*parts, strict=True))
 
 
 @pytest.mark.parametrize("mode", ["finetune", "frozen", "staged"])
-def test__mixture_of_experts__is_told_the_tokens_and_learns(toy_windows: Windows, mode: str) -> None:
+def test__mixture_of_experts__is_told_the_tokens_and_learns(
+    toy_windows: Windows, mode: str
+) -> None:
     start = PretrainedEncoder.fresh(toy_windows, "channel_attention", width=16, heads=2)
     model = adapt(
         start, toy_windows, "mixture_of_experts", runtime=CPU, head_settings=SMALL, mode=mode, steps=80,
@@ -88,7 +111,11 @@ def test__mixture_of_experts__is_told_the_tokens_and_learns(toy_windows: Windows
 def test__shared_space__head__sees_unit_vectors_of_its_width(
     aligned: PretrainedEncoder, toy_windows: Windows, head: str
 ) -> None:
-    settings = {"head_settings": SMALL if head == "mixture_of_experts" else None, "mode": "frozen", "space": "shared"}
+    settings = {
+        "head_settings": SMALL if head == "mixture_of_experts" else None,
+        "mode": "frozen",
+        "space": "shared",
+    }
     few = toy_windows.few(8)
     model = adapt(aligned, few, head, **FEW | settings)
     assert model.head.dimension == 24
@@ -101,15 +128,24 @@ def test__shared_space__head__sees_unit_vectors_of_its_width(
     assert np.isfinite(model.probabilities(few, CPU)).all()
 
 
-def test__shared_space__finetune__moves_the_layer_into_it(aligned: PretrainedEncoder, toy_windows: Windows) -> None:
-    model = adapt(aligned, toy_windows.few(4), "linear", **FEW | {"head_settings": None, "space": "shared"})
+def test__shared_space__finetune__moves_the_layer_into_it(
+    aligned: PretrainedEncoder, toy_windows: Windows
+) -> None:
+    model = adapt(
+        aligned, toy_windows.few(4), "linear", **FEW | {"head_settings": None, "space": "shared"}
+    )
     assert aligned.alignment is not None and model.encoder.alignment is not None
     before, after = aligned.alignment.state_dict(), model.encoder.alignment.state_dict()
-    assert {name for name in before if not torch.equal(before[name], after[name])} == {"imu.weight", "imu.bias"}
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        "imu.weight",
+        "imu.bias",
+    }
 
 
 @pytest.mark.parametrize("mode", ["finetune", "frozen"])
-def test__mixture_of_experts__in_bf16__says_what_it_says_in_fp32(toy_windows: Windows, mode: str) -> None:
+def test__mixture_of_experts__in_bf16__says_what_it_says_in_fp32(
+    toy_windows: Windows, mode: str
+) -> None:
     start = PretrainedEncoder.fresh(toy_windows, "channel_attention", width=16, heads=2)
     said = []
     for precision in ("fp32", "bf16"):
@@ -132,7 +168,9 @@ def test__recogniser__in_stages_and_shared_space__is_saved_and_loaded(
     fitted.save(tmp_path / "kept")
     again = Recogniser.load(tmp_path / "kept", device="cpu", threads=1)
     assert (again.mode, again.space, again.patience) == ("staged", "shared", 2)
-    np.testing.assert_array_equal(again.predict_proba(toy_windows), fitted.predict_proba(toy_windows))
+    np.testing.assert_array_equal(
+        again.predict_proba(toy_windows), fitted.predict_proba(toy_windows)
+    )
 
 
 def test__adapt__what_cannot_be__is_told(encoder: PretrainedEncoder, toy_windows: Windows) -> None:

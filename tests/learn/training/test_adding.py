@@ -1,4 +1,5 @@
-"""Labelled windows of another study beside the few: by the label's name, in a recogniser, a benchmark, a command."""
+"""Labelled windows of another study beside the few: by the label's name, in a recogniser, a
+benchmark, a command."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Study:
     people = [toy_recording(f"q{i}", 8.0, labels=("walking", "shaking")) for i in range(2)]
     people += [toy_recording("q2", 8.0, labels=("resting",))]
     folder = tmp_path_factory.mktemp("other") / "other"
-    return write_study(folder, people, name="other", evaluation=Evaluation(seconds=4.0, rate_hz=25.0))
+    return write_study(
+        folder, people, name="other", evaluation=Evaluation(seconds=4.0, rate_hz=25.0)
+    )
 
 
 @pytest.fixture
@@ -53,16 +56,25 @@ def test__with_added__labels__keep_their_names_and_the_first_study_its_codes(
 def test__with_added__nothing_in_common_or_other_channels__is_told(
     added: Windows, other: Study, toy_study: Study, toy_windows: Windows
 ) -> None:
-    with pytest.raises(DataError, match=r"Study 'other' has none of the classes shaking, walking; it has resting"):
-        with_added(toy_windows[toy_windows.labels != "resting"], [added[added.labels == "resting"].few("all")])
+    with pytest.raises(
+        DataError, match=r"Study 'other' has none of the classes shaking, walking; it has resting"
+    ):
+        with_added(
+            toy_windows[toy_windows.labels != "resting"],
+            [added[added.labels == "resting"].few("all")],
+        )
     one = other.windows(**toy_study.evaluation.to_json() | {"placements": ("left_wrist",)})
     with pytest.raises(ChannelError, match="right_wrist"):
         with_added(toy_windows, [one])
 
 
-def test__recogniser__with_added_windows__knows_whose_they_are(added: Windows, toy_windows: Windows) -> None:
+def test__recogniser__with_added_windows__knows_whose_they_are(
+    added: Windows, toy_windows: Windows
+) -> None:
     few = toy_windows.few(2)
-    fitted = Recogniser("tpn", "linear", steps=20, epochs=1, device="cpu", precision="fp32", threads=1)
+    fitted = Recogniser(
+        "tpn", "linear", steps=20, epochs=1, device="cpu", precision="fp32", threads=1
+    )
     plain = fitted.fit(few).predict_proba(toy_windows)
     more = fitted.fit(few, add=[added]).predict_proba(toy_windows)
     assert fitted.record_["adaptation"]["added"] == {"other": len(added)}
@@ -70,9 +82,14 @@ def test__recogniser__with_added_windows__knows_whose_they_are(added: Windows, t
 
 
 @pytest.mark.parametrize("head", ["linear", "logistic", "forest"])
-def test__benchmark__method_that_adds__is_measured(other: Study, toy_study: Study, tmp_path: Path, head: str) -> None:
+def test__benchmark__method_that_adds__is_measured(
+    other: Study, toy_study: Study, tmp_path: Path, head: str
+) -> None:
     settings = {"adapt": {"steps": 5, "epochs": 1}, "mode": "frozen"}
-    both = [Method("alone", head=head, **settings), Method("more", head=head, add=(str(other.folder),), **settings)]
+    both = [
+        Method("alone", head=head, **settings),
+        Method("more", head=head, add=(str(other.folder),), **settings),
+    ]
     report = benchmark([toy_study], both, [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
     assert {row["method"] for row in report.rows} == {"alone", "more"}
     again = benchmark([toy_study], both, [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
@@ -98,12 +115,18 @@ def test__benchmark__virtual_sensors_of_a_tested_person__are_left_out_and_told(
         run = FoldRun(fold)
         (windows,) = run.added or run.others
         assert windows.subjects == ["p0", "p2", "p3", "p5"]
-        assert run.left_out == [f"toy, {method.name}: p1, p4, tested here, also stands in 'virtual': left out there"]
-    report = benchmark([toy_study], [adds], [1], folds=3, draws=1, out=tmp_path / "out", runtime=CPU)
+        assert run.left_out == [
+            f"toy, {method.name}: p1, p4, tested here, also stands in 'virtual': left out there"
+        ]
+    report = benchmark(
+        [toy_study], [adds], [1], folds=3, draws=1, out=tmp_path / "out", runtime=CPU
+    )
     assert sum("also stands in 'virtual'" in note for note in report.notes) == 3
 
 
-def test__benchmark__added_study_of_the_tested_people__is_refused(toy_study: Study, tmp_path: Path) -> None:
+def test__benchmark__added_study_of_the_tested_people__is_refused(
+    toy_study: Study, tmp_path: Path
+) -> None:
     own = Method("cheat", add=(str(toy_study.folder),))
     with pytest.raises(SplitError, match="cannot be learnt from whole"):
         benchmark([toy_study], [own], [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
@@ -111,8 +134,20 @@ def test__benchmark__added_study_of_the_tested_people__is_refused(toy_study: Stu
 
 def test__otolith_adapt__add__says_how_many(other: Study, toy_study: Study, tmp_path: Path) -> None:
     out = tmp_path / "recogniser"
-    command = ["adapt", "tpn", str(toy_study.folder), "--add", str(other.folder), "--shots", "2", "--head", "linear"]
-    told = CliRunner().invoke(app, [*command, "--out", str(out), "--threads", "1", "--device", "cpu"])
+    command = [
+        "adapt",
+        "tpn",
+        str(toy_study.folder),
+        "--add",
+        str(other.folder),
+        "--shots",
+        "2",
+        "--head",
+        "linear",
+    ]
+    told = CliRunner().invoke(
+        app, [*command, "--out", str(out), "--threads", "1", "--device", "cpu"]
+    )
     assert told.exit_code == 0, told.output
     assert " of other, 3 classes" in told.output
     assert Recogniser.load(out).record_["adaptation"]["added"]["other"] > 0

@@ -13,7 +13,13 @@ import pytest
 import torch
 from resealed import edit_config, edit_tensors
 
-from otolith.core.errors import ChannelError, CheckpointError, DataError, OtolithError, UnknownNameError
+from otolith.core.errors import (
+    ChannelError,
+    CheckpointError,
+    DataError,
+    OtolithError,
+    UnknownNameError,
+)
 from otolith.core.files import SEAL, file_digest, write_sealed
 from otolith.data.windows import Windows
 from otolith.learn.training import checkpoint
@@ -44,7 +50,11 @@ def test__encoder_checkpoint__round_trip__gives_the_same_vectors(
     vectors = [model.embed(toy_windows, CPU) for model in (original, first, second)]
     assert (vectors[0] == vectors[1]).all() and (vectors[1] == vectors[2]).all()
     assert first.schema() == original.schema() and first.record == original.record
-    assert {path.name for path in saved.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    assert {path.name for path in saved.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "README.md",
+    }
     card = (saved / checkpoint.CARD).read_text()
     assert "RANDOM (never trained)" in card and "p0, p1, p2, p3, p4, p5" in card
 
@@ -56,8 +66,12 @@ def test__checkpoint__missing_weight__is_named(folder: Path) -> None:
 
 
 def test__checkpoint__odd_shape__is_named_with_both_shapes(folder: Path) -> None:
-    edit_tensors(folder, lambda tensors: tensors.update({"encoder.layers.3.weight": torch.zeros(64, 32, 15)}))
-    with pytest.raises(CheckpointError, match=r"layers\.3\.weight has shape \[64, 32, 15\], not \[64, 32, 16\]"):
+    edit_tensors(
+        folder, lambda tensors: tensors.update({"encoder.layers.3.weight": torch.zeros(64, 32, 15)})
+    )
+    with pytest.raises(
+        CheckpointError, match=r"layers\.3\.weight has shape \[64, 32, 15\], not \[64, 32, 16\]"
+    ):
         PretrainedEncoder.load(folder)
 
 
@@ -68,7 +82,9 @@ def test__checkpoint__weight_too_many__is_named(folder: Path, name: str) -> None
         PretrainedEncoder.load(folder)
 
 
-def test__checkpoint__edited_hash_or_exchanged_file__is_refused(folder: Path, toy_windows: Windows) -> None:
+def test__checkpoint__edited_hash_or_exchanged_file__is_refused(
+    folder: Path, toy_windows: Windows
+) -> None:
     other = folder.with_name("other")
     PretrainedEncoder.fresh(toy_windows, "tpn", seed=6).save(other)
     shutil.copy(other / checkpoint.WEIGHTS, folder / checkpoint.WEIGHTS)
@@ -91,16 +107,32 @@ def test__checkpoint__truncated_weights_with_a_fitting_hash__are_damaged(folder:
     ("change", "error", "words"),
     [
         (lambda c: c["encoder"].update(name="tpm"), UnknownNameError, "Did you mean 'tpn'"),
-        (lambda c: c["encoder"].update(name="pathlib:Path"), UnknownNameError, "Nothing was imported"),
-        (lambda c: c["encoder"]["settings"].update(depht=3), OtolithError, "has no setting 'depht'"),
+        (
+            lambda c: c["encoder"].update(name="pathlib:Path"),
+            UnknownNameError,
+            "Nothing was imported",
+        ),
+        (
+            lambda c: c["encoder"]["settings"].update(depht=3),
+            OtolithError,
+            "has no setting 'depht'",
+        ),
         (lambda c: c["encoder"].pop("name"), CheckpointError, "incomplete or was edited"),
         (lambda c: c.pop("schema"), CheckpointError, "incomplete or was edited"),
         (lambda c: c.update(schema=3), CheckpointError, "incomplete or was edited"),
         (lambda c: c["schema"].update(channels=["left_wrist.acc.x"]), CheckpointError, "has shape"),
-        (lambda c: c["schema"].update(channels=["left_wirst.acc.x"]), UnknownNameError, "left_wrist"),
+        (
+            lambda c: c["schema"].update(channels=["left_wirst.acc.x"]),
+            UnknownNameError,
+            "left_wrist",
+        ),
         (lambda c: c["schema"].update(channels=["nonsense"]), ChannelError, "no channel name"),
         (lambda c: c.update(otolith_checkpoint=99), CheckpointError, "checkpoint format"),
-        (lambda c: c.update(kind="recogniser"), CheckpointError, "of kind 'recogniser', not 'encoder'"),
+        (
+            lambda c: c.update(kind="recogniser"),
+            CheckpointError,
+            "of kind 'recogniser', not 'encoder'",
+        ),
         (lambda c: c.pop("kind"), CheckpointError, "of kind 'None'"),
         (lambda c: c.pop("weights_sha256"), CheckpointError, "sha256"),
     ],
@@ -113,14 +145,18 @@ def test__checkpoint__edited_config__says_what_is_wrong(
         PretrainedEncoder.load(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b'{"otolith_checkpoint": 1, "ki', b"\xff\xfe\x00", b"[1]", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"otolith_checkpoint": 1, "ki', b"\xff\xfe\x00", b"[1]", b"null"]
+)
 def test__checkpoint__truncated_or_odd_config__is_refused(folder: Path, content: bytes) -> None:
     (folder / checkpoint.CONFIG).write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config\.json"):
         PretrainedEncoder.load(folder)
 
 
-def test__checkpoint__no_checkpoint_at_all__says_how_to_make_one(folder: Path, tmp_path: Path) -> None:
+def test__checkpoint__no_checkpoint_at_all__says_how_to_make_one(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / checkpoint.WEIGHTS).unlink()
     with pytest.raises(CheckpointError, match=r"has no model\.safetensors: the copy is incomplete"):
         PretrainedEncoder.load(folder)
@@ -165,7 +201,9 @@ def test__checkpoint__any_byte_changed__is_seen(folder: Path, name: str) -> None
     PretrainedEncoder.load(folder)
 
 
-def test__checkpoint__every_value_edited_in_turn__is_seen_whatever_version_it_says(folder: Path) -> None:
+def test__checkpoint__every_value_edited_in_turn__is_seen_whatever_version_it_says(
+    folder: Path,
+) -> None:
     path = folder / checkpoint.CONFIG
     original = json.loads(path.read_text())
     for key in original:
@@ -178,11 +216,15 @@ def test__checkpoint__every_value_edited_in_turn__is_seen_whatever_version_it_sa
         PretrainedEncoder.load(folder)
 
 
-def test__checkpoint__of_the_first_format__is_still_read(folder: Path, toy_windows: Windows) -> None:
+def test__checkpoint__of_the_first_format__is_still_read(
+    folder: Path, toy_windows: Windows
+) -> None:
     before = PretrainedEncoder.load(folder).embed(toy_windows, CPU)
     path = folder / checkpoint.CONFIG
     content = json.loads(path.read_text())
-    first = {k: v for k, v in content.items() if k not in (SEAL, "files")} | {"otolith_checkpoint": 1}
+    first = {k: v for k, v in content.items() if k not in (SEAL, "files")} | {
+        "otolith_checkpoint": 1
+    }
     path.write_text(json.dumps(first))
     assert (PretrainedEncoder.load(folder).embed(toy_windows, CPU) == before).all()
     for version in (True, 1.0, "1", 0, 3, None):
@@ -199,7 +241,9 @@ def test__checkpoint__more_files_beside_it__are_no_matter(folder: Path) -> None:
         PretrainedEncoder.load(folder)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "a/b", "..", "", "\x1b", "C:x", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/hostname", "a/b", "..", "", "\x1b", "C:x", "a\\b"]
+)
 def test__checkpoint__file_named_outside_of_it__is_not_read(folder: Path, name: str) -> None:
     (folder.parent / "outside").write_text("x", encoding="utf-8")
     edit_config(folder, lambda c: c["files"].update({name: "0" * 64}))
@@ -253,11 +297,18 @@ def test__checkpoint__any_value_is_another_kind_of_thing__ends_in_our_errors_or_
     folder: Path, toy_windows: Windows
 ) -> None:
     original = json.loads((folder / checkpoint.CONFIG).read_text())
-    original["record"] |= {"windows": {"recipe": {"pad": False}}, "people": ["a/b"], "pretraining": {"studies": {}}}
+    original["record"] |= {
+        "windows": {"recipe": {"pad": False}},
+        "people": ["a/b"],
+        "pretraining": {"studies": {}},
+    }
 
     def places(content: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         items = content.items() if isinstance(content, dict) else []
-        return [*([at] if at else []), *(p for key, value in items for p in places(value, (*at, key)))]
+        return [
+            *([at] if at else []),
+            *(p for key, value in items for p in places(value, (*at, key))),
+        ]
 
     for place in places(original):
         for odd in (None, "odd", -1, [], {}, ["a", 1], 10**30):
@@ -278,9 +329,13 @@ def test__checkpoint__any_value_is_another_kind_of_thing__ends_in_our_errors_or_
                 raise AssertionError(f"{place} = {odd!r} raised {error!r}") from error
 
 
-def test__save__over_a_checkpoint_of_another_kind__is_refused_and_that_stays(tmp_path: Path) -> None:
+def test__save__over_a_checkpoint_of_another_kind__is_refused_and_that_stays(
+    tmp_path: Path,
+) -> None:
     checkpoint.save(tmp_path / "made", "encoder", {}, {"a": torch.zeros(1)}, {})
     before = (tmp_path / "made" / "config.json").read_bytes()
-    with pytest.raises(DataError, match="holds a checkpoint of kind 'encoder'; choose another folder"):
+    with pytest.raises(
+        DataError, match="holds a checkpoint of kind 'encoder'; choose another folder"
+    ):
         checkpoint.save(tmp_path / "made", "recogniser", {}, {"a": torch.ones(1)}, {})
     assert (tmp_path / "made" / "config.json").read_bytes() == before

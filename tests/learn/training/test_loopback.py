@@ -18,10 +18,24 @@ from otolith import Study
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc of Linux to see who listens")
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch knows no other processes")
-def test__pretrain_in_two_processes__all_that_listens__listens_on_loopback(toy_study: Study, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "otolith", "pretrain", str(toy_study.folder), "--out", str(tmp_path / "encoder")]
+@pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="needs /proc of Linux to see who listens"
+)
+@pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="this torch knows no other processes"
+)
+def test__pretrain_in_two_processes__all_that_listens__listens_on_loopback(
+    toy_study: Study, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "otolith",
+        "pretrain",
+        str(toy_study.folder),
+        "--out",
+        str(tmp_path / "encoder"),
+    ]
     command += ["--epochs", "2", "--processes", "2", "--device", "cpu", "--threads", "1", "--quiet"]
     heard: set[str] = set()
     folders: set[int] = set()
@@ -56,7 +70,13 @@ def test__the_package__whatever_can_listen__is_known_and_held_to_loopback() -> N
     found = set()
     for path in (ROOT / "src" / "otolith").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            name = (
+                node.attr
+                if isinstance(node, ast.Attribute)
+                else node.id
+                if isinstance(node, ast.Name)
+                else ""
+            )
             if name in risky:
                 found.add(path.relative_to(ROOT / "src" / "otolith").as_posix())
     assert found == known

@@ -51,9 +51,19 @@ def test__narrowed__what_cannot_be__is_told(both: PretrainedEncoder, toy_windows
         both.narrowed(both.channels[:3])
 
 
-def test__otolith_adapt__placements__takes_that_part(both: PretrainedEncoder, toy_study: Any, tmp_path: Path) -> None:
+def test__otolith_adapt__placements__takes_that_part(
+    both: PretrainedEncoder, toy_study: Any, tmp_path: Path
+) -> None:
     both.save(tmp_path / "encoder")
-    command = ["adapt", str(tmp_path / "encoder"), str(toy_study.folder), "--shots", "1", "--head", "linear"]
+    command = [
+        "adapt",
+        str(tmp_path / "encoder"),
+        str(toy_study.folder),
+        "--shots",
+        "1",
+        "--head",
+        "linear",
+    ]
     command += ["--out", str(tmp_path / "out"), "--device", "cpu", "--overwrite", "--placements"]
     told = CliRunner().invoke(app, [*command, "right_wrist"])
     assert told.exit_code == 0, told.output
@@ -63,9 +73,13 @@ def test__otolith_adapt__placements__takes_that_part(both: PretrainedEncoder, to
     assert told.exit_code == 2 and "Did you mean 'right_wrist'" in " ".join(told.output.split())
 
 
-def test__benchmark__pretrained_on_two_wrists__is_tested_on_one(toy_study: Any, tmp_path: Path) -> None:
+def test__benchmark__pretrained_on_two_wrists__is_tested_on_one(
+    toy_study: Any, tmp_path: Path
+) -> None:
     people = [toy_recording(f"s{i}", 6.0) for i in range(3)]
-    other = write_study(tmp_path / "other", people, name="other", evaluation=Evaluation(seconds=2.0, rate_hz=50.0))
+    other = write_study(
+        tmp_path / "other", people, name="other", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
+    )
     method = Method(
         "left", "simclr", "channel_attention", "linear", "frozen", encoder_settings=SMALL,
         pretrain_on=(str(other.folder),), pretrain_placements=("left_wrist", "right_wrist"),

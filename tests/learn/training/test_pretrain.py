@@ -1,4 +1,5 @@
-"""Pretraining: repeatable, resumable bit for bit, blind to labels, and judged by training people alone."""
+"""Pretraining: repeatable, resumable bit for bit, blind to labels, and judged by training people
+alone."""
 
 from __future__ import annotations
 
@@ -18,7 +19,13 @@ import torch
 from safetensors.torch import load_file
 
 from otolith import Study
-from otolith.core.errors import CheckpointError, ConfigError, OtolithWarning, SplitError, UnknownNameError
+from otolith.core.errors import (
+    CheckpointError,
+    ConfigError,
+    OtolithWarning,
+    SplitError,
+    UnknownNameError,
+)
 from otolith.data.windows import Windows
 from otolith.learn.training.pretrain import pretrain, validation_people
 from otolith.learn.training.pretrained import PretrainedEncoder
@@ -38,7 +45,9 @@ def same(first: PretrainedEncoder, second: PretrainedEncoder) -> bool:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test__pretrain__same_seed__gives_identical_weights(toy_windows: Windows, precision: str) -> None:
+def test__pretrain__same_seed__gives_identical_weights(
+    toy_windows: Windows, precision: str
+) -> None:
     runtime = Runtime("cpu", precision, 1)
     first = pretrain(toy_windows, runtime=runtime, **QUICK)
     torch.manual_seed(99)  # whatever was drawn in between must not matter
@@ -62,7 +71,9 @@ def test__pretrain__losses__fall_and_are_written(toy_windows: Windows, tmp_path:
     assert model.history[0]["train"] == pytest.approx(sum(model.history[0][term] for term in terms))
     text = (tmp_path / "encoder" / "losses.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
-    assert [float(row["validation"]) for row in rows] == [row["validation"] for row in model.history]
+    assert [float(row["validation"]) for row in rows] == [
+        row["validation"] for row in model.history
+    ]
     assert not (tmp_path / "encoder.partial").exists()
     best = min(range(len(rows)), key=lambda i: float(rows[i]["validation"])) + 1
     assert model.record["best_epoch"] == best
@@ -70,7 +81,9 @@ def test__pretrain__losses__fall_and_are_written(toy_windows: Windows, tmp_path:
 
 def test__pretrain__patience__stops_early_and_keeps_the_best_epoch(toy_windows: Windows) -> None:
     # A rate so high that it only gets worse after the first epochs.
-    model = pretrain(toy_windows, runtime=CPU, epochs=60, batch_size=64, learning_rate=0.1, patience=2)
+    model = pretrain(
+        toy_windows, runtime=CPU, epochs=60, batch_size=64, learning_rate=0.1, patience=2
+    )
     history = [row["validation"] for row in model.history]
     assert len(history) < 60
     assert len(history) - model.record["best_epoch"] == 2
@@ -78,7 +91,9 @@ def test__pretrain__patience__stops_early_and_keeps_the_best_epoch(toy_windows: 
 
 
 def test__pretrain__labels__are_never_looked_at(toy_windows: Windows) -> None:
-    other = dataclasses.replace(toy_windows, code=np.random.default_rng(0).permutation(toy_windows.code))
+    other = dataclasses.replace(
+        toy_windows, code=np.random.default_rng(0).permutation(toy_windows.code)
+    )
     none = dataclasses.replace(toy_windows, code=np.full(len(toy_windows), -1), classes=())
     first = pretrain(toy_windows, runtime=CPU, **QUICK)
     assert same(first, pretrain(other, runtime=CPU, **QUICK))
@@ -93,7 +108,9 @@ def test__pretrain__validation_people__are_training_people(toy_windows: Windows)
     assert len(held_back) == 1 and set(held_back) < set(training.subjects)
     # Mean and deviation are of the people who were trained on, without those who choose the epoch.
     rows = training.without(held_back).values().transpose(1, 0, 2).reshape(12, -1)
-    np.testing.assert_allclose(model.standardise.mean.numpy(), rows.mean(axis=1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        model.standardise.mean.numpy(), rows.mean(axis=1), rtol=1e-3, atol=1e-4
+    )
     np.testing.assert_allclose(model.standardise.std.numpy(), rows.std(axis=1), rtol=1e-3)
 
 
@@ -166,7 +183,9 @@ module.pretrain(Study.load(study).windows(), out=out, runtime=Runtime("cpu", "fp
 
 def run(study: Study, out: Path, when: str = "never") -> int:
     command = [sys.executable, "-c", _SCRIPT, str(study.folder), str(out), when]
-    return subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True).returncode
+    return subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True
+    ).returncode
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +215,9 @@ def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_r
     first, second = load_file(unbroken / "model.safetensors"), load_file(out / "model.safetensors")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
-    histories = [json.loads((path / "config.json").read_text())["history"] for path in (unbroken, out)]
+    histories = [
+        json.loads((path / "config.json").read_text())["history"] for path in (unbroken, out)
+    ]
     assert histories[0] == histories[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder"], "nothing is left behind"
     assert (out / "losses.csv").read_bytes() == (unbroken / "losses.csv").read_bytes()
@@ -209,7 +230,9 @@ def test__pretrain__what_was_kept_is_damaged__begins_anew(name: str, toy_windows
     interrupted(toy_windows, out, epochs=4, batch_size=64)
     path = tmp_path / "encoder.partial" / name
     whole = path.read_bytes()
-    path.write_bytes(whole.replace(b'"stage": 0', b'"stage": 1') if name == "config.json" else whole[:-10])
+    path.write_bytes(
+        whole.replace(b'"stage": 0', b'"stage": 1') if name == "config.json" else whole[:-10]
+    )
     with pytest.warns(OtolithWarning, match="the run begins anew"):
         pretrain(toy_windows, out=out, runtime=CPU, epochs=4, batch_size=64)
     first, second = load_file(unbroken / "model.safetensors"), load_file(out / "model.safetensors")
@@ -230,7 +253,13 @@ def interrupted(windows: Windows, out: Path, **settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"learning_rate": 2e-3}, {"runtime": Runtime("cpu", "bf16", 1)}, {"objective": "other"}]
+    "change",
+    [
+        {"seed": 1},
+        {"learning_rate": 2e-3},
+        {"runtime": Runtime("cpu", "bf16", 1)},
+        {"objective": "other"},
+    ],
 )
 def test__pretrain__resume_with_other_settings__is_refused(
     toy_windows: Windows, tmp_path: Path, change: dict[str, Any]
@@ -244,12 +273,16 @@ def test__pretrain__resume_with_other_settings__is_refused(
     assert not out.exists()
 
 
-def test__pretrain__resume_with_other_windows__is_refused(toy_windows: Windows, tmp_path: Path) -> None:
+def test__pretrain__resume_with_other_windows__is_refused(
+    toy_windows: Windows, tmp_path: Path
+) -> None:
     interrupted(toy_windows, tmp_path / "encoder", **QUICK)
     with pytest.raises(CheckpointError, match="other windows"):
         pretrain(toy_windows.without(["p3"]), out=tmp_path / "encoder", runtime=CPU, **QUICK)
 
 
-def test__pretrain__interrupted__leaves_nothing_under_the_final_name(toy_windows: Windows, tmp_path: Path) -> None:
+def test__pretrain__interrupted__leaves_nothing_under_the_final_name(
+    toy_windows: Windows, tmp_path: Path
+) -> None:
     interrupted(toy_windows, tmp_path / "encoder", **QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.partial"]

@@ -22,7 +22,8 @@ from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.training import processes
 from otolith.learn.training.processes import Divided, Processes
 
-# Steps with what an odd batch leaves over; every term, the queue, and views that are drawn at random.
+# Steps with what an odd batch leaves over; every term, the queue, and views that are drawn at
+# random.
 _SCRIPT = """
 import sys, torch
 from safetensors.torch import save_file
@@ -65,23 +66,43 @@ def several(count: int, study: Study, out: Path) -> list[dict[str, torch.Tensor]
     out.mkdir()
     running = []
     for rank in range(count):
-        group = {"WORLD_SIZE": count, "RANK": rank, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environment = os.environ | {"OMP_NUM_THREADS": "1"} | {name: str(value) for name, value in group.items()}
+        group = {
+            "WORLD_SIZE": count,
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
+        }
+        environment = (
+            os.environ
+            | {"OMP_NUM_THREADS": "1"}
+            | {name: str(value) for name, value in group.items()}
+        )
         command = [sys.executable, "-c", _SCRIPT, str(study.folder), str(out), str(count)]
-        running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        running.append(
+            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        )
     said = [process.communicate(timeout=300)[1] for process in running]
     assert [process.returncode for process in running] == [0] * count, said
     return [load_file(out / f"{rank}.safetensors") for rank in range(count)]
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch knows no other processes")
-def test__two_processes__losses_gradients_and_queue__are_those_of_one(partnered_study: Study, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="this torch knows no other processes"
+)
+def test__two_processes__losses_gradients_and_queue__are_those_of_one(
+    partnered_study: Study, tmp_path: Path
+) -> None:
     (alone,) = several(1, partnered_study, tmp_path / "one")
     first, second = several(2, partnered_study, tmp_path / "two")
     assert alone.keys() == first.keys() == second.keys()
-    assert any(".encoder." in name for name in alone) and any("loss.nn_video" in name for name in alone)
+    assert any(".encoder." in name for name in alone) and any(
+        "loss.nn_video" in name for name in alone
+    )
     for name, expected in alone.items():
-        torch.testing.assert_close(first[name], expected, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: name + text)
+        torch.testing.assert_close(
+            first[name], expected, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: name + text
+        )
         assert torch.equal(first[name], second[name]), name
 
 
@@ -135,7 +156,9 @@ def test__divided__vectors_of_sensors__come_from_all_and_none_where_there_are_no
     assert Divided(Twice(), Processes(0, 2))(single).sensors is None
 
 
-def test__launch__one_that_fails__stops_the_others_and_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+def test__launch__one_that_fails__stops_the_others_and_says_why(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     assert processes.launch(2, ["pretrain", "no_such_study", "--out", "nowhere", "--quiet"]) == 2
     assert capfd.readouterr().err.count("no_such_study") >= 1
 

@@ -1,4 +1,5 @@
-"""When the learning rate falls, held to torch's own rule; and studies that take turns or share no batch."""
+"""When the learning rate falls, held to torch's own rule; and studies that take turns or share no
+batch."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Windows:
         people = [toy_recording(f"{name}{i}", 4.0, ("left_wrist",)) for i in range(3)]
         folder = tmp_path_factory.mktemp(name) / "study"
         evaluation = Evaluation(seconds=2.0, rate_hz=50.0)
-        parts.append(write_study(folder, people, name=name, evaluation=evaluation).windows().hide_labels())
+        parts.append(
+            write_study(folder, people, name=name, evaluation=evaluation).windows().hide_labels()
+        )
     return Windows.concatenate(parts)
 
 
@@ -39,7 +42,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Windows:
 def test__falls__equals_torchs_rule(plateau: int, rng: np.random.Generator) -> None:
     weight = torch.nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([weight], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=plateau, min_lr=0.0, eps=0.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, patience=plateau, min_lr=0.0, eps=0.0
+    )
     losses = np.exp(-np.arange(80) / 30) + rng.normal(0, 0.1, 80) ** 2
     losses[40:] = losses[39]
     for number, loss in enumerate(losses):
@@ -61,7 +66,9 @@ def test__loader__groups__share_no_batch_and_every_window_comes_once(two: Window
     loader = Loader(two, number, batch_size=8, seed=3, groups=two.part)
     batches = [batch.partners["number"].numpy() for batch in loader.epoch(1)]
     assert all(len(set(two.part[rows])) == 1 for rows in batches)
-    assert sorted(np.concatenate(batches).tolist()) == list(range(len(two))) and len(batches) == len(loader)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(two))) and len(
+        batches
+    ) == len(loader)
     of = [int(two.part[rows[0]]) for rows in batches]
     assert of != sorted(of), "one study comes whole before the other"
     again = [batch.partners["number"].numpy() for batch in loader.epoch(1)]
@@ -71,7 +78,10 @@ def test__loader__groups__share_no_batch_and_every_window_comes_once(two: Window
 def test__loader__one_group__has_the_order_of_none(two: Windows) -> None:
     number = {"number": np.arange(len(two))}
     orders = [
-        [batch.partners["number"].tolist() for batch in Loader(two, number, batch_size=8, groups=groups).epoch(2)]
+        [
+            batch.partners["number"].tolist()
+            for batch in Loader(two, number, batch_size=8, groups=groups).epoch(2)
+        ]
         for groups in (None, np.zeros(len(two), dtype=int))
     ]
     assert orders[0] == orders[1]
@@ -79,7 +89,13 @@ def test__loader__one_group__has_the_order_of_none(two: Windows) -> None:
 
 def small(windows: Windows, **settings: Any) -> Any:
     return pretrain(
-        windows, "simclr", "tpn", runtime=CPU, encoder_settings={"filters": [4, 4, 4]}, batch_size=16, **settings
+        windows,
+        "simclr",
+        "tpn",
+        runtime=CPU,
+        encoder_settings={"filters": [4, 4, 4]},
+        batch_size=16,
+        **settings,
     )
 
 
@@ -94,13 +110,17 @@ def test__in_turn__one_study_after_the_other(two: Windows, monkeypatch: pytest.M
     monkeypatch.setattr(module._Run, "step", watched)
     told: list[tuple[int, int]] = []
     model = small(two, epochs=2, patience=0, in_turn=True, progress=lambda *at: told.append(at[:2]))
-    assert [row["study"] for row in model.history] == [1, 1, 2, 2] and told == [(i, 4) for i in (1, 2, 3, 4)]
+    assert [row["study"] for row in model.history] == [1, 1, 2, 2] and told == [
+        (i, 4) for i in (1, 2, 3, 4)
+    ]
     assert model.record["best_epoch"] in (3, 4)
     held = model.record["validation_subjects"]
     assert sorted(person[0] for person in held) == ["a", "b"]
 
 
-def test__in_turn__patience__counts_from_each_start(two: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__in_turn__patience__counts_from_each_start(
+    two: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     losses = iter([1.0, 2.0, 3.0, 9.0, 8.0, 8.5, 8.6])
     monkeypatch.setattr(module._Run, "validate", lambda self: {"validation": next(losses)})
     model = small(two, epochs=20, patience=2, in_turn=True)
@@ -147,7 +167,9 @@ def test__plateau__makes_the_rate_fall(two: Windows, monkeypatch: pytest.MonkeyP
     assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5])
 
 
-def test__objective_that_mixes_no_studies__gets_batches_of_one(two: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test__objective_that_mixes_no_studies__gets_batches_of_one(
+    two: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from otolith.learn.objectives.simclr import SimCLR
 
     met: list[int] = []
@@ -164,7 +186,9 @@ def test__objective_that_mixes_no_studies__gets_batches_of_one(two: Windows, mon
     monkeypatch.setattr(
         SimCLR,
         "targets",
-        lambda self, w: targets(self, w) | {"of": np.array([place[r] for r in w.first_row.tolist()])},
+        lambda self, w: (
+            targets(self, w) | {"of": np.array([place[r] for r in w.first_row.tolist()])}
+        ),
     )
     small(dataclasses.replace(two), epochs=1)
     assert set(met) == {1}

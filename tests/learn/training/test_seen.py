@@ -1,4 +1,5 @@
-"""Whom a model was trained on: told by person and by content, in whatever study and under whatever name they come."""
+"""Whom a model was trained on: told by person and by content, in whatever study and under whatever
+name they come."""
 
 from __future__ import annotations
 
@@ -48,14 +49,19 @@ def test__score__people_never_seen__says_nothing(toy_windows: Windows) -> None:
 def test__score__other_windows_of_a_person__warns_and_still_scores(toy_windows: Windows) -> None:
     own = toy_windows.of(["p0"])
     recogniser = fitted(own[::2])
-    with pytest.warns(OtolithWarning, match=r"trained on people who are tested here: p0 by the very same recordings"):
+    with pytest.warns(
+        OtolithWarning,
+        match=r"trained on people who are tested here: p0 by the very same recordings",
+    ):
         assert recogniser.score(own[1::2]) > 0.9
     with pytest.warns(OtolithWarning, match="Other windows of the same person are no test either"):
         recogniser.predict(own[1::2])
     recogniser.predict(own[1::2].hide_labels())  # recognising, not testing
 
 
-def test__score__the_same_recordings_under_other_names__are_known_by_content(tmp_path: Path) -> None:
+def test__score__the_same_recordings_under_other_names__are_known_by_content(
+    tmp_path: Path,
+) -> None:
     here = study_of(tmp_path / "a", "first", {"anna": "p0", "bert": "p1", "carl": "p2"})
     there = study_of(tmp_path / "b", "second", {"x1": "p1", "x9": "p5"})
     recogniser = fitted(here.windows())
@@ -68,7 +74,9 @@ def test__score__the_same_recordings_under_other_names__are_known_by_content(tmp
         model.score(there.windows().of(["x9"]))
 
 
-def test__seen_people__same_name_other_recordings__is_told_by_name_and_as_a_namesake(tmp_path: Path) -> None:
+def test__seen_people__same_name_other_recordings__is_told_by_name_and_as_a_namesake(
+    tmp_path: Path,
+) -> None:
     recogniser = fitted(study_of(tmp_path / "a", "first", {"anna": "p0", "bert": "p1"}).windows())
     again = study_of(tmp_path / "b", "first", {"anna": "p4", "dora": "p5"}).windows()
     other = study_of(tmp_path / "c", "third", {"anna": "p4", "dora": "p5"}).windows()
@@ -81,13 +89,17 @@ def test__seen_people__same_name_other_recordings__is_told_by_name_and_as_a_name
 def test__score__people_of_the_pretraining_alone__are_told_too(toy_windows: Windows) -> None:
     encoder = PretrainedEncoder.fresh(toy_windows.without(["p5"]), "tpn")
     few = toy_windows.of(["p0", "p1"]).few(2)
-    recogniser = Recogniser(encoder, "linear", mode="frozen", steps=2, epochs=1, device="cpu", threads=1).fit(few)
+    recogniser = Recogniser(
+        encoder, "linear", mode="frozen", steps=2, epochs=1, device="cpu", threads=1
+    ).fit(few)
     with pytest.warns(OtolithWarning, match="p3 by the very same recordings"):
         recogniser.score(toy_windows.of(["p3"]))
     recogniser.score(toy_windows.of(["p5"]))
 
 
-def test__score__people_of_an_added_study__are_told_too(tmp_path: Path, toy_windows: Windows) -> None:
+def test__score__people_of_an_added_study__are_told_too(
+    tmp_path: Path, toy_windows: Windows
+) -> None:
     added = study_of(tmp_path / "a", "more", {"zoe": "p3"}).windows()
     few = toy_windows.of(["p0", "p1"]).few(2)
     recogniser = Recogniser("features", "logistic", device="cpu", threads=1).fit(few, add=[added])
@@ -95,14 +107,18 @@ def test__score__people_of_an_added_study__are_told_too(tmp_path: Path, toy_wind
         recogniser.score(added)
     seen = seen_people(recogniser.record_, dataclasses.replace(added, contents={}))
     assert seen.by_name == ["zoe"]
-    assert seen_people(recogniser.record_, dataclasses.replace(toy_windows, contents={})).by_name == ["p0", "p1"]
+    assert seen_people(
+        recogniser.record_, dataclasses.replace(toy_windows, contents={})
+    ).by_name == ["p0", "p1"]
 
 
 def test__score__arrays__are_told_where_they_name_their_people() -> None:
     rng = np.random.default_rng(0)
     names = ["waist.acc.x", "waist.acc.y", "waist.acc.z"]
     values, labels = rng.normal(size=(12, 3, 50)).astype(np.float32), ["a", "b"] * 6
-    told = Windows.from_array(values, labels, rate_hz=50, channels=names, subject=["x"] * 6 + ["y"] * 6)
+    told = Windows.from_array(
+        values, labels, rate_hz=50, channels=names, subject=["x"] * 6 + ["y"] * 6
+    )
     untold = Windows.from_array(values, labels, rate_hz=50, channels=names)
     with pytest.warns(OtolithWarning, match="x by name and study"):
         fitted(told.of(["x"])[:4]).score(told.of(["x"])[4:])
@@ -110,7 +126,9 @@ def test__score__arrays__are_told_where_they_name_their_people() -> None:
     fitted(untold[:8]).score(untold[8:])
 
 
-def test__seen_people__a_record_of_an_older_version__goes_by_its_names(toy_windows: Windows) -> None:
+def test__seen_people__a_record_of_an_older_version__goes_by_its_names(
+    toy_windows: Windows,
+) -> None:
     old: dict[str, Any] = {"subjects": ["p1", "p2"], "studies": {"toy": "0123"}}
     assert seen_people(old, toy_windows).by_name == ["p1", "p2"]
     both = {"subjects": ["mex/9", "toy/p4"], "studies": {"toy + mex": "0123"}}
@@ -124,7 +142,9 @@ def test__training_facts__several_studies__name_each_person_with_their_study(
     other = study_of(tmp_path / "a", "more", {"zoe": "p3"}).windows()
     facts = training_facts(Windows.concatenate([toy_windows.of(["p0"]), other]))
     assert facts["people"] == ["more/zoe", "toy/p0"]
-    assert len(facts["recordings"]) == 4 and all(len(content) == 16 for content in facts["recordings"])
+    assert len(facts["recordings"]) == 4 and all(
+        len(content) == 16 for content in facts["recordings"]
+    )
 
 
 def test__sides__a_tested_person_in_another_study_by_content__is_left_out_there(
@@ -134,4 +154,7 @@ def test__sides__a_tested_person_in_another_study_by_content__is_left_out_there(
     method = Method("m", "pim", pretrain_on=(str(other.folder),))
     sides = sides_of(toy_study, toy_study.evaluation, "error", method, ["p3"], None)
     assert sides.others[0].subjects == ["yan"]
-    assert "zoe, tested here, by the same recordings also stands in 'more': left out there" in sides.left_out[0]
+    assert (
+        "zoe, tested here, by the same recordings also stands in 'more': left out there"
+        in sides.left_out[0]
+    )

@@ -1,4 +1,5 @@
-"""Statistics of channels: a glitch sets no scale, real movement is not cut, and the range stays with the weights."""
+"""Statistics of channels: a glitch sets no scale, real movement is not cut, and the range stays
+with the weights."""
 
 from __future__ import annotations
 
@@ -28,12 +29,16 @@ def spoilt(windows: Windows, size: float = 1e6, window: int = 3) -> Windows:
     """The same windows, but for one sample of the first channel."""
     values = np.array(windows.store.values)
     values[windows.first_row[window] + 5, 0] = size
-    store = Store(values, np.array(windows.store.lost), windows.store.pieces, f"{windows.store.key}-spoilt")
+    store = Store(
+        values, np.array(windows.store.lost), windows.store.pieces, f"{windows.store.key}-spoilt"
+    )
     return replace(windows, store=store)
 
 
 @pytest.mark.parametrize("size", [1e3, -1e6, 1e30, np.inf])
-def test__channel_statistics__one_glitch__leaves_the_scale_as_it_was(toy_windows: Windows, size: float) -> None:
+def test__channel_statistics__one_glitch__leaves_the_scale_as_it_was(
+    toy_windows: Windows, size: float
+) -> None:
     clean, found = channel_statistics(toy_windows), channel_statistics(spoilt(toy_windows, size))
     np.testing.assert_allclose(found.std, clean.std, rtol=0.05)
     np.testing.assert_allclose(found.mean, clean.mean, atol=0.05)
@@ -41,7 +46,9 @@ def test__channel_statistics__one_glitch__leaves_the_scale_as_it_was(toy_windows
 
 
 @pytest.mark.parametrize("count", [3, 12, 400])
-def test__channel_statistics__few_windows_of_which_one_is_spoilt__is_of_the_others(count: int) -> None:
+def test__channel_statistics__few_windows_of_which_one_is_spoilt__is_of_the_others(
+    count: int,
+) -> None:
     values = np.random.default_rng(0).normal(0, 2, (count, 3, 50)).astype(np.float32)
     clean = channel_statistics(Windows.from_array(values, rate_hz=50, channels=XYZ))
     values[1, 0, 7] = 1e6
@@ -81,17 +88,23 @@ def test__channel_range__large_study__is_taken_from_windows_spread_over_it(
     np.testing.assert_allclose(less_high - less_low, high - low, rtol=0.3)
 
 
-def test__encode__a_glitch__is_bounded_and_other_windows_stay_as_they_are(toy_windows: Windows) -> None:
+def test__encode__a_glitch__is_bounded_and_other_windows_stay_as_they_are(
+    toy_windows: Windows,
+) -> None:
     clean = PretrainedEncoder.fresh(toy_windows, "tpn", seed=1)
     learnt = PretrainedEncoder.fresh(spoilt(toy_windows), "tpn", seed=1)
     seen = learnt.standardise(torch.from_numpy(spoilt(toy_windows).values()))
     assert float(seen.abs().max()) < 60
     others = [i for i in range(len(toy_windows)) if i != 3]
-    np.testing.assert_allclose(learnt.embed(toy_windows[others], CPU), clean.embed(toy_windows[others], CPU), atol=0.05)
+    np.testing.assert_allclose(
+        learnt.embed(toy_windows[others], CPU), clean.embed(toy_windows[others], CPU), atol=0.05
+    )
 
 
 @pytest.mark.parametrize("head", ["forest", "logistic"])
-def test__recogniser__hand_made_features_of_a_glitch__do_not_drown_the_rest(toy_windows: Windows, head: str) -> None:
+def test__recogniser__hand_made_features_of_a_glitch__do_not_drown_the_rest(
+    toy_windows: Windows, head: str
+) -> None:
     training, tested = toy_windows.without(["p5"]), toy_windows.of(["p5"])
     labelled = spoilt(training.few(4))
     recogniser = Recogniser("features", head, device="cpu", threads=1).fit(labelled)
@@ -100,7 +113,9 @@ def test__recogniser__hand_made_features_of_a_glitch__do_not_drown_the_rest(toy_
     assert np.abs(vectors).max() < 1e5
 
 
-def test__save__the_range__comes_back_and_goes_with_some_of_the_channels(toy_windows: Windows, tmp_path: Path) -> None:
+def test__save__the_range__comes_back_and_goes_with_some_of_the_channels(
+    toy_windows: Windows, tmp_path: Path
+) -> None:
     saved = PretrainedEncoder.fresh(toy_windows, "channel_attention")
     saved.save(tmp_path / "encoder")
     loaded = PretrainedEncoder.load(tmp_path / "encoder")
@@ -117,7 +132,9 @@ def without_range(folder: Path, *names: str) -> None:
     edit_tensors(folder, lambda tensors: [tensors.pop(name) for name in names])
 
 
-def test__load__an_encoder_without_a_range__clips_nothing(toy_windows: Windows, tmp_path: Path) -> None:
+def test__load__an_encoder_without_a_range__clips_nothing(
+    toy_windows: Windows, tmp_path: Path
+) -> None:
     PretrainedEncoder.fresh(toy_windows, "tpn").save(tmp_path / "encoder")
     shutil.copytree(tmp_path / "encoder", tmp_path / "half")
     without_range(tmp_path / "encoder", "standardise.low", "standardise.high")

@@ -30,7 +30,10 @@ CPU = Runtime("cpu", "fp32", 1)
         ({"learning_rate": 1e38, "batch_size": 10_000}, "validation loss became"),
         ({"learning_rate": 1e38, "batch_size": 16}, "in step 2 of"),
         ({"learning_rate": 1e36, "batch_size": 10_000}, "validation loss became"),
-        ({"learning_rate": 1e38, "batch_size": 10_000, "in_turn": True, "plateau": 1}, "validation loss became"),
+        (
+            {"learning_rate": 1e38, "batch_size": 10_000, "in_turn": True, "plateau": 1},
+            "validation loss became",
+        ),
     ],
 )
 def test__pretrain__that_diverges__names_epoch_step_and_rate(
@@ -57,9 +60,16 @@ def test__pretrain__that_diverges_later__keeps_the_last_good_epoch(
         return step(self, batch)
 
     monkeypatch.setattr(_Run, "step", poisoned)
-    settings: dict[str, Any] = {"runtime": CPU, "epochs": 4, "batch_size": 64, "out": tmp_path / "encoder"}
+    settings: dict[str, Any] = {
+        "runtime": CPU,
+        "epochs": 4,
+        "batch_size": 64,
+        "out": tmp_path / "encoder",
+    }
     for _ in range(2):  # the same call goes on from the last good epoch, and finds the same
-        with pytest.raises(ConfigError, match="in epoch 3: the loss became nan in step 1") as caught:
+        with pytest.raises(
+            ConfigError, match="in epoch 3: the loss became nan in step 1"
+        ) as caught:
             pretrain(toy_windows, **settings)
         assert "the 2 before it are kept" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.partial"]
@@ -69,7 +79,9 @@ def test__pretrain__that_diverges_later__keeps_the_last_good_epoch(
 
 @pytest.mark.parametrize("mode", ["finetune", "frozen", "staged"])
 @pytest.mark.parametrize("steps", [1, 30])
-def test__adapt__that_diverges__says_so_and_leaves_the_encoder(mode: str, steps: int, toy_windows: Windows) -> None:
+def test__adapt__that_diverges__says_so_and_leaves_the_encoder(
+    mode: str, steps: int, toy_windows: Windows
+) -> None:
     encoder = PretrainedEncoder.fresh(toy_windows, "tpn", 0)
     rates = {"head_learning_rate": 1e39, "learning_rate": 1e39, "staged_learning_rate": 1e39}
     with pytest.raises(ConfigError, match="Adaptation diverged in epoch 1") as caught:
@@ -81,7 +93,15 @@ def test__adapt__that_diverges__says_so_and_leaves_the_encoder(mode: str, steps:
 def test__adapt__encoder_that_diverges_in_its_own_stage__is_found(toy_windows: Windows) -> None:
     encoder = PretrainedEncoder.fresh(toy_windows, "tpn", 0)
     with pytest.raises(ConfigError, match=r"encoder's 1e\+39.*staged_learning_rate = "):
-        adapt(encoder, toy_windows, runtime=CPU, mode="staged", steps=4, epochs=1, staged_learning_rate=1e39)
+        adapt(
+            encoder,
+            toy_windows,
+            runtime=CPU,
+            mode="staged",
+            steps=4,
+            epochs=1,
+            staged_learning_rate=1e39,
+        )
 
 
 def test__found_at__names_the_first_step() -> None:
@@ -101,7 +121,9 @@ main()
 def with_room(size: int, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Type a command where no file may become larger, as on a disk that is nearly full."""
     command = [sys.executable, "-c", _SCRIPT, str(size), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=dict(os.environ), check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=dict(os.environ), check=False
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")

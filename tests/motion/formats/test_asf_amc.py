@@ -67,7 +67,8 @@ def test__read_amc__angles__turn_about_the_bones_own_axes(tmp_path: Path) -> Non
     # y up, z forward, x left in the file are z, x, y here; the thigh's length runs down.
     np.testing.assert_allclose(places[0, 0], [3.0, 1.0, 2.0], atol=1e-9)
     np.testing.assert_allclose(places[0, 3] - places[0, 0], [0.0, 0.0, -12.0], atol=1e-9)
-    # The thigh's axes are turned by a quarter about z, so that its x is the file's y: along the bone, which stays.
+    # The thigh's axes are turned by a quarter about z, so that its x is the file's y: along the
+    # bone, which stays.
     np.testing.assert_allclose(places[1, 3] - places[1, 0], [0.0, 0.0, -12.0], atol=1e-9)
     turned = motion.rotations[1, 1]
     np.testing.assert_allclose(rotations.to_axis_angle(turned), [0.0, 0.0, np.pi / 2], atol=1e-9)
@@ -81,7 +82,9 @@ def test__read_amc__angles__turn_about_the_bones_own_axes(tmp_path: Path) -> Non
         (ASF, AMC.replace("thigh", "femur"), "bones that its skeleton has not: femur"),
         (
             ASF,
-            AMC.replace("1\nroot 1 2 3 0 90 0\nthigh 0 0\n", "1\nroot 1 2 3 0 90 0\n").replace("thigh 90 0\n", ""),
+            AMC.replace("1\nroot 1 2 3 0 90 0\nthigh 0 0\n", "1\nroot 1 2 3 0 90 0\n").replace(
+                "thigh 90 0\n", ""
+            ),
             "lacks the bones thigh",
         ),
         (ASF, "", "does not begin with frame 1"),
@@ -89,7 +92,9 @@ def test__read_amc__angles__turn_about_the_bones_own_axes(tmp_path: Path) -> Non
         (ASF.replace("root thigh", "root toe"), AMC, "no data"),
     ],
 )
-def test__read_amc__damaged__says_what_is_wrong(asf: str, amc: str, says: str, tmp_path: Path) -> None:
+def test__read_amc__damaged__says_what_is_wrong(
+    asf: str, amc: str, says: str, tmp_path: Path
+) -> None:
     with pytest.raises(ReadError, match=says):
         read_amc(trial(tmp_path, asf, amc))
 
@@ -118,15 +123,21 @@ def test__read_amc__same_trial_in_bvh__has_the_same_angles_and_positions() -> No
     assert len(shared) == 36
     places, turns = amc.forward(shared)
     places_bvh, turns_bvh = bvh.forward(shared)
-    # The axes of a joint are the file's own: one constant rotation lies between them, and all else is movement.
+    # The axes of a joint are the file's own: one constant rotation lies between them, and all else
+    # is movement.
     relative = rotations.multiply(rotations.conjugate(turns), turns_bvh)
     moved = rotations.multiply(rotations.conjugate(relative[:1]), relative)
     degrees = np.rad2deg(np.linalg.norm(rotations.to_axis_angle(moved), axis=-1))
     apart = np.linalg.norm(places - places_bvh, axis=-1)
-    # Every fourth frame is measured in both files; between, the limbs of one of them were filled in differently.
+    # Every fourth frame is measured in both files; between, the limbs of one of them were filled in
+    # differently.
     assert apart[::4].max() < 1e-4
     assert degrees[::4].max() < 0.01
-    trunk = [k for k, name in enumerate(shared) if name in ("root", "lowerback", "upperback", "thorax", "head")]
+    trunk = [
+        k
+        for k, name in enumerate(shared)
+        if name in ("root", "lowerback", "upperback", "thorax", "head")
+    ]
     assert apart[:, trunk].max() < 1e-4
     assert degrees[:, trunk].max() < 0.01
 

@@ -47,26 +47,37 @@ def test__read_bvh__channels_in_any_order__mean_what_their_names_say(tmp_path: P
     assert motion.rate_hz == 120.0
     assert motion.joints == ("hips", "arm", "arm_end")
     places, _ = motion.forward()
-    # In the file: hips at (100, 200, 300) cm turned a quarter about y; y up, z forward and x left become z, x and y.
+    # In the file: hips at (100, 200, 300) cm turned a quarter about y; y up, z forward and x left
+    # become z, x and y.
     np.testing.assert_allclose(places[0, 0], [3.0, 1.0, 2.0], atol=1e-12)
     np.testing.assert_allclose(places[0, 1], [3.0, 1.0, 2.1], atol=1e-12)
-    # The arm's quarter about its z sends its y to its -x, which the hips turn to the file's z: the world's x.
+    # The arm's quarter about its z sends its y to its -x, which the hips turn to the file's z: the
+    # world's x.
     np.testing.assert_allclose(places[0, 2], [3.05, 1.0, 2.1], atol=1e-12)
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 10_000), frames=st.integers(2, 6), up=st.sampled_from(["y", "z", "-y", "x"]))
-def test__write_bvh__read_again__is_the_same_motion(seed: int, frames: int, up: str, tmp_path_factory: object) -> None:
+@given(
+    seed=st.integers(0, 10_000), frames=st.integers(2, 6), up=st.sampled_from(["y", "z", "-y", "x"])
+)
+def test__write_bvh__read_again__is_the_same_motion(
+    seed: int, frames: int, up: str, tmp_path_factory: object
+) -> None:
     rng = np.random.default_rng(seed)
     parents = (-1, 0, 1, 1, 0)
     turns = rotations.unroll(rotations.normalise(rng.normal(size=(frames, 5, 4))))
     turns[:, 3] = rotations.IDENTITY
     names = ("hips", "spine", "head", "spine_end", "leg")
-    motion = Motion(turns, rng.normal(size=(frames, 3)), 30.0 + seed, names, parents, rng.normal(size=(5, 3)))
+    motion = Motion(
+        turns, rng.normal(size=(frames, 3)), 30.0 + seed, names, parents, rng.normal(size=(5, 3))
+    )
     path = tmp_path_factory.mktemp("bvh") / "clip.bvh"  # type: ignore[attr-defined]
     write_bvh(motion, path, up=up)
     again = read_bvh(path, up=up)
-    assert (set(again.joints), again.rate_hz) == (set(names), pytest.approx(motion.rate_hz, rel=1e-9))
+    assert (set(again.joints), again.rate_hz) == (
+        set(names),
+        pytest.approx(motion.rate_hz, rel=1e-9),
+    )
     places, to_world = motion.forward()
     places_again, to_world_again = again.forward(names)
     offsets = motion.offsets
@@ -154,7 +165,10 @@ def test__read_bvh__frame_rate_said__overrides_the_header(tmp_path: Path) -> Non
         (HEADER + f"Frames: 3\nFrame Time: 0.01\n{ROW}\n{ROW}\n", "2 frames of the 3"),
         (HEADER + f"Frames: 2\nFrame Time: 0.01\n{ROW}\n{ROW[:10]}\n", "cut short"),
         (HEADER + f"Frames: 1\nFrame Time: 0.01\n{ROW} 7\n", "9 numbers, the hierarchy has 8"),
-        (HEADER + "Frames: 1\nFrame Time: 0.01\n" + "nan " * 8 + "\n", "none of its 1 frames is finite"),
+        (
+            HEADER + "Frames: 1\nFrame Time: 0.01\n" + "nan " * 8 + "\n",
+            "none of its 1 frames is finite",
+        ),
     ],
 )
 def test__read_bvh__damaged__says_what_is_wrong(text: str, says: str, tmp_path: Path) -> None:

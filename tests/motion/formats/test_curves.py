@@ -17,7 +17,9 @@ def test__cycle__key_points_of_a_sine__is_the_sine() -> None:
 def test__ease__ends_and_middle__are_still_and_half() -> None:
     np.testing.assert_allclose(ease(np.array([-1.0, 0.0, 0.5, 1.0, 2.0])), [0, 0, 0.5, 1, 1])
     x = np.linspace(0, 1, 1001)
-    assert np.gradient(ease(x), x).max() == pytest.approx(1.875, rel=1e-4)  # peak speed of a minimum-jerk reach
+    assert np.gradient(ease(x), x).max() == pytest.approx(
+        1.875, rel=1e-4
+    )  # peak speed of a minimum-jerk reach
 
 
 def test__cadenced__no_jitter__is_a_clock() -> None:
@@ -47,7 +49,9 @@ def test__pulses__one_stroke__goes_out_and_back() -> None:
 
 
 def test__holds__two_variants__visits_both_and_stays() -> None:
-    held = holds(np.random.default_rng(0), ({"a": 0.0}, {"a": 90.0}), 12_000, 100.0, hold_s=8.0, spread=0.0)["a"]
+    held = holds(
+        np.random.default_rng(0), ({"a": 0.0}, {"a": 90.0}), 12_000, 100.0, hold_s=8.0, spread=0.0
+    )["a"]
     assert np.isclose(held, 0.0, atol=1e-9).mean() > 0.2
     assert np.isclose(held, 90.0, atol=1e-9).mean() > 0.2
     assert np.abs(np.diff(held)).max() < 5.0

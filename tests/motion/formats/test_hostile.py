@@ -1,4 +1,5 @@
-"""Motion files that lie: absurd counts, sizes and numbers end in our own errors or in gaps, never in memory or nan."""
+"""Motion files that lie: absurd counts, sizes and numbers end in our own errors or in gaps, never
+in memory or nan."""
 
 from __future__ import annotations
 
@@ -38,7 +39,10 @@ def bvh(hierarchy: str, motion: str = "Frames: 2\nFrame Time: 0.01\n0 0 0\n0 0 0
         bvh(HEAD.replace("0 0 0", "1e300 0 0") + "}"),
         bvh(HEAD.replace("0 0 0", "nan 0 0") + "}"),
         bvh(HEAD + "JOINT a\n{\nOFFSET 0 0 0\nCHANNELS 0\n" * 5000 + "}" * 5001),
-        bvh(HEAD + "JOINT a\n{\nOFFSET 0 1 0\n}\n" * 1900 + "}", "Frame Time: 0.01\n" + "0 0 0\n" * 30_000),
+        bvh(
+            HEAD + "JOINT a\n{\nOFFSET 0 1 0\n}\n" * 1900 + "}",
+            "Frame Time: 0.01\n" + "0 0 0\n" * 30_000,
+        ),
         bvh(HEAD + "End Site\n{\nOFFSET 0 0 0\nJOINT b\n{\nOFFSET 0 0 0\nCHANNELS 0\n}\n}\n}"),
         bvh(HEAD + "}", "Frames: 2\nFrame Time: 0.01\n1e300 0 0\n1e39 0 0\n"),
         bvh(HEAD + "}", "Frames: 2\nFrame Time: 0.01\n0 0\n0 0 0\n"),
@@ -68,7 +72,8 @@ def asf(before: str = "", after: str = "") -> str:
     text = (
         ":units\n length 0.45\n angle deg\n"
         ":root\n order TX TY TZ RX RY RZ\n axis XYZ\n position 0 0 0\n orientation 0 0 0\n"
-        ":bonedata\n begin\n name thigh\n direction 0 -1 0\n length 7\n axis 0 0 0 XYZ\n dof rx rz\n end\n"
+        ":bonedata\n begin\n name thigh\n direction 0 -1 0\n length 7\n axis 0 0 0 XYZ\n dof rx "
+        "rz\n end\n"
         ":hierarchy\n begin\n root thigh\n end\n"
     )
     assert before in text
@@ -99,15 +104,20 @@ def asf(before: str = "", after: str = "") -> str:
         ("root thigh", "thigh root"),
     ],
 )
-def test__read_amc__skeleton_lies__ends_in_our_own_error(before: str, after: str, tmp_path: Path) -> None:
+def test__read_amc__skeleton_lies__ends_in_our_own_error(
+    before: str, after: str, tmp_path: Path
+) -> None:
     (tmp_path / "a.asf").write_text(asf(before, after))
-    (tmp_path / "a.amc").write_text(":DEGREES\n1\nroot 0 0 0 0 0 0\nthigh 0 0\n2\nroot 0 0 0 0 0 0\nthigh 0 0\n")
+    (tmp_path / "a.amc").write_text(
+        ":DEGREES\n1\nroot 0 0 0 0 0 0\nthigh 0 0\n2\nroot 0 0 0 0 0 0\nthigh 0 0\n"
+    )
     with pytest.raises(OtolithError):
         read_amc(tmp_path / "a.amc")
 
 
 @pytest.mark.parametrize(
-    "amc", ["", "1\n", "1\n2\n", "1\nroot\n", "x\n", "1\nroot 0 0 0 0 0 1e300\nthigh 0 0\n", ":A\n" * 9]
+    "amc",
+    ["", "1\n", "1\n2\n", "1\nroot\n", "x\n", "1\nroot 0 0 0 0 0 1e300\nthigh 0 0\n", ":A\n" * 9],
 )
 def test__read_amc__frames_lie__ends_in_our_own_error(amc: str, tmp_path: Path) -> None:
     (tmp_path / "a.asf").write_text(asf())
@@ -136,20 +146,26 @@ def terabyte() -> bytes:
         {"global_orient": np.zeros((0, 3)), "body_pose": np.zeros((0, 63)), "fps": 30.0},
     ],
 )
-def test__read_npz__lies__end_in_our_own_error(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test__read_npz__lies__end_in_our_own_error(
+    arrays: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(OtolithError):
         read(tmp_path / "a.npz", check_up=False)
 
 
-def test__find_and_read__terabyte_headers_and_pipes__take_no_memory_and_no_time(tmp_path: Path) -> None:
+def test__find_and_read__terabyte_headers_and_pipes__take_no_memory_and_no_time(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.npy").write_bytes(terabyte())
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as made:
         made.writestr("poses.npy", terabyte())
     (tmp_path / "b.npz").write_bytes(packed.getvalue())
     os.mkfifo(tmp_path / "c.bvh")
-    (tmp_path / "d.mat").write_bytes(b"MATLAB 5.0" + bytes(114) + b"\0\1IM" + b"\x0e\0\0\0\xff\xff\xff\x7f")
+    (tmp_path / "d.mat").write_bytes(
+        b"MATLAB 5.0" + bytes(114) + b"\0\1IM" + b"\x0e\0\0\0\xff\xff\xff\x7f"
+    )
     assert [path.name for path in find(tmp_path)] == ["a.npy", "b.npz", "d.mat"]
     for name in ("a.npy", "b.npz", "c.bvh", "d.mat"):
         with pytest.raises(ReadError, match=name):
@@ -171,7 +187,9 @@ def test__read_npy__absurd_places__are_gaps(value: float, tmp_path: Path) -> Non
         read(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize("text", ["[[[", "joints = {a = 1}", "a = " + "[" * 5000, "up = 1", "\xff", "x" * 10**6])
+@pytest.mark.parametrize(
+    "text", ["[[[", "joints = {a = 1}", "a = " + "[" * 5000, "up = 1", "\xff", "x" * 10**6]
+)
 def test__sidecar__hostile__is_refused(text: str, tmp_path: Path) -> None:
     write_bvh(make("walking", rate_hz=30.0).cut(0, 30), tmp_path / "a.bvh")
     (tmp_path / "motion.toml").write_text(text, encoding="latin-1")

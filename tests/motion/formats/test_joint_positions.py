@@ -33,7 +33,9 @@ def seen(motion: Motion, names: tuple[str, ...]) -> np.ndarray:
 def test__from_positions__humanml3d_joints__come_back_where_they_were(walk: Motion) -> None:
     motion = from_positions(seen(walk, JOINTS[:22]), JOINTS[:22], 20.0)
     assert motion.joints == JOINTS
-    np.testing.assert_allclose(motion.forward(JOINTS[:22])[0], walk.forward(JOINTS[:22])[0], atol=0.02)
+    np.testing.assert_allclose(
+        motion.forward(JOINTS[:22])[0], walk.forward(JOINTS[:22])[0], atol=0.02
+    )
     assert stature_m(motion) == pytest.approx(1.70, abs=0.01)
     assert motion.unreliable_twist == TWISTING
     assert "left_elbow" in motion.unreliable_twist and "pelvis" not in motion.unreliable_twist
@@ -53,7 +55,9 @@ def test__from_positions__pelvis__faces_where_it_faced(walk: Motion) -> None:
 
 
 @pytest.mark.parametrize("names", [KINECT, HUMAN36M])
-def test__from_positions__fewer_joints__fills_in_the_others(names: tuple[str, ...], walk: Motion) -> None:
+def test__from_positions__fewer_joints__fills_in_the_others(
+    names: tuple[str, ...], walk: Motion
+) -> None:
     motion = from_positions(seen(walk, names), names, 30.0)
     shared = [name for name in names if name]
     np.testing.assert_allclose(motion.forward(shared)[0], walk.forward(shared)[0], atol=0.06)
@@ -75,9 +79,13 @@ def test__from_positions__no_knees__are_asked_for(walk: Motion) -> None:
         from_positions(seen(walk, names), names, 20.0)
 
 
-def test__read_npy__mm_fit_layout__drops_the_column_of_frame_numbers(walk: Motion, tmp_path: Path) -> None:
+def test__read_npy__mm_fit_layout__drops_the_column_of_frame_numbers(
+    walk: Motion, tmp_path: Path
+) -> None:
     places = 1000.0 * seen(walk, HUMAN36M)
-    numbered = np.concatenate([np.tile(np.arange(len(places)), (3, 1))[..., None], np.moveaxis(places, -1, 0)], axis=2)
+    numbered = np.concatenate(
+        [np.tile(np.arange(len(places)), (3, 1))[..., None], np.moveaxis(places, -1, 0)], axis=2
+    )
     np.save(tmp_path / "w00_pose_3d.npy", numbered)
     with pytest.raises(ReadError, match=r"Say up, unit=\.\.\."):
         read_npy(tmp_path / "w00_pose_3d.npy")

@@ -39,8 +39,12 @@ def test__without_jumps__our_own_movements__are_left_alone(name: str) -> None:
 def test__jumps__fast_swing__is_none() -> None:
     walk = make("standing", seconds=3.0, rate_hz=60.0)
     turns = walk.rotations.copy()
-    angle = np.pi * np.tanh(np.linspace(-12.0, 12.0, walk.frames))  # half a turn within a third of a second
-    turns[:, JOINTS.index("right_shoulder")] = rotations.from_axis_angle(angle[:, None] * np.array([1.0, 0.0, 0.0]))
+    angle = np.pi * np.tanh(
+        np.linspace(-12.0, 12.0, walk.frames)
+    )  # half a turn within a third of a second
+    turns[:, JOINTS.index("right_shoulder")] = rotations.from_axis_angle(
+        angle[:, None] * np.array([1.0, 0.0, 0.0])
+    )
     assert not jumps(replace(walk, rotations=turns)).any()
 
 
@@ -49,7 +53,9 @@ def test__jumps__one_wrong_frame_of_a_slow_camera__is_found(rate_hz: float) -> N
     walk = make("walking", seconds=4.0, rate_hz=rate_hz)
     turns = walk.rotations.copy()
     elbow = JOINTS.index("left_elbow")
-    turns[40, elbow] = rotations.multiply(turns[40, elbow], rotations.from_axis_angle(np.array([0.0, 0.0, 1.2])))
+    turns[40, elbow] = rotations.multiply(
+        turns[40, elbow], rotations.from_axis_angle(np.array([0.0, 0.0, 1.2]))
+    )
     found = np.flatnonzero(jumps(replace(walk, rotations=turns)))
     assert 40 in found
     assert set(found) <= {39, 40}

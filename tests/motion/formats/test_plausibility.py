@@ -41,7 +41,11 @@ def test__check__lying__is_doubted_as_another_axis_up() -> None:
 
 @pytest.mark.parametrize(("factor", "limit"), [(2.54, 3.0), (0.1, 0.5)])
 def test__check__another_unit__names_the_stature(factor: float, limit: float) -> None:
-    (found,) = [finding for finding in check(scaled(make("walking", seconds=8.0), factor)) if finding.kind == "stature"]
+    (found,) = [
+        finding
+        for finding in check(scaled(make("walking", seconds=8.0), factor))
+        if finding.kind == "stature"
+    ]
     assert found.limit == limit
     assert found.value == pytest.approx(1.7 * factor, rel=0.05)
     assert "unit=" in found.message
@@ -76,4 +80,6 @@ def test__check__path_in_another_unit__slides_or_flies() -> None:
 def test__check__skeleton_without_ankles__names_what_is_missing() -> None:
     motion = make("walking", seconds=8.0)
     with pytest.raises(UnknownNameError, match="left_ankle"):
-        check(replace(motion, joints=tuple(name.replace("ankle", "hoof") for name in motion.joints)))
+        check(
+            replace(motion, joints=tuple(name.replace("ankle", "hoof") for name in motion.joints))
+        )

@@ -52,12 +52,16 @@ def test__local_rotations__one_positive_angle__moves_the_joint_that_way(
 def test__local_rotations__bent_elbow_turned_in__moves_the_hand_inward() -> None:
     for side, inward in (("left", -1), ("right", 1)):
         bent = {f"{side}_elbow_flexion": 90.0}
-        moved = place(f"{side}_wrist", **bent, **{f"{side}_shoulder_rotation": 50.0}) - place(f"{side}_wrist", **bent)
+        moved = place(f"{side}_wrist", **bent, **{f"{side}_shoulder_rotation": 50.0}) - place(
+            f"{side}_wrist", **bent
+        )
         assert inward * moved[OUTWARD_LEFT] > 0.1
 
 
 def test__local_rotations__zero__hangs_the_arms() -> None:
-    np.testing.assert_allclose(place("left_wrist") - place("left_shoulder"), [0, 0, -1.7 * 0.332], atol=1e-12)
+    np.testing.assert_allclose(
+        place("left_wrist") - place("left_shoulder"), [0, 0, -1.7 * 0.332], atol=1e-12
+    )
 
 
 def test__local_rotations__misspelt__names_the_nearest() -> None:
@@ -68,14 +72,20 @@ def test__local_rotations__misspelt__names_the_nearest() -> None:
 def test__flat_footed__any_crouch__keeps_soles_level_and_feet_in_place() -> None:
     angles = {"pelvis_pitch": np.linspace(0, 40, 20)}
     for side in ("left", "right"):
-        angles |= flat_footed(np.linspace(0, 80, 20), np.linspace(0, 25, 20), angles["pelvis_pitch"], side)
+        angles |= flat_footed(
+            np.linspace(0, 80, 20), np.linspace(0, 25, 20), angles["pelvis_pitch"], side
+        )
     local = local_rotations(angles, 20)
-    positions, to_world = Motion(local, planted(local, 100.0), 100.0).forward(("left_ankle", "right_ankle"))
+    positions, to_world = Motion(local, planted(local, 100.0), 100.0).forward(
+        ("left_ankle", "right_ankle")
+    )
     np.testing.assert_allclose(np.abs(to_world[..., 3]), 1.0, atol=1e-12)
     np.testing.assert_allclose(positions[:, 0] - positions[:1, 0], 0.0, atol=1e-12)
     np.testing.assert_allclose(positions[..., 2], 0.039 * 1.70, atol=1e-12)
 
 
 def test__angles__table__covers_both_sides() -> None:
-    assert {name.replace("left", "right") for name in ANGLES if name.startswith("left")} <= set(ANGLES)
+    assert {name.replace("left", "right") for name in ANGLES if name.startswith("left")} <= set(
+        ANGLES
+    )
     assert len(JOINTS) == 24

@@ -18,7 +18,9 @@ RATE_HZ = 100.0
 
 def acceleration(motion: Motion, joint: str) -> np.ndarray:
     position = motion.forward((joint,))[0][:, 0]
-    return np.asarray(np.gradient(np.gradient(position, 1 / RATE_HZ, axis=0), 1 / RATE_HZ, axis=0)[10:-10])
+    return np.asarray(
+        np.gradient(np.gradient(position, 1 / RATE_HZ, axis=0), 1 / RATE_HZ, axis=0)[10:-10]
+    )
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)
@@ -33,7 +35,9 @@ def test__make__every_activity__is_a_plausible_body(name: str) -> None:
         assert positions[..., 2].max() < 2.3
     assert np.linalg.norm(acceleration(motion, "pelvis"), axis=1).max() < 4 * STANDARD_GRAVITY
     assert np.linalg.norm(acceleration(motion, "right_wrist"), axis=1).max() < 20 * STANDARD_GRAVITY
-    assert np.linalg.norm(angular_rate(to_world, RATE_HZ), axis=-1).max() < 35.0  # a fast punch turns at 2,000 deg/s
+    assert (
+        np.linalg.norm(angular_rate(to_world, RATE_HZ), axis=-1).max() < 35.0
+    )  # a fast punch turns at 2,000 deg/s
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)
@@ -56,11 +60,14 @@ def test__gait__cadence__is_the_peak_of_the_ankles_vertical_acceleration(
     spectrum = np.abs(np.fft.rfft(vertical * np.hanning(len(vertical)))) ** 2
     hertz = np.fft.rfftfreq(len(vertical), 1 / RATE_HZ)
     stride_hz = cadence * gait.stride_hz  # type: ignore[attr-defined]
-    # All energy of an unvarying gait lies on multiples of the stride rate; the pelvis' lies on multiples of the step's.
+    # All energy of an unvarying gait lies on multiples of the stride rate; the pelvis' lies on
+    # multiples of the step's.
     near = np.abs(hertz / stride_hz - np.round(hertz / stride_hz)) * stride_hz < 0.1
     assert spectrum[near].sum() > 0.99 * spectrum.sum()
     pelvis = acceleration(motion, "pelvis")[:, 2]
-    peak_hz = hertz[np.abs(np.fft.rfft(pelvis * np.hanning(len(pelvis))))[hertz < 1.5 * 2 * stride_hz].argmax()]
+    peak_hz = hertz[
+        np.abs(np.fft.rfft(pelvis * np.hanning(len(pelvis))))[hertz < 1.5 * 2 * stride_hz].argmax()
+    ]
     assert peak_hz == pytest.approx(2 * stride_hz, abs=0.05)
 
 
@@ -68,7 +75,9 @@ def test__walking__average_adult__has_the_published_speed_and_step() -> None:
     motion = make("walking", seconds=30.0, rate_hz=RATE_HZ)
     speed = np.linalg.norm(motion.root[-1, :2] - motion.root[0, :2]) / motion.duration_s
     assert 1.15 < speed < 1.5  # Perry and Burnfield: 1.37 m/s
-    assert 0.025 < np.ptp(motion.root[:, 2]) < 0.05  # Orendurff et al. (2004): 2.7 to 4.8 cm from slow to fast
+    assert (
+        0.025 < np.ptp(motion.root[:, 2]) < 0.05
+    )  # Orendurff et al. (2004): 2.7 to 4.8 cm from slow to fast
     feet = motion.forward(("left_ankle", "right_ankle"))[0]
     step = np.abs(feet[:, 0, 0] - feet[:, 1, 0]).max()
     assert step == pytest.approx(speed / (2 * WALKING.stride_hz), rel=0.15)
@@ -78,7 +87,9 @@ def test__walking__standing_foot__does_not_slip() -> None:
     motion = make("walking", seconds=20.0, rate_hz=RATE_HZ)
     ball = motion.forward(("left_foot",))[0][:, 0]
     speed = np.linalg.norm(np.gradient(ball[:, :2], 1 / RATE_HZ, axis=0), axis=1)
-    assert np.quantile(speed, 0.3) < 0.08  # it stands for some 60 % of the time, flat for half of that
+    assert (
+        np.quantile(speed, 0.3) < 0.08
+    )  # it stands for some 60 % of the time, flat for half of that
     assert np.quantile(speed, 0.9) > 2.5
 
 
@@ -118,7 +129,10 @@ def test__walking__more_jitter__makes_windows_differ_more() -> None:
 
 def test__walking__asymmetry__moves_one_side_more() -> None:
     motion = make("walking", Style(asymmetry=0.2), seconds=20.0, rate_hz=RATE_HZ)
-    arms = [angular_rate(motion.rotations[:, motion.joint(f"{side}_shoulder")], RATE_HZ) for side in ("left", "right")]
+    arms = [
+        angular_rate(motion.rotations[:, motion.joint(f"{side}_shoulder")], RATE_HZ)
+        for side in ("left", "right")
+    ]
     left, right = (np.linalg.norm(rate, axis=1).mean() for rate in arms)
     assert left / right == pytest.approx(1.2 / 0.8, rel=0.05)
 
@@ -144,7 +158,9 @@ def test__make__unknown_activity__names_the_nearest() -> None:
         make("walkin")
 
 
-@pytest.mark.parametrize(("seconds", "rate_hz"), [(1.0, 100.0), (10.0, 5.0), (np.nan, 100.0), (np.inf, 100.0)])
+@pytest.mark.parametrize(
+    ("seconds", "rate_hz"), [(1.0, 100.0), (10.0, 5.0), (np.nan, 100.0), (np.inf, 100.0)]
+)
 def test__make__too_short_or_too_coarse__is_refused(seconds: float, rate_hz: float) -> None:
     with pytest.raises(ConfigError, match="at least 3 s long"):
         make("walking", seconds=seconds, rate_hz=rate_hz)

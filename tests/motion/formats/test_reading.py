@@ -1,4 +1,5 @@
-"""Any file of motion capture by one call: what is said beside a clip, what collections say, and what is refused."""
+"""Any file of motion capture by one call: what is said beside a clip, what collections say, and
+what is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
 
 TO_Y_UP = [1, 2, 0]
-NEEDS_DATA = pytest.mark.skipif("OTOLITH_DATA" not in os.environ, reason="OTOLITH_DATA is unset: no real clips")
+NEEDS_DATA = pytest.mark.skipif(
+    "OTOLITH_DATA" not in os.environ, reason="OTOLITH_DATA is unset: no real clips"
+)
 
 
 def mocap() -> Path:
@@ -42,14 +45,28 @@ def kinect(motion: Motion) -> np.ndarray:
 
 def test__read__nothing_said__is_called_by_its_file(clip: Path) -> None:
     motion = read(clip)
-    assert (motion.clip, motion.source, motion.performer, motion.rate_hz) == ("walk", "bvh", None, 50.0)
+    assert (motion.clip, motion.source, motion.performer, motion.rate_hz) == (
+        "walk",
+        "bvh",
+        None,
+        50.0,
+    )
 
 
-def test__read__sidecars__the_clips_own_beats_the_folders_and_what_is_typed_beats_both(clip: Path) -> None:
-    (clip.parent / "motion.toml").write_text('performer = "Ann"\nframe_rate = 25\ntext = "someone moves"\n')
+def test__read__sidecars__the_clips_own_beats_the_folders_and_what_is_typed_beats_both(
+    clip: Path,
+) -> None:
+    (clip.parent / "motion.toml").write_text(
+        'performer = "Ann"\nframe_rate = 25\ntext = "someone moves"\n'
+    )
     (clip.parent / "walk.motion.toml").write_text('text = "Ann walks"\nlabel = "walking"\n')
     motion = read(clip)
-    assert (motion.performer, motion.rate_hz, motion.text, motion.label) == ("Ann", 25.0, "Ann walks", "walking")
+    assert (motion.performer, motion.rate_hz, motion.text, motion.label) == (
+        "Ann",
+        25.0,
+        "Ann walks",
+        "walking",
+    )
     assert read(clip, frame_rate=30, performer="Bo").rate_hz == 30.0
     assert read(clip, performer="Bo").performer == "Bo"
 
@@ -82,7 +99,9 @@ def test__read__sidecar_names_joints__theirs_to_ours(clip: Path) -> None:
         ('unit = "ell"\n', UnitError, "no unit of length 'ell'"),
     ],
 )
-def test__read__sidecar_that_is_wrong__is_told(text: str, error: type[Exception], says: str, clip: Path) -> None:
+def test__read__sidecar_that_is_wrong__is_told(
+    text: str, error: type[Exception], says: str, clip: Path
+) -> None:
     (clip.parent / "motion.toml").write_text(text)
     with pytest.raises(error, match=says):
         read(clip)
@@ -127,10 +146,16 @@ def test__read__other_matlab_files__are_refused_and_not_found(tmp_path: Path) ->
     savemat(tmp_path / "a.mat", {"imu": np.zeros((5, 6))})
     savemat(tmp_path / "b.mat", {"d_skel": np.zeros((5, 6))})
     (tmp_path / "c.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut short")
-    for name, says in (("a", "holds no 'd_skel'"), ("b", r"shape \(5, 6\)"), ("c", "cannot be read as MATLAB")):
+    for name, says in (
+        ("a", "holds no 'd_skel'"),
+        ("b", r"shape \(5, 6\)"),
+        ("c", "cannot be read as MATLAB"),
+    ):
         with pytest.raises(ReadError, match=says):
             read(tmp_path / f"{name}.mat")
-    assert find(tmp_path) == [tmp_path / "c.mat"], "a damaged file may be a clip, and is not passed over"
+    assert find(tmp_path) == [tmp_path / "c.mat"], (
+        "a damaged file may be a clip, and is not passed over"
+    )
     (tmp_path / "c.mat").unlink()
     with pytest.raises(ReadError, match="holds no motion capture"):
         find(tmp_path)
@@ -166,7 +191,9 @@ def test__find__mixed_folder__lists_what_holds_motion_and_nothing_else(clip: Pat
         ("mine.bvh", None, None),
     ],
 )
-def test__known_layout__file_name__says_who_moved(name: str, performer: str | None, group: str | None) -> None:
+def test__known_layout__file_name__says_who_moved(
+    name: str, performer: str | None, group: str | None
+) -> None:
     about = known_layout(Path(name))
     assert (about.performer, about.group) == (performer, group)
 

@@ -31,7 +31,9 @@ def test__join__several_activities__has_no_jump_and_keeps_spans() -> None:
 def test__join__inside_a_span__is_the_clip_itself() -> None:
     clips = [make(name, None, 10.0, 100.0) for name in ("standing", "squat")]
     motion, (_, span) = join(clips)
-    np.testing.assert_allclose(motion.rotations[span.start : span.stop, 1:], clips[1].rotations[200:, 1:])
+    np.testing.assert_allclose(
+        motion.rotations[span.start : span.stop, 1:], clips[1].rotations[200:, 1:]
+    )
     own, joined = clips[1].root[200:], motion.root[span.start : span.stop]
     np.testing.assert_allclose(np.diff(joined[:, 2]), np.diff(own[:, 2]), atol=1e-12)
 

@@ -24,7 +24,8 @@ BANDAI = {
 
 
 def foreign(motion: Motion, seed: int = 3, names: dict[str, str] | None = None) -> Motion:
-    """The same movement in axes of chance at every joint, under other names, as a stranger's file would have it."""
+    """The same movement in axes of chance at every joint, under other names, as a stranger's file
+    would have it."""
     rng = np.random.default_rng(seed)
     own = rotations.normalise(rng.normal(size=(len(motion.joints), 4)))
     parents = list(motion.parents)
@@ -32,7 +33,9 @@ def foreign(motion: Motion, seed: int = 3, names: dict[str, str] | None = None) 
     assert offsets is not None
     above = np.stack([own[max(parent, 0)] for parent in parents])
     above[0] = rotations.IDENTITY
-    local = rotations.multiply(rotations.multiply(rotations.conjugate(above), motion.rotations), own)
+    local = rotations.multiply(
+        rotations.multiply(rotations.conjugate(above), motion.rotations), own
+    )
     moved = rotations.rotate(rotations.conjugate(above), offsets)
     called = names or {}
     kept = [called.get(name, f"{name}_x") for name in motion.joints]
@@ -52,7 +55,9 @@ def walk() -> Motion:
 def test__to_body__our_own_skeleton__stays_as_it_is(walk: Motion) -> None:
     body = to_body(walk)
     assert body.joints == JOINTS
-    np.testing.assert_allclose(np.abs(np.sum(body.rotations * walk.rotations, axis=-1)), 1.0, atol=1e-9)
+    np.testing.assert_allclose(
+        np.abs(np.sum(body.rotations * walk.rotations, axis=-1)), 1.0, atol=1e-9
+    )
     np.testing.assert_allclose(body.root, walk.root)
 
 
@@ -66,10 +71,13 @@ def test__to_body__axes_of_chance__positions_stay_and_hinges_are_found(walk: Mot
     _, found = body.forward()
     apart = dict(zip(JOINTS, degrees(turns, found).max(axis=0), strict=True))
     for joint in ("left_hip", "right_knee", "left_ankle", "right_shoulder"):
-        assert apart[joint] < 0.5, joint  # knees and elbows show which way thigh, shank, foot and arm face
+        assert apart[joint] < 0.5, (
+            joint
+        )  # knees and elbows show which way thigh, shank, foot and arm face
     for joint in ("pelvis", "spine3", "head"):
         assert apart[joint] < 8.0, joint
-    # The arm that walks with turned palms all the time has these for its neutral ones: 15 degrees and a little.
+    # The arm that walks with turned palms all the time has these for its neutral ones: 15 degrees
+    # and a little.
     assert apart["left_elbow"] < 25.0
 
 
@@ -107,7 +115,11 @@ def test__to_body__palm_turned_at_the_wrist__turns_the_forearm(walk: Motion) -> 
 
 
 def test__to_body__skeleton_without_arms__leaves_them_out(walk: Motion) -> None:
-    legs = [k for k, name in enumerate(JOINTS) if name == "pelvis" or name.split("_")[-1] in ("hip", "knee", "ankle")]
+    legs = [
+        k
+        for k, name in enumerate(JOINTS)
+        if name == "pelvis" or name.split("_")[-1] in ("hip", "knee", "ankle")
+    ]
     assert walk.offsets is not None
     only = Motion(
         walk.rotations[:, legs],
@@ -160,7 +172,9 @@ def test__split_side__usual_spellings__are_understood(name: str, side: str, part
 @pytest.mark.parametrize("scale", [0.6, 1.0, 1.2])
 def test__stature__scaled_skeleton__follows(scale: float, walk: Motion) -> None:
     assert walk.offsets is not None
-    assert stature_m(replace(walk, offsets=walk.offsets * scale)) == pytest.approx(1.70 * scale, rel=1e-9)
+    assert stature_m(replace(walk, offsets=walk.offsets * scale)) == pytest.approx(
+        1.70 * scale, rel=1e-9
+    )
 
 
 def test__to_body__joints_that_lie_on_one_another__are_refused() -> None:

@@ -11,7 +11,13 @@ from otolith.core.errors import DataError, ReadError
 from otolith.data.skeleton import FINGERS, JOINTS, PARENTS
 from otolith.motion import rotations
 from otolith.motion.formats.reading import read
-from otolith.motion.formats.smpl_npz import JOINTS_OF, holds_poses, model_joints, read_npz, rest_offsets
+from otolith.motion.formats.smpl_npz import (
+    JOINTS_OF,
+    holds_poses,
+    model_joints,
+    read_npz,
+    rest_offsets,
+)
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
@@ -25,9 +31,12 @@ def walk() -> Motion:
 
 
 def poses_of(motion: Motion, up: str, width: int = 156) -> tuple[np.ndarray, np.ndarray]:
-    """What AMASS would hold for a motion of ours: rotation vectors in the model's axes, the path in the file's."""
+    """What AMASS would hold for a motion of ours: rotation vectors in the model's axes, the path in
+    the file's."""
     back = rotations.conjugate(TEMPLATE)
-    q = np.concatenate([rotations.rotate(back, motion.rotations[..., :3]), motion.rotations[..., 3:]], axis=-1)
+    q = np.concatenate(
+        [rotations.rotate(back, motion.rotations[..., :3]), motion.rotations[..., 3:]], axis=-1
+    )
     to_file = rotations.conjugate(up_axis(up))
     q[:, 0] = rotations.multiply(rotations.multiply(to_file, motion.rotations[:, 0]), TEMPLATE)
     vectors = rotations.to_axis_angle(q).reshape(len(q), -1)
@@ -39,10 +48,14 @@ def poses_of(motion: Motion, up: str, width: int = 156) -> tuple[np.ndarray, np.
 
 @pytest.mark.parametrize("width", JOINTS_OF)
 @pytest.mark.parametrize("spelling", ["mocap_framerate", "mocap_frame_rate"])
-def test__read_npz__every_pose_width__is_the_motion(width: int, spelling: str, walk: Motion, tmp_path: Path) -> None:
+def test__read_npz__every_pose_width__is_the_motion(
+    width: int, spelling: str, walk: Motion, tmp_path: Path
+) -> None:
     poses, trans = poses_of(walk, "z", width)
     path = tmp_path / "walk_poses.npz"
-    np.savez(path, poses=poses, trans=trans, betas=np.zeros(16), gender="female", **{spelling: 60.0})
+    np.savez(
+        path, poses=poses, trans=trans, betas=np.zeros(16), gender="female", **{spelling: 60.0}
+    )
     motion = read_npz(path)
     assert motion.joints == JOINTS_OF[width]
     assert motion.rate_hz == 60.0
@@ -81,7 +94,9 @@ def test__read_npz__parts_of_a_pose__are_in_a_cameras_axes(walk: Motion, tmp_pat
     assert holds_poses(tmp_path / "clip.npz")
     motion = read(tmp_path / "clip.npz", frame_rate=25.0)
     assert motion.rate_hz == 25.0
-    np.testing.assert_allclose(motion.forward(JOINTS[:22])[0], walk.forward(JOINTS[:22])[0], atol=1e-6)
+    np.testing.assert_allclose(
+        motion.forward(JOINTS[:22])[0], walk.forward(JOINTS[:22])[0], atol=1e-6
+    )
     with pytest.raises(ReadError, match="states no frame rate"):
         read(tmp_path / "clip.npz")
 
@@ -112,14 +127,18 @@ def write_model(path: Path, joints: tuple[str, ...], taller: float = 0.1) -> np.
     shapes[:, :, 0] = taller * places
     kintree = np.array([[*PARENTS], range(len(joints))])
     regressor = np.eye(len(joints))
-    np.savez(path, v_template=places, shapedirs=shapes, J_regressor=regressor, kintree_table=kintree)
+    np.savez(
+        path, v_template=places, shapedirs=shapes, J_regressor=regressor, kintree_table=kintree
+    )
     return places
 
 
 def test__read_npz__body_model__gives_limbs_as_the_betas_say(walk: Motion, tmp_path: Path) -> None:
     poses, trans = poses_of(walk, "z", 72)
     write_model(tmp_path / "SMPL_F.npz", JOINTS)
-    np.savez(tmp_path / "a.npz", poses=poses, trans=trans, betas=np.array([2.0, 0.0]), mocap_framerate=60)
+    np.savez(
+        tmp_path / "a.npz", poses=poses, trans=trans, betas=np.array([2.0, 0.0]), mocap_framerate=60
+    )
     motion = read(tmp_path / "a.npz", body_model=tmp_path / "SMPL_F.npz")
     assert motion.offsets is not None and walk.offsets is not None
     np.testing.assert_allclose(motion.offsets, 1.2 * walk.offsets, atol=1e-9)
@@ -152,15 +171,26 @@ def test__read_npz__pickled_object_inside__is_never_opened(tmp_path: Path) -> No
         ({"other": np.zeros(3)}, "holds no poses; its arrays are"),
         ({"body_pose": np.zeros((4, 63))}, "not both a root and a body pose"),
         ({"global_orient": np.zeros((4, 3)), "body_pose": np.zeros((3, 63))}, "different lengths"),
-        ({"global_orient": np.zeros((4, 3)), "body_pose": np.zeros((4, 32))}, "32 numbers per frame"),
         (
-            {"global_orient": np.zeros((4, 3)), "body_pose": np.zeros((4, 63)), "left_hand_pose": np.zeros((4, 45))},
+            {"global_orient": np.zeros((4, 3)), "body_pose": np.zeros((4, 32))},
+            "32 numbers per frame",
+        ),
+        (
+            {
+                "global_orient": np.zeros((4, 3)),
+                "body_pose": np.zeros((4, 63)),
+                "left_hand_pose": np.zeros((4, 45)),
+            },
             "hand",
         ),
     ],
 )
-def test__read_npz__damaged__says_what_is_wrong(content: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", **content, **({} if "other" in content else {"fps": np.array(30.0)}))
+def test__read_npz__damaged__says_what_is_wrong(
+    content: dict[str, np.ndarray], says: str, tmp_path: Path
+) -> None:
+    np.savez(
+        tmp_path / "a.npz", **content, **({} if "other" in content else {"fps": np.array(30.0)})
+    )
     with pytest.raises(ReadError, match=says):
         read_npz(tmp_path / "a.npz")
 
@@ -173,9 +203,13 @@ def test__read_npz__truncated__is_refused(tmp_path: Path) -> None:
         read_npz(tmp_path / "a.npz")
 
 
-def test__read_npz__lost_frames__are_gaps_and_signs_are_unrolled(walk: Motion, tmp_path: Path) -> None:
+def test__read_npz__lost_frames__are_gaps_and_signs_are_unrolled(
+    walk: Motion, tmp_path: Path
+) -> None:
     poses, trans = poses_of(walk, "z", 72)
-    poses[:, 2] += np.linspace(0.0, 12.0, len(poses))  # turning on and on: rotation vectors leap at half turns
+    poses[:, 2] += np.linspace(
+        0.0, 12.0, len(poses)
+    )  # turning on and on: rotation vectors leap at half turns
     poses[20:23, 5] = np.nan
     np.savez(tmp_path / "a.npz", poses=poses, trans=trans, mocap_framerate=60)
     motion = read_npz(tmp_path / "a.npz")

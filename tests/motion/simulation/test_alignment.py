@@ -18,9 +18,13 @@ TIME_S = np.arange(1600) / RATE_HZ
 
 
 def tumbling(lever: np.ndarray, mounting: np.ndarray, shift_s: float = 0.0) -> Reading:
-    """A body that turns about all axes and moves, worn by a sensor at a lever arm and a rotation from its origin."""
+    """A body that turns about all axes and moves, worn by a sensor at a lever arm and a rotation
+    from its origin."""
     time_s = TIME_S - shift_s
-    angles = np.stack([np.sin(5.1 * time_s), 0.7 * np.sin(3.3 * time_s + 1), 1.2 * np.sin(2.1 * time_s + 2)], axis=1)
+    angles = np.stack(
+        [np.sin(5.1 * time_s), 0.7 * np.sin(3.3 * time_s + 1), 1.2 * np.sin(2.1 * time_s + 2)],
+        axis=1,
+    )
     q = rotations.from_axis_angle(angles)
     path = 0.2 * np.stack([np.sin(4 * time_s), np.cos(3 * time_s), np.sin(6 * time_s)], axis=1)
     point = path + rotations.rotate(q, lever[None])
@@ -29,16 +33,23 @@ def tumbling(lever: np.ndarray, mounting: np.ndarray, shift_s: float = 0.0) -> R
 
 def test__lever_effect__constant_spin__is_omega_squared_r_inwards() -> None:
     effect = lever_effect(np.tile([0.0, 0.0, 3.0], (50, 1)), RATE_HZ)
-    np.testing.assert_allclose(effect @ [0.5, 0.0, 0.2], np.tile([-4.5, 0.0, 0.0], (50, 1)), atol=1e-12)
+    np.testing.assert_allclose(
+        effect @ [0.5, 0.0, 0.2], np.tile([-4.5, 0.0, 0.0], (50, 1)), atol=1e-12
+    )
 
 
 def test__lever_effect__speeding_up__pushes_across() -> None:
     rate = np.stack([0 * TIME_S, 0 * TIME_S, 2.0 * TIME_S], axis=1)
-    np.testing.assert_allclose((lever_effect(rate, RATE_HZ) @ [0.5, 0.0, 0.0])[:, 1], 1.0, atol=1e-9)
+    np.testing.assert_allclose(
+        (lever_effect(rate, RATE_HZ) @ [0.5, 0.0, 0.0])[:, 1], 1.0, atol=1e-9
+    )
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.lists(st.floats(-2.0, 2.0), min_size=3, max_size=3), st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=3))
+@given(
+    st.lists(st.floats(-2.0, 2.0), min_size=3, max_size=3),
+    st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=3),
+)
 def test__align__mounting_put_in__comes_out(turn: list[float], lever: list[float]) -> None:
     mounting = rotations.from_axis_angle(np.array(turn))
     simulated, real = tumbling(np.zeros(3), rotations.IDENTITY), tumbling(np.array(lever), mounting)
@@ -49,13 +60,18 @@ def test__align__mounting_put_in__comes_out(turn: list[float], lever: list[float
     assert np.linalg.norm(rotations.to_axis_angle(between)) < 2e-3
     assert found.delay_s == 0.0
     np.testing.assert_allclose(
-        found.apply(simulated, RATE_HZ).acceleration[~first][:-20], real.acceleration[~first][:-20], atol=0.1
+        found.apply(simulated, RATE_HZ).acceleration[~first][:-20],
+        real.acceleration[~first][:-20],
+        atol=0.1,
     )
 
 
 @pytest.mark.parametrize("delay_s", [-0.02, 0.0025, 0.015])
 def test__align__late_clock__is_found_to_half_a_sample(delay_s: float) -> None:
-    lever, mounting = np.array([0.05, -0.1, 0.02]), rotations.from_axis_angle(np.array([0.3, 1.0, -0.4]))
+    lever, mounting = (
+        np.array([0.05, -0.1, 0.02]),
+        rotations.from_axis_angle(np.array([0.3, 1.0, -0.4])),
+    )
     simulated, real = tumbling(np.zeros(3), rotations.IDENTITY), tumbling(lever, mounting, delay_s)
     found = align(simulated, real, RATE_HZ)
     assert found.delay_s == pytest.approx(delay_s, abs=1e-9)
@@ -69,7 +85,9 @@ def test__align__without_lever_or_rotation__leaves_them() -> None:
     simulated = tumbling(np.zeros(3), rotations.IDENTITY)
     real = tumbling(np.array([0.0, 0.2, 0.0]), rotations.from_axis_angle(np.array([0.0, 0.5, 0.0])))
     np.testing.assert_array_equal(align(simulated, real, RATE_HZ, lever=False).lever_m, 0.0)
-    np.testing.assert_array_equal(align(simulated, real, RATE_HZ, rotation=False).simulated_to_real, [0, 0, 0, 1])
+    np.testing.assert_array_equal(
+        align(simulated, real, RATE_HZ, rotation=False).simulated_to_real, [0, 0, 0, 1]
+    )
 
 
 def test__alignment__nothing__changes_nothing() -> None:

@@ -16,7 +16,9 @@ from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.placements import SITES, site
 from otolith.motion.simulation.sensor import simulate
 
-NEEDS_ANNY = pytest.mark.skipif(find_spec("anny") is None, reason="the extra 'anny' is not installed")
+NEEDS_ANNY = pytest.mark.skipif(
+    find_spec("anny") is None, reason="the extra 'anny' is not installed"
+)
 
 
 def test__build__beyond_its_scales__is_refused() -> None:
@@ -62,7 +64,9 @@ def test__mount__every_placement__is_near_where_our_own_body_has_it(placement: s
     lever, turn = surface_once().mount(site(placement))
     usual = site(placement).lever(1.70, 1.0)
     assert np.linalg.norm(lever - usual) < 0.05
-    assert abs(float(turn @ site(placement).sensor_to_joint())) > np.cos(np.deg2rad(30.0))  # half of 60 degrees
+    assert abs(float(turn @ site(placement).sensor_to_joint())) > np.cos(
+        np.deg2rad(30.0)
+    )  # half of 60 degrees
 
 
 @NEEDS_ANNY
@@ -70,7 +74,9 @@ def test__draw__adults__differ_and_measure() -> None:
     statures = [draw(number).stature_m for number in (0, 1, 2, 1)]
     assert statures[0] == pytest.approx(1.70, abs=1e-3)
     assert statures[1] == statures[3] != statures[2]
-    recording = simulate(make("walking", seconds=3.0), ["left_wrist", "right_thigh"], 50.0, body=draw(1))
+    recording = simulate(
+        make("walking", seconds=3.0), ["left_wrist", "right_thigh"], 50.0, body=draw(1)
+    )
     norm = np.linalg.norm(recording.streams[0].values[:, :3], axis=1)
     assert 8.5 < np.median(norm) < 11.5
 

@@ -42,7 +42,9 @@ def test__fit__walking__keeps_feet_on_the_floor_and_scales_the_step() -> None:
     scale = 1.90 * 1.05 / 1.70
     feet, own = (clip.forward(("left_foot", "right_foot"))[0] for clip in (motion, fitted))
     np.testing.assert_allclose(own[..., 2].min(), scale * feet[..., 2].min(), atol=0.01)
-    way, own_way = (np.linalg.norm(clip.root[-1, :2] - clip.root[0, :2]) for clip in (motion, fitted))
+    way, own_way = (
+        np.linalg.norm(clip.root[-1, :2] - clip.root[0, :2]) for clip in (motion, fitted)
+    )
     assert own_way == pytest.approx(scale * way)
 
 
@@ -68,7 +70,9 @@ def test__fit__fingers__go_with_the_arm() -> None:
         joints=(*JOINTS, "left_index1"),
         parents=(*motion.parents, JOINTS.index("left_wrist")),
         offsets=np.concatenate([reference_offsets(), [[0.0, 0.1, 0.0]]]),
-        rotations=np.concatenate([motion.rotations, motion.rotations[:, :1] * 0 + [0, 0, 0, 1]], axis=1),
+        rotations=np.concatenate(
+            [motion.rotations, motion.rotations[:, :1] * 0 + [0, 0, 0, 1]], axis=1
+        ),
     )
     fitted = fit(finger, Body(arms=1.1))
     assert fitted.offsets is not None

@@ -60,7 +60,11 @@ def test__coherence__one_band_shared__is_seen_there_alone() -> None:
     time_s = np.arange(20000) / RATE_HZ
     wave = np.stack([np.sin(2 * np.pi * 5 * time_s + phase) for phase in (0, 1, 2)], axis=1)
     low, high = coherence(
-        30 * wave + noise(0, 20000), 30 * wave + noise(1, 20000), RATE_HZ, np.ones(20000, bool), ((4, 6), (15, 25))
+        30 * wave + noise(0, 20000),
+        30 * wave + noise(1, 20000),
+        RATE_HZ,
+        np.ones(20000, bool),
+        ((4, 6), (15, 25)),
     )
     assert low > 0.95
     assert high < 0.1
@@ -68,7 +72,9 @@ def test__coherence__one_band_shared__is_seen_there_alone() -> None:
 
 def test__coherence__band_beyond_the_rate_or_too_short__is_not_a_number() -> None:
     assert np.isnan(coherence(noise(0), noise(0), RATE_HZ, np.ones(4000, bool), ((40, 60),))[0])
-    assert np.isnan(coherence(noise(0, 300), noise(0, 300), RATE_HZ, np.ones(300, bool), ((3, 8),))[0])
+    assert np.isnan(
+        coherence(noise(0, 300), noise(0, 300), RATE_HZ, np.ones(300, bool), ((3, 8),))[0]
+    )
 
 
 def test__fidelity__gaps_and_marks__are_left_out() -> None:

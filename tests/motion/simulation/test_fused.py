@@ -20,13 +20,23 @@ from otolith.motion.simulation.sensor import ideal
 RATE_HZ = 100.0
 
 
-def clip(frames: int, sensors: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def clip(
+    frames: int, sensors: int = 2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     time_s = np.arange(frames)[:, None, None] / RATE_HZ
-    hertz, phase = rng.uniform(0.3, 2.0, size=(2, sensors, 3)), rng.uniform(0, 6, size=(2, sensors, 3))
+    hertz, phase = (
+        rng.uniform(0.3, 2.0, size=(2, sensors, 3)),
+        rng.uniform(0, 6, size=(2, sensors, 3)),
+    )
     position = 0.3 * np.sin(2 * np.pi * hertz[0] * time_s + phase[0])
     turns = rotations.from_axis_angle(0.8 * np.sin(2 * np.pi * hertz[1] * time_s + phase[1]))
-    return position, turns, rng.normal(0, 0.1, size=(sensors, 3)), rotations.normalise(rng.normal(size=(sensors, 4)))
+    return (
+        position,
+        turns,
+        rng.normal(0, 0.1, size=(sensors, 3)),
+        rotations.normalise(rng.normal(size=(sensors, 4))),
+    )
 
 
 @pytest.mark.parametrize("rate_out_hz", [None, 57.0, 333.0])
@@ -36,7 +46,9 @@ def test__sense__every_sensor__is_the_spline_of_the_track(rate_out_hz: float | N
     found = sense(position, turns, RATE_HZ, lever, mount, time_s)
     for sensor in range(2):
         point = position[:, sensor] + rotations.rotate(turns[:, sensor], lever[sensor])
-        reading = ideal(track(point, rotations.multiply(turns[:, sensor], mount[sensor]), RATE_HZ, time_s))
+        reading = ideal(
+            track(point, rotations.multiply(turns[:, sensor], mount[sensor]), RATE_HZ, time_s)
+        )
         expected = np.concatenate(reading, axis=1)
         cut = len(expected) // 20  # the ends are continued in another way there
         np.testing.assert_allclose(found[sensor, cut:-cut], expected[cut:-cut], atol=1e-5)
@@ -45,10 +57,16 @@ def test__sense__every_sensor__is_the_spline_of_the_track(rate_out_hz: float | N
 
 def test__sense__spin_on_a_lever__reads_the_rate_and_omega_squared_r() -> None:
     omega = 2 * np.pi * 1.2
-    turns = rotations.from_axis_angle(omega * np.arange(900)[:, None, None] / 200.0 * np.array([0.0, 0.0, 1.0]))
-    found = sense(np.zeros((900, 1, 3)), turns, 200.0, np.array([[0.7, 0.0, 0.1]]), rotations.IDENTITY[None])[0]
+    turns = rotations.from_axis_angle(
+        omega * np.arange(900)[:, None, None] / 200.0 * np.array([0.0, 0.0, 1.0])
+    )
+    found = sense(
+        np.zeros((900, 1, 3)), turns, 200.0, np.array([[0.7, 0.0, 0.1]]), rotations.IDENTITY[None]
+    )[0]
     expected = np.array([-(omega**2) * 0.7, 0.0, STANDARD_GRAVITY, 0.0, 0.0, omega])
-    np.testing.assert_allclose(found[60:-60], np.tile(expected, (780, 1)), atol=1e-6 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        found[60:-60], np.tile(expected, (780, 1)), atol=1e-6 * np.abs(expected).max()
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -58,7 +76,9 @@ def test__sense__pieces_with_overlap__equal_the_whole(first: int, more: int, see
     position, turns, lever, mount = clip(frames, 1, seed)
     whole = sense(position, turns, RATE_HZ, lever, mount)[0]
     stop = min(frames, first + more + HALO)
-    piece = sense(position[first - HALO : stop], turns[first - HALO : stop], RATE_HZ, lever, mount)[0]
+    piece = sense(position[first - HALO : stop], turns[first - HALO : stop], RATE_HZ, lever, mount)[
+        0
+    ]
     np.testing.assert_allclose(piece[HALO:-HALO], whole[first : stop - HALO], rtol=1e-6, atol=1e-6)
 
 
@@ -75,7 +95,9 @@ def test__sense__constant_acceleration__is_exact_to_the_ends(frames: int) -> Non
     position = 0.5 * np.array([1.0, -2.0, 3.0]) * time_s**2
     turns = np.tile(rotations.IDENTITY, (frames, 1, 1))
     found = sense(position, turns, RATE_HZ, np.zeros((1, 3)), rotations.IDENTITY[None])[0]
-    np.testing.assert_allclose(found[:, :3], np.tile([1.0, -2.0, 3.0 + STANDARD_GRAVITY], (frames, 1)), atol=1e-4)
+    np.testing.assert_allclose(
+        found[:, :3], np.tile([1.0, -2.0, 3.0 + STANDARD_GRAVITY], (frames, 1)), atol=1e-4
+    )
     np.testing.assert_allclose(found[:, 3:], 0.0, atol=1e-9)
 
 

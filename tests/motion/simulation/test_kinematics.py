@@ -14,29 +14,41 @@ from otolith.motion.simulation.smoothing import SavitzkyGolay, Smoothing
 
 RATE_HZ = 200.0
 TIME_S = np.arange(1001) / RATE_HZ
-INNER = slice(100, -100)  # half a second from the ends, where a spline without end conditions is at its best
+INNER = slice(
+    100, -100
+)  # half a second from the ends, where a spline without end conditions is at its best
 STILL = np.tile([0.0, 0.0, 0.0, 1.0], (len(TIME_S), 1))
 TILT = rotations.from_axis_angle(np.array([0.7, -0.4, 1.1]))
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> None:
     """Within 1e-6 of the largest value, away from the ends."""
-    np.testing.assert_allclose(found[INNER], expected[INNER], atol=1e-6 * np.abs(expected[INNER]).max(), rtol=0)
+    np.testing.assert_allclose(
+        found[INNER], expected[INNER], atol=1e-6 * np.abs(expected[INNER]).max(), rtol=0
+    )
 
 
 def spin(angle: np.ndarray, axis: tuple[float, float, float]) -> np.ndarray:
-    return rotations.multiply(rotations.from_axis_angle(angle[:, None] * np.array(axis)), TILT[None])
+    return rotations.multiply(
+        rotations.from_axis_angle(angle[:, None] * np.array(axis)), TILT[None]
+    )
 
 
 def test__track__still_and_tilted__reads_gravity_alone() -> None:
-    reading = ideal(track(np.tile([1.0, 2.0, 3.0], (len(TIME_S), 1)), np.tile(TILT, (len(TIME_S), 1)), RATE_HZ))
+    reading = ideal(
+        track(np.tile([1.0, 2.0, 3.0], (len(TIME_S), 1)), np.tile(TILT, (len(TIME_S), 1)), RATE_HZ)
+    )
     up = rotations.rotate(rotations.conjugate(TILT), np.array([0.0, 0.0, STANDARD_GRAVITY]))
     np.testing.assert_allclose(reading.acceleration, np.tile(up, (len(TIME_S), 1)), atol=1e-6)
     np.testing.assert_allclose(reading.angular_rate, 0.0, atol=1e-9)
 
 
 def test__track__free_fall__reads_nothing() -> None:
-    position = np.array([0.3, -0.2, 100.0]) + TIME_S[:, None] * [1.0, 2.0, 3.0] + 0.5 * TIME_S[:, None] ** 2 * GRAVITY
+    position = (
+        np.array([0.3, -0.2, 100.0])
+        + TIME_S[:, None] * [1.0, 2.0, 3.0]
+        + 0.5 * TIME_S[:, None] ** 2 * GRAVITY
+    )
     reading = ideal(track(position, np.tile(TILT, (len(TIME_S), 1)), RATE_HZ))
     np.testing.assert_allclose(reading.acceleration[INNER], 0.0, atol=1e-6 * STANDARD_GRAVITY)
 
@@ -53,7 +65,8 @@ def test__track__circle_with_lever_arm__reads_the_rate_and_omega_squared_r(hertz
 
 @pytest.mark.parametrize("hertz", [0.4, 1.0, 2.0])
 def test__track__pendulum__reads_tangent_and_centre(hertz: float) -> None:
-    # Driven, not falling: angle = A sin(w t), a rod of length L below a pivot, sensor's z along the rod, up.
+    # Driven, not falling: angle = A sin(w t), a rod of length L below a pivot, sensor's z along the
+    # rod, up.
     size, omega, rod = 0.8, 2 * np.pi * hertz, 0.9
     angle = size * np.sin(omega * TIME_S)
     rate, turn = size * omega * np.cos(omega * TIME_S), -size * omega**2 * np.sin(omega * TIME_S)
@@ -66,7 +79,8 @@ def test__track__pendulum__reads_tangent_and_centre(hertz: float) -> None:
 
 
 def test__track__screw_motion__turns_and_advances_at_once() -> None:
-    # Turning about a tilted axis while moving along it with varying speed, on a lever arm across it.
+    # Turning about a tilted axis while moving along it with varying speed, on a lever arm across
+    # it.
     axis = np.array([2.0, -1.0, 2.0]) / 3.0
     across = np.cross(axis, [0.0, 0.0, 1.0])
     across /= np.linalg.norm(across)
@@ -77,7 +91,10 @@ def test__track__screw_motion__turns_and_advances_at_once() -> None:
     reading = ideal(track(arm * out + along, q, RATE_HZ))
     world = -(omega**2) * arm * out - beat**2 * along - GRAVITY
     close(reading.acceleration, rotations.rotate(rotations.conjugate(q), world))
-    close(reading.angular_rate, np.tile(rotations.rotate(rotations.conjugate(TILT), omega * axis), (len(TIME_S), 1)))
+    close(
+        reading.angular_rate,
+        np.tile(rotations.rotate(rotations.conjugate(TILT), omega * axis), (len(TIME_S), 1)),
+    )
 
 
 def test__track__between_frames__is_as_good_as_on_them() -> None:
@@ -86,9 +103,13 @@ def test__track__between_frames__is_as_good_as_on_them() -> None:
     position = np.stack([np.sin(omega * TIME_S), 0 * TIME_S, 0 * TIME_S], axis=1)
     path = track(position, spin(0.5 * np.sin(omega * TIME_S), (0, 0, 1)), RATE_HZ, wanted_s)
     # A quintic's second derivative is a little worse between its knots than at them.
-    np.testing.assert_allclose(path.acceleration[:, 0], -(omega**2) * np.sin(omega * wanted_s), atol=2e-5 * omega**2)
+    np.testing.assert_allclose(
+        path.acceleration[:, 0], -(omega**2) * np.sin(omega * wanted_s), atol=2e-5 * omega**2
+    )
     world = rotations.rotate(path.sensor_to_world, path.angular_rate)
-    np.testing.assert_allclose(world[:, 2], 0.5 * omega * np.cos(omega * wanted_s), atol=1e-6 * omega)
+    np.testing.assert_allclose(
+        world[:, 2], 0.5 * omega * np.cos(omega * wanted_s), atol=1e-6 * omega
+    )
 
 
 def test__track__quaternions_that_flip_sign__change_nothing() -> None:
@@ -119,7 +140,13 @@ def test__track__noisy_path__is_smoothed_by_its_own_noise() -> None:
     position, q, expected = noisy_circle(1e-4)
 
     def error(smoothing: Smoothing) -> float:
-        return float(np.sqrt(np.mean((track(position, q, RATE_HZ, smoothing=smoothing).acceleration - expected) ** 2)))
+        return float(
+            np.sqrt(
+                np.mean(
+                    (track(position, q, RATE_HZ, smoothing=smoothing).acceleration - expected) ** 2
+                )
+            )
+        )
 
     rough, auto = error("none"), error("auto")
     assert rough > 4.0  # a tenth of a millimetre of noise
@@ -148,8 +175,11 @@ def test__track__lost_frames__are_bridged_when_few_and_a_gap_when_many() -> None
     assert np.isnan(path.acceleration[600:650]).all()
     seen = path.known
     seen[[*range(12), *range(590, 600), *range(650, 660), *range(-12, 0)]] = False
-    # A spline through what is left of a smooth path is off by a few per cent where 15 frames in a row are missing.
-    np.testing.assert_allclose(path.acceleration[seen], expected[seen], atol=0.03 * np.abs(expected).max())
+    # A spline through what is left of a smooth path is off by a few per cent where 15 frames in a
+    # row are missing.
+    np.testing.assert_allclose(
+        path.acceleration[seen], expected[seen], atol=0.03 * np.abs(expected).max()
+    )
 
 
 def test__track__jump_across_a_gap__makes_no_acceleration() -> None:

@@ -1,4 +1,5 @@
-"""A simulated study spread as a real one: what changes, what goes along, and whose recordings were seen."""
+"""A simulated study spread as a real one: what changes, what goes along, and whose recordings were
+seen."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def test__match_study__values__are_spread_as_the_real_ones(
         np.testing.assert_allclose(got.std(axis=0), spread, rtol=0.15)
 
 
-def test__match_study__partners_and_groups__go_along(pair: tuple[Study, Study], tmp_path: Path) -> None:
+def test__match_study__partners_and_groups__go_along(
+    pair: tuple[Study, Study], tmp_path: Path
+) -> None:
     simulated, real = pair
     study, changes = match_study(simulated, real, tmp_path / "out")
     assert study.subjects == simulated.subjects
@@ -67,7 +70,9 @@ def test__match_study__partners_and_groups__go_along(pair: tuple[Study, Study], 
     assert [one["name"] for one in kept["changes"]] == [change.name for change in changes]
 
 
-def test__match_study__left_out__is_neither_seen_nor_listed(pair: tuple[Study, Study], tmp_path: Path) -> None:
+def test__match_study__left_out__is_neither_seen_nor_listed(
+    pair: tuple[Study, Study], tmp_path: Path
+) -> None:
     simulated, real = pair
     study, _ = match_study(simulated, real, tmp_path / "a", ["p3", "p1"])
     assert people_matched_to(study, "real") == {"p0", "p2"}
@@ -79,7 +84,9 @@ def test__match_study__left_out__is_neither_seen_nor_listed(pair: tuple[Study, S
         np.testing.assert_array_equal(one.streams[0].values, other.streams[0].values)
 
 
-def test__match_study__what_cannot_be__is_refused(pair: tuple[Study, Study], tmp_path: Path) -> None:
+def test__match_study__what_cannot_be__is_refused(
+    pair: tuple[Study, Study], tmp_path: Path
+) -> None:
     simulated, real = pair
     with pytest.raises(SplitError, match="is called"):
         match_study(simulated, real, tmp_path / "out", ["po"])
@@ -93,13 +100,17 @@ def test__match_study__what_cannot_be__is_refused(pair: tuple[Study, Study], tmp
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(DataError, match="exists"):
         match_study(simulated, real, tmp_path / "mine", overwrite=True)
-    head = simulate_study(["procedural:walking"], tmp_path / "head", SimulationConfig(placements=("head",)))
+    head = simulate_study(
+        ["procedural:walking"], tmp_path / "head", SimulationConfig(placements=("head",))
+    )
     with pytest.raises(ChannelError, match="placements"):
         match_study(head, real, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test__benchmark__study_matched_to_the_tested__is_refused(pair: tuple[Study, Study], tmp_path: Path) -> None:
+def test__benchmark__study_matched_to_the_tested__is_refused(
+    pair: tuple[Study, Study], tmp_path: Path
+) -> None:
     simulated, real = pair
     match_study(simulated, real, tmp_path / "seen")
     with pytest.raises(SplitError, match="--leave-out"):
@@ -116,7 +127,9 @@ def test__benchmark__study_matched_to_the_tested__is_refused(pair: tuple[Study, 
 
 def test__match__typed__tells_what_changed(pair: tuple[Study, Study], tmp_path: Path) -> None:
     simulated, real = (study.folder for study in pair)
-    result = typed("match", simulated, real, "--leave-out", "p3", "--by", "magnitude", "--out", tmp_path / "m")
+    result = typed(
+        "match", simulated, real, "--leave-out", "p3", "--by", "magnitude", "--out", tmp_path / "m"
+    )
     assert result.exit_code == 0, result.output
     assert "left_wrist.acc " in result.output and "matching.json" in result.output
     assert people_matched_to(Study.load(tmp_path / "m"), "real") == {"p0", "p1", "p2"}
@@ -124,7 +137,9 @@ def test__match__typed__tells_what_changed(pair: tuple[Study, Study], tmp_path: 
     assert typed("match", simulated, real, "--out", tmp_path / "m").exit_code == 2
 
 
-def test__match_study__a_partner_that_leads_elsewhere__is_not_copied(pair: tuple[Study, Study], tmp_path: Path) -> None:
+def test__match_study__a_partner_that_leads_elsewhere__is_not_copied(
+    pair: tuple[Study, Study], tmp_path: Path
+) -> None:
     simulated, real = pair
     (tmp_path / "secret").write_text("private")
     link = simulated.folder / "partners" / "notes.parquet"
@@ -134,4 +149,6 @@ def test__match_study__a_partner_that_leads_elsewhere__is_not_copied(pair: tuple
             match_study(simulated, real, tmp_path / "out")
     finally:
         link.unlink()
-    assert "private" not in {path.read_text(errors="replace") for path in tmp_path.glob("out/partners/*.parquet")}
+    assert "private" not in {
+        path.read_text(errors="replace") for path in tmp_path.glob("out/partners/*.parquet")
+    }

@@ -20,7 +20,9 @@ def test__noise__none__changes_nothing() -> None:
 
 @pytest.mark.parametrize("rate_hz", [50.0, 200.0])
 def test__noise__white__has_its_density_at_any_rate(rate_hz: float) -> None:
-    acceleration, rate = Noise(acc_density=0.01, gyro_density=0.002).add(ZERO, ZERO, rate_hz, seed=3)
+    acceleration, rate = Noise(acc_density=0.01, gyro_density=0.002).add(
+        ZERO, ZERO, rate_hz, seed=3
+    )
     # One-sided density: variance over a band of half the rate.
     assert acceleration.std() / np.sqrt(rate_hz / 2) == pytest.approx(0.01, rel=0.01)
     assert rate.std() / np.sqrt(rate_hz / 2) == pytest.approx(0.002, rel=0.01)
@@ -35,7 +37,10 @@ def test__noise__bias__is_constant_in_a_device_and_spread_over_devices() -> None
 
 
 def test__noise__walk__grows_as_the_root_of_time() -> None:
-    ends = [Noise(acc_walk=0.01).add(ZERO[:5000], ZERO[:5000], 50.0, seed)[0][[1249, 4999]] for seed in range(200)]
+    ends = [
+        Noise(acc_walk=0.01).add(ZERO[:5000], ZERO[:5000], 50.0, seed)[0][[1249, 4999]]
+        for seed in range(200)
+    ]
     quarter, whole = np.std(ends, axis=(0, 2))
     assert whole == pytest.approx(0.01 * np.sqrt(100.0), rel=0.1)
     assert whole / quarter == pytest.approx(2.0, rel=0.15)
@@ -47,7 +52,9 @@ def test__noise__range__is_where_readings_stay() -> None:
 
 
 def test__noise__same_device__repeats() -> None:
-    one, again, other = (NOISES["watch"].add(ZERO[:50], ZERO[:50], 50.0, seed) for seed in (1, 1, 2))
+    one, again, other = (
+        NOISES["watch"].add(ZERO[:50], ZERO[:50], 50.0, seed) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one[0], again[0])
     assert np.abs(one[0] - other[0]).max() > 0
 
@@ -74,7 +81,9 @@ def test__noise__step__leaves_whole_multiples() -> None:
 
 def test__noise__magnetometer__has_its_own_noise_iron_and_step() -> None:
     field = np.tile([20.0, 0.0, -44.0], (20_000, 1))
-    assert (Noise(mag_noise=0.3).add_magnetic(field, 1) - field).std() == pytest.approx(0.3, rel=0.03)
+    assert (Noise(mag_noise=0.3).add_magnetic(field, 1) - field).std() == pytest.approx(
+        0.3, rel=0.03
+    )
     irons = [Noise(mag_bias=2.0).add_magnetic(field[:2], seed)[0] - field[0] for seed in range(400)]
     assert np.std(irons) == pytest.approx(2.0, rel=0.1)
     stepped = Noise(mag_step=0.15).add_magnetic(field, 1)

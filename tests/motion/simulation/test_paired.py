@@ -86,8 +86,12 @@ def real_folder(name: str) -> Path:
     return Path(data) / "mocap" / name
 
 
-@pytest.mark.parametrize(("trial", "limit"), [("01", 0.273), ("07", 1.033), ("15", 0.631), ("18", 1.154)])
-def test__read_broad__undisturbed_trials__are_followed_without_fitting(trial: str, limit: float) -> None:
+@pytest.mark.parametrize(
+    ("trial", "limit"), [("01", 0.273), ("07", 1.033), ("15", 0.631), ("18", 1.154)]
+)
+def test__read_broad__undisturbed_trials__are_followed_without_fitting(
+    trial: str, limit: float
+) -> None:
     (path,) = real_folder("paired_broad").glob(f"{trial}_*.mat")
     pair = read_broad(path)
     found = fidelity(pair.simulate(), pair.real, pair.rate_hz, pair.moving)
@@ -102,10 +106,18 @@ def test__read_gaitmap__mounting_of_the_first_half__holds_on_the_second(side: st
     pair = read_gaitmap(real_folder("paired_gaitmap") / "example_data", side)  # type: ignore[arg-type]
     simulated = pair.simulate()
     known = np.isfinite(simulated.acceleration).all(axis=1)
-    slow, real = (Reading(*(banded(part, pair.rate_hz, 20.0, known) for part in r)) for r in (simulated, pair.real))
+    slow, real = (
+        Reading(*(banded(part, pair.rate_hz, 20.0, known) for part in r))
+        for r in (simulated, pair.real)
+    )
     first = np.arange(len(known)) < len(known) // 2
     with_arm, without = (
-        fidelity(align(slow, real, pair.rate_hz, first, lever=lever).apply(slow, pair.rate_hz), real, 204.8, ~first)
+        fidelity(
+            align(slow, real, pair.rate_hz, first, lever=lever).apply(slow, pair.rate_hz),
+            real,
+            204.8,
+            ~first,
+        )
         for lever in (True, False)
     )
     assert with_arm.acceleration.rmse <= 2.5
@@ -120,14 +132,17 @@ def test__read_gaitmap__mounting_of_the_first_half__holds_on_the_second(side: st
         ("movement", np.ones((5, 1))), ("imu_acc", np.zeros(600)), ("opt_pos", np.zeros((0, 3))),
     ],
 )  # fmt: skip
-def test__read_broad__arrays_that_do_not_fit__are_refused(array: str, value: np.ndarray, tmp_path: Path) -> None:
+def test__read_broad__arrays_that_do_not_fit__are_refused(
+    array: str, value: np.ndarray, tmp_path: Path
+) -> None:
     write_trial(tmp_path / "01.mat", **{array: value})
     with pytest.raises(ReadError, match="no trial of BROAD"):
         read_broad(tmp_path / "01.mat")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a,b\n", "a,b\nx,y,z\n1,2\n", "a,b\nx,y\n", "a,a\nx,x\n1,2\n", "a,b\nx,y\n1,2\n3\n"]
+    "text",
+    ["", "a,b\n", "a,b\nx,y,z\n1,2\n", "a,b\nx,y\n", "a,a\nx,x\n1,2\n", "a,b\nx,y\n1,2\n3\n"],
 )
 def test__read_gaitmap__table_of_another_form__is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "imu_sample.csv").write_text(text)

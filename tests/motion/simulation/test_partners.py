@@ -1,4 +1,5 @@
-"""The pose and the truth that go with a simulated recording agree with its sensors and with closed forms."""
+"""The pose and the truth that go with a simulated recording agree with its sensors and with closed
+forms."""
 
 from __future__ import annotations
 
@@ -50,10 +51,14 @@ def test__truth__travelling_and_turning__is_the_closed_form() -> None:
 
 def test__truth__mirrored_posture__has_no_asymmetry() -> None:
     motion = drifting()
-    np.testing.assert_allclose(truth(motion, WRISTS, GRID[:100])["left_wrist~right_wrist.symmetry"], 0.0, atol=1e-9)
+    np.testing.assert_allclose(
+        truth(motion, WRISTS, GRID[:100])["left_wrist~right_wrist.symmetry"], 0.0, atol=1e-9
+    )
     turns = motion.rotations.copy()
     turns[:, JOINTS.index("left_shoulder")] = rotations.from_axis_angle(np.array([0.0, 0.5, 0.3]))
-    lopsided = truth(replace(motion, rotations=turns), WRISTS, GRID[:100])["left_wrist~right_wrist.symmetry"]
+    lopsided = truth(replace(motion, rotations=turns), WRISTS, GRID[:100])[
+        "left_wrist~right_wrist.symmetry"
+    ]
     assert lopsided.min() > 0.1
 
 
@@ -65,7 +70,9 @@ def test__truth__orientation_and_position__explain_what_the_sensor_read() -> Non
     facts = truth(WALK, ("left_wrist",), GRID)
     (stream,) = simulate(WALK, ("left_wrist",), 50.0).streams
     turned = vectors(facts, "left_wrist.orientation", "xyzw")
-    world = rotations.rotate(turned, stream.values[:, :3].astype(np.float64)) - np.array([0.0, 0.0, 9.80665])
+    world = rotations.rotate(turned, stream.values[:, :3].astype(np.float64)) - np.array(
+        [0.0, 0.0, 9.80665]
+    )
     bend = np.diff(vectors(facts, "left_wrist.position"), n=2, axis=0) * 50.0**2
     assert np.corrcoef(world[1:-1].ravel(), bend.ravel())[0, 1] > 0.98
     speed = np.linalg.norm(np.gradient(vectors(facts, "left_wrist.position"), 0.02, axis=0), axis=1)
@@ -87,9 +94,13 @@ def test__truth__inside_a_gap__is_nan_and_right_outside() -> None:
 
 def test__pose__at_the_frames_own_rate__is_where_the_joints_are() -> None:
     found = pose(WALK, 100.0)
-    assert [name for name in found if name.endswith(".x")] == [f"{joint}.x" for joint in POSE_JOINTS]
+    assert [name for name in found if name.endswith(".x")] == [
+        f"{joint}.x" for joint in POSE_JOINTS
+    ]
     places, _ = WALK.forward(POSE_JOINTS)
-    np.testing.assert_allclose(vectors(found, "left_wrist"), places[:, POSE_JOINTS.index("left_wrist")], atol=1e-5)
+    np.testing.assert_allclose(
+        vectors(found, "left_wrist"), places[:, POSE_JOINTS.index("left_wrist")], atol=1e-5
+    )
     np.testing.assert_allclose(np.diff(pose(WALK, 30.0)["time_s"]), 1 / 30)
 
 
@@ -101,7 +112,9 @@ def test__pose__hands__follow_the_body_where_there_are_any() -> None:
         joints=(*JOINTS, *hand),
         parents=(*WALK.parents, *([wrist] * 15)),
         offsets=np.concatenate([reference_offsets(), np.tile([0.0, 0.1, 0.0], (15, 1))]),
-        rotations=np.concatenate([WALK.rotations, np.tile(rotations.IDENTITY, (WALK.frames, 15, 1))], axis=1),
+        rotations=np.concatenate(
+            [WALK.rotations, np.tile(rotations.IDENTITY, (WALK.frames, 15, 1))], axis=1
+        ),
     )
     found = pose(motion, 30.0)
     assert len(found) == 1 + 3 * (22 + 15)
@@ -118,7 +131,11 @@ def test__pose__gap__leaves_moments_out() -> None:
 
 
 def test__pose__missing_arm__is_nan() -> None:
-    kept = [index for index, joint in enumerate(JOINTS) if joint not in ("left_elbow", "left_wrist", "left_hand")]
+    kept = [
+        index
+        for index, joint in enumerate(JOINTS)
+        if joint not in ("left_elbow", "left_wrist", "left_hand")
+    ]
     assert WALK.offsets is not None
     legs = Motion(
         WALK.rotations[:, kept],

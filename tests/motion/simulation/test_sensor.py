@@ -22,7 +22,12 @@ from otolith.motion.simulation.sensor import Mounting, ideal, sense_worn, simula
 
 
 def still(**angles: float) -> Motion:
-    return Motion(np.repeat(local_rotations(dict(angles), 1), 100, axis=0), np.zeros((100, 3)), 100.0, label="still")
+    return Motion(
+        np.repeat(local_rotations(dict(angles), 1), 100, axis=0),
+        np.zeros((100, 3)),
+        100.0,
+        label="still",
+    )
 
 
 @pytest.mark.parametrize("placement", SITES)
@@ -47,7 +52,9 @@ def test__simulate__still_body__reads_gravity_only(placement: str) -> None:
         ("left_thigh", 0, 1),
     ],
 )
-def test__simulate__upright_body__has_gravity_on_the_axis_that_points_up(placement: str, axis: int, sign: int) -> None:
+def test__simulate__upright_body__has_gravity_on_the_axis_that_points_up(
+    placement: str, axis: int, sign: int
+) -> None:
     reading = simulate(still(), [placement]).streams[0].values[25, :3]
     expected = np.zeros(3)
     expected[axis] = sign * STANDARD_GRAVITY
@@ -58,32 +65,46 @@ def test__simulate__body_on_a_turntable__reads_the_rate_and_omega_squared_r() ->
     omega, frames = 3.0, 1000
     motion = still()
     turned = np.repeat(motion.rotations[:1], frames, axis=0)
-    turned[:, 0] = rotations.from_axis_angle(omega * np.arange(frames)[:, None] / 200.0 * np.array([0.0, 0.0, 1.0]))
+    turned[:, 0] = rotations.from_axis_angle(
+        omega * np.arange(frames)[:, None] / 200.0 * np.array([0.0, 0.0, 1.0])
+    )
     spinning = Motion(turned, np.zeros((frames, 3)), 200.0)
     arm = worn(spinning, "chest").position[0, 0]
     values = simulate(spinning, ["chest"], rate_hz=200.0).streams[0].values[100:-100]
     assert arm == pytest.approx(0.115)
     np.testing.assert_allclose(
-        values, np.tile([STANDARD_GRAVITY, 0.0, -(omega**2) * arm, omega, 0.0, 0.0], (len(values), 1)), atol=1e-5
+        values,
+        np.tile([STANDARD_GRAVITY, 0.0, -(omega**2) * arm, omega, 0.0, 0.0], (len(values), 1)),
+        atol=1e-5,
     )
 
 
 def test__simulate__mirrored_movement__reads_mirrored_sides() -> None:
     motion = make("squat", seconds=8.0)
-    left, right = (stream.values for stream in simulate(motion, ["left_thigh", "right_thigh"]).streams)
-    # x up and z forward on both: the mirror turns y, and the rates about the two axes within the mirror's plane.
+    left, right = (
+        stream.values for stream in simulate(motion, ["left_thigh", "right_thigh"]).streams
+    )
+    # x up and z forward on both: the mirror turns y, and the rates about the two axes within the
+    # mirror's plane.
     np.testing.assert_allclose(left, right * np.array([1, -1, 1, -1, 1, -1]), atol=2e-4)
 
 
 def test__simulate__mounting__turns_readings_and_moves_the_point() -> None:
     motion = make("walking", seconds=5.0)
     plain = simulate(motion, ["chest"]).streams[0].values
-    turned = simulate(motion, ["chest"], mounting={"chest": Mounting((0.0, 0.0, 30.0))}).streams[0].values
+    turned = (
+        simulate(motion, ["chest"], mounting={"chest": Mounting((0.0, 0.0, 30.0))})
+        .streams[0]
+        .values
+    )
     back = rotations.from_axis_angle(np.array([0.0, 0.0, np.deg2rad(30.0)]))
     for triad in (slice(0, 3), slice(3, 6)):
-        np.testing.assert_allclose(rotations.rotate(back, turned[:, triad]), plain[:, triad], atol=1e-4)
+        np.testing.assert_allclose(
+            rotations.rotate(back, turned[:, triad]), plain[:, triad], atol=1e-4
+        )
     moved = (
-        worn(motion, "chest", mounting=Mounting(offset_m=(0.0, 0.0, 0.05))).position - worn(motion, "chest").position
+        worn(motion, "chest", mounting=Mounting(offset_m=(0.0, 0.0, 0.05))).position
+        - worn(motion, "chest").position
     )
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 0.05, atol=1e-9)
 
@@ -95,7 +116,9 @@ def test__mounting__then__is_one_after_the_other_in_turned_axes() -> None:
     np.testing.assert_allclose(both.offset_m, (0.0, 0.0, 0.008), atol=1e-12)
     # What the last sensor's x axis is along, in the axes as they should be: y turned upside down.
     turn = rotations.from_axis_angle(np.deg2rad(np.array(both.rotation_deg)))
-    np.testing.assert_allclose(rotations.rotate(turn, np.array([1.0, 0.0, 0.0])), (0.0, -1.0, 0.0), atol=1e-9)
+    np.testing.assert_allclose(
+        rotations.rotate(turn, np.array([1.0, 0.0, 0.0])), (0.0, -1.0, 0.0), atol=1e-9
+    )
 
 
 def test__mounting__any__points_everywhere_alike() -> None:
@@ -109,18 +132,25 @@ def test__mounting__any__points_everywhere_alike() -> None:
 
 def test__simulate__heavier_body__carries_the_sensor_farther_out() -> None:
     motion = still()
-    light, heavy = (worn(motion, "chest", Body(mass_kg=mass)).position[0, 0] for mass in (63.58, 4 * 63.58))
+    light, heavy = (
+        worn(motion, "chest", Body(mass_kg=mass)).position[0, 0] for mass in (63.58, 4 * 63.58)
+    )
     assert heavy == pytest.approx(2 * light, rel=1e-9)
 
 
 def test__simulate__recording__says_what_it_is() -> None:
     motion = make("walking", seconds=4.0, performer="ada")
-    recording = simulate(motion, ("left_wrist", "lower_back"), rate_hz=50.0, body=Body("tall", 1.9, 80.0))
+    recording = simulate(
+        motion, ("left_wrist", "lower_back"), rate_hz=50.0, body=Body("tall", 1.9, 80.0)
+    )
     assert recording.origin == "simulated"
     assert recording.gravity == "included"
     assert (recording.performer, recording.clip, recording.body) == ("ada", motion.clip, "tall")
     assert recording.placements == ["left_wrist", "lower_back"]
-    assert [channel.name for channel in recording.streams[1].channels][::5] == ["lower_back.acc.x", "lower_back.gyro.z"]
+    assert [channel.name for channel in recording.streams[1].channels][::5] == [
+        "lower_back.acc.x",
+        "lower_back.gyro.z",
+    ]
     assert recording.streams[0].values.shape == (201, 6)
     assert recording.streams[0].rate_hz == pytest.approx(50.0)
     assert [segment.label for segment in recording.segments] == ["walking"]
@@ -128,7 +158,9 @@ def test__simulate__recording__says_what_it_is() -> None:
 
 def test__simulate__resampled__agrees_with_its_own_frames() -> None:
     motion = make("running", seconds=4.0)
-    fine, coarse = (simulate(motion, ["left_ankle"], rate_hz=rate).streams[0].values for rate in (100.0, 50.0))
+    fine, coarse = (
+        simulate(motion, ["left_ankle"], rate_hz=rate).streams[0].values for rate in (100.0, 50.0)
+    )
     np.testing.assert_allclose(coarse, fine[::2], atol=1e-4)
 
 
@@ -162,11 +194,21 @@ def test__sense_worn__chunks__are_the_path_of_each_sensor(frames: int) -> None:
 
 
 def test__simulate__in_a_magnetic_field__has_a_compass() -> None:
-    stream = simulate(make("walking", seconds=4.0), ["lower_back"], magnetic_field_ut=local_field(49, 66)).streams[0]
-    assert [channel.name for channel in stream.channels][-3:] == [f"lower_back.mag.{axis}" for axis in "xyz"]
+    stream = simulate(
+        make("walking", seconds=4.0), ["lower_back"], magnetic_field_ut=local_field(49, 66)
+    ).streams[0]
+    assert [channel.name for channel in stream.channels][-3:] == [
+        f"lower_back.mag.{axis}" for axis in "xyz"
+    ]
     np.testing.assert_allclose(np.linalg.norm(stream.values[:, 6:], axis=1), 49.0, rtol=1e-5)
-    upright = simulate(still(), ["lower_back"], magnetic_field_ut=local_field(49.0, 66.0)).streams[0].values[10]
-    assert upright[6] == pytest.approx(-49.0 * np.sin(np.deg2rad(66.0)), rel=1e-5)  # x points up, the field down
+    upright = (
+        simulate(still(), ["lower_back"], magnetic_field_ut=local_field(49.0, 66.0))
+        .streams[0]
+        .values[10]
+    )
+    assert upright[6] == pytest.approx(
+        -49.0 * np.sin(np.deg2rad(66.0)), rel=1e-5
+    )  # x points up, the field down
 
 
 def test__simulate__lossy_radio_and_uneven_clock__are_reported_and_true_to_their_stamps() -> None:

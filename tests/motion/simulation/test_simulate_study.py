@@ -1,4 +1,5 @@
-"""Clips in, a study out: everything apart that is apart, nothing lost when stopped, nothing mixed up."""
+"""Clips in, a study out: everything apart that is apart, nothing lost when stopped, nothing mixed
+up."""
 
 from __future__ import annotations
 
@@ -72,15 +73,21 @@ def test__simulate_study__partners__are_there_for_every_recording(study: Study) 
 def test__simulate_study__taller_body__strides_farther(study: Study) -> None:
     ways = []
     for id in ("walking-body00", "walking-body01"):
-        pelvis = np.stack([read_partner(study.folder, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1)
+        pelvis = np.stack(
+            [read_partner(study.folder, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1
+        )
         ways.append(np.linalg.norm(pelvis[-1] - pelvis[0]))
     heights = [entry["facts"]["stature_m"] for entry in study.entries[:2]]
-    assert ways[1] / ways[0] == pytest.approx(heights[1] / heights[0], rel=0.11)  # legs differ by a tenth at most
+    assert ways[1] / ways[0] == pytest.approx(
+        heights[1] / heights[0], rel=0.11
+    )  # legs differ by a tenth at most
     assert ways[1] != pytest.approx(ways[0], rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test__simulate_study__stopped__goes_on_and_ends_the_same(study: Study, tmp_path: Path, count: int) -> None:
+def test__simulate_study__stopped__goes_on_and_ends_the_same(
+    study: Study, tmp_path: Path, count: int
+) -> None:
     with pytest.raises(StopError):
         simulate_study(TWO, tmp_path / "s", QUICK, progress=stop_after(count))  # type: ignore[arg-type]
     with pytest.raises(OtolithError, match="did not finish"):
@@ -88,7 +95,9 @@ def test__simulate_study__stopped__goes_on_and_ends_the_same(study: Study, tmp_p
     with (tmp_path / "s" / "simulated.jsonl").open("a") as journal:
         journal.write('{"id": "squat-body01", "ma')  # killed within a line
     seen: list[str] = []
-    again = simulate_study(TWO, tmp_path / "s", QUICK, progress=lambda done, of, text: seen.append(f"{done}/{of}"))
+    again = simulate_study(
+        TWO, tmp_path / "s", QUICK, progress=lambda done, of, text: seen.append(f"{done}/{of}")
+    )
     assert seen == [f"{done}/4" for done in range(count + 1, 5)]
     assert contents(tmp_path / "s") == contents(study.folder)
     assert again.entries == study.entries
@@ -97,7 +106,9 @@ def test__simulate_study__stopped__goes_on_and_ends_the_same(study: Study, tmp_p
 
 def test__simulate_study__finished__is_not_done_again(study: Study) -> None:
     seen: list[str] = []
-    again = simulate_study(TWO, study.folder, QUICK, progress=lambda done, of, text: seen.append(text))
+    again = simulate_study(
+        TWO, study.folder, QUICK, progress=lambda done, of, text: seen.append(text)
+    )
     assert seen == []
     assert again.hash == study.hash
 
@@ -119,7 +130,9 @@ def test__simulate_study__folder_of_something_else__is_left_alone(tmp_path: Path
 
 def test__simulate_study__overwrite__replaces_an_older_one(tmp_path: Path) -> None:
     simulate_study(["procedural:squat"], tmp_path / "s", QUICK)
-    other = simulate_study(["procedural:walking"], tmp_path / "s", replace(QUICK, bodies=1), overwrite=True)
+    other = simulate_study(
+        ["procedural:walking"], tmp_path / "s", replace(QUICK, bodies=1), overwrite=True
+    )
     assert [entry["id"] for entry in other.entries] == ["walking-body00"]
     assert {Path(name).name.split(".")[0] for name in contents(tmp_path / "s")} == {
         "walking-body00", "segments", "text",
@@ -131,7 +144,9 @@ def test__simulate_study__files__keep_performer_and_clip(tmp_path: Path) -> None
         (tmp_path / folder).mkdir()
         write_bvh(make("walking", seconds=3.0), tmp_path / folder / "walk.bvh")
         (tmp_path / folder / "motion.toml").write_text(f'performer = "{folder}"\n')
-    study = simulate_study([tmp_path / "monday", tmp_path / "tuesday"], tmp_path / "s", replace(QUICK, bodies=1))
+    study = simulate_study(
+        [tmp_path / "monday", tmp_path / "tuesday"], tmp_path / "s", replace(QUICK, bodies=1)
+    )
     assert [entry["id"] for entry in study.entries] == ["monday-walk-body00", "tuesday-walk-body00"]
     assert study.subjects == ["monday", "tuesday"]
     assert {entry["clip"] for entry in study.entries} == {"walk"}
@@ -164,7 +179,10 @@ def test__simulate_study__changed_file__is_simulated_again(tmp_path: Path) -> No
 def test__simulate_study__by_hand__differs_between_bodies_not_runs(tmp_path: Path) -> None:
     by_hand = replace(QUICK, mounting="by_hand", noise="watch", bodies=1)
     values = [
-        simulate_study(TWO[:1], tmp_path / name, config).recording("walking-body00").streams[0].values
+        simulate_study(TWO[:1], tmp_path / name, config)
+        .recording("walking-body00")
+        .streams[0]
+        .values
         for name, config in (("a", by_hand), ("b", by_hand), ("c", replace(by_hand, seed=1)))
     ]
     np.testing.assert_array_equal(values[0], values[1])
@@ -174,8 +192,15 @@ def test__simulate_study__by_hand__differs_between_bodies_not_runs(tmp_path: Pat
 def test__simulate_study__mountings__turn_the_sensor_as_said_or_any_way(tmp_path: Path) -> None:
     turned = replace(QUICK, bodies=1, mountings={QUICK.placements[0]: Mounting((180.0, 0.0, 0.0))})
     values = [
-        simulate_study(TWO[:1], tmp_path / name, config).recording("walking-body00").streams[0].values
-        for name, config in (("a", replace(QUICK, bodies=1)), ("b", turned), ("c", replace(turned, mounting="any")))
+        simulate_study(TWO[:1], tmp_path / name, config)
+        .recording("walking-body00")
+        .streams[0]
+        .values
+        for name, config in (
+            ("a", replace(QUICK, bodies=1)),
+            ("b", turned),
+            ("c", replace(turned, mounting="any")),
+        )
     ]
     np.testing.assert_allclose(values[1], values[0] * np.tile([1, -1, -1], 2), atol=1e-4)
     norms = [np.linalg.norm(each[:, :3], axis=1) for each in values]
@@ -193,7 +218,12 @@ def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) ->
     assert [key for key, _ in clips] == ["a-walk", "run_", "b-walk", "walking"]
     (tmp_path / "b/run .amc").write_text(":DEGREES")
     clips = clips_of([tmp_path])
-    assert [key for key, _ in clips] == ["a-walk", "run_", "run_~2", "b-walk"]  # no folder tells the two runs apart
+    assert [key for key, _ in clips] == [
+        "a-walk",
+        "run_",
+        "run_~2",
+        "b-walk",
+    ]  # no folder tells the two runs apart
     assert len(clips_of(["procedural"])) == 12
     with pytest.raises(ConfigError):
         clips_of([])

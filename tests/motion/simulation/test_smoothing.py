@@ -55,11 +55,18 @@ def test__smooth__sine_at_the_cutoff__loses_half_of_its_amplitude() -> None:
     for hertz, left in ((10.0, 0.5), (5.0, 1 / (1 + 0.5**6)), (20.0, 1 / (1 + 2**6))):
         wave = np.sin(2 * np.pi * hertz * time_s)[:, None]
         inner = slice(500, -500)
-        assert smooth(wave, RATE_HZ, 10.0)[inner].max() / wave[inner].max() == pytest.approx(left, rel=0.1)
+        assert smooth(wave, RATE_HZ, 10.0)[inner].max() / wave[inner].max() == pytest.approx(
+            left, rel=0.1
+        )
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.floats(3.0, 60.0), st.integers(0, 40), st.integers(1, 15))
+@given(
+    st.lists(st.floats(-2, 2), min_size=3, max_size=3),
+    st.floats(3.0, 60.0),
+    st.integers(0, 40),
+    st.integers(1, 15),
+)
 def test__smooth__parabola_with_lost_frames__comes_back_whole(
     shape: list[float], cutoff_hz: float, lost: int, many: int
 ) -> None:

@@ -35,7 +35,9 @@ def test__surface__first_beta__scales_bones_and_skin(beta: float, model: Path) -
     lever, turn = found.mount(site("right_wrist"))
     np.testing.assert_allclose(lever, scale * np.array([0.0, -0.134 * 1.70, HALF_M]), atol=1e-9)
     np.testing.assert_allclose(turn, site("right_wrist").sensor_to_joint(), atol=1e-9)
-    assert found.volume_m3 == pytest.approx(scale**3 * smpl_shape.surface(read_model(model)).volume_m3)
+    assert found.volume_m3 == pytest.approx(
+        scale**3 * smpl_shape.surface(read_model(model)).volume_m3
+    )
 
 
 def test__body__is_as_tall_as_it_stands_and_puts_motions_on(model: Path) -> None:
@@ -48,7 +50,9 @@ def test__body__is_as_tall_as_it_stands_and_puts_motions_on(model: Path) -> None
     np.testing.assert_allclose(worn.offsets, 1.1 * walk.offsets, atol=1e-9)
 
 
-def test__surface__hands_and_face__fingers_stay_and_the_face_goes_with_the_head(tmp_path: Path) -> None:
+def test__surface__hands_and_face__fingers_stay_and_the_face_goes_with_the_head(
+    tmp_path: Path,
+) -> None:
     box_body.write(tmp_path / "SMPLX_NEUTRAL.npz", SMPLX, shapes=20)
     model = read_model(tmp_path / "SMPLX_NEUTRAL.npz")
     assert model.joints == JOINTS_OF[165]
@@ -77,7 +81,9 @@ def test__draw__numbers__repeat_and_differ(model: Path) -> None:
         ({"f": np.zeros((0, 3))}, "no triangles"),
     ],
 )
-def test__surface__model_without_skinning__is_told(other: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
+def test__surface__model_without_skinning__is_told(
+    other: dict[str, np.ndarray], says: str, tmp_path: Path
+) -> None:
     box_body.write(tmp_path / "SMPL.npz", other=other)
     with pytest.raises(ReadError, match=says):
         smpl_shape.surface(read_model(tmp_path / "SMPL.npz"))
@@ -88,7 +94,10 @@ def test__surface__model_without_skinning__is_told(other: dict[str, np.ndarray],
     [
         ({"weights": np.zeros((7, 24))}, "do not fit one another"),
         ({"J_regressor": np.zeros((5, 9))}, "has 5 joints"),
-        ({"kintree_table": np.array([[-1, *range(23)], range(24)])}, "hang on one another otherwise"),
+        (
+            {"kintree_table": np.array([[-1, *range(23)], range(24)])},
+            "hang on one another otherwise",
+        ),
         ({"kintree_table": np.zeros((24, 24))[:1, :3]}, "hang on one another otherwise"),
         ({"kintree_table": np.zeros(24)}, "hang on one another otherwise"),
         ({"f": np.full((4, 3), np.nan)}, "does not name three"),
@@ -97,7 +106,9 @@ def test__surface__model_without_skinning__is_told(other: dict[str, np.ndarray],
         ({"v_template": np.zeros((0, 3))}, "lacks v_template"),
     ],
 )
-def test__read_model__damaged__says_what_is_wrong(other: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
+def test__read_model__damaged__says_what_is_wrong(
+    other: dict[str, np.ndarray], says: str, tmp_path: Path
+) -> None:
     box_body.write(tmp_path / "SMPL.npz", other=other)
     with pytest.raises(ReadError, match=says):
         read_model(tmp_path / "SMPL.npz")

@@ -29,13 +29,19 @@ def studies(tmp_path: Path, rate_hz: float = 100.0, late_s: float = 0.0) -> tupl
     shift = round(late_s * rate_hz)
     (wrist, head) = real.streams
     if shift:
-        wrist = replace(wrist, time_s=wrist.time_s[shift:], values=wrist.values[:-shift], rows_read=-1)
+        wrist = replace(
+            wrist, time_s=wrist.time_s[shift:], values=wrist.values[:-shift], rows_read=-1
+        )
     real = replace(real, origin="measured", clip=None, streams=(wrist, head))
     simulated = replace(simulate(WALK, ("left_wrist",), 100.0, name="x"), clip="trial1")
-    return write_study(tmp_path / "sim", [simulated], name="sim"), write_study(tmp_path / "real", [real], name="real")
+    return write_study(tmp_path / "sim", [simulated], name="sim"), write_study(
+        tmp_path / "real", [real], name="real"
+    )
 
 
-def test__compare_studies__mounting__is_found_on_one_half_and_scored_on_the_other(tmp_path: Path) -> None:
+def test__compare_studies__mounting__is_found_on_one_half_and_scored_on_the_other(
+    tmp_path: Path,
+) -> None:
     simulated, real = studies(tmp_path)
     plain, turned, fitted = (
         compare_studies(simulated, real, fit)[0][0]
@@ -61,14 +67,20 @@ def test__compare_studies__clocks_far_apart__are_brought_together(tmp_path: Path
     whole = simulate(WALK, ("left_wrist",), 100.0, name="trial1")
     (wrist,) = whole.streams
     late = replace(wrist, time_s=wrist.time_s[:-300] + 2.5, values=wrist.values[300:], rows_read=-1)
-    real = write_study(tmp_path / "late", [replace(whole, origin="measured", clip=None, streams=(late,))], name="late")
+    real = write_study(
+        tmp_path / "late",
+        [replace(whole, origin="measured", clip=None, streams=(late,))],
+        name="late",
+    )
     (lost,), _ = compare_studies(simulated, real, "none")
     (found,), _ = compare_studies(simulated, real, "none", search_s=5.0)
     assert found.delay_s == pytest.approx(-0.5, abs=1e-9)  # 3 s cut off, 2.5 s waited
     assert found.fidelity.acceleration.rmse < 1e-3 < lost.fidelity.acceleration.rmse
     assert found.fidelity.seconds == pytest.approx(17.0, abs=0.1)
     assert found.example.time_s[0] >= 2.5
-    np.testing.assert_allclose(found.example.simulated.acceleration, found.example.real.acceleration, atol=1e-3)
+    np.testing.assert_allclose(
+        found.example.simulated.acceleration, found.example.real.acceleration, atol=1e-3
+    )
     (other,), _ = compare_studies(simulated, real, "none", search_s=0.2)
     assert abs(other.delay_s) <= 0.2
 
@@ -99,8 +111,13 @@ def test__compare_studies__what_cannot_be__is_noted_or_refused(tmp_path: Path) -
         return write_study(tmp_path / name, [other], name=name)
 
     removed = beside("removed", replace(recording, gravity="removed"))
-    assert compare_studies(simulated, removed) == ([], ["trial1: gravity was removed, so it cannot be compared"])
-    _, (note,) = compare_studies(simulated, beside("head", replace(recording, streams=recording.streams[1:])))
+    assert compare_studies(simulated, removed) == (
+        [],
+        ["trial1: gravity was removed, so it cannot be compared"],
+    )
+    _, (note,) = compare_studies(
+        simulated, beside("head", replace(recording, streams=recording.streams[1:]))
+    )
     assert "share no sensor" in note
     with pytest.raises(StudyError, match="same movement"):
         compare_studies(simulated, beside("other", replace(recording, id="other")))
@@ -113,7 +130,9 @@ def test__compare_studies__what_cannot_be__is_noted_or_refused(tmp_path: Path) -
 def test__compare_paired__gaitmap__reaches_what_is_wanted() -> None:
     if "OTOLITH_DATA" not in os.environ:
         pytest.skip("OTOLITH_DATA is unset: set it to the folder that holds mocap/paired_gaitmap")
-    found = compare_paired(Path(os.environ["OTOLITH_DATA"]) / "mocap" / "paired_gaitmap", "mounting", 20.0)
+    found = compare_paired(
+        Path(os.environ["OTOLITH_DATA"]) / "mocap" / "paired_gaitmap", "mounting", 20.0
+    )
     assert [row.real for row in found] == ["gaitmap_left_foot", "gaitmap_right_foot"]
     for row in found:
         assert row.fidelity.acceleration.rmse <= 2.5
@@ -121,6 +140,11 @@ def test__compare_paired__gaitmap__reaches_what_is_wanted() -> None:
 
 
 def test__mounting__turn__is_what_the_fit_undoes() -> None:
-    straight, turned = (simulate(WALK, ("head",), mounting=m).streams[0].values for m in ({}, {"head": Mounting(TURN)}))
+    straight, turned = (
+        simulate(WALK, ("head",), mounting=m).streams[0].values
+        for m in ({}, {"head": Mounting(TURN)})
+    )
     turn = rotations.from_axis_angle(np.deg2rad(np.array(TURN)))
-    np.testing.assert_allclose(rotations.rotate(turn, turned[:, 3:].astype(float)), straight[:, 3:], atol=1e-4)
+    np.testing.assert_allclose(
+        rotations.rotate(turn, turned[:, 3:].astype(float)), straight[:, 3:], atol=1e-4
+    )

@@ -50,7 +50,9 @@ def hanging(degrees: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("degrees", [30.0, 60.0])
-def test__axes__arms_half_hanging__the_same_body_and_sensors(degrees: float, spread: Surface) -> None:
+def test__axes__arms_half_hanging__the_same_body_and_sensors(
+    degrees: float, spread: Surface
+) -> None:
     hung = box_body.surface(hanging(degrees))
     for joint in JOINTS:
         np.testing.assert_allclose(hung.offset(joint), spread.offset(joint), atol=1e-9)
@@ -58,7 +60,9 @@ def test__axes__arms_half_hanging__the_same_body_and_sensors(degrees: float, spr
     assert np.rad2deg(np.linalg.norm(rotations.to_axis_angle(arm))) == pytest.approx(degrees)
     lever, turn = hung.mount(site("left_wrist"))
     assert abs(float(lever[1])) == pytest.approx(0.134 * STATURE_M)
-    assert np.linalg.norm(lever[[0, 2]]) >= HALF_M - 1e-9  # the box is rolled otherwise about its bone
+    assert (
+        np.linalg.norm(lever[[0, 2]]) >= HALF_M - 1e-9
+    )  # the box is rolled otherwise about its bone
     assert np.linalg.norm(turn) == pytest.approx(1.0)
 
 
@@ -74,11 +78,15 @@ def test__mount__skin_that_slopes__tilts_the_sensor(roll: float) -> None:
     lever, turn = box_body.surface(roll_deg=roll).mount(site("left_wrist"))
     assert lever[2] == pytest.approx(HALF_M / np.cos(np.deg2rad(roll)))
     outward = rotations.rotate(turn, np.array([0.0, 0.0, 1.0]))
-    np.testing.assert_allclose(outward, [np.sin(np.deg2rad(roll)), 0.0, np.cos(np.deg2rad(roll))], atol=1e-9)
+    np.testing.assert_allclose(
+        outward, [np.sin(np.deg2rad(roll)), 0.0, np.cos(np.deg2rad(roll))], atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("placement", sorted(SITES))
-def test__mount__every_placement__is_on_the_skin_that_its_bone_carries(placement: str, spread: Surface) -> None:
+def test__mount__every_placement__is_on_the_skin_that_its_bone_carries(
+    placement: str, spread: Surface
+) -> None:
     lever, turn = spread.mount(site(placement))
     joint = site(placement).joint
     own = spread.vertices[spread.weights[:, JOINTS.index(joint)] > 0.5] - spread.place(joint)
@@ -91,9 +99,13 @@ def test__mount__every_placement__is_on_the_skin_that_its_bone_carries(placement
 
 
 def test__mount__triangles_inside_out__changes_nothing(spread: Surface) -> None:
-    inside_out = Surface(spread.joints, spread.places, spread.vertices, spread.faces[:, ::-1], spread.weights)
+    inside_out = Surface(
+        spread.joints, spread.places, spread.vertices, spread.faces[:, ::-1], spread.weights
+    )
     for placement in ("left_wrist", "chest", "lower_back"):
-        for right, wrong in zip(spread.mount(site(placement)), inside_out.mount(site(placement)), strict=True):
+        for right, wrong in zip(
+            spread.mount(site(placement)), inside_out.mount(site(placement)), strict=True
+        ):
             np.testing.assert_allclose(wrong, right, atol=1e-12)
 
 
@@ -102,21 +114,29 @@ def test__mount__a_hand_before_the_thigh__is_not_in_the_way(spread: Surface) -> 
     moved = box_body.surface(where)
     hand = moved.weights[:, JOINTS.index("left_hand")] > 0.5
     vertices = moved.vertices.copy()
-    vertices[hand] += spread.place("left_hip") + np.array([0.03, 0.0, -0.2]) - vertices[hand].mean(axis=0)
+    vertices[hand] += (
+        spread.place("left_hip") + np.array([0.03, 0.0, -0.2]) - vertices[hand].mean(axis=0)
+    )
     beside = Surface(moved.joints, moved.places, vertices, moved.faces, moved.weights)
-    np.testing.assert_allclose(beside.mount(site("left_thigh"))[0], spread.mount(site("left_thigh"))[0], atol=1e-12)
+    np.testing.assert_allclose(
+        beside.mount(site("left_thigh"))[0], spread.mount(site("left_thigh"))[0], atol=1e-12
+    )
 
 
 def test__volume__boxes__is_theirs(spread: Surface) -> None:
     lengths = [
-        np.linalg.norm(np.ptp(spread.vertices[8 * k : 8 * k + 8].reshape(2, 4, 3).mean(axis=1), axis=0))
+        np.linalg.norm(
+            np.ptp(spread.vertices[8 * k : 8 * k + 8].reshape(2, 4, 3).mean(axis=1), axis=0)
+        )
         for k in range(len(spread.vertices) // 8)
     ]
     assert spread.volume_m3 == pytest.approx(4.0 * HALF_M**2 * sum(lengths))
 
 
 def test__fit__larger_body__steps_as_far_as_its_legs_reach(walk: Motion, spread: Surface) -> None:
-    larger = Surface(spread.joints, 1.2 * spread.places, 1.2 * spread.vertices, spread.faces, spread.weights)
+    larger = Surface(
+        spread.joints, 1.2 * spread.places, 1.2 * spread.vertices, spread.faces, spread.weights
+    )
     fitted = larger.fit(walk)
     assert fitted.offsets is not None and walk.offsets is not None
     np.testing.assert_allclose(fitted.offsets, 1.2 * walk.offsets, atol=1e-9)
@@ -149,8 +169,12 @@ def test__simulate__body_with_a_skin__measures_at_the_skin(walk: Motion, spread:
         ({"joints": ("hips", *JOINTS[1:])}, "pelvis"),
     ],
 )
-def test__surface__arrays_that_do_not_fit__are_refused(change: dict[str, object], says: str, spread: Surface) -> None:
-    parts = {name: getattr(spread, name) for name in ("joints", "places", "vertices", "faces", "weights")}
+def test__surface__arrays_that_do_not_fit__are_refused(
+    change: dict[str, object], says: str, spread: Surface
+) -> None:
+    parts = {
+        name: getattr(spread, name) for name in ("joints", "places", "vertices", "faces", "weights")
+    }
     with pytest.raises(DataError, match=says):
         Surface(**{**parts, **change})
 

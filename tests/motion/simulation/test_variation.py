@@ -1,4 +1,5 @@
-"""Bodies drawn from ranges, and motions put on them: on the floor, at the origin, without sliding feet."""
+"""Bodies drawn from ranges, and motions put on them: on the floor, at the origin, without sliding
+feet."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ def elsewhere(motion: Motion, turn: float = 0.8) -> Motion:
     about_up = rotations.from_axis_angle(np.array([0.0, 0.0, turn]))
     turned = motion.rotations.copy()
     turned[:, 0] = rotations.multiply(about_up, turned[:, 0])
-    return replace(motion, rotations=turned, root=rotations.rotate(about_up, motion.root) + np.array([3.0, -2.0, 0.4]))
+    return replace(
+        motion,
+        rotations=turned,
+        root=rotations.rotate(about_up, motion.root) + np.array([3.0, -2.0, 0.4]),
+    )
 
 
 def test__bodies__drawn__lie_in_the_ranges_and_differ() -> None:
@@ -54,7 +59,9 @@ def test__bodies__more_of_them__leave_the_first_as_they_were() -> None:
     assert bodies(3, seed=1)[1:] != bodies(3, seed=2)[1:]
 
 
-@pytest.mark.parametrize("changes", [{"height": (1.2, 0.8)}, {"legs": (0.0, 1.0)}, {"bmi": (18.0, 500.0)}])
+@pytest.mark.parametrize(
+    "changes", [{"height": (1.2, 0.8)}, {"legs": (0.0, 1.0)}, {"bmi": (18.0, 500.0)}]
+)
 def test__body_ranges__impossible__are_refused(changes: dict[str, tuple[float, float]]) -> None:
     with pytest.raises(ConfigError, match=next(iter(changes))):
         BodyRanges(**changes)
@@ -71,7 +78,9 @@ def test__put_on__anywhere__starts_at_the_origin_on_the_floor() -> None:
     balls, _ = motion.forward(("left_foot", "right_foot"))
     feet = np.concatenate([ankles, balls], axis=1)
     np.testing.assert_allclose(feet[0, :, :2].mean(axis=0), 0.0, atol=1e-12)
-    lowest = min(ankles[..., 2].min() - 1.9 * ANKLE_HEIGHT, balls[..., 2].min() - 1.9 * (ANKLE_HEIGHT - 0.03))
+    lowest = min(
+        ankles[..., 2].min() - 1.9 * ANKLE_HEIGHT, balls[..., 2].min() - 1.9 * (ANKLE_HEIGHT - 0.03)
+    )
     assert lowest == pytest.approx(0.0, abs=1e-9)
 
 
@@ -81,7 +90,9 @@ def test__put_on__any_body__feet_do_what_they_did(legs: float, arms: float, heig
     body = Body(stature_m=1.70 * height, legs=legs, arms=arms)
     motion = put_on(WALK, body)
     feet, own = (clip.forward(("left_foot", "right_ankle"))[0] for clip in (WALK, motion))
-    np.testing.assert_allclose(np.diff(own, axis=0), height * legs * np.diff(feet, axis=0), atol=1e-9)
+    np.testing.assert_allclose(
+        np.diff(own, axis=0), height * legs * np.diff(feet, axis=0), atol=1e-9
+    )
 
 
 def test__put_on__heading_removed__faces_x_and_changes_nothing_else() -> None:

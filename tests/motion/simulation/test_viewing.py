@@ -39,9 +39,12 @@ def test__window__whatever_program__is_bound_to_loopback_alone_and_private(
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["words"][:3] == ["--bind", "127.0.0.1", "--port"] and int(told["words"][3]) != 9876
     assert told["content"] == "signals" and told["mode"] == 0o700
-    # Rerun reports its use unless it runs where CI is set, and asks for newer versions through the proxy that is set.
+    # Rerun reports its use unless it runs where CI is set, and asks for newer versions through the
+    # proxy that is set.
     assert told["environment"]["CI"] == "true"
-    proxies = {value for name, value in told["environment"].items() if name.lower().endswith("s_proxy")}
+    proxies = {
+        value for name, value in told["environment"].items() if name.lower().endswith("s_proxy")
+    }
     assert proxies == {"http://127.0.0.1:9"}
     assert not list(place.iterdir())
 
@@ -52,14 +55,20 @@ def test__window__that_does_not_open__says_what_to_do_instead(tmp_path: Path) ->
         show_window(b"", (sys.executable, "-c", fails))
 
 
-@pytest.mark.skipif(find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'")
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc of Linux to see who listens")
+@pytest.mark.skipif(
+    find_spec("rerun") is None, reason="rerun-sdk is not installed: pip install 'otolith[view]'"
+)
+@pytest.mark.skipif(
+    not Path("/proc/net/tcp").exists(), reason="needs /proc of Linux to see who listens"
+)
 def test__window__of_rerun_itself__listens_on_loopback_alone(tmp_path: Path) -> None:
     # The server of the window, without a screen.
     show = "from otolith.motion.simulation.viewing import show_window; import sys; "
     show += "show_window(b'', (sys.executable, '-m', 'rerun', '--serve-grpc'))"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", show], env=environment, start_new_session=True) as running:
+    with subprocess.Popen(
+        [sys.executable, "-c", show], env=environment, start_new_session=True
+    ) as running:
         try:
             heard: set[str] = set()
             for _ in range(600):

@@ -1,7 +1,7 @@
 """NumPy's files, .npy and .npz: plain numbers alone, and no larger than the bytes that are there.
 
-numpy's own reader takes memory by what the header claims, before it looks whether the file is as long. Format:
-https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+numpy's own reader takes memory by what the header claims, before it looks whether the file is as
+long. Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
 from __future__ import annotations
@@ -46,14 +46,16 @@ class Header:
 
 
 def sane(numbers: np.ndarray) -> np.ndarray:
-    """Return numbers as float64, nan where one is no number or larger than any sensor's value or stamp."""
+    """Return numbers as float64, nan where one is no number or larger than any sensor's value or
+    stamp."""
     with np.errstate(invalid="ignore"):
         wide = numbers.astype(np.float64)
         return np.where(np.abs(wide) < _LARGEST, wide, np.nan)
 
 
 def npy_header(name: object, start: bytes) -> Header:
-    """Read the beginning of a .npy file; ReadError where it is none, holds objects, or claims the impossible."""
+    """Read the beginning of a .npy file; ReadError where it is none, holds objects, or claims the
+    impossible."""
     try:
         if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
             raise ValueError("it does not begin as one")
@@ -64,9 +66,15 @@ def npy_header(name: object, start: bytes) -> Header:
             raise ValueError(f"a header of {length:,} letters")
         if len(start) < at:
             raise ValueError("its header is cut off")
-        said = ast.literal_eval(start[8 + width : at].decode("utf-8" if start[6] == 3 else "latin-1").strip())
+        said = ast.literal_eval(
+            start[8 + width : at].decode("utf-8" if start[6] == 3 else "latin-1").strip()
+        )
         shape, fortran, kind = said["shape"], said["fortran_order"], said["descr"]
-        if not isinstance(kind, str) or not isinstance(fortran, bool) or not isinstance(shape, tuple):
+        if (
+            not isinstance(kind, str)
+            or not isinstance(fortran, bool)
+            or not isinstance(shape, tuple)
+        ):
             raise ValueError("not an array of plain numbers")
         good = all(type(count) is int and count >= 0 for count in shape) and len(shape) <= 32
         if not good or (0 in shape and max(shape) > _LONGEST):
@@ -74,7 +82,8 @@ def npy_header(name: object, start: bytes) -> Header:
         dtype = np.dtype(kind)
         if dtype.kind == "O":
             raise ReadError(
-                f"{name} is a pickled object and no plain .npy array; it could run anything, and is never opened. Save "
+                f"{name} is a pickled object and no plain .npy array; it could run anything, and "
+                f"is never opened. Save "
                 "the arrays themselves, as numbers: np.save(..., np.asarray(..., dtype=float))."
             )
         if dtype.kind not in _PLAIN or dtype.itemsize > _WIDEST_NUMBER:
@@ -96,7 +105,8 @@ def npy_header(name: object, start: bytes) -> Header:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """Read an array of plain numbers from a .npy file; ReadError where it is damaged, cut off or something else."""
+    """Read an array of plain numbers from a .npy file; ReadError where it is damaged, cut off or
+    something else."""
     with opened(path) as file:
         header = npy_header(path, file.read(_LONGEST + 12))
         there = os.fstat(file.fileno()).st_size - header.at
@@ -121,7 +131,11 @@ class Arrays:
     def refuse_bomb(self, names: Collection[str]) -> None:
         """Raise ReadError where these arrays together, as float64, are more than the limit."""
         headers = (self._header(name) for name in names)
-        refuse_large(self._archive.name, self._archive.packed, sum(8 * math.prod(header.shape) for header in headers))
+        refuse_large(
+            self._archive.name,
+            self._archive.packed,
+            sum(8 * math.prod(header.shape) for header in headers),
+        )
 
     def read(self, name: str) -> np.ndarray:
         """Return one array of plain numbers; ReadError where it is damaged or holds something else."""
@@ -132,13 +146,16 @@ class Arrays:
     def _header(self, name: str) -> Header:
         where = f"{self._archive.name}: '{name}'"
         header = npy_header(where, self._archive.start(f"{name}.npy", _LONGEST + 12))
-        _refuse_other_length(where, header, self._archive.members[f"{name}.npy"].file_size - header.at)
+        _refuse_other_length(
+            where, header, self._archive.members[f"{name}.npy"].file_size - header.at
+        )
         return header
 
 
 @contextmanager
 def npz(path: Path) -> Iterator[Arrays]:
-    """Open a .npz file; ReadError where it is no archive, damaged, or unpacks to more than the limit."""
+    """Open a .npz file; ReadError where it is no archive, damaged, or unpacks to more than the
+    limit."""
     with ExitStack() as stack:
         try:
             found = stack.enter_context(archive(path))
@@ -150,7 +167,8 @@ def npz(path: Path) -> Iterator[Arrays]:
 def _refuse_other_length(name: object, header: Header, there: int) -> None:
     if header.size != there:
         raise ReadError(
-            f"{name} is damaged: its header promises {header.size:,} bytes of numbers (shape {header.shape}), "
+            f"{name} is damaged: its header promises {header.size:,} bytes of numbers (shape "
+            f"{header.shape}), "
             f"{there:,} are there. Get it again."
         )
 

@@ -1,4 +1,5 @@
-"""What is packed, gzip and zip: unpacked within the limit, checked to its end, and never onto the disk."""
+"""What is packed, gzip and zip: unpacked within the limit, checked to its end, and never onto the
+disk."""
 
 from __future__ import annotations
 
@@ -21,11 +22,13 @@ _MOST_MEMBERS = 100_000
 _EMPTY_BYTES = 22
 """The whole of an archive without files."""
 _OF_TEXT = 3
-"""Rows of short numbers take more memory than their letters: what is packed text counts three times."""
+"""Rows of short numbers take more memory than their letters: what is packed text counts three
+times."""
 
 
 def gunzip(path: Path) -> bytearray:
-    """Return what a .gz file holds; ReadError where it is cut, damaged, or unpacks to more than the limit."""
+    """Return what a .gz file holds; ReadError where it is cut, damaged, or unpacks to more than the
+    limit."""
     packed = plain_size(path)
     try:
         # Once to count, once to keep: what is refused has then taken no memory.
@@ -39,7 +42,9 @@ def gunzip(path: Path) -> bytearray:
             out[at : at + len(part)] = part
             at += len(part)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ReadError(f"{path} cannot be read: {error}. It may be cut off or damaged; copy it again.") from error
+        raise ReadError(
+            f"{path} cannot be read: {error}. It may be cut off or damaged; copy it again."
+        ) from error
     return out
 
 
@@ -48,7 +53,9 @@ def _gunzipped(path: Path) -> Iterator[bytes]:
         while True:
             try:
                 part = unpacked.read(_CHUNK)
-            except gzip.BadGzipFile as error:  # an OSError, which `opened` would take for the disk's
+            except (
+                gzip.BadGzipFile
+            ) as error:  # an OSError, which `opened` would take for the disk's
                 raise EOFError(str(error)) from error
             if not part:
                 return
@@ -56,7 +63,8 @@ def _gunzipped(path: Path) -> Iterator[bytes]:
 
 
 class Archive:
-    """A zip archive that was looked through: no bomb, nothing encrypted, linked or overlapping; names are only names.
+    """A zip archive that was looked through: no bomb, nothing encrypted, linked or overlapping;
+    names are only names.
 
     Nothing is ever unpacked onto the disk, so that a name such as ../../x or /etc/x leads nowhere.
     """
@@ -66,32 +74,47 @@ class Archive:
         self.members: dict[str, zipfile.ZipInfo] = {}
         infos = archive.infolist()
         if len(infos) > _MOST_MEMBERS:
-            raise ReadError(f"{name} lists {len(infos):,} files; at most {_MOST_MEMBERS:,} are read.")
+            raise ReadError(
+                f"{name} lists {len(infos):,} files; at most {_MOST_MEMBERS:,} are read."
+            )
         end = 0
         for info in sorted(infos, key=lambda info: info.header_offset):
             if info.header_offset < end:
                 raise ReadError(
-                    f"{name} is no whole archive ('{info.filename}' lies within another file). Get it again."
+                    f"{name} is no whole archive ('{info.filename}' lies within another file). Get "
+                    f"it again."
                 )
             end = info.header_offset + info.compress_size
         if not infos and packed > _EMPTY_BYTES:
-            raise ReadError(f"{name} is no whole archive: it has {packed:,} bytes and lists no file. Get it again.")
+            raise ReadError(
+                f"{name} is no whole archive: it has {packed:,} bytes and lists no file. Get it "
+                f"again."
+            )
         for info in infos:
             if not info.filename:
-                raise ReadError(f"{name} is no whole archive: a file in it has no name. Get it again.")
+                raise ReadError(
+                    f"{name} is no whole archive: a file in it has no name. Get it again."
+                )
             if info.filename.endswith("/"):
                 continue
             if info.filename in self.members:
                 raise ReadError(f"{name} holds '{info.filename}' twice. Get it again.")
             if info.flag_bits & 0x1:
-                raise ReadError(f"{name} is encrypted. Unpack it with its password, and give the folder.")
+                raise ReadError(
+                    f"{name} is encrypted. Unpack it with its password, and give the folder."
+                )
             if stat.S_ISLNK(info.external_attr >> 16):
-                raise ReadError(f"{name} holds a link, '{info.filename}', which is not followed. Unpack it by hand.")
+                raise ReadError(
+                    f"{name} holds a link, '{info.filename}', which is not followed. Unpack it by "
+                    f"hand."
+                )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ReadError(
-                    f"{name} packs '{info.filename}' in a way that is not read. Pack it again as plain zip."
+                    f"{name} packs '{info.filename}' in a way that is not read. Pack it again as "
+                    f"plain zip."
                 )
-            # The directory at the end and the head of each file both say its name; here they are held together.
+            # The directory at the end and the head of each file both say its name; here they are
+            # held together.
             with _told(name):
                 archive.open(info).close()
             self.members[info.filename] = info

@@ -1,8 +1,9 @@
-r"""Patterns that somebody wrote, matched in linear time: none can be made that takes minutes on a file's name.
+r"""Patterns that somebody wrote, matched in linear time: none can be made that takes minutes on a
+file's name.
 
-Python's own engine tries every way in which (a+)+$ may match. RE2 does not, and has no look-around, no back-references,
-no possessive repeats and no conditions. What it has means the same here as in Python: \w, \d and \s know the letters of
-all languages, \Z is the end, {,3} is up to three.
+Python's own engine tries every way in which (a+)+$ may match. RE2 does not, and has no look-around,
+no back-references, no possessive repeats and no conditions. What it has means the same here as in
+Python: \w, \d and \s know the letters of all languages, \Z is the end, {,3} is up to three.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from typing import Any
 from otolith.core.errors import ConfigError, ReadError
 
 _LONGEST = 1000
-_NOT_WORD = (
-    r"\pM\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\pS\pZ\pC\x{203f}\x{2040}\x{2054}\x{fe33}\x{fe34}\x{fe4d}-\x{fe4f}\x{ff3f}"
-)
+_NOT_WORD = r"\pM\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\pS\pZ\pC\x{203f}\x{2040}\x{2054}\x{fe33}\x{fe34}\x{fe4d}-\x{fe4f}\x{ff3f}"
 _SPACE = r"\s\x0b\x1c-\x1f\x{85}\pZ"
 # Within brackets, and outside of them.
 _INSIDE = {"w": r"\pL\pN_", "W": _NOT_WORD, "d": r"\p{Nd}", "D": r"\P{Nd}", "s": _SPACE}
@@ -33,15 +32,20 @@ _OUTSIDE = {
 
 
 class Pattern:
-    """One pattern of a mapping file. Raises ConfigError where it is none, or asks for what RE2 cannot do."""
+    """One pattern of a mapping file. Raises ConfigError where it is none, or asks for what RE2
+    cannot do."""
 
     def __init__(self, text: str, where: str = "pattern", ignore_case: bool = False) -> None:
         self.text = text
         if len(text) > _LONGEST:
-            raise ConfigError(f"{where}: a pattern has at most {_LONGEST} letters; this one has {len(text)}.")
+            raise ConfigError(
+                f"{where}: a pattern has at most {_LONGEST} letters; this one has {len(text)}."
+            )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", FutureWarning)  # [[ and --, which engines read differently
+                warnings.simplefilter(
+                    "error", FutureWarning
+                )  # [[ and --, which engines read differently
                 self.groups = tuple(re.compile(text).groupindex)
         except (re.error, RecursionError, OverflowError, FutureWarning) as error:
             raise ConfigError(f"{where}: '{text}' is no regular expression: {error}.") from error
@@ -60,15 +64,22 @@ class Pattern:
         try:
             return re2.compile(_translated(self.text), options)
         except re2.error as error:
-            said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+            said = (
+                error.args[0].decode("utf-8", "replace")
+                if isinstance(error.args[0], bytes)
+                else error
+            )
             raise ConfigError(
-                f"{self._where}: '{self.text}' cannot be matched in linear time ({said}). Look-around (?=…) (?!…) "
-                "(?<=…) (?<!…), back-references (?P=…) \\1, possessive repeats and conditions are not taken, nor "
+                f"{self._where}: '{self.text}' cannot be matched in linear time ({said}). "
+                f"Look-around (?=…) (?!…) "
+                "(?<=…) (?<!…), back-references (?P=…) \\1, possessive repeats and conditions are "
+                "not taken, nor "
                 "repeats above 1,000: write out what may stand there."
             ) from error
 
     def search(self, text: str) -> dict[str, str | None] | None:
-        """Return the named groups where the pattern matches anywhere in a text; None where it does not."""
+        """Return the named groups where the pattern matches anywhere in a text; None where it does
+        not."""
         found = self._engine.search(self._held(text))
         return None if found is None else dict(found.groupdict())
 
@@ -79,7 +90,8 @@ class Pattern:
     def _held(self, text: str) -> str:
         if self._bounded and not text.isascii():
             raise ReadError(
-                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' does not know a word's "
+                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' does "
+                f"not know a word's "
                 "edge; write what stands beside the word instead."
             )
         return text

@@ -1,4 +1,5 @@
-"""Opening a stranger's file: only what is a plain file, so that a pipe or a device is told instead of waited for."""
+"""Opening a stranger's file: only what is a plain file, so that a pipe or a device is told instead
+of waited for."""
 
 from __future__ import annotations
 
@@ -32,10 +33,13 @@ def plain_size(path: Path) -> int:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a plain file for reading; whatever the system says against it, then or later, is a ReadError."""
+    """Open a plain file for reading; whatever the system says against it, then or later, is a
+    ReadError."""
     try:
         # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
     except (OSError, ValueError) as error:
         raise ReadError(_why(path, error)) from error
     try:
@@ -60,7 +64,8 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def read_text(path: Path, most: int | None = None) -> str:
-    """Read a plain file of UTF-8 text; ReadError where it cannot be read, is no text, or is longer than `most`."""
+    """Read a plain file of UTF-8 text; ReadError where it cannot be read, is no text, or is longer
+    than `most`."""
     try:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,7 +73,8 @@ def read_text(path: Path, most: int | None = None) -> str:
 
 
 def name_of(path: str) -> str:
-    """Return a path as text that every file and screen takes: a name that is not UTF-8 is read as Latin-1.
+    """Return a path as text that every file and screen takes: a name that is not UTF-8 is read as
+    Latin-1.
 
     >>> name_of("M\udcfcller.csv")
     'Müller.csv'

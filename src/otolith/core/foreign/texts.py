@@ -1,4 +1,5 @@
-"""JSON and TOML of other people: bounded in size and depth, and free of what no file of ours could hold."""
+"""JSON and TOML of other people: bounded in size and depth, and free of what no file of ours could
+hold."""
 
 from __future__ import annotations
 
@@ -21,16 +22,20 @@ MAX_DEPTH = 100
 def read_json(path: Path) -> Any:
     """Read a stranger's JSON file.
 
-    Raises ReadError where it is absent, cut off, not JSON, nested too deeply or too large. Half characters (a lone
-    surrogate), which no text file can hold, become "?".
+    Raises ReadError where it is absent, cut off, not JSON, nested too deeply or too large. Half
+    characters (a lone surrogate), which no text file can hold, become "?".
     """
     text = read_text(path, MAX_JSON_BYTES)
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ReadError(f"{path} nests lists or objects too deeply to be data. Get it again.") from error
+        raise ReadError(
+            f"{path} nests lists or objects too deeply to be data. Get it again."
+        ) from error
     except ValueError as error:
-        raise ReadError(f"{path} is not readable as JSON ({error}); it may be cut off. Get it again.") from error
+        raise ReadError(
+            f"{path} is not readable as JSON ({error}); it may be cut off. Get it again."
+        ) from error
     if too_deep(content):
         raise ReadError(f"{path} nests lists or objects more than {MAX_DEPTH} deep. Get it again.")
     return _mended(content) if "\\ud" in text.lower() else content
@@ -40,7 +45,8 @@ def parse_toml(text: str, name: object) -> dict[str, Any]:
     """Read the text of a TOML file; ReadError where it is none, too long, or nested too deeply."""
     if len(text) > MAX_TOML_BYTES:
         raise ReadError(f"{name} has {len(text):,} letters; at most {MAX_TOML_BYTES:,} are read.")
-    # tomllib takes minutes over one of thousands, wherever it stands: in a line of its own, a head, an inline table.
+    # tomllib takes minutes over one of thousands, wherever it stands: in a line of its own, a head,
+    # an inline table.
     if text.count(".") > MAX_DEPTH and _LONG_KEY.search(text):
         raise ReadError(f"{name} has a key of more than {MAX_DEPTH} parts.")
     try:
@@ -56,7 +62,9 @@ def parse_toml(text: str, name: object) -> dict[str, Any]:
     return content
 
 
-_LONG_KEY = re.compile(rf"""(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""", re.ASCII)
+_LONG_KEY = re.compile(
+    rf"""(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_DEPTH}}}""", re.ASCII
+)
 
 
 def too_deep(content: Any, most: int = MAX_DEPTH) -> bool:
@@ -70,7 +78,13 @@ def too_deep(content: Any, most: int = MAX_DEPTH) -> bool:
 
 
 def _inside(content: Any) -> list[Any]:
-    values = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    values = (
+        content.values()
+        if isinstance(content, dict)
+        else content
+        if isinstance(content, list)
+        else ()
+    )
     return [value for value in values if isinstance(value, dict | list)]
 
 

@@ -64,19 +64,27 @@ SENTENCES = (
     "a person does a lunge",
     "a person does a squat",
 )
-"""What is done in each action, in words that say no more than its name and which arm the skeletons show moving."""
+"""What is done in each action, in words that say no more than its name and which arm the skeletons
+show moving."""
 
 
 def known(path: Path) -> dict[str, Any]:
-    """What the name of a skeleton of UTD-MHAD says of it, as fields of `layouts.About`; nothing for other files.
+    """What the name of a skeleton of UTD-MHAD says of it, as fields of `layouts.About`; nothing for
+    other files.
 
-    Source: Chen, Jafari, Kehtarnavaz, "UTD-MHAD: A multimodal dataset for human action recognition utilizing a depth
-    camera and a wearable inertial sensor" (2015), https://doi.org/10.1109/ICIP.2015.7350781. The authors name 30 frames
-    per second; laid beside the sensor of the same trials (861) they come 19 a second.
+    Source: Chen, Jafari, Kehtarnavaz, "UTD-MHAD: A multimodal dataset for human action recognition
+    utilizing a depth camera and a wearable inertial sensor" (2015),
+    https://doi.org/10.1109/ICIP.2015.7350781. The authors name 30 frames per second; laid beside
+    the sensor of the same trials (861) they come 19 a second.
     """
     found = re.fullmatch(r"(a(\d+)_(s\d+)_t\d+)_skeleton", path.stem)
     if not found or not 1 <= int(found[2]) <= len(ACTIONS):
         return {}
     action = int(found[2]) - 1
-    told = {"label": ACTIONS[action], "text": SENTENCES[action], "performer": found[3], "clip": found[1]}
+    told = {
+        "label": ACTIONS[action],
+        "text": SENTENCES[action],
+        "performer": found[3],
+        "clip": found[1],
+    }
     return told | {"frame_rate": 19.0, "source": "UTD-MHAD (Kinect)", "terms": "research use"}

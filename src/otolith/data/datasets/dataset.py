@@ -63,28 +63,34 @@ class DataSet(ABC):
         """
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
-        """Write what else the authors recorded beside these recordings (texts, poses) into a study; nothing here.
+        """Write what else the authors recorded beside these recordings (texts, poses) into a study;
+        nothing here.
 
-        The recordings come without their streams. It runs after the last recording and before the study is whole.
-        Raises ReadError as `read` does.
+        The recordings come without their streams. It runs after the last recording and before the
+        study is whole. Raises ReadError as `read` does.
         """
         return
 
     def verify(self, folder: Path) -> Path:
-        """Return the folder that holds the authors' layout: the given one, one below it, or the one above.
+        """Return the folder that holds the authors' layout: the given one, one below it, or the one
+        above.
 
         Raises ReadError saying what is there, what is missing and what to do.
         """
         folder = Path(folder)
         if not folder.is_dir():
-            raise ReadError(f"{folder} is no folder. Get {self.title} from {self.url} and unpack it there.")
+            raise ReadError(
+                f"{folder} is no folder. Get {self.title} from {self.url} and unpack it there."
+            )
         for candidate in (folder, *_below(folder), folder.parent):
             if next(candidate.glob(self.layout), None) is not None:
                 return candidate
         there = sorted(path.name for path in folder.iterdir())[:8]
         raise ReadError(
-            f"{folder} does not hold {self.title}: no file there (or up to three folders below) is called "
-            f"{self.layout}; found {', '.join(there) or 'nothing'}. Get it from {self.url}, unpack it, and name the "
+            f"{folder} does not hold {self.title}: no file there (or up to three folders below) is "
+            f"called "
+            f"{self.layout}; found {', '.join(there) or 'nothing'}. Get it from {self.url}, unpack "
+            f"it, and name the "
             "folder that it was unpacked into."
         )
 
@@ -99,8 +105,8 @@ def import_dataset(
 ) -> Study:
     """Read a published data set into a study folder; what `otolith import --dataset` does.
 
-    `options` go to the data set's constructor. Raises UnknownNameError for an unknown name, ReadError where files
-    are missing or damaged, DataError where `out` is taken.
+    `options` go to the data set's constructor. Raises UnknownNameError for an unknown name,
+    ReadError where files are missing or damaged, DataError where `out` is taken.
     """
     out = Path(out)
     refuse_taken(out, overwrite)
@@ -124,15 +130,24 @@ def import_dataset(
 
 
 def _options(cls: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Hold options against a data set's own; several values may also stand in one text, with commas between."""
+    """Hold options against a data set's own; several values may also stand in one text, with commas
+    between."""
     known = {f.name: f.default for f in fields(cls)} if is_dataclass(cls) else options
     out = {}
     for key, value in options.items():
         if key not in known:
-            listed = f"it takes {', '.join(known)}.{nearest(key, known)}" if known else "it takes none."
+            listed = (
+                f"it takes {', '.join(known)}.{nearest(key, known)}" if known else "it takes none."
+            )
             raise ConfigError(f"Data set '{cls.name}' takes no such option as '{key}'; {listed}")
         if isinstance(known[key], tuple) and not isinstance(value, tuple):
-            several = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+            several = (
+                value.split(",")
+                if isinstance(value, str)
+                else value
+                if isinstance(value, list)
+                else [value]
+            )
             value = tuple(part.strip() if isinstance(part, str) else part for part in several)
         out[key] = value
     return out
@@ -161,7 +176,12 @@ def _below(folder: Path, depth: int = 3, most: int = 2000) -> Iterator[Path]:
     # Nearest first, and bounded, so that a wrong folder is told rather than searched for minutes.
     level = [folder]
     for _ in range(depth):
-        level = sorted(p for parent in level for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+        level = sorted(
+            p
+            for parent in level
+            for p in parent.iterdir()
+            if p.is_dir() and not p.name.startswith(".")
+        )
         yield from level[:most]
         most -= len(level)
         if most <= 0:

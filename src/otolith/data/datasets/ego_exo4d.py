@@ -1,4 +1,5 @@
-"""Ego-Exo4D: skilled activities seen through Project Aria's glasses, with descriptions of what happens."""
+"""Ego-Exo4D: skilled activities seen through Project Aria's glasses, with descriptions of what
+happens."""
 
 from __future__ import annotations
 
@@ -48,11 +49,12 @@ ACTIVITIES = tuple(dict.fromkeys(_ACTIVITIES.values()))
 class EgoExo4D(DataSet):
     """Ego-Exo4D: the glasses' motion sensor, atomic descriptions as texts, the official split.
 
-    One recording per take, for the takes of takes.json whose glasses' file lies here: VRS, or the CSV that
-    `otolith.data.readers.aria` makes of it. Its clock starts with the sensor's first sample; takes are trimmed, so that
-    is where descriptions count from too. By default each description makes a segment of 5 s around its moment, moved
-    inside of the take, labelled with the take's activity, and cut into one window. Annotations that were rejected are
-    left out. Each recording's fact `split` is that of splits.json, by take: people may stand on both sides.
+    One recording per take, for the takes of takes.json whose glasses' file lies here: VRS, or the
+    CSV that `otolith.data.readers.aria` makes of it. Its clock starts with the sensor's first
+    sample; takes are trimmed, so that is where descriptions count from too. By default each
+    description makes a segment of 5 s around its moment, moved inside of the take, labelled with
+    the take's activity, and cut into one window. Annotations that were rejected are left out. Each
+    recording's fact `split` is that of splits.json, by take: people may stand on both sides.
     """
 
     segments: Literal["descriptions", "takes"] = "descriptions"
@@ -65,7 +67,8 @@ class EgoExo4D(DataSet):
     url: ClassVar[str] = "https://ego-exo4d-data.org"
     terms: ClassVar[str] = "Ego-Exo4D licence agreement, signed by each user"
     citation: ClassVar[str] = (
-        "K. Grauman et al.: Ego-Exo4D: Understanding Skilled Human Activity from First- and Third-Person Perspectives. "
+        "K. Grauman et al.: Ego-Exo4D: Understanding Skilled Human Activity from First- and "
+        "Third-Person Perspectives. "
         "CVPR 2024. https://arxiv.org/abs/2311.18259"
     )
     subjects: ClassVar[int] = 740
@@ -73,7 +76,12 @@ class EgoExo4D(DataSet):
     placements: ClassVar[tuple[str, ...]] = ("head",)
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s"}
     evaluation: ClassVar[Evaluation] = Evaluation(
-        seconds=5.0, rate_hz=50.0, overlap=0.0, label_rule="centred", labels=ACTIVITIES, placements=("head",)
+        seconds=5.0,
+        rate_hz=50.0,
+        overlap=0.0,
+        label_rule="centred",
+        labels=ACTIVITIES,
+        placements=("head",),
     )
     layout: ClassVar[str] = "takes.json"
 
@@ -91,7 +99,9 @@ class EgoExo4D(DataSet):
         splits = _splits(root / "annotations" / "splits.json")
         read = 0
         for take in _takes(root):
-            path = self._file(inside(root, take.get("root_dir", f"takes/{take['take_name']}")), take)
+            path = self._file(
+                inside(root, take.get("root_dir", f"takes/{take['take_name']}")), take
+            )
             if path is None:
                 continue
             time_s, values, reports = read_imu(path, self.imu)
@@ -106,7 +116,9 @@ class EgoExo4D(DataSet):
             facts: dict[str, str | int | float] = {"take_uid": uid, "duration_s": duration_s}
             facts |= {"task": str(take["task_name"])} if take.get("task_name") else {}
             facts |= {"split": splits[uid]} if uid in splits else {}
-            person = str(take.get("participant_uid") or f"unknown-{take.get('university_name', '')}")[:100]
+            person = str(
+                take.get("participant_uid") or f"unknown-{take.get('university_name', '')}"
+            )[:100]
             capture = str(take.get("capture_uid") or id)[:100]
             yield Recording(id, person, (stream,), tuple(segments), session=capture, facts=facts)
             read += 1
@@ -129,7 +141,11 @@ class EgoExo4D(DataSet):
             write_texts(out, texts)
 
     def _file(self, folder: Path, take: dict[str, Any]) -> Path | None:
-        cameras = take.get("capture", {}).get("cameras", []) if isinstance(take.get("capture"), dict) else []
+        cameras = (
+            take.get("capture", {}).get("cameras", [])
+            if isinstance(take.get("capture"), dict)
+            else []
+        )
         glasses = [
             str(c["cam_id"])
             for c in (cameras if isinstance(cameras, list) else ())
@@ -145,7 +161,8 @@ class EgoExo4D(DataSet):
 
 
 def activity_of(take: dict[str, Any]) -> str:
-    """Return the class of a take among PRIMUS' eight, told by its task; its kind of task where it is none of them."""
+    """Return the class of a take among PRIMUS' eight, told by its task; its kind of task where it
+    is none of them."""
     words = f"{take.get('task_name') or ''} {take.get('parent_task_name') or ''}".lower()
     return next(
         (name for word, name in _ACTIVITIES.items() if word in words),
@@ -158,9 +175,14 @@ def _takes(root: Path) -> list[dict[str, Any]]:
     if not isinstance(takes, list) or not all(isinstance(take, dict) for take in takes):
         raise ReadError(f"{root / 'takes.json'} is no list of takes. Get the part metadata again.")
     for number, take in enumerate(takes):
-        if missing := [key for key in ("take_name", "take_uid") if not take.get(key) or not isinstance(take[key], str)]:
+        if missing := [
+            key
+            for key in ("take_name", "take_uid")
+            if not take.get(key) or not isinstance(take[key], str)
+        ]:
             raise ReadError(
-                f"{root / 'takes.json'}: take {number} has no {missing[0]}; it has {', '.join(take)[:200]}."
+                f"{root / 'takes.json'}: take {number} has no {missing[0]}; it has "
+                f"{', '.join(take)[:200]}."
             )
     return takes
 
@@ -176,7 +198,8 @@ def _splits(path: Path) -> dict[str, str]:
 
 
 def _descriptions(root: Path) -> dict[str, list[tuple[float, str]]]:
-    """take_uid -> moments in seconds and what was said of them, by all annotators whose work was not rejected."""
+    """take_uid -> moments in seconds and what was said of them, by all annotators whose work was
+    not rejected."""
     out: dict[str, list[tuple[float, str]]] = {}
     for path in sorted((root / "annotations").glob("atomic_descriptions*.json")):
         content = read_json(path)
@@ -189,17 +212,21 @@ def _descriptions(root: Path) -> dict[str, list[tuple[float, str]]]:
                 described = job.get("descriptions")
                 for told in described if isinstance(described, list) else ():
                     try:
-                        out.setdefault(uid, []).append((float(told["timestamp"]), str(told["text"])))
+                        out.setdefault(uid, []).append(
+                            (float(told["timestamp"]), str(told["text"]))
+                        )
                     except (KeyError, TypeError, ValueError) as error:
                         raise ReadError(
-                            f"{path}, take {uid}: a description needs a timestamp in seconds and a text; found "
+                            f"{path}, take {uid}: a description needs a timestamp in seconds and a "
+                            f"text; found "
                             f"{str(told)[:200]}."
                         ) from error
     return out
 
 
 def write_sample(folder: Path) -> None:
-    """Write three tiny takes of two people in the authors' layout, with CSV in place of VRS; a fourth has no file."""
+    """Write three tiny takes of two people in the authors' layout, with CSV in place of VRS; a
+    fourth has no file."""
     takes, annotations = [], {}
     for number, (task, parent) in enumerate(
         [
@@ -210,7 +237,10 @@ def write_sample(folder: Path) -> None:
         ]
     ):
         name, uid = f"site_{number}_1", f"uid-{number}"
-        cameras = [{"cam_id": "aria01", "is_ego": True, "device_type": "aria"}, {"cam_id": "cam01", "is_ego": False}]
+        cameras = [
+            {"cam_id": "aria01", "is_ego": True, "device_type": "aria"},
+            {"cam_id": "cam01", "is_ego": False},
+        ]
         takes.append(
             {
                 "root_dir": f"takes/{name}",
@@ -226,21 +256,46 @@ def write_sample(folder: Path) -> None:
             }
         )
         told = [
-            {"text": "C moves his right hand.", "timestamp": 0.5, "narration_subject": "C", "unsure": "0"},
-            {"text": "The man X walks towards C.", "timestamp": 6.0, "narration_subject": "O", "unsure": "0"},
+            {
+                "text": "C moves his right hand.",
+                "timestamp": 0.5,
+                "narration_subject": "C",
+                "unsure": "0",
+            },
+            {
+                "text": "The man X walks towards C.",
+                "timestamp": 6.0,
+                "narration_subject": "O",
+                "unsure": "0",
+            },
         ]
         annotations[uid] = [
             {"annotation_uid": "a", "rejected": False, "descriptions": told},
-            {"annotation_uid": "b", "rejected": True, "descriptions": [{"text": "nonsense", "timestamp": 3.0}]},
+            {
+                "annotation_uid": "b",
+                "rejected": True,
+                "descriptions": [{"text": "nonsense", "timestamp": 3.0}],
+            },
         ]
         if number < 3:
             _write_csv(folder / "takes" / name / "aria01_imu-right.csv", number)
     (folder / "annotations").mkdir()
     (folder / "takes.json").write_text(json.dumps(takes), encoding="utf-8")
     files = {
-        "atomic_descriptions_train.json": {"annotations": {uid: annotations[uid] for uid in ("uid-0", "uid-1")}},
-        "atomic_descriptions_val.json": {"annotations": {uid: annotations[uid] for uid in ("uid-2", "uid-3")}},
-        "splits.json": {"take_uid_to_split": {"uid-0": "train", "uid-1": "train", "uid-2": "val", "uid-3": "val"}},
+        "atomic_descriptions_train.json": {
+            "annotations": {uid: annotations[uid] for uid in ("uid-0", "uid-1")}
+        },
+        "atomic_descriptions_val.json": {
+            "annotations": {uid: annotations[uid] for uid in ("uid-2", "uid-3")}
+        },
+        "splits.json": {
+            "take_uid_to_split": {
+                "uid-0": "train",
+                "uid-1": "train",
+                "uid-2": "val",
+                "uid-3": "val",
+            }
+        },
     }
     for name, content in files.items():
         (folder / "annotations" / name).write_text(json.dumps(content), encoding="utf-8")
@@ -252,5 +307,7 @@ def _write_csv(path: Path, seed: int) -> None:
     values = random.normal(0, 0.05, (12_000, 6)) + np.array([9.6, 0.5, 1.9, 0.0, 0.0, 0.0])
     values[3000:9000] += np.sin(np.arange(6000) / 80)[:, None]
     lines = [",".join(COLUMNS)]
-    lines += [f"{10**12 + n * 10**6}," + ",".join(f"{v:.5f}" for v in row) for n, row in enumerate(values)]
+    lines += [
+        f"{10**12 + n * 10**6}," + ",".join(f"{v:.5f}" for v in row) for n, row in enumerate(values)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,4 +1,5 @@
-"""HAPT: thirty people with a smartphone on the waist, six activities and the transitions between them."""
+"""HAPT: thirty people with a smartphone on the waist, six activities and the transitions between
+them."""
 
 from __future__ import annotations
 
@@ -41,9 +42,9 @@ _TABLE = CsvFormat(delimiter=" ", header=False)
 class Hapt(DataSet):
     """Smartphone-Based Recognition of Human Activities and Postural Transitions, raw data.
 
-    One recording per experiment, all twelve activities as segments. `labels.txt` counts samples from 1 and means
-    both ends: neighbours differ by one, and no label reaches the end of its file, so that the files agree with the
-    authors' counting from 1 without being able to prove it.
+    One recording per experiment, all twelve activities as segments. `labels.txt` counts samples
+    from 1 and means both ends: neighbours differ by one, and no label reaches the end of its file,
+    so that the files agree with the authors' counting from 1 without being able to prove it.
     """
 
     name: ClassVar[str] = "hapt"
@@ -51,7 +52,8 @@ class Hapt(DataSet):
     url: ClassVar[str] = "https://archive.ics.uci.edu/dataset/341"
     terms: ClassVar[str] = "its README: no commercial use"
     citation: ClassVar[str] = (
-        "J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra, D. Anguita: Transition-Aware Human Activity Recognition "
+        "J.-L. Reyes-Ortiz, L. Oneto, A. Samà, X. Parra, D. Anguita: Transition-Aware Human "
+        "Activity Recognition "
         "Using Smartphones. Neurocomputing 171, 2016. https://doi.org/10.1016/j.neucom.2015.07.085"
     )
     subjects: ClassVar[int] = 30
@@ -59,14 +61,26 @@ class Hapt(DataSet):
     placements: ClassVar[tuple[str, ...]] = ("waist",)
     units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "rad/s"}
     evaluation: ClassVar[Evaluation] = Evaluation(
-        seconds=2.56, rate_hz=50.0, overlap=0.5, label_rule="inside", labels=ACTIVITIES[:6], placements=("waist",)
+        seconds=2.56,
+        rate_hz=50.0,
+        overlap=0.5,
+        label_rule="inside",
+        labels=ACTIVITIES[:6],
+        placements=("waist",),
     )
     layout: ClassVar[str] = "acc_exp*_user*.txt"
 
     def verify(self, folder: Path) -> Path:
-        """Find RawData, and see that each accelerometer file has its gyroscope and the labels are there."""
+        """Find RawData, and see that each accelerometer file has its gyroscope and the labels are
+        there."""
         root = super().verify(folder)
-        need([root / "labels.txt", *(p.with_name(p.name.replace("acc", "gyro")) for p in _files(root))], self.title)
+        need(
+            [
+                root / "labels.txt",
+                *(p.with_name(p.name.replace("acc", "gyro")) for p in _files(root)),
+            ],
+            self.title,
+        )
         return root
 
     def read(self, folder: Path) -> Iterator[Recording]:
@@ -91,10 +105,14 @@ class Hapt(DataSet):
 
     def _stream(self, path: Path, quantity: str) -> Stream:
         table = read_columns(path, {"1": "number", "2": "number", "3": "number"}, _TABLE)
-        values = np.column_stack(list(table.numbers.values())) * factor(quantity, self.units[quantity])
+        values = np.column_stack(list(table.numbers.values())) * factor(
+            quantity, self.units[quantity]
+        )
         reports = (*table.reports, *table.remarks.values())
         time_s = np.arange(len(table)) / self.rate_hz
-        return Stream.from_rows(quantity, triad("waist", quantity), time_s, values, self.rate_hz, reports)
+        return Stream.from_rows(
+            quantity, triad("waist", quantity), time_s, values, self.rate_hz, reports
+        )
 
 
 def _files(root: Path) -> list[Path]:
@@ -111,11 +129,14 @@ def _labels(path: Path) -> dict[int, list[Segment]]:
             label = ACTIVITIES[activity - 1]
         except (ValueError, IndexError) as error:
             raise ReadError(
-                f"{path}, line {number}: expected experiment, user, activity (1 to 12), first and last sample; "
+                f"{path}, line {number}: expected experiment, user, activity (1 to 12), first and "
+                f"last sample; "
                 f"found '{line[:60]}'. Unpack the archive again."
             ) from error
         rate = Hapt.rate_hz
-        out.setdefault(experiment, []).append(Segment((first - 1) / rate, last / rate, label, "labels.txt"))
+        out.setdefault(experiment, []).append(
+            Segment((first - 1) / rate, last / rate, label, "labels.txt")
+        )
     return {experiment: sorted(found, key=lambda s: s.start_s) for experiment, found in out.items()}
 
 
@@ -130,6 +151,8 @@ def write_sample(folder: Path) -> None:
         acc[300:, 0] += 0.5 * np.sin(2 * np.pi * 2 * np.arange(300) / 50)
         gyro = random.normal(0, 0.01, (600, 3))
         for quantity, values in (("acc", acc), ("gyro", gyro)):
-            np.savetxt(raw / f"{quantity}_exp{experiment:02d}_user{user:02d}.txt", values, fmt="%.16g")
+            np.savetxt(
+                raw / f"{quantity}_exp{experiment:02d}_user{user:02d}.txt", values, fmt="%.16g"
+            )
         lines += [f"{experiment} {user} 5 1 250", f"{experiment} {user} 1 301 590"]
     (raw / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -37,8 +37,9 @@ _TABLE = CsvFormat(header=False)
 class Mex(DataSet):
     """MEx, Multi-modal Exercises Dataset: the thigh's accelerometer.
 
-    One recording per file, the whole of it labelled with its exercise. Exercise 4 was done on both sides and has two
-    files. Stamps jitter by a few milliseconds and are used as they are; at rest the sensor reads about 4 % low.
+    One recording per file, the whole of it labelled with its exercise. Exercise 4 was done on both
+    sides and has two files. Stamps jitter by a few milliseconds and are used as they are; at rest
+    the sensor reads about 4 % low.
     """
 
     name: ClassVar[str] = "mex"
@@ -46,7 +47,8 @@ class Mex(DataSet):
     url: ClassVar[str] = "https://archive.ics.uci.edu/dataset/500"
     terms: ClassVar[str] = "CC BY 4.0"
     citation: ClassVar[str] = (
-        "A. Wijekoon, N. Wiratunga, K. Cooper: MEx: Multi-modal Exercises Dataset for Human Activity Recognition. "
+        "A. Wijekoon, N. Wiratunga, K. Cooper: MEx: Multi-modal Exercises Dataset for Human "
+        "Activity Recognition. "
         "2019. https://arxiv.org/abs/1908.08992"
     )
     subjects: ClassVar[int] = 30
@@ -70,25 +72,39 @@ class Mex(DataSet):
         for path in sorted(root.glob(self.layout)):
             found = _FILE.fullmatch(path.name)
             if not found or not 1 <= int(found[1]) <= len(EXERCISES):
-                raise ReadError(f"{path}: a file of {self.title} is called <exercise 01 to 07>_act_<n>.csv.")
+                raise ReadError(
+                    f"{path}: a file of {self.title} is called <exercise 01 to 07>_act_<n>.csv."
+                )
             person = path.parent.name
             stream = self._stream(path)
-            # The last sample holds for one more period, so that a whole file is as long as its samples.
-            end = float(stream.time_s[-1]) + 1 / stream.rate_hz if stream.rows_kept > 1 else 1 / self.rate_hz
+            # The last sample holds for one more period, so that a whole file is as long as its
+            # samples.
+            end = (
+                float(stream.time_s[-1]) + 1 / stream.rate_hz
+                if stream.rows_kept > 1
+                else 1 / self.rate_hz
+            )
             segment = Segment(0.0, end, EXERCISES[int(found[1]) - 1], "file name")
-            yield Recording(f"{person}_{path.stem}", person, (stream,), (segment,), session=found[2])
+            yield Recording(
+                f"{person}_{path.stem}", person, (stream,), (segment,), session=found[2]
+            )
 
     def _stream(self, path: Path) -> Stream:
-        table = read_columns(path, {"1": "text", "2": "number", "3": "number", "4": "number"}, _TABLE)
+        table = read_columns(
+            path, {"1": "text", "2": "number", "3": "number", "4": "number"}, _TABLE
+        )
         time_s = texts_to_seconds(table.texts["1"], "iso", "", str(path))
         values = np.column_stack(list(table.numbers.values())) * factor("acc", self.units["acc"])
         reports = (*table.reports, *table.remarks.values())
         time_s = time_s - time_s[np.isfinite(time_s)][0]
-        return Stream.from_rows("thigh", triad("thigh", "acc"), time_s, values, self.rate_hz, reports)
+        return Stream.from_rows(
+            "thigh", triad("thigh", "acc"), time_s, values, self.rate_hz, reports
+        )
 
 
 def write_sample(folder: Path) -> None:
-    """Write tiny files of two people and three exercises in the authors' layout, with jittering stamps."""
+    """Write tiny files of two people and three exercises in the authors' layout, with jittering
+    stamps."""
     start = datetime(2018, 11, 8, 11, 34, 51, 474000)
     for person in ("01", "02"):
         here = folder / "act" / person

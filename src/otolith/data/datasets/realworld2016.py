@@ -1,4 +1,5 @@
-"""RealWorld 2016: fifteen people doing eight activities outdoors, with phones and a watch on seven places."""
+"""RealWorld 2016: fifteen people doing eight activities outdoors, with phones and a watch on seven
+places."""
 
 from __future__ import annotations
 
@@ -43,7 +44,13 @@ ACTIVITIES = {
     "standing": "standing",
     "walking": "walking",
 }
-_QUANTITIES = {"acc": "acc", "gyr": "gyro", "gyroscope": "gyro", "mag": "mag", "magneticfield": "mag"}
+_QUANTITIES = {
+    "acc": "acc",
+    "gyr": "gyro",
+    "gyroscope": "gyro",
+    "mag": "mag",
+    "magneticfield": "mag",
+}
 _ARCHIVE = re.compile(r"(acc|gyr|mag)_([a-z]+)(?:_(\d+))?_csv(?:\.zip)?", re.IGNORECASE)
 _MEMBER = re.compile(r"([a-z]+)_([a-z]+?)(?:_(\d+))?_([a-z]+)(?:_(\d+))?\.csv", re.IGNORECASE)
 _COLUMNS = ("attr_time", "attr_x", "attr_y", "attr_z")
@@ -55,10 +62,11 @@ _DEEPEST = 3
 class RealWorld2016(DataSet):
     """RealWorld (HAR) 2016: accelerometer, gyroscope and magnetometer on seven places of the body.
 
-    One recording per person, activity and part (some were recorded in two or three), the whole of it labelled; each
-    place and quantity a stream of its own, on the phones' Unix clocks. The archives are read as they come, also those
-    within archives; unpacked ones too. GPS, light, sound and the SQLite copies are not read. Files that a phone failed
-    to write (the authors lack a few) are simply not there. The default evaluation is the head alone, as PRIMUS has it.
+    One recording per person, activity and part (some were recorded in two or three), the whole of
+    it labelled; each place and quantity a stream of its own, on the phones' Unix clocks. The
+    archives are read as they come, also those within archives; unpacked ones too. GPS, light, sound
+    and the SQLite copies are not read. Files that a phone failed to write (the authors lack a few)
+    are simply not there. The default evaluation is the head alone, as PRIMUS has it.
     """
 
     positions: tuple[str, ...] = ()
@@ -66,10 +74,13 @@ class RealWorld2016(DataSet):
 
     name: ClassVar[str] = "realworld2016"
     title: ClassVar[str] = "RealWorld (HAR) 2016"
-    url: ClassVar[str] = "https://www.uni-mannheim.de/dws/research/projects/activity-recognition/dataset/"
+    url: ClassVar[str] = (
+        "https://www.uni-mannheim.de/dws/research/projects/activity-recognition/dataset/"
+    )
     terms: ClassVar[str] = "research use; cite the paper"
     citation: ClassVar[str] = (
-        "T. Sztyler, H. Stuckenschmidt: On-body Localization of Wearable Devices: An Investigation of Position-Aware "
+        "T. Sztyler, H. Stuckenschmidt: On-body Localization of Wearable Devices: An Investigation "
+        "of Position-Aware "
         "Activity Recognition. IEEE PerCom 2016. https://doi.org/10.1109/PERCOM.2016.7456521"
     )
     subjects: ClassVar[int] = 15
@@ -90,7 +101,8 @@ class RealWorld2016(DataSet):
         for position in self.positions:
             if position not in POSITIONS:
                 raise ConfigError(
-                    f"RealWorld has no place '{position}'; it has {', '.join(POSITIONS)}.{nearest(position, POSITIONS)}"
+                    f"RealWorld has no place '{position}'; it has "
+                    f"{', '.join(POSITIONS)}.{nearest(position, POSITIONS)}"
                 )
 
     def read(self, folder: Path) -> Iterator[Recording]:
@@ -115,11 +127,16 @@ class RealWorld2016(DataSet):
         if self.positions and position not in self.positions:
             return None
         if named[2].lower() != activity:
-            raise ReadError(f"{where} is about {named[2]}, but lies among the files of {activity}. Unpack it again.")
+            raise ReadError(
+                f"{where} is about {named[2]}, but lies among the files of {activity}. Unpack it "
+                f"again."
+            )
         table = read_columns(where, dict.fromkeys(_COLUMNS, "number"), content=content)
         stamps = table.numbers["attr_time"]
         if not np.isfinite(stamps).any():
-            raise ReadError(f"{where}: no stamp in the column 'attr_time' is a number. Unpack it again.")
+            raise ReadError(
+                f"{where}: no stamp in the column 'attr_time' is a number. Unpack it again."
+            )
         zero_ms = float(stamps[np.isfinite(stamps)].min())
         values = np.column_stack([table.numbers[name] for name in _COLUMNS[1:]])
         values *= factor(quantity, self.units[quantity])
@@ -142,14 +159,22 @@ class RealWorld2016(DataSet):
         for where, _, _, start_ms in found:
             if abs(start_ms - usual) > _APART_MS:
                 raise ReadError(
-                    f"{where} starts {abs(start_ms - usual) / 3.6e6:.1f} hours away from the other sensors of "
-                    f"{person}'s {activity}: its clock was set wrongly. Leave its place out by the option positions."
+                    f"{where} starts {abs(start_ms - usual) / 3.6e6:.1f} hours away from the other "
+                    f"sensors of "
+                    f"{person}'s {activity}: its clock was set wrongly. Leave its place out by the "
+                    f"option positions."
                 )
         names = [name for _, name, _, _ in found]
         if repeated := next((name for name in names if names.count(name) > 1), None):
-            raise ReadError(f"{person}'s {activity} has two files of {repeated} in part {part}. Unpack it again.")
+            raise ReadError(
+                f"{person}'s {activity} has two files of {repeated} in part {part}. Unpack it "
+                f"again."
+            )
         offsets = (starts - starts.min()) / 1000
-        streams = [replace(f[2], time_s=f[2].time_s + offset) for f, offset in zip(found, offsets, strict=True)]
+        streams = [
+            replace(f[2], time_s=f[2].time_s + offset)
+            for f, offset in zip(found, offsets, strict=True)
+        ]
         streams.sort(key=lambda stream: stream.name)
         end = max(float(stream.time_s[-1]) for stream in streams) + 1 / self.rate_hz
         segment = Segment(0.0, end, ACTIVITIES[activity], "file name")
@@ -164,7 +189,8 @@ class RealWorld2016(DataSet):
 
 
 def _members(data: Path, activity: str) -> Iterator[tuple[Path, str, bytes | None]]:
-    """Every CSV file of an activity, in archives or beside them, with the part that its archive names."""
+    """Every CSV file of an activity, in archives or beside them, with the part that its archive
+    names."""
     for path in sorted(data.iterdir(), key=lambda path: natural_key(path.name)):
         named = _ARCHIVE.fullmatch(path.name)
         if named and named[2].lower() == activity:
@@ -178,7 +204,9 @@ def _members(data: Path, activity: str) -> Iterator[tuple[Path, str, bytes | Non
             yield path, "1", None
 
 
-def _unzipped(path: Path, part: str, opened: Archive, depth: int = 1) -> Iterator[tuple[Path, str, bytes]]:
+def _unzipped(
+    path: Path, part: str, opened: Archive, depth: int = 1
+) -> Iterator[tuple[Path, str, bytes]]:
     opened.refuse_bomb()
     for name in sorted(opened.names):
         inside = path / Path(name).name
@@ -190,7 +218,8 @@ def _unzipped(path: Path, part: str, opened: Archive, depth: int = 1) -> Iterato
 
 
 def write_sample(folder: Path) -> None:
-    """Write tiny archives of two people in the authors' layout; one climbs in two parts, archives within an archive."""
+    """Write tiny archives of two people in the authors' layout; one climbs in two parts, archives
+    within an archive."""
     for person in (1, 4):
         data = folder / "realworld2016_dataset" / f"proband{person}" / "data"
         data.mkdir(parents=True)
@@ -220,7 +249,9 @@ def _table(short: str, activity: str, seed: list[int]) -> bytes:
         values[100:] += np.sin(np.arange(300) / 4)[:, None]
     start = 1_435_000_000_000 + 7 * seed[0]
     lines = ["id,attr_time,attr_x,attr_y,attr_z"]
-    lines += [f"{n + 1},{start + 20 * n},{x:.5f},{y:.5f},{z:.5f}" for n, (x, y, z) in enumerate(values)]
+    lines += [
+        f"{n + 1},{start + 20 * n},{x:.5f},{y:.5f},{z:.5f}" for n, (x, y, z) in enumerate(values)
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -1,4 +1,5 @@
-"""UTD-MHAD: eight people doing twenty-seven short actions, one inertial sensor on the wrist or on the thigh."""
+"""UTD-MHAD: eight people doing twenty-seven short actions, one inertial sensor on the wrist or on
+the thigh."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from otolith.data.study import Evaluation
 from otolith.data.units import factor
 
 WRIST_ACTIONS = ACTIONS[:21]
-"""The second view: only what was recorded at the wrist. `study.windows(labels=utd_mhad.WRIST_ACTIONS)`."""
+"""The second view: only what was recorded at the wrist.
+`study.windows(labels=utd_mhad.WRIST_ACTIONS)`."""
 JOINTS = (
     *("head", "shoulder_center", "spine", "hip_center"),
     *(f"left_{part}" for part in ("shoulder", "elbow", "wrist", "hand")),
@@ -48,11 +50,12 @@ _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 @dataclass(frozen=True)
 class UtdMhad(DataSet):
-    """UTD Multimodal Human Action Dataset: the wearable sensor, with the Kinect's joints and action names as partners.
+    """UTD Multimodal Human Action Dataset: the wearable sensor, with the Kinect's joints and action
+    names as partners.
 
-    One recording per trial, the whole of it labelled with its action. The sensor sat on the right wrist for actions 1
-    to 21 and on the right thigh for 22 to 27, so the place would give the action away: the default evaluation shows
-    both to the model as one slot `imu`.
+    One recording per trial, the whole of it labelled with its action. The sensor sat on the right
+    wrist for actions 1 to 21 and on the right thigh for 22 to 27, so the place would give the
+    action away: the default evaluation shows both to the model as one slot `imu`.
     """
 
     name: ClassVar[str] = "utd_mhad"
@@ -60,7 +63,8 @@ class UtdMhad(DataSet):
     url: ClassVar[str] = "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html"
     terms: ClassVar[str] = "research use"
     citation: ClassVar[str] = (
-        "C. Chen, R. Jafari, N. Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a "
+        "C. Chen, R. Jafari, N. Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action "
+        "Recognition Utilizing a "
         "Depth Camera and a Wearable Inertial Sensor. IEEE ICIP 2015."
     )
     subjects: ClassVar[int] = 8
@@ -68,7 +72,13 @@ class UtdMhad(DataSet):
     placements: ClassVar[tuple[str, ...]] = ("right_wrist", "right_thigh")
     units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "deg/s"}
     evaluation: ClassVar[Evaluation] = Evaluation(
-        seconds=4.0, rate_hz=50.0, overlap=0.0, label_rule="centred", labels=ACTIONS, slot="imu", pad=True
+        seconds=4.0,
+        rate_hz=50.0,
+        overlap=0.0,
+        label_rule="centred",
+        labels=ACTIONS,
+        slot="imu",
+        pad=True,
     )
     layout: ClassVar[str] = "Inertial/a*_s*_t*_inertial.mat"
 
@@ -78,7 +88,9 @@ class UtdMhad(DataSet):
         for action, person, trial, path in _trials(root):
             place = "right_wrist" if action <= len(WRIST_ACTIONS) else "right_thigh"
             rows = _matrix(path, "d_iner", (None, 6))
-            scale = np.repeat([factor(quantity, self.units[quantity]) for quantity in ("acc", "gyro")], 3)
+            scale = np.repeat(
+                [factor(quantity, self.units[quantity]) for quantity in ("acc", "gyro")], 3
+            )
             channels = (*triad(place, "acc"), *triad(place, "gyro"))
             time_s = np.arange(len(rows)) / self.rate_hz
             stream = Stream.from_rows(place, channels, time_s, rows * scale, self.rate_hz)
@@ -87,7 +99,8 @@ class UtdMhad(DataSet):
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
     def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
-        """Write each trial's action as a sentence, and where its joints were; texts alone where `Skeleton/` lacks.
+        """Write each trial's action as a sentence, and where its joints were; texts alone where
+        `Skeleton/` lacks.
 
         The texts say no more than the labels do, and are marked so.
         """
@@ -103,11 +116,13 @@ class UtdMhad(DataSet):
 
 
 def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
-    """Return a trial's joints under our names, column by column as a study keeps them: metres, z up.
+    """Return a trial's joints under our names, column by column as a study keeps them: metres, z
+    up.
 
-    The camera stood level within a few degrees and looked at the person along its z: x goes to its own left, the
-    person's right, so that a quarter turn about x brings y up and keeps left and right. Raises ReadError where the
-    head is not above the feet (median over the trial, within 45 degrees), or the trial is missing.
+    The camera stood level within a few degrees and looked at the person along its z: x goes to its
+    own left, the person's right, so that a quarter turn about x brings y up and keeps left and
+    right. Raises ReadError where the head is not above the feet (median over the trial, within 45
+    degrees), or the trial is missing.
     """
     time_s, joints = skeleton(folder, trial)
     feet = 0.5 * (joints[:, JOINTS.index("left_ankle")] + joints[:, JOINTS.index("right_ankle")])
@@ -122,18 +137,24 @@ def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
     turned = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
     columns = {"time_s": time_s}
     for ours, theirs in OURS.items():
-        columns |= {f"{ours}.{axis}": turned[:, JOINTS.index(theirs), i] for i, axis in enumerate("xyz")}
+        columns |= {
+            f"{ours}.{axis}": turned[:, JOINTS.index(theirs), i] for i, axis in enumerate("xyz")
+        }
     return columns
 
 
-def skeleton(folder: Path, trial: str) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F 20 3"]]:
-    """Return when and where the Kinect saw the twenty joints (`JOINTS`) during a trial such as "a10_s1_t1".
+def skeleton(
+    folder: Path, trial: str
+) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F 20 3"]]:
+    """Return when and where the Kinect saw the twenty joints (`JOINTS`) during a trial such as
+    "a10_s1_t1".
 
-    Times are seconds on the inertial trial's clock, positions metres in the camera's frame (y up). The frames are
-    nominally 30 per second, but by that a trial lasts 1.575 times as long on the sensor (median of 861 trials, 1.43 to
-    2.71): both were cut to the same action, so the first and last frames are laid on its first and last samples and
-    the others evenly between, about 19 a second. Taken as 30 a second, accelerations would be 2.5 times too large.
-    Raises ReadError where the trial is missing.
+    Times are seconds on the inertial trial's clock, positions metres in the camera's frame (y up).
+    The frames are nominally 30 per second, but by that a trial lasts 1.575 times as long on the
+    sensor (median of 861 trials, 1.43 to 2.71): both were cut to the same action, so the first and
+    last frames are laid on its first and last samples and the others evenly between, about 19 a
+    second. Taken as 30 a second, accelerations would be 2.5 times too large. Raises ReadError where
+    the trial is missing.
     """
     root = UtdMhad().verify(folder)
     frames = _matrix(root / "Skeleton" / f"{trial}_skeleton.mat", "d_skel", (20, 3, None))
@@ -143,11 +164,17 @@ def skeleton(folder: Path, trial: str) -> tuple[Float[np.ndarray, " F"], Float[n
 
 
 def _trials(root: Path) -> list[tuple[int, int, int, Path]]:
-    found = [(match, path) for path in (root / "Inertial").iterdir() if (match := _FILE.fullmatch(path.name))]
+    found = [
+        (match, path)
+        for path in (root / "Inertial").iterdir()
+        if (match := _FILE.fullmatch(path.name))
+    ]
     trials = sorted((int(m[1]), int(m[2]), int(m[3]), path) for m, path in found)
     for action, _, _, path in trials:
         if not 1 <= action <= len(ACTIONS):
-            raise ReadError(f"{path}: there is no action {action}; UTD-MHAD has 1 to {len(ACTIONS)}.")
+            raise ReadError(
+                f"{path}: there is no action {action}; UTD-MHAD has 1 to {len(ACTIONS)}."
+            )
     return trials
 
 
@@ -156,10 +183,16 @@ def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
         raise ReadError(f"{path} is missing. Unpack the archive again, or check the trial's name.")
     arrays = read_mat(path, [name])
     if name not in arrays:
-        raise ReadError(f"{path} cannot be read as MATLAB data (it has no '{name}'). Unpack the archive again.")
+        raise ReadError(
+            f"{path} cannot be read as MATLAB data (it has no '{name}'). Unpack the archive again."
+        )
     found = sane(arrays[name])
-    if found.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True)):
-        raise ReadError(f"{path}: '{name}' has shape {found.shape}, expected {shape}. Unpack the archive again.")
+    if found.ndim != len(shape) or any(
+        want not in (None, have) for want, have in zip(shape, found.shape, strict=True)
+    ):
+        raise ReadError(
+            f"{path}: '{name}' has shape {found.shape}, expected {shape}. Unpack the archive again."
+        )
     return found
 
 
@@ -179,8 +212,16 @@ def write_sample(folder: Path) -> None:
 
 
 def _standing(random: np.random.Generator, frames: int) -> np.ndarray:
-    """A body of 1.6 m that stands 2.5 m before the camera, as the authors write it: (20, 3, frames)."""
-    heights = {"head": 1.6, "shoulder": 1.4, "spine": 1.1, "elbow": 1.15, "wrist": 0.9, "hand": 0.85}
+    """A body of 1.6 m that stands 2.5 m before the camera, as the authors write it: (20, 3,
+    frames)."""
+    heights = {
+        "head": 1.6,
+        "shoulder": 1.4,
+        "spine": 1.1,
+        "elbow": 1.15,
+        "wrist": 0.9,
+        "hand": 0.85,
+    }
     heights |= {"hip": 0.95, "knee": 0.5, "ankle": 0.1, "foot": 0.02}
     out = np.zeros((len(JOINTS), 3))
     for number, joint in enumerate(JOINTS):

@@ -1,8 +1,9 @@
 """Numbers into classes: equal steps between two limits, which are learnt from training people only.
 
-PIM predicts 11 classes per quantity (https://arxiv.org/abs/2503.17978), binned as by scikit-learn's KBinsDiscretizer
-with strategy "uniform". That is `clip_percentile=None` here; the default first sets aside the outermost half percent on
-each side, since with equal steps one outlier empties most classes.
+PIM predicts 11 classes per quantity (https://arxiv.org/abs/2503.17978), binned as by scikit-learn's
+KBinsDiscretizer with strategy "uniform". That is `clip_percentile=None` here; the default first
+sets aside the outermost half percent on each side, since with equal steps one outlier empties most
+classes.
 """
 
 from __future__ import annotations
@@ -20,17 +21,21 @@ MASKED = -1
 
 @dataclass(frozen=True, eq=False)
 class UniformBins:
-    """Equal steps between two limits; what is undefined gets the code -1 and is left out of every loss."""
+    """Equal steps between two limits; what is undefined gets the code -1 and is left out of every
+    loss."""
 
     edges: Float[np.ndarray, "bins_and_one"]
-    """Limits of the classes, rising; all the same number for a quantity that never changed, NaN for one never seen."""
+    """Limits of the classes, rising; all the same number for a quantity that never changed, NaN for
+    one never seen."""
     clip_percentile: tuple[float, float] | None = (0.5, 99.5)
     """Percentiles of the training values that became the outer limits; None for their extremes."""
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges, np.float64)
         if edges.ndim != 1 or len(edges) < 2 or (np.diff(edges) < 0).any():
-            raise ConfigError(f"The edges of bins are at least two numbers in rising order; found {self.edges!r}.")
+            raise ConfigError(
+                f"The edges of bins are at least two numbers in rising order; found {self.edges!r}."
+            )
         edges.flags.writeable = False
         object.__setattr__(self, "edges", edges)
 
@@ -43,17 +48,24 @@ class UniformBins:
     ) -> Self:
         """Learn the limits from training values; NaN and infinity are ignored.
 
-        Raises ConfigError for fewer than two bins, or percentiles that are not rising within 0 to 100.
+        Raises ConfigError for fewer than two bins, or percentiles that are not rising within 0 to
+        100.
         """
         if n_bins < 2:
             raise ConfigError(f"A quantity is cut into at least 2 bins; found n_bins={n_bins}.")
         if clip_percentile is not None and not 0 <= clip_percentile[0] < clip_percentile[1] <= 100:
-            raise ConfigError(f"clip_percentile is two rising numbers from 0 to 100; found {clip_percentile}.")
+            raise ConfigError(
+                f"clip_percentile is two rising numbers from 0 to 100; found {clip_percentile}."
+            )
         array = np.asarray(values, np.float64)
         array = array[np.isfinite(array)]
         if not array.size:
             return cls(np.full(n_bins + 1, np.nan), clip_percentile)
-        low, high = (array.min(), array.max()) if clip_percentile is None else np.percentile(array, clip_percentile)
+        low, high = (
+            (array.min(), array.max())
+            if clip_percentile is None
+            else np.percentile(array, clip_percentile)
+        )
         return cls(np.linspace(low, high, n_bins + 1), clip_percentile)
 
     @property
@@ -67,7 +79,8 @@ class UniformBins:
         return not self.edges[0] < self.edges[-1]
 
     def transform(self, values: Float[np.ndarray, "*any"]) -> Int[np.ndarray, "*any"]:
-        """Return the class of each value, 0 to n_bins - 1; beyond the limits the outermost class, undefined is -1."""
+        """Return the class of each value, 0 to n_bins - 1; beyond the limits the outermost class,
+        undefined is -1."""
         array = np.asarray(values, np.float64)
         if self.constant:
             return np.full(array.shape, MASKED, np.int64)
@@ -82,7 +95,10 @@ class UniformBins:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers that JSON can hold; undefined edges become None."""
         edges = [float(edge) if np.isfinite(edge) else None for edge in self.edges]
-        return {"edges": edges, "clip_percentile": None if self.clip_percentile is None else list(self.clip_percentile)}
+        return {
+            "edges": edges,
+            "clip_percentile": None if self.clip_percentile is None else list(self.clip_percentile),
+        }
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
@@ -93,21 +109,25 @@ class UniformBins:
             return cls(edges, None if clip is None else (float(clip[0]), float(clip[1])))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise CheckpointError(
-                f"Stored bins hold 'edges' and 'clip_percentile'; found {stored!r}. Pretrain again, or get a copy."
+                f"Stored bins hold 'edges' and 'clip_percentile'; found {stored!r}. Pretrain "
+                f"again, or get a copy."
             ) from error
 
     def __eq__(self, other: object) -> bool:
         """Two sets of bins are equal when their edges and percentiles are."""
         if not isinstance(other, UniformBins):
             return NotImplemented
-        return self.clip_percentile == other.clip_percentile and np.array_equal(self.edges, other.edges, equal_nan=True)
+        return self.clip_percentile == other.clip_percentile and np.array_equal(
+            self.edges, other.edges, equal_nan=True
+        )
 
     def __hash__(self) -> int:
         return hash((self.edges.tobytes(), self.clip_percentile))
 
 
 def largest_share(occupancy: Int[np.ndarray, "bins"]) -> float:
-    """Return the share of the fullest class, 0 to 1; above 0.9 a quantity has next to nothing to teach."""
+    """Return the share of the fullest class, 0 to 1; above 0.9 a quantity has next to nothing to
+    teach."""
     counts = np.asarray(occupancy)
     total = int(counts.sum())
     return float(counts.max()) / total if total else 0.0

@@ -1,8 +1,10 @@
-"""Dynamic time warping: how far apart two signals are when one may locally run faster or slower than the other.
+"""Dynamic time warping: how far apart two signals are when one may locally run faster or slower
+than the other.
 
-Many pairs are computed at once, thirty-two side by side in the processor's vector lanes (see `lanes`) and on all cores
-that Numba was given. Pairs may differ in length: a cell of the table depends only on cells before it, so what a short
-pair holds beyond its end cannot reach its own last cell.
+Many pairs are computed at once, thirty-two side by side in the processor's vector lanes (see
+`lanes`) and on all cores that Numba was given. Pairs may differ in length: a cell of the table
+depends only on cells before it, so what a short pair holds beyond its end cannot reach its own last
+cell.
 """
 
 from __future__ import annotations
@@ -14,7 +16,17 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from otolith.core.errors import ConfigError, DataError
-from otolith.data.physics.lanes import LANES, add, load, maximum, minimum, multiply, splat, store, subtract
+from otolith.data.physics.lanes import (
+    LANES,
+    add,
+    load,
+    maximum,
+    minimum,
+    multiply,
+    splat,
+    store,
+    subtract,
+)
 
 Cost = Literal["absolute", "squared"]
 
@@ -30,19 +42,23 @@ def distance(
 ) -> float:
     """Return how far apart two signals are after the best stretching of time, in double precision.
 
-    Dynamic time warping with steps (1, 0), (0, 1), (1, 1): Sakoe and Chiba, Dynamic programming algorithm optimization
-    for spoken word recognition, 1978, https://doi.org/10.1109/TASSP.1978.1163055.
+    Dynamic time warping with steps (1, 0), (0, 1), (1, 1): Sakoe and Chiba, Dynamic programming
+    algorithm optimization for spoken word recognition, 1978,
+    https://doi.org/10.1109/TASSP.1978.1163055.
 
-    `band` is how many samples the two may be apart (counted from the nearer of the two corner diagonals when their
-    lengths differ); None allows any. `cost` of a pair of samples is |x - y| or (x - y)²; `root` takes the square root
-    of the sum. NaN or infinity in either signal gives NaN. For many pairs use `distances` or `distance_matrix`.
+    `band` is how many samples the two may be apart (counted from the nearer of the two corner
+    diagonals when their lengths differ); None allows any. `cost` of a pair of samples is |x - y| or
+    (x - y)²; `root` takes the square root of the sum. NaN or infinity in either signal gives NaN.
+    For many pairs use `distances` or `distance_matrix`.
 
-    Raises ConfigError for an unknown cost or a negative band, DataError for an empty signal or wrong dimensions.
+    Raises ConfigError for an unknown cost or a negative band, DataError for an empty signal or
+    wrong dimensions.
     """
     first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if first.ndim != 1 or second.ndim != 1 or 0 in (first.size, second.size):
         raise DataError(
-            f"distance compares two one-dimensional signals with samples in them; found shapes {first.shape} and "
+            f"distance compares two one-dimensional signals with samples in them; found shapes "
+            f"{first.shape} and "
             f"{second.shape}. For many pairs call distances(x, y) with shapes (N, T)."
         )
     squared, allowed = _settings(cost, band, max(first.size, second.size))
@@ -62,35 +78,46 @@ def distances(
     band: int | None = None,
     root: bool = False,
 ) -> Float32[np.ndarray, "N"]:
-    """Return how far apart the signals of each pair are: row n of x against row n of y, as `distance` defines it.
+    """Return how far apart the signals of each pair are: row n of x against row n of y, as
+    `distance` defines it.
 
-    Only the first `lengths[n]` samples of both rows count (of x alone when `lengths_y` is given for y); None means all.
-    Sums are kept in single precision, relative error about 1e-6. Rows with NaN or infinity among the samples that
-    count give NaN.
+    Only the first `lengths[n]` samples of both rows count (of x alone when `lengths_y` is given for
+    y); None means all. Sums are kept in single precision, relative error about 1e-6. Rows with NaN
+    or infinity among the samples that count give NaN.
 
-    Raises ConfigError for an unknown cost or a negative band, DataError for shapes or lengths that do not fit.
+    Raises ConfigError for an unknown cost or a negative band, DataError for shapes or lengths that
+    do not fit.
     """
     first, second = _rows(x, "x"), _rows(y, "y")
     if len(first) != len(second):
-        raise DataError(f"distances compares row by row; found {len(first)} rows in x and {len(second)} in y.")
+        raise DataError(
+            f"distances compares row by row; found {len(first)} rows in x and {len(second)} in y."
+        )
     rows = _lengths(lengths, first, "lengths")
     columns = _lengths(lengths if lengths_y is None else lengths_y, second, "lengths_y")
     squared, allowed = _settings(cost, band, max(first.shape[1], second.shape[1]))
     which = np.arange(len(first))
     start = np.zeros(len(first), np.int64)
-    result = warp_pairs(first, second, np.stack([which, which, start, start, rows, columns]), allowed, squared)
+    result = warp_pairs(
+        first, second, np.stack([which, which, start, start, rows, columns]), allowed, squared
+    )
     return np.sqrt(result) if root else result
 
 
 def distance_matrix(
-    series: Float[np.ndarray, "N T"], cost: Cost = "squared", root: bool = True, band: int | None = None
+    series: Float[np.ndarray, "N T"],
+    cost: Cost = "squared",
+    root: bool = True,
+    band: int | None = None,
 ) -> Float32[np.ndarray, "N N"]:
-    """Return how far apart every two of N equally long signals are; symmetric, zero on the diagonal.
+    """Return how far apart every two of N equally long signals are; symmetric, zero on the
+    diagonal.
 
-    With the settings given here it is the figure that other time-warping libraries call the DTW distance.
-    Rows with NaN or infinity give NaN against every other row.
+    With the settings given here it is the figure that other time-warping libraries call the DTW
+    distance. Rows with NaN or infinity give NaN against every other row.
 
-    Raises ConfigError for an unknown cost or a negative band, DataError for an array that is not (N, T).
+    Raises ConfigError for an unknown cost or a negative band, DataError for an array that is not
+    (N, T).
     """
     rows = _rows(series, "series")
     count, samples = rows.shape
@@ -99,11 +126,15 @@ def distance_matrix(
     top = 0
     while top < count - 1:
         bottom = min(count - 1, top + max(1, _PAIRS_AT_ONCE // count))
-        first = np.repeat(np.arange(top, bottom), np.arange(count - 1 - top, count - 1 - bottom, -1))
+        first = np.repeat(
+            np.arange(top, bottom), np.arange(count - 1 - top, count - 1 - bottom, -1)
+        )
         second = np.concatenate([np.arange(index + 1, count) for index in range(top, bottom)])
         start = np.zeros(len(first), np.int64)
         lengths = np.full(len(first), samples)
-        part = warp_pairs(rows, rows, np.stack([first, second, start, start, lengths, lengths]), allowed, squared)
+        part = warp_pairs(
+            rows, rows, np.stack([first, second, start, start, lengths, lengths]), allowed, squared
+        )
         result[first, second] = result[second, first] = np.sqrt(part) if root else part
         top = bottom
     return result
@@ -118,15 +149,17 @@ def warp_pairs(
 ) -> Float32[np.ndarray, "N"]:
     """Return the distances of pairs cut out of the rows of x and y, without copying the rows first.
 
-    The six rows of `pairs` say, pair by pair: row of x, row of y, first sample in x, first sample in y, samples of x,
-    samples of y. x and y are float64 and C-contiguous. Nothing is checked: `distances` is the door for users.
+    The six rows of `pairs` say, pair by pair: row of x, row of y, first sample in x, first sample
+    in y, samples of x, samples of y. x and y are float64 and C-contiguous. Nothing is checked:
+    `distances` is the door for users.
     """
     count = pairs.shape[1]
     result = np.empty(count, np.float32)
     if not count:
         return result
     rows, columns = pairs[4], pairs[5]
-    # The edges of the band follow from the difference of lengths, so pairs in one group of lanes share that difference.
+    # The edges of the band follow from the difference of lengths, so pairs in one group of lanes
+    # share that difference.
     unlimited = band >= max(int(rows.max()), int(columns.max()))
     difference = np.zeros(count, np.int64) if unlimited else rows - columns
     order = np.lexsort((rows, difference))
@@ -160,10 +193,13 @@ def _one(x: Any, y: Any, low: int, high: int, squared: bool) -> float:
 
 
 @numba.njit(cache=True)
-def _sweep(x: Any, y: Any, row: Any, rows: Any, columns: Any, low: int, high: int, squared: bool) -> None:
+def _sweep(
+    x: Any, y: Any, row: Any, rows: Any, columns: Any, low: int, high: int, squared: bool
+) -> None:
     """Fill the tables of one group row by row in place; leaves the answer of lane p in row[0, p].
 
-    x, y and row hold one time step per row and one pair per lane. Pairs stand in rising order of `rows`.
+    x, y and row hold one time step per row and one pair per lane. Pairs stand in rising order of
+    `rows`.
     """
     widest = columns.max()
     answers = np.empty(len(rows), np.float32)
@@ -198,7 +234,8 @@ def _sweep(x: Any, y: Any, row: Any, rows: Any, columns: Any, low: int, high: in
 
 @numba.njit(cache=True)
 def _place(signal: Any, start: int, length: int, centre: float, lanes: Any, lane: int) -> bool:
-    """Copy one signal into its lane, moved by `centre`, as single precision; say whether all of it is finite."""
+    """Copy one signal into its lane, moved by `centre`, as single precision; say whether all of it
+    is finite."""
     finite = True
     for t in range(length):
         value = signal[start + t] - centre
@@ -211,7 +248,15 @@ def _place(signal: Any, start: int, length: int, centre: float, lanes: Any, lane
 
 @numba.njit(cache=True, parallel=True)
 def _groups(
-    x: Any, y: Any, pairs: Any, bounds: Any, low: Any, high: Any, squared: bool, order: Any, result: Any
+    x: Any,
+    y: Any,
+    pairs: Any,
+    bounds: Any,
+    low: Any,
+    high: Any,
+    squared: bool,
+    order: Any,
+    result: Any,
 ) -> None:
     x_row, y_row, x_start, y_start, rows, columns = pairs
     for group in numba.prange(len(bounds) - 1):
@@ -223,11 +268,23 @@ def _groups(
         finite = np.empty(end - begin, np.bool_)
         for pair in range(begin, end):
             left, right = x[x_row[pair]], y[y_row[pair]]
-            # Distances do not change when both signals move together; near zero, single precision is at its finest.
+            # Distances do not change when both signals move together; near zero, single precision
+            # is at its finest.
             centre = 0.5 * (left[x_start[pair]] + right[y_start[pair]])
             whole = _place(left, x_start[pair], rows[pair], centre, x_lanes, pair - begin)
-            finite[pair - begin] = _place(right, y_start[pair], columns[pair], centre, y_lanes, pair - begin) and whole
-        _sweep(x_lanes, y_lanes, row, rows[begin:end], columns[begin:end], low[group], high[group], squared)
+            finite[pair - begin] = (
+                _place(right, y_start[pair], columns[pair], centre, y_lanes, pair - begin) and whole
+            )
+        _sweep(
+            x_lanes,
+            y_lanes,
+            row,
+            rows[begin:end],
+            columns[begin:end],
+            low[group],
+            high[group],
+            squared,
+        )
         for pair in range(begin, end):
             result[order[pair]] = row[0, pair - begin] if finite[pair - begin] else np.nan
 
@@ -241,14 +298,18 @@ def _settings(cost: str, band: int | None, longest: int) -> tuple[bool, int]:
     if cost not in ("absolute", "squared"):
         raise ConfigError(f"The cost of time warping is 'absolute' or 'squared'; found {cost!r}.")
     if band is not None and band < 0:
-        raise ConfigError(f"A band of {band} samples allows no path; give 0 or more, or None for no band.")
+        raise ConfigError(
+            f"A band of {band} samples allows no path; give 0 or more, or None for no band."
+        )
     return cost == "squared", longest if band is None else min(int(band), longest)
 
 
 def _rows(values: Any, name: str) -> Float[np.ndarray, "N T"]:
     array = np.ascontiguousarray(values, np.float64)
     if array.ndim != 2 or array.shape[1] == 0:
-        raise DataError(f"{name} holds one signal per row, shape (N, T) with T > 0; found shape {array.shape}.")
+        raise DataError(
+            f"{name} holds one signal per row, shape (N, T) with T > 0; found shape {array.shape}."
+        )
     return array
 
 

@@ -19,16 +19,19 @@ def split_gravity(
 ) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3"], bool]:
     """Split a reading into gravity, which turns slowly, and linear acceleration, which is the rest.
 
-    Takes one stretch without gaps, specific force in m/s² in the sensor's frame. Gravity is the output of a zero-phase
-    Butterworth low-pass, 0.3 Hz and third order as in the UCI HAR data set (Anguita et al., A public domain dataset for
-    human activity recognition using smartphones, 2013); PIM names the step but not its filter. A steady centripetal
-    pull looks like gravity to it: no filter of one accelerometer can tell them apart.
+    Takes one stretch without gaps, specific force in m/s² in the sensor's frame. Gravity is the
+    output of a zero-phase Butterworth low-pass, 0.3 Hz and third order as in the UCI HAR data set
+    (Anguita et al., A public domain dataset for human activity recognition using smartphones,
+    2013); PIM names the step but not its filter. A steady centripetal pull looks like gravity to
+    it: no filter of one accelerometer can tell them apart.
 
-    Stretches shorter than 10 s get one constant: the mean of their stillest half second, or of the whole stretch when
-    no half second is still (standard deviation of the reading, all axes together, below 0.05 g).
+    Stretches shorter than 10 s get one constant: the mean of their stillest half second, or of the
+    whole stretch when no half second is still (standard deviation of the reading, all axes
+    together, below 0.05 g).
 
-    Returns (gravity, linear acceleration, approximate), the arrays in float64; approximate is True for short stretches.
-    Raises DataError for NaN or another shape, ConfigError for a filter that this rate cannot carry.
+    Returns (gravity, linear acceleration, approximate), the arrays in float64; approximate is True
+    for short stretches. Raises DataError for NaN or another shape, ConfigError for a filter that
+    this rate cannot carry.
     """
     reading = triaxial(acceleration, "split_gravity")
     if len(reading) < SHORTEST_S * rate_hz:
@@ -46,12 +49,14 @@ def zero_phase(
     order: int,
     kind: Literal["lowpass", "highpass"],
 ) -> Float[np.ndarray, "T C"]:
-    """Filter forwards and backwards with a Butterworth filter, so that nothing is delayed; the gain is |H|².
+    """Filter forwards and backwards with a Butterworth filter, so that nothing is delayed; the gain
+    is |H|².
 
-    Both ends are continued by their mirror image for one period of the cut-off: a mirror keeps the level of a
-    movement that is cut off mid-swing, where SciPy's default (a rotation about the last sample) moves it by up to twice
-    the amplitude. A constant passes a low-pass bit for bit and leaves exactly zero behind a high-pass.
-    Raises ConfigError for a filter that this rate cannot carry.
+    Both ends are continued by their mirror image for one period of the cut-off: a mirror keeps the
+    level of a movement that is cut off mid-swing, where SciPy's default (a rotation about the last
+    sample) moves it by up to twice the amplitude. A constant passes a low-pass bit for bit and
+    leaves exactly zero behind a high-pass. Raises ConfigError for a filter that this rate cannot
+    carry.
     """
     from scipy.signal import butter, sosfiltfilt
 
@@ -69,12 +74,16 @@ def triaxial(values: Any, caller: str) -> Float[np.ndarray, "T 3"]:
     """Return three axes as float64; DataError for another shape or anything that is not finite."""
     array = np.asarray(values, np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
-        raise DataError(f"{caller} takes samples of three axes, shape (T, 3); found shape {array.shape}.")
+        raise DataError(
+            f"{caller} takes samples of three axes, shape (T, 3); found shape {array.shape}."
+        )
     broken = int((~np.isfinite(array)).any(axis=1).sum())
     if broken:
         raise DataError(
-            f"{caller} takes a stretch without gaps; {broken} of {len(array)} samples hold NaN or infinity, which a "
-            "filter would spread over all others. Cut the recording at its gaps and pass each part on its own."
+            f"{caller} takes a stretch without gaps; {broken} of {len(array)} samples hold NaN or "
+            f"infinity, which a "
+            "filter would spread over all others. Cut the recording at its gaps and pass each part "
+            "on its own."
         )
     return array
 
@@ -83,7 +92,8 @@ def check_filter(rate_hz: float, cutoff_hz: float, order: int) -> None:
     """Raise ConfigError for a Butterworth filter that signals of this rate cannot carry."""
     if not 0 < cutoff_hz < rate_hz / 2 or order < 1:
         raise ConfigError(
-            f"A filter needs an order of at least 1 and a cut-off between 0 and half the rate; found order {order} and "
+            f"A filter needs an order of at least 1 and a cut-off between 0 and half the rate; "
+            f"found order {order} and "
             f"{cutoff_hz} Hz at {rate_hz} Hz."
         )
 

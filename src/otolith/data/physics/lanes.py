@@ -1,12 +1,14 @@
 """Thirty-two float32 numbers that a Numba loop handles as if they were one.
 
-Neighbouring cells of a dynamic programme wait for each other, so one pair of signals cannot fill a processor's vector
-units; thirty-two pairs side by side can. Numba has no vector type, and its automatic vectoriser must guard every short
-inner loop against overlapping arrays (measured on time warping: two to three times slower than this). The type below
-is LLVM's own `<32 x float>`, which LLVM splits into whatever the processor has: two registers with AVX-512, four with
-AVX2, eight with NEON. The arithmetic assumes that no lane holds NaN.
+Neighbouring cells of a dynamic programme wait for each other, so one pair of signals cannot fill a
+processor's vector units; thirty-two pairs side by side can. Numba has no vector type, and its
+automatic vectoriser must guard every short inner loop against overlapping arrays (measured on time
+warping: two to three times slower than this). The type below is LLVM's own `<32 x float>`, which
+LLVM splits into whatever the processor has: two registers with AVX-512, four with AVX2, eight with
+NEON. The arithmetic assumes that no lane holds NaN.
 
-Numba's disk cache watches only the file of the function that calls these: after a change here, delete `__pycache__`.
+Numba's disk cache watches only the file of the function that calls these: after a change here,
+delete `__pycache__`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ LANES = 32
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
-# Numba types an intrinsic by its Python signature, which has one argument more than its callers give.
+# Numba types an intrinsic by its Python signature, which has one argument more than its callers
+# give.
 _intrinsic: Callable[[Any], Any] = intrinsic
 
 _FAST = ("nnan", "nsz", "contract")  # never "ninf": infinity marks the cells outside a band
@@ -96,11 +99,15 @@ def _two(operation: Callable[[Any, Any, Any], Any]) -> Any:
 
 
 def _smaller(builder: Any, first: Any, second: Any) -> Any:
-    return builder.select(builder.fcmp_ordered("<", first, second, flags=("nnan", "nsz")), first, second)
+    return builder.select(
+        builder.fcmp_ordered("<", first, second, flags=("nnan", "nsz")), first, second
+    )
 
 
 def _larger(builder: Any, first: Any, second: Any) -> Any:
-    return builder.select(builder.fcmp_ordered(">", first, second, flags=("nnan", "nsz")), first, second)
+    return builder.select(
+        builder.fcmp_ordered(">", first, second, flags=("nnan", "nsz")), first, second
+    )
 
 
 add = _two(lambda builder, first, second: builder.fadd(first, second, flags=_FAST))

@@ -1,4 +1,5 @@
-"""Windows to physical numbers: what each sensor did in each window, measured on the continuous recording."""
+"""Windows to physical numbers: what each sensor did in each window, measured on the continuous
+recording."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def family_of(quantity: Quantity) -> str:
 
 @dataclass(frozen=True)
 class Physics:
-    """values: (N, Q) float32 in m/s, rad and m/s² (symmetry), NaN where undefined; one column a quantity."""
+    """values: (N, Q) float32 in m/s, rad and m/s² (symmetry), NaN where undefined; one column a
+    quantity."""
 
     quantities: tuple[Quantity, ...]
     values: Float[np.ndarray, "N Q"]
@@ -54,7 +56,9 @@ class Physics:
         """Return one quantity by its name."""
         names = [quantity.name for quantity in self.quantities]
         if name not in names:
-            raise ChannelError(f"'{name}' was not measured; there are {', '.join(names)}.{nearest(name, names)}")
+            raise ChannelError(
+                f"'{name}' was not measured; there are {', '.join(names)}.{nearest(name, names)}"
+            )
         return self.values[:, names.index(name)]
 
 
@@ -69,14 +73,16 @@ def measure(
 ) -> Physics:
     """Measure speed and angles of every sensor, and the symmetry of every pair, in each window.
 
-    Source: PIM (2025), https://arxiv.org/abs/2503.17978. Gravity and velocity are filtered over the whole gap-free
-    stretch that a window lies in and averaged in the window. Raises ChannelError for a pair whose sensors are not
-    here.
+    Source: PIM (2025), https://arxiv.org/abs/2503.17978. Gravity and velocity are filtered over the
+    whole gap-free stretch that a window lies in and averaged in the window. Raises ChannelError for
+    a pair whose sensors are not here.
     """
     index = triads(windows.channels)
     accelerometers = [s for s in sensors(windows.channels) if (s, "acc") in index]
     if not accelerometers:
-        raise ChannelError("The physical quantities need an accelerometer; these windows have none.")
+        raise ChannelError(
+            "The physical quantities need an accelerometer; these windows have none."
+        )
     columns: list[tuple[Quantity, np.ndarray]] = []
     notes: list[str] = []
     for sensor in accelerometers:
@@ -121,9 +127,13 @@ def _of_sensor(
     notes = []
     want_angles = "angle" in families and windows.gravity == "included"
     if "angle" in families and not want_angles:
-        notes.append(f"{sensor}: gravity was removed from the recordings, so the angles are undefined")
+        notes.append(
+            f"{sensor}: gravity was removed from the recordings, so the angles are undefined"
+        )
     if want_angles and triad == "compass" and mag is None:
-        raise ChannelError(f"Angles with a compass need a magnetometer; '{sensor}' has none. Use triad='gravity'.")
+        raise ChannelError(
+            f"Angles with a compass need a magnetometer; '{sensor}' has none. Use triad='gravity'."
+        )
     kinds = (["speed"] if "speed" in families else []) + (list(ANGLES) if want_angles else [])
     out = np.full((len(windows), len(kinds)), np.nan)
     order = np.argsort(windows.piece, kind="stable")
@@ -153,25 +163,37 @@ def _of_sensor(
         if want_angles:
             down = _means(gravity, first, last)
             if triad == "compass" and mag is not None:
-                out[members, column:] = compass_angles(down, _means(stretch[:, list(mag)], first, last))
+                out[members, column:] = compass_angles(
+                    down, _means(stretch[:, list(mag)], first, last)
+                )
             else:
                 out[members, column:] = gravity_angles(down)
     if approximate:
-        notes.append(f"{sensor}: gravity of {approximate} windows comes from recordings under 10 s and is approximate")
+        notes.append(
+            f"{sensor}: gravity of {approximate} windows comes from recordings under 10 s and is "
+            f"approximate"
+        )
     return [Quantity(sensor, kind) for kind in kinds], out, notes
 
 
 def _means(samples: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    total = np.concatenate([np.zeros((1, samples.shape[1])), np.cumsum(samples, axis=0, dtype=np.float64)])
+    total = np.concatenate(
+        [np.zeros((1, samples.shape[1])), np.cumsum(samples, axis=0, dtype=np.float64)]
+    )
     means: np.ndarray = (total[last] - total[first]) / np.maximum(last - first, 1)[:, None]
     return means
 
 
-def _of_pair(windows: Windows, left: tuple[int, int, int], right: tuple[int, int, int], znorm: bool) -> np.ndarray:
+def _of_pair(
+    windows: Windows, left: tuple[int, int, int], right: tuple[int, int, int], znorm: bool
+) -> np.ndarray:
     out = np.empty(len(windows), dtype=np.float32)
     for start in range(0, len(windows), _CHUNK):
         values = windows.values(slice(start, start + _CHUNK))
         out[start : start + _CHUNK] = symmetry(
-            norms(values[:, list(left)]), norms(values[:, list(right)]), windows.rate_hz, znorm=znorm
+            norms(values[:, list(left)]),
+            norms(values[:, list(right)]),
+            windows.rate_hz,
+            znorm=znorm,
         )
     return out

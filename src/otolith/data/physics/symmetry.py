@@ -1,10 +1,12 @@
-"""Bilateral symmetry: do the left and the right side of the body do the same, apart from a time shift?
+"""Bilateral symmetry: do the left and the right side of the body do the same, apart from a time
+shift?
 
-One of the three quantities of PIM (Physics-Informed Multi-task pre-training for human activity recognition, 2025,
-https://arxiv.org/abs/2503.17978): the norms of two sensors are aligned by cross-correlation and compared by dynamic
-time warping. Low is synchronous. What the paper leaves open is decided here: how far the shift may go, the correlation
-taken over the overlap only with means removed (else gravity pulls the peak to zero lag), and the distance divided by
-the two cropped lengths.
+One of the three quantities of PIM (Physics-Informed Multi-task pre-training for human activity
+recognition, 2025, https://arxiv.org/abs/2503.17978): the norms of two sensors are aligned by
+cross-correlation and compared by dynamic time warping. Low is synchronous. What the paper leaves
+open is decided here: how far the shift may go, the correlation taken over the overlap only with
+means removed (else gravity pulls the peak to zero lag), and the distance divided by the two cropped
+lengths.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ _NO_VARIANCE = 1e-7  # of the largest reading: what is left of a constant in sin
 def norms(acceleration: Float[np.ndarray, "N 3 T"]) -> Float[np.ndarray, "N T"]:
     """Return how strongly a sensor is accelerated at each instant, whichever way it is mounted.
 
-    Windows of three axes in, their Euclidean norm out, same unit and precision. Raises DataError for other shapes.
+    Windows of three axes in, their Euclidean norm out, same unit and precision. Raises DataError
+    for other shapes.
     """
     windows = np.asarray(acceleration)
     if windows.ndim != 3 or windows.shape[1] != 3:
-        raise DataError(f"norms takes windows of three axes, shape (N, 3, T); found shape {windows.shape}.")
+        raise DataError(
+            f"norms takes windows of three axes, shape (N, 3, T); found shape {windows.shape}."
+        )
     result: Float[np.ndarray, "N T"] = np.sqrt(np.einsum("nct,nct->nt", windows, windows))
     return result
 
@@ -42,14 +47,16 @@ def best_lag(
     max_lag_s: float = 0.8,
     min_overlap: float = 0.6,
 ) -> Int[np.ndarray, "N"]:
-    """Return by how many samples the right side follows the left in each window; negative when it leads.
+    """Return by how many samples the right side follows the left in each window; negative when it
+    leads.
 
-    The lag k with the highest Pearson correlation between left[t] and right[t + k] over the samples that overlap, among
-    |k| <= max_lag_s with at least `min_overlap` of the window overlapping. Ties go to the smaller |k|, then to the
-    positive one. Windows with NaN, or without variance on either side, give 0.
+    The lag k with the highest Pearson correlation between left[t] and right[t + k] over the samples
+    that overlap, among |k| <= max_lag_s with at least `min_overlap` of the window overlapping. Ties
+    go to the smaller |k|, then to the positive one. Windows with NaN, or without variance on either
+    side, give 0.
 
-    The default of 0.8 s reaches half a stride of slow walking (left against right foot: median 0.56 s).
-    Raises DataError for shapes that do not fit, ConfigError for settings out of range.
+    The default of 0.8 s reaches half a stride of slow walking (left against right foot: median 0.56
+    s). Raises DataError for shapes that do not fit, ConfigError for settings out of range.
     """
     first, second = _both(left, right)
     return _lags(first, second, _longest_lag(first.shape[1], rate_hz, max_lag_s, min_overlap))  # type: ignore[no-any-return]
@@ -64,16 +71,19 @@ def symmetry(
     band: float = 0.1,
     znorm: bool = False,
 ) -> Float32[np.ndarray, "N"]:
-    """Return how differently the two sides of the body move in each window; 0 is a perfect copy, shifted or not.
+    """Return how differently the two sides of the body move in each window; 0 is a perfect copy,
+    shifted or not.
 
-    left and right are the norms of two sensors (see `norms`), of acceleration with or without gravity. They are shifted
-    by `best_lag`, cropped to their overlap of n samples, and warped in time with cost |x - y| inside a Sakoe-Chiba band
-    of `band` times the window's length (rounded down, at least one sample); the result is the sum over the path divided
-    by 2 n, in the unit of the input.
+    left and right are the norms of two sensors (see `norms`), of acceleration with or without
+    gravity. They are shifted by `best_lag`, cropped to their overlap of n samples, and warped in
+    time with cost |x - y| inside a Sakoe-Chiba band of `band` times the window's length (rounded
+    down, at least one sample); the result is the sum over the path divided by 2 n, in the unit of
+    the input.
 
-    `znorm` compares shapes only: each side is scaled to mean 0 and variance 1 first, which hides differences of
-    amplitude. A window with NaN on either side gives NaN; sides without variance are compared unshifted.
-    Raises DataError for shapes that do not fit, ConfigError for settings out of range.
+    `znorm` compares shapes only: each side is scaled to mean 0 and variance 1 first, which hides
+    differences of amplitude. A window with NaN on either side gives NaN; sides without variance are
+    compared unshifted. Raises DataError for shapes that do not fit, ConfigError for settings out of
+    range.
     """
     first, second = _both(left, right)
     count, samples = first.shape
@@ -103,7 +113,8 @@ def _product(x: Any, y: Any) -> float:
 
 @numba.njit(cache=True)
 def _running(values: Any, sums: Any, squares: Any) -> float:
-    """Fill the sums of the first t values and of their squares, about the mean; return the largest |value|."""
+    """Fill the sums of the first t values and of their squares, about the mean; return the largest
+    |value|."""
     mean = values.mean()
     largest = 0.0
     sums[0] = squares[0] = 0.0
@@ -126,7 +137,8 @@ def _lags(left: Any, right: Any, longest: int) -> Any:
         y_floor = samples * (_NO_VARIANCE * _running(right[n], y_sums, y_squares)) ** 2
         if not (np.isfinite(x_squares[samples]) and np.isfinite(y_squares[samples])):
             continue
-        # Zeros around the right side let every lag use one loop of fixed length, which the compiler turns into vectors.
+        # Zeros around the right side let every lag use one loop of fixed length, which the compiler
+        # turns into vectors.
         x = left[n] - left[n].mean()
         padded = np.zeros(samples + 2 * longest)
         padded[longest : longest + samples] = right[n] - right[n].mean()
@@ -141,7 +153,10 @@ def _lags(left: Any, right: Any, longest: int) -> Any:
             y_spread = y_squares[y_end] - y_squares[y_begin] - y_sum * y_sum / overlap
             if x_spread <= x_floor or y_spread <= y_floor:
                 continue
-            product = _product(x, padded[longest + lag : longest + lag + samples]) - x_sum * y_sum / overlap
+            product = (
+                _product(x, padded[longest + lag : longest + lag + samples])
+                - x_sum * y_sum / overlap
+            )
             correlation = product / math.sqrt(x_spread * y_spread)
             if correlation > highest + _TIE:
                 highest, lags[n] = correlation, lag
@@ -151,17 +166,23 @@ def _lags(left: Any, right: Any, longest: int) -> Any:
 def _longest_lag(samples: int, rate_hz: float, max_lag_s: float, min_overlap: float) -> int:
     if not rate_hz > 0 or not max_lag_s >= 0 or not 0.0 < min_overlap <= 1.0:
         raise ConfigError(
-            "A lag is searched with rate_hz > 0, max_lag_s >= 0 and min_overlap above 0 and up to 1; "
+            "A lag is searched with rate_hz > 0, max_lag_s >= 0 and min_overlap above 0 and up to "
+            "1; "
             f"found rate_hz={rate_hz}, max_lag_s={max_lag_s}, min_overlap={min_overlap}."
         )
-    return min(math.floor(max_lag_s * rate_hz + 1e-9), math.floor((1.0 - min_overlap) * samples + 1e-9), samples - 1)
+    return min(
+        math.floor(max_lag_s * rate_hz + 1e-9),
+        math.floor((1.0 - min_overlap) * samples + 1e-9),
+        samples - 1,
+    )
 
 
 def _both(left: Any, right: Any) -> tuple[Float[np.ndarray, "N T"], Float[np.ndarray, "N T"]]:
     first, second = np.ascontiguousarray(left, np.float64), np.ascontiguousarray(right, np.float64)
     if first.shape != second.shape or first.ndim != 2 or first.shape[1] == 0:
         raise DataError(
-            f"Both sides are windows of one number per sample, same shape (N, T); found {first.shape} and "
+            f"Both sides are windows of one number per sample, same shape (N, T); found "
+            f"{first.shape} and "
             f"{second.shape}. From three axes make them with physics.symmetry.norms."
         )
     return first, second

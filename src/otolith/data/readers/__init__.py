@@ -1,4 +1,5 @@
-"""One file -> recordings: plain tables through a mapping file, and guessing such a file's first draft."""
+"""One file -> recordings: plain tables through a mapping file, and guessing such a file's first
+draft."""
 
 from __future__ import annotations
 

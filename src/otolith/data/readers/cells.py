@@ -12,10 +12,14 @@ _BLANK = {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil"}
 _NUMBER = r"^[ \t]*-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*$"
 
 
-def cells_to_numbers(column: pa.Array, name: str, decimal: str, first_line: int) -> tuple[np.ndarray, RowReport | None]:
-    """Return a number for each cell, nan where it is blank or none, and a remark where one was neither."""
+def cells_to_numbers(
+    column: pa.Array, name: str, decimal: str, first_line: int
+) -> tuple[np.ndarray, RowReport | None]:
+    """Return a number for each cell, nan where it is blank or none, and a remark where one was
+    neither."""
     if decimal != ".":
-        # A point is no decimal then: 1.500 may be a thousand and a half or one and a half, and is told.
+        # A point is no decimal then: 1.500 may be a thousand and a half or one and a half, and is
+        # told.
         column = pc.replace_substring(pc.replace_substring(column, ".", "?"), decimal, ".")
     plain = pc.fill_null(pc.match_substring_regex(column, _NUMBER), False)
     trimmed = pc.utf8_trim_whitespace(pc.if_else(plain, column, "nan"))
@@ -27,12 +31,16 @@ def cells_to_numbers(column: pa.Array, name: str, decimal: str, first_line: int)
         if text.lower() in _BLANK:
             continue
         try:
-            if "_" in text or not text.isascii():  # Python takes 1_0 and digits of other scripts; no sensor writes them
+            if (
+                "_" in text or not text.isascii()
+            ):  # Python takes 1_0 and digits of other scripts; no sensor writes them
                 raise ValueError(text)
             out[row] = float(text)
         except ValueError:
             bad += 1
-            written = text[:30] if decimal == "." else text[:30].replace(".", decimal).replace("?", ".")
+            written = (
+                text[:30] if decimal == "." else text[:30].replace(".", decimal).replace("?", ".")
+            )
             first = first or f"first near line {first_line + row}, column '{name}': {written!r}"
     return out, RowReport("unreadable cell", 0, f"{bad} in all, {first}") if bad else None
 

@@ -13,9 +13,16 @@ from jaxtyping import Float
 
 from otolith.core.errors import ConfigError, ReadError, nearest
 
-NUMERIC = {"seconds": 1.0, "unix": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9, "sample": 1.0}
-# Stamps before 1843 or after 2096 are damage, and no sensor is faster than 1 GHz: what lies beyond would overflow the
-# counts of lost samples that are made from steps between stamps.
+NUMERIC = {
+    "seconds": 1.0,
+    "unix": 1.0,
+    "milliseconds": 1e-3,
+    "microseconds": 1e-6,
+    "nanoseconds": 1e-9,
+    "sample": 1.0,
+}
+# Stamps before 1843 or after 2096 are damage, and no sensor is faster than 1 GHz: what lies beyond
+# would overflow the counts of lost samples that are made from steps between stamps.
 _LATEST_S = 4e9
 _DECIMALS = 9
 _SINCE_1970 = ("unix", "milliseconds", "microseconds", "nanoseconds")
@@ -31,7 +38,10 @@ def check_format(format: str, timezone: str = "") -> None:
     """
     options = [*NUMERIC, "iso", "strptime:%d.%m.%Y %H:%M:%S.%f"]
     if format not in options and not format.startswith("strptime:"):
-        raise ConfigError(f"'{format}' is no time format; write one of {', '.join(options)}.{nearest(format, options)}")
+        raise ConfigError(
+            f"'{format}' is no time format; write one of "
+            f"{', '.join(options)}.{nearest(format, options)}"
+        )
     _zone(timezone)
 
 
@@ -40,22 +50,33 @@ def is_text(format: str) -> bool:
     return format not in NUMERIC
 
 
-def numbers_to_seconds(column: Float[np.ndarray, " T"], format: str, rate_hz: float | None) -> Float[np.ndarray, " T"]:
-    """Turn a column of numbers into seconds on the file's own clock; nan where there is no sensible number."""
+def numbers_to_seconds(
+    column: Float[np.ndarray, " T"], format: str, rate_hz: float | None
+) -> Float[np.ndarray, " T"]:
+    """Turn a column of numbers into seconds on the file's own clock; nan where there is no sensible
+    number."""
     with np.errstate(over="ignore"):
         seconds = column / rate_hz if format == "sample" and rate_hz else column * NUMERIC[format]
     return _sensible(seconds)
 
 
-def texts_to_seconds(column: pa.Array, format: str, timezone: str, where: str) -> Float[np.ndarray, " T"]:
-    """Turn a column of written dates and times into seconds since 1970; nan where one cannot be read.
+def texts_to_seconds(
+    column: pa.Array, format: str, timezone: str, where: str
+) -> Float[np.ndarray, " T"]:
+    """Turn a column of written dates and times into seconds since 1970; nan where one cannot be
+    read.
 
-    A stamp without a zone is taken to stand in `timezone`, or in UTC where none is given: within one recording only
-    differences count. Raises ReadError, quoting the first stamp, where none can be read.
+    A stamp without a zone is taken to stand in `timezone`, or in UTC where none is given: within
+    one recording only differences count. Raises ReadError, quoting the first stamp, where none can
+    be read.
     """
     if pa.types.is_timestamp(column.type):
         # A column of a Parquet file that is time already.
-        zoned = column if column.type.tz else pc.assume_timezone(column, timezone or "UTC", **_AT_CLOCK_CHANGE)
+        zoned = (
+            column
+            if column.type.tz
+            else pc.assume_timezone(column, timezone or "UTC", **_AT_CLOCK_CHANGE)
+        )
         return _micros(zoned.cast(pa.timestamp("us", "UTC"), safe=False))
     column = pc.utf8_trim_whitespace(column)
     out = _fast(column, format, timezone)
@@ -66,31 +87,43 @@ def texts_to_seconds(column: pa.Array, format: str, timezone: str, where: str) -
     if len(out) and not np.isfinite(out).any():
         first = next((text for text in column.to_pylist() if text), "")
         raise ReadError(
-            f"{where}: no stamp could be read as format = \"{format}\"; the first one is '{first[:60]}'. "
-            'Describe it under [time], such as format = "strptime:%d.%m.%Y %H:%M:%S.%f" or "milliseconds".'
+            f'{where}: no stamp could be read as format = "{format}"; the first one is '
+            f"'{first[:60]}'. "
+            'Describe it under [time], such as format = "strptime:%d.%m.%Y %H:%M:%S.%f" or '
+            '"milliseconds".'
         )
     return out
 
 
 def zone_of_numbers(format: str, timezone: str) -> tzinfo | None:
-    """Return the zone in which a column of numbers can be told as clock time; None where it counts from anywhere."""
+    """Return the zone in which a column of numbers can be told as clock time; None where it counts
+    from anywhere."""
     return _zone(timezone) if format in _SINCE_1970 else None
 
 
 def zone_of_texts(column: pa.Array, format: str, timezone: str) -> tzinfo | None:
-    """Return the zone in which a column of written stamps is told; None where neither they nor `timezone` say one."""
+    """Return the zone in which a column of written stamps is told; None where neither they nor
+    `timezone` say one."""
     if timezone:
         return _zone(timezone)
     if pa.types.is_timestamp(column.type):
         return _zone_of_column(column.type.tz) if column.type.tz else None
     pattern = format.removeprefix("strptime:")
     stamps = pc.utf8_trim_whitespace(column).drop_null()
-    zoned = "%z" in pattern if pattern != format else pc.all(pc.match_substring_regex(stamps, _ZONED)).as_py()
+    zoned = (
+        "%z" in pattern
+        if pattern != format
+        else pc.all(pc.match_substring_regex(stamps, _ZONED)).as_py()
+    )
     if not zoned or not len(stamps):
         return None
     for text in stamps[:100].to_pylist():
         try:
-            stamp = datetime.fromisoformat(text) if pattern == format else datetime.strptime(text, pattern)
+            stamp = (
+                datetime.fromisoformat(text)
+                if pattern == format
+                else datetime.strptime(text, pattern)
+            )
         except ValueError:
             continue
         return fixed_zone(offset) if (offset := stamp.utcoffset()) is not None else None
@@ -98,15 +131,21 @@ def zone_of_texts(column: pa.Array, format: str, timezone: str) -> tzinfo | None
 
 
 def _zone_of_column(name: str) -> tzinfo:
-    # Parquet names a zone, or an offset such as +09:00; what it calls otherwise is the same moment in UTC.
+    # Parquet names a zone, or an offset such as +09:00; what it calls otherwise is the same moment
+    # in UTC.
     try:
-        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC if name[0] in "+-" else _zone(name)
+        return (
+            datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC
+            if name[0] in "+-"
+            else _zone(name)
+        )
     except (ValueError, ConfigError):
         return UTC
 
 
 def start_of(seconds: float, zone: tzinfo | None) -> str | None:
-    """Return a moment in seconds since 1970 in ISO 8601 with its zone; None where it is no date that a clock had."""
+    """Return a moment in seconds since 1970 in ISO 8601 with its zone; None where it is no date
+    that a clock had."""
     if zone is None or not _FIRST_DATE_S <= seconds < _LATEST_S:
         return None
     moment = datetime.fromtimestamp(round(seconds, 3), zone)
@@ -128,11 +167,14 @@ def _fast(column: pa.Array, format: str, timezone: str) -> np.ndarray | None:
         pattern = format.removeprefix("strptime:")
         fraction: np.ndarray | float = 0.0
         if pattern.endswith("S.%f"):
-            pattern, parts = pattern.removesuffix(".%f"), pc.split_pattern(column, ".", max_splits=1, reverse=True)
-            column = pc.list_element(parts, 0)
-            fraction = pc.cast(pc.binary_join_element_wise("0.", pc.list_element(parts, 1), ""), pa.float64()).to_numpy(
-                zero_copy_only=False
+            pattern, parts = (
+                pattern.removesuffix(".%f"),
+                pc.split_pattern(column, ".", max_splits=1, reverse=True),
             )
+            column = pc.list_element(parts, 0)
+            fraction = pc.cast(
+                pc.binary_join_element_wise("0.", pc.list_element(parts, 1), ""), pa.float64()
+            ).to_numpy(zero_copy_only=False)
         if "%f" in pattern or "%z" in pattern or "%Z" in pattern:
             return None
         naive = pc.strptime(column, format=pattern, unit="us", error_is_null=True)
@@ -167,4 +209,6 @@ def _zone(timezone: str) -> tzinfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f"There is no time zone '{timezone}'; one looks like Europe/Berlin or UTC.") from error
+        raise ConfigError(
+            f"There is no time zone '{timezone}'; one looks like Europe/Berlin or UTC."
+        ) from error

@@ -1,7 +1,8 @@
-"""A first draft of a mapping file from the look of a table: what can be seen is filled in, what cannot stays "?".
+"""A first draft of a mapping file from the look of a table: what can be seen is filled in, what
+cannot stays "?".
 
-Units and places on the body are never taken from the look of the numbers: the draft says in a comment what they look
-like, and a person decides.
+Units and places on the body are never taken from the look of the numbers: the draft says in a
+comment what they look like, and a person decides.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _LARGEST = 1e15  # as in reading: no sensor reads this, and its square is still 
 _TABLES = re.compile(r"\.(csv|txt|tsv|parquet|pq)(\.gz)?$", re.IGNORECASE)
 _QUANTITIES = {
     "gyro": re.compile(
-        r"gyro(scope|meter)?|gyr|angular[ _]?(velocity|rate|speed)?|rot(ation)?([ _]?rate)?|omega|^g$", re.IGNORECASE
+        r"gyro(scope|meter)?|gyr|angular[ _]?(velocity|rate|speed)?|rot(ation)?([ "
+        r"_]?rate)?|omega|^g$",
+        re.IGNORECASE,
     ),
     "mag": re.compile(r"magneto?(meter)?|magnetic([ _]?field)?|mag|^m$", re.IGNORECASE),
     "acc": re.compile(r"acc(el(erometer|eration)?)?|beschl(eunigung)?|^a$", re.IGNORECASE),
@@ -54,18 +57,23 @@ _WRITTEN = (
 def guess(source: str | Path) -> tuple[str, list[str]]:
     """Draft a mapping file from the first table of a source.
 
-    Returns its text, and sentences on what could not be known. Each "?" in the text fails on import until somebody
-    replaces it. Raises ReadError where there is no table.
+    Returns its text, and sentences on what could not be known. Each "?" in the text fails on import
+    until somebody replaces it. Raises ReadError where there is no table.
     """
     source = Path(source)
     path, pattern = _first_table(source)
     csv = _format(path)
     names = header_of(path, csv)
     unknown: list[str] = []
-    if not path.suffix.lower().startswith(".p") and 2 * sum(_is_number(name, csv) for name in names) >= len(names):
+    if not path.suffix.lower().startswith(".p") and 2 * sum(
+        _is_number(name, csv) for name in names
+    ) >= len(names):
         csv = replace(csv, header=False)
         names = header_of(path, csv)
-        unknown.append("What the columns are: the first line holds numbers already, so they are called 1, 2, 3 …")
+        unknown.append(
+            "What the columns are: the first line holds numbers already, so they are called 1, 2, "
+            "3 …"
+        )
     triads = _triads(names)
     time = _time_column(path, names, csv)
     if not triads:
@@ -79,21 +87,36 @@ def guess(source: str | Path) -> tuple[str, list[str]]:
 
 
 def _open_draft(
-    source: Path, path: Path, pattern: str, names: list[str], time: str | None, csv: CsvFormat, unknown: list[str]
+    source: Path,
+    path: Path,
+    pattern: str,
+    names: list[str],
+    time: str | None,
+    csv: CsvFormat,
+    unknown: list[str],
 ) -> tuple[str, list[str]]:
-    """Draft what can be known where no names tell which columns are x, y and z: by what stands in them."""
+    """Draft what can be known where no names tell which columns are x, y and z: by what stands in
+    them."""
     named = [name for name, times in Counter(names).items() if name and times == 1]
     numbers = read_columns(path, dict.fromkeys(named, "number"), csv).numbers
     filled = [name for name in named if np.isfinite(numbers[name]).any()]
-    time = time or (next((name for name in filled if _counts_up(numbers[name])), None) if not csv.header else None)
+    time = time or (
+        next((name for name in filled if _counts_up(numbers[name])), None)
+        if not csv.header
+        else None
+    )
     open_to_sensors = [name for name in filled if name != time]
     if len(open_to_sensors) < 3:
         raise ReadError(
-            f"{path} has no three columns of numbers for a sensor; its columns are {', '.join(names[:20])}. "
+            f"{path} has no three columns of numbers for a sensor; its columns are "
+            f"{', '.join(names[:20])}. "
             "Give the file that holds the signals."
         )
     lines = _first_lines(source, path, pattern, names, time, csv, unknown)
-    seen = ", ".join(f"{name} ({numbers[name][np.isfinite(numbers[name])][0]:.4g} …)" for name in open_to_sensors[:12])
+    seen = ", ".join(
+        f"{name} ({numbers[name][np.isfinite(numbers[name])][0]:.4g} …)"
+        for name in open_to_sensors[:12]
+    )
     lines += [
         "[[sensor]]",
         'placement = "?"   # see: otolith list placements',
@@ -101,19 +124,44 @@ def _open_draft(
     ]
     for quantity, lead in (("acc", ""), ("gyro", "# ")):
         units = ", ".join(UNITS[quantity])
-        lines.append(f'{lead}{quantity} = {{columns = ["?", "?", "?"], unit = "?"}}   # x, y and z; one of {units}')
-    unknown.append("Which columns are x, y and z of what: no three names differ only in these letters.")
+        lines.append(
+            f'{lead}{quantity} = {{columns = ["?", "?", "?"], unit = "?"}}   # x, y and z; one of '
+            f"{units}"
+        )
+    unknown.append(
+        "Which columns are x, y and z of what: no three names differ only in these letters."
+    )
     words = [name for name in named if name not in filled]
-    label = next((name for name in words if _LABEL.search(name)), words[0] if words and not csv.header else None)
+    label = next(
+        (name for name in words if _LABEL.search(name)),
+        words[0] if words and not csv.header else None,
+    )
     return "\n".join(lines + _last_lines(path, label, csv, unknown)) + "\n", unknown
 
 
 def _first_lines(
-    source: Path, path: Path, pattern: str, names: Sequence[str], time: str | None, csv: CsvFormat, unknown: list[str]
+    source: Path,
+    path: Path,
+    pattern: str,
+    names: Sequence[str],
+    time: str | None,
+    csv: CsvFormat,
+    unknown: list[str],
 ) -> list[str]:
-    lines = [f"# Drafted from {printable(name_of(path.name))}. Every ? needs an answer before import.", "", "[study]"]
-    lines += [f"name = {_quoted(name_of(source.stem) or 'study')}", 'terms = ""   # who may use these recordings']
-    lines += ['gravity = "included"   # "removed" where the app gives linear or user acceleration', "", "[files]"]
+    lines = [
+        f"# Drafted from {printable(name_of(path.name))}. Every ? needs an answer before import.",
+        "",
+        "[study]",
+    ]
+    lines += [
+        f"name = {_quoted(name_of(source.stem) or 'study')}",
+        'terms = ""   # who may use these recordings',
+    ]
+    lines += [
+        'gravity = "included"   # "removed" where the app gives linear or user acceleration',
+        "",
+        "[files]",
+    ]
     lines += [f"pattern = {_quoted(pattern)}", *_who(source, path, names, unknown), ""]
     return lines + _time_lines(path, time, csv, unknown)
 
@@ -121,11 +169,23 @@ def _first_lines(
 def _last_lines(path: Path, label: str | None, csv: CsvFormat, unknown: list[str]) -> list[str]:
     lines: list[str] = []
     if label:
-        lines += ["", "[label]", f"column = {_quoted(label)}", 'ignore = [""]   # add the names that mean nothing']
+        lines += [
+            "",
+            "[label]",
+            f"column = {_quoted(label)}",
+            'ignore = [""]   # add the names that mean nothing',
+        ]
     else:
-        unknown.append("No column looks like a label: the recordings will be unlabelled. Add [label] if there is one.")
+        unknown.append(
+            "No column looks like a label: the recordings will be unlabelled. Add [label] if there "
+            "is one."
+        )
     if csv != CsvFormat() and not path.suffix.lower().startswith(".p"):
-        lines += ["", "[csv]", f"delimiter = {_quoted('tab' if csv.delimiter == chr(9) else csv.delimiter)}"]
+        lines += [
+            "",
+            "[csv]",
+            f"delimiter = {_quoted('tab' if csv.delimiter == chr(9) else csv.delimiter)}",
+        ]
         lines += [f'decimal = "{csv.decimal}"', f'encoding = "{csv.encoding}"']
         lines += [] if csv.header else ["header = false"]
     return lines
@@ -143,10 +203,16 @@ def _counts_up(values: np.ndarray) -> bool:
 def _first_table(source: Path) -> tuple[Path, str]:
     if not source.is_dir():
         plain_size(source)
-        return source, "*" + "".join(source.suffixes[-2:] if source.suffix == ".gz" else source.suffixes[-1:])
-    files = sorted(p for p in source.rglob("*") if p.is_file() and _TABLES.search(p.name) and p.name[0] != ".")
+        return source, "*" + "".join(
+            source.suffixes[-2:] if source.suffix == ".gz" else source.suffixes[-1:]
+        )
+    files = sorted(
+        p for p in source.rglob("*") if p.is_file() and _TABLES.search(p.name) and p.name[0] != "."
+    )
     if not files:
-        raise ReadError(f"{source} holds no table (.csv, .txt, .tsv or .parquet). Unpack archives first.")
+        raise ReadError(
+            f"{source} holds no table (.csv, .txt, .tsv or .parquet). Unpack archives first."
+        )
     found = _TABLES.search(files[0].name)
     assert found is not None
     return files[0], f"**/*{found[0]}"
@@ -159,7 +225,8 @@ def _format(path: Path) -> CsvFormat:
     try:
         names = header_of(path, CsvFormat(delimiter="\x1f"))
     except ReadError as error:
-        # Other faults stay what they are: to try another encoding takes the memory of the whole file.
+        # Other faults stay what they are: to try another encoding takes the memory of the whole
+        # file.
         if " is not utf-8 text" not in str(error):
             raise
         with path.open("rb") as opened:
@@ -182,12 +249,15 @@ def _decimal(path: Path, csv: CsvFormat) -> str:
 
 
 def _triads(names: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Find (rest of the name, quantity) -> three columns whose names differ in one letter: x, y and z."""
+    """Find (rest of the name, quantity) -> three columns whose names differ in one letter: x, y and
+    z."""
     out: dict[tuple[str, str], tuple[str, str, str]] = {}
     known = set(names)
     for name in names:
         for at, letter in enumerate(name):
-            if letter not in "xX" or (name[at - 1 : at].isalpha() and name[at + 1 : at + 2].isalpha()):
+            if letter not in "xX" or (
+                name[at - 1 : at].isalpha() and name[at + 1 : at + 2].isalpha()
+            ):
                 continue
             y, z = (name[:at] + chr(ord(letter) + step) + name[at + 1 :] for step in (1, 2))
             if y not in known or z not in known:
@@ -208,15 +278,26 @@ def _time_column(path: Path, names: Sequence[str], csv: CsvFormat) -> str | None
 def _time_lines(path: Path, name: str | None, csv: CsvFormat, unknown: list[str]) -> list[str]:
     lines = ["[time]"]
     if name is None:
-        unknown.append("No column looks like time: rows are counted, and you have to state their rate_hz.")
-        return [*lines, 'format = "sample"', 'rate_hz = "?"   # samples per second, a number without quotes', ""]
+        unknown.append(
+            "No column looks like time: rows are counted, and you have to state their rate_hz."
+        )
+        return [
+            *lines,
+            'format = "sample"',
+            'rate_hz = "?"   # samples per second, a number without quotes',
+            "",
+        ]
     format, sure = _time_format(path, name, csv)
     lines += [f"column = {_quoted(name)}", f"format = {_quoted(format)}", ""]
     if format == "?":
-        unknown.append(f"How the time column '{name}' is written: see format in docs/recordings.md.")
+        unknown.append(
+            f"How the time column '{name}' is written: see format in docs/recordings.md."
+        )
     elif not sure:
         lines[2] += "   # judged by the steps between stamps: check it"
-        unknown.append(f"Whether the time column '{name}' really counts {format}; it was judged by its steps.")
+        unknown.append(
+            f"Whether the time column '{name}' really counts {format}; it was judged by its steps."
+        )
     return lines
 
 
@@ -232,14 +313,24 @@ def _time_format(path: Path, name: str, csv: CsvFormat) -> tuple[str, bool]:
             except ReadError:
                 continue
         return "?", False
-    for least, format in ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds"), (1e8, "unix")):
+    for least, format in (
+        (1e17, "nanoseconds"),
+        (1e14, "microseconds"),
+        (1e11, "milliseconds"),
+        (1e8, "unix"),
+    ):
         if abs(float(finite[0])) > least:
             return format, True
     written = next((format for format, look in _TIME_UNITS.items() if look.search(name)), None)
     if written:
         return written, True
     step = float(np.median(np.diff(finite))) if len(finite) > 1 else 0.0
-    for most, format in ((0.5, "seconds"), (500, "milliseconds"), (5e5, "microseconds"), (5e8, "nanoseconds")):
+    for most, format in (
+        (0.5, "seconds"),
+        (500, "milliseconds"),
+        (5e5, "microseconds"),
+        (5e8, "nanoseconds"),
+    ):
         # A step of exactly one may count rows as well as milliseconds.
         if 0 < step < most and step != 1:
             return format, False
@@ -264,36 +355,52 @@ def _who(source: Path, path: Path, names: Sequence[str], unknown: list[str]) -> 
     relative = name_of(path.relative_to(source).as_posix() if source.is_dir() else path.name)
     found = re.search(r"[A-Za-z]*\d+", relative)
     if source.is_dir() and found:
-        unknown.append(f"Who was recorded: the pattern takes '{found[0]}' from the path {relative}; check that.")
+        unknown.append(
+            f"Who was recorded: the pattern takes '{found[0]}' from the path {relative}; check "
+            f"that."
+        )
         pattern = rf"(?P<subject>{re.sub(r'[0-9]+', '', found[0])}\d+)"
-        return [f"subject = {{from = \"path\", pattern = '{pattern}'}}   # takes {found[0]} from {relative}"]
+        return [
+            f"subject = {{from = \"path\", pattern = '{pattern}'}}   # takes {found[0]} from "
+            f"{relative}"
+        ]
     unknown.append("Who was recorded: neither a column nor a number in the path tells.")
     return ['subject = {value = "?"}   # a name or code for the person']
 
 
 def _sensor_lines(
-    triads: dict[tuple[str, str], tuple[str, str, str]], table: Columns, rate_hz: float, unknown: list[str]
+    triads: dict[tuple[str, str], tuple[str, str, str]],
+    table: Columns,
+    rate_hz: float,
+    unknown: list[str],
 ) -> list[str]:
     lines: list[str] = []
     for number, where in enumerate(dict.fromkeys(place for place, _ in triads)):
         spoken = re.sub(r"[^a-z]+", "_", where).strip("_")
-        place = next((name for name in sorted(PLACEMENTS, key=len, reverse=True) if name in spoken), None)
+        place = next(
+            (name for name in sorted(PLACEMENTS, key=len, reverse=True) if name in spoken), None
+        )
         comment = f"the columns say: {place}" if place else "see: otolith list placements"
         lines += ["", "[[sensor]]"] if number else ["[[sensor]]"]
         lines.append(f'placement = "?"   # {comment}')
         unknown.append(
-            f"Where the sensor {where or number + 1} was worn" + (f" (it looks like {place})." if place else ".")
+            f"Where the sensor {where or number + 1} was worn"
+            + (f" (it looks like {place})." if place else ".")
         )
         if re.search(r"linear|user", where):
             unknown.append(
-                f"Whether '{where}' has gravity removed, as its name suggests: then leave it out, or say so."
+                f"Whether '{where}' has gravity removed, as its name suggests: then leave it out, "
+                f"or say so."
             )
         for (other, quantity), columns in triads.items():
             if other != where:
                 continue
             names = ", ".join(_quoted(name) for name in columns)
             look = _unit_look(quantity, columns, table, rate_hz)
-            unknown.append(f"The unit of {quantity} of sensor {where or number + 1}" + (f": {look}." if look else "."))
+            unknown.append(
+                f"The unit of {quantity} of sensor {where or number + 1}"
+                + (f": {look}." if look else ".")
+            )
             options = look or "one of " + ", ".join(UNITS[quantity])
             lines.append(f'{quantity} = {{columns = [{names}], unit = "?"}}   # {options}')
     return lines

@@ -50,7 +50,8 @@ r"""The mapping file: what the columns of somebody's own tables mean, stated onc
     [evaluation]                      # how the study is cut by default: the fields of Evaluation
     seconds = 5.0
 
-An unknown key fails and names the nearest; a "?" stands for what is still to be filled in, and fails too.
+An unknown key fails and names the nearest; a "?" stands for what is still to be filled in, and
+fails too.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Who:
     """Where a subject's or a session's name is found: in the path, in a column, or stated."""
 
     pattern: str = ""
-    """A regular expression over the path below the source, with a group `subject`, and perhaps `session`,
-    `recording` and `sensor`."""
+    """A regular expression over the path below the source, with a group `subject`, and perhaps
+    `session`, `recording` and `sensor`."""
     column: str = ""
     value: str = ""
 
@@ -154,11 +155,13 @@ class Label:
     end: str = "end"
     label: str = "label"
     recording: str = "recording"
-    """Column of the label file that names the recording; not needed with one label file per recording."""
+    """Column of the label file that names the recording; not needed with one label file per
+    recording."""
     format: str = ""
     """How `start` and `end` are written; empty for the same as [time]."""
     from_start: bool = False
-    """True where `start` and `end` count from the recording's start instead of standing on its clock."""
+    """True where `start` and `end` count from the recording's start instead of standing on its
+    clock."""
     ignore: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
 
@@ -179,8 +182,8 @@ class Mapping:
 def load_mapping(path: str | Path) -> Mapping:
     """Read a mapping file.
 
-    Raises ReadError where there is none, ConfigError where it says something unknown, UnitError where a unit is
-    unknown or left open.
+    Raises ReadError where there is none, ConfigError where it says something unknown, UnitError
+    where a unit is unknown or left open.
     """
     path = Path(path)
     try:
@@ -204,16 +207,24 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapping:
     known(content, parts, name)
     for part in ("study", "files"):
         if part not in content:
-            raise ConfigError(f"{name} has no [{part}]; the parts are {', '.join(f'[{p}]' for p in parts)}.")
+            raise ConfigError(
+                f"{name} has no [{part}]; the parts are {', '.join(f'[{p}]' for p in parts)}."
+            )
     blocks = content.get("sensor")
     if not isinstance(blocks, list) or not blocks:
-        raise ConfigError(f"{name} names no sensor; write a [[sensor]] block with a placement and its acc columns.")
+        raise ConfigError(
+            f"{name} names no sensor; write a [[sensor]] block with a placement and its acc "
+            f"columns."
+        )
     label = build(Label, content["label"], f"[label] of {name}") if "label" in content else None
     mapping = Mapping(
         build(StudyFacts, content["study"], f"[study] of {name}"),
         _files(content["files"], name),
         build(Time, content.get("time", {}), f"[time] of {name}"),
-        tuple(_sensor(block, f"[[sensor]] {number + 1} of {name}") for number, block in enumerate(blocks)),
+        tuple(
+            _sensor(block, f"[[sensor]] {number + 1} of {name}")
+            for number, block in enumerate(blocks)
+        ),
         label,
         build(CsvFormat, content.get("csv", {}), f"[csv] of {name}"),
         _evaluation(content.get("evaluation", {}), name),
@@ -227,8 +238,14 @@ def _check(mapping: Mapping, name: str) -> None:
     check_format(time.format, time.timezone)
     if time.format == "sample" and not time.rate_hz:
         raise ConfigError(f'{name}: format = "sample" counts rows, so [time] needs rate_hz.')
-    if time.format != "sample" and not time.column and not all(s.time_column for s in mapping.sensors):
-        raise ConfigError(f'{name}: [time] names no column; without stamps, write format = "sample" and rate_hz.')
+    if (
+        time.format != "sample"
+        and not time.column
+        and not all(s.time_column for s in mapping.sensors)
+    ):
+        raise ConfigError(
+            f'{name}: [time] names no column; without stamps, write format = "sample" and rate_hz.'
+        )
     for rate in (time.rate_hz, *(sensor.rate_hz for sensor in mapping.sensors)):
         if rate is not None and not 0 < rate < 1e6:
             raise ConfigError(f"{name}: a rate of {rate} Hz is not possible.")
@@ -237,26 +254,35 @@ def _check(mapping: Mapping, name: str) -> None:
     if label and label.format:
         check_format(label.format)
     if label and _climbs(label.file):
-        raise ConfigError(f"{name}: the label file lies below the source folder; found '{label.file}'.")
+        raise ConfigError(
+            f"{name}: the label file lies below the source folder; found '{label.file}'."
+        )
     csv = mapping.csv
     if csv.decimal not in (".", ",") or csv.decimal == csv.delimiter:
         raise ConfigError(f"{name}: decimal is '.' or ',', and not the delimiter.")
     if len(csv.delimiter) != 1 and csv.delimiter not in ("tab", "space", "\\t"):
-        raise ConfigError(f"{name}: the delimiter is one letter, or tab, or space; found '{csv.delimiter}'.")
+        raise ConfigError(
+            f"{name}: the delimiter is one letter, or tab, or space; found '{csv.delimiter}'."
+        )
     if (
         csv.delimiter == '"'
         or not csv.delimiter.isascii()
         or not (csv.delimiter == "\t" or csv.delimiter.isprintable())
     ):
-        raise ConfigError(f"{name}: '{csv.delimiter!r}' cannot part cells; common are ',', ';' and tab.")
+        raise ConfigError(
+            f"{name}: '{csv.delimiter!r}' cannot part cells; common are ',', ';' and tab."
+        )
     if not all(0 <= count <= 1_000_000 for count in (csv.skip_rows, csv.skip_after_header)):
-        raise ConfigError(f"{name}: skip_rows and skip_after_header are 0 or more, up to 1,000,000.")
+        raise ConfigError(
+            f"{name}: skip_rows and skip_after_header are 0 or more, up to 1,000,000."
+        )
     seen: dict[tuple[str, str], int] = {}
     for number, sensor in enumerate(mapping.sensors, 1):
         first = seen.setdefault((sensor.placement, sensor.device), number)
         if first != number:
             raise ConfigError(
-                f'{name}: sensors {first} and {number} are both on {sensor.placement}; give each a device = "…".'
+                f"{name}: sensors {first} and {number} are both on {sensor.placement}; give each a "
+                f'device = "…".'
             )
 
 
@@ -272,9 +298,19 @@ def _files(content: Any, name: str) -> Files:
     if subject.pattern and "subject" not in Pattern(subject.pattern, where).groups:
         raise ConfigError(f"{where}: the subject's pattern has no group (?P<subject>…).")
     pattern = content.get("pattern", "*.csv")
-    # Path.glob takes no absolute pattern, and one that climbs out of the source would read a stranger's files.
-    if not isinstance(pattern, str) or not pattern or _climbs(pattern) or pattern.count("**") > 2 or len(pattern) > 300:
-        raise ConfigError(f"{where}: pattern is a glob below the source folder such as '**/*.csv'; found {pattern!r}.")
+    # Path.glob takes no absolute pattern, and one that climbs out of the source would read a
+    # stranger's files.
+    if (
+        not isinstance(pattern, str)
+        or not pattern
+        or _climbs(pattern)
+        or pattern.count("**") > 2
+        or len(pattern) > 300
+    ):
+        raise ConfigError(
+            f"{where}: pattern is a glob below the source folder such as '**/*.csv'; found "
+            f"{pattern!r}."
+        )
     return Files(subject, pattern, session)
 
 
@@ -283,7 +319,10 @@ def _who(content: Any, what: str, where: str) -> Who:
     if not isinstance(content, dict):
         raise ConfigError(f"{where} does not say who was recorded; write {forms}.")
     known(content, ["from", "pattern", "column", "value"], where)
-    if content.get("from", "path") != "path" or sum(key in content for key in ("pattern", "column", "value")) != 1:
+    if (
+        content.get("from", "path") != "path"
+        or sum(key in content for key in ("pattern", "column", "value")) != 1
+    ):
         raise ConfigError(f"{where}: write {forms}.")
     who = build(Who, {key: value for key, value in content.items() if key != "from"}, where)
     Pattern(who.pattern, where)
@@ -304,13 +343,18 @@ def _sensor(content: Any, where: str) -> Sensor:
         factor(quantity, triad.unit)
         triads[quantity] = triad
     if not triads:
-        raise ConfigError(f'{where} has no columns; write acc = {{columns = ["x", "y", "z"], unit = "g"}}.')
+        raise ConfigError(
+            f'{where} has no columns; write acc = {{columns = ["x", "y", "z"], unit = "g"}}.'
+        )
     rest = {key: value for key, value in content.items() if key not in QUANTITIES}
     known(rest, [f.name for f in dataclasses.fields(Sensor)], where)
     sensor = build(Sensor, rest, where)
     placement(sensor.placement)
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", sensor.device):
-        raise ConfigError(f"{where}: a device is called by up to 40 letters, digits, _ and -; found '{sensor.device}'.")
+        raise ConfigError(
+            f"{where}: a device is called by up to 40 letters, digits, _ and -; found "
+            f"'{sensor.device}'."
+        )
     Pattern(sensor.match, f"{where}, match")
     return dataclasses.replace(sensor, **triads)  # type: ignore[arg-type]
 
@@ -324,15 +368,24 @@ def _evaluation(content: Any, name: str) -> Evaluation:
 
 def _refuse_open(content: Any, name: str, path: str = "") -> None:
     # A guessed mapping leaves "?" where only a person can know.
-    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    items = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
     for key, value in items:
         here = f"{path}.{key + 1 if isinstance(key, int) else key}".lstrip(".")
         if value == "?" and key == "unit":
             quantity = path.rpartition(".")[2]
             raise UnitError(
-                f"{name}: the unit of {path} is still open. Units are never guessed: replace the ? by one of "
+                f"{name}: the unit of {path} is still open. Units are never guessed: replace the ? "
+                f"by one of "
                 f"{', '.join(UNITS.get(quantity, ()))}."
             )
         if value == "?":
-            raise ConfigError(f"{name}: {here} is still open: replace the ? (the comment beside it says by what).")
+            raise ConfigError(
+                f"{name}: {here} is still open: replace the ? (the comment beside it says by what)."
+            )
         _refuse_open(value, name, here)

@@ -50,8 +50,12 @@ def read_parquet(
         for name, kind in wanted.items():
             column = _spelt_out(path, packed, table[name])
             if kind == "text":
-                texts[name] = column if pa.types.is_timestamp(column.type) else column.cast(pa.string())
-                texts[name].validate(full=True)  # letters that are none, which nothing could write again
+                texts[name] = (
+                    column if pa.types.is_timestamp(column.type) else column.cast(pa.string())
+                )
+                texts[name].validate(
+                    full=True
+                )  # letters that are none, which nothing could write again
             elif _is_text(column.type):
                 numbers[name], remark = cells_to_numbers(column.cast(pa.string()), name, ".", 1)
                 remarks |= {name: remark} if remark else {}
@@ -75,8 +79,10 @@ def _is_text(type: pa.DataType) -> bool:
 
 
 def _refuse_bomb(path: Path, packed: int, about: Any, names: Sequence[str]) -> None:
-    """Hold what the file says of itself against the limit: rows of numbers, and pages before they are decoded."""
-    # Not column by column: Arrow ends the process where a damaged column's metadata contradicts itself.
+    """Hold what the file says of itself against the limit: rows of numbers, and pages before they
+    are decoded."""
+    # Not column by column: Arrow ends the process where a damaged column's metadata contradicts
+    # itself.
     pages = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
     refuse_large(path, packed, max(about.num_rows * 8 * len(set(names)), pages))
 
@@ -87,14 +93,20 @@ def _rows(path: Path, packed: int, file: Any, names: list[str]) -> pa.Table:
         taken += batch.nbytes
         refuse_large(path, packed, taken)
         batches.append(batch)
-    return pa.Table.from_batches(batches) if batches else pa.table({name: pa.array([]) for name in names})
+    return (
+        pa.Table.from_batches(batches)
+        if batches
+        else pa.table({name: pa.array([]) for name in names})
+    )
 
 
 def _spelt_out(path: Path, packed: int, column: pa.ChunkedArray) -> pa.Array:
     if not pa.types.is_dictionary(column.type):
         return whole(column)
     for chunk in column.chunks:
-        lengths = pc.binary_length(chunk.dictionary) if _is_text(chunk.dictionary.type) else pa.array([8])
+        lengths = (
+            pc.binary_length(chunk.dictionary) if _is_text(chunk.dictionary.type) else pa.array([8])
+        )
         longest = pc.max(lengths).as_py() or 0
         if longest * len(chunk):
             refuse_large(path, packed, pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0)
@@ -112,5 +124,14 @@ def _file(path: Path, words: Sequence[str] = ()) -> Iterator[Any]:
                 yield file
         except (OtolithError, MemoryError):
             raise
-        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, pa.ArrowException) as error:
-            raise ReadError(f"{path} is no readable Parquet file ({error}). Write or copy it again.") from error
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+            pa.ArrowException,
+        ) as error:
+            raise ReadError(
+                f"{path} is no readable Parquet file ({error}). Write or copy it again."
+            ) from error

@@ -14,12 +14,14 @@ from otolith.core.foreign.plain import name_of, plain_size
 from otolith.data.readers.mapping import Mapping, Sensor
 
 _LONGEST = 120
-"""Bytes of a recording's name: beside what streams and temporary files add, a file name has room for 255."""
+"""Bytes of a recording's name: beside what streams and temporary files add, a file name has room
+for 255."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The files that are joined into one recording (or, where a column names the people, into several)."""
+    """The files that are joined into one recording (or, where a column names the people, into
+    several)."""
 
     id: str
     subject: str
@@ -32,8 +34,8 @@ class Planned:
 def plan(source: Path, mapping: Mapping, ignore: Path | None = None) -> list[Planned]:
     """Return what recordings the files under `source` make, in a fixed order.
 
-    Hidden files, the label files and whatever lies under `ignore` are no recordings. Raises ReadError where there is
-    nothing to read or a path does not say what the mapping expects of it.
+    Hidden files, the label files and whatever lies under `ignore` are no recordings. Raises
+    ReadError where there is nothing to read or a path does not say what the mapping expects of it.
     """
     joined: dict[str, Planned] = {}
     root = source if source.is_dir() else source.parent
@@ -42,26 +44,37 @@ def plan(source: Path, mapping: Mapping, ignore: Path | None = None) -> list[Pla
         groups = _groups(relative, mapping)
         sensors = _sensors(relative, groups, mapping)
         subject = groups.get("subject") or mapping.files.subject.value
-        session = groups.get("session") or (mapping.files.session.value if mapping.files.session else "") or "1"
+        session = (
+            groups.get("session")
+            or (mapping.files.session.value if mapping.files.session else "")
+            or "1"
+        )
         if "sensor" in groups:
             # One file per sensor: what shares person, session and recording belongs together.
-            id = safe_name("_".join(part for part in (subject, session, groups.get("recording")) if part))
+            id = safe_name(
+                "_".join(part for part in (subject, session, groups.get("recording")) if part)
+            )
         else:
             id = safe_name(_stem(relative))
         known = joined.get(id)
         if known and "sensor" not in groups:
             raise ReadError(
-                f"{relative} and {known.files[0][0].relative_to(root).as_posix()} would both be recording '{id}'; "
+                f"{relative} and {known.files[0][0].relative_to(root).as_posix()} would both be "
+                f"recording '{id}'; "
                 "rename one, or narrow the pattern under [files]."
             )
         for other, sensors_there in known.files if known else ():
             both = [s.placement for s in sensors if s in sensors_there]
             if both:
                 raise ReadError(
-                    f"{relative} and {other.relative_to(root).as_posix()} are both sensor '{both[0]}' of recording "
-                    f"'{id}'; add a group (?P<recording>…) to the subject's pattern that tells them apart."
+                    f"{relative} and {other.relative_to(root).as_posix()} are both sensor "
+                    f"'{both[0]}' of recording "
+                    f"'{id}'; add a group (?P<recording>…) to the subject's pattern that tells "
+                    f"them apart."
                 )
-        joined[id] = Planned(id, subject, session, (*(known.files if known else ()), (path, sensors)))
+        joined[id] = Planned(
+            id, subject, session, (*(known.files if known else ()), (path, sensors))
+        )
     return list(joined.values())
 
 
@@ -72,7 +85,9 @@ def find_files(source: Path, mapping: Mapping, ignore: Path | None = None) -> li
     """
     if not source.is_dir():
         if not source.exists():
-            raise ReadError(f"{source} does not exist; give the folder (or file) that holds the recordings.")
+            raise ReadError(
+                f"{source} does not exist; give the folder (or file) that holds the recordings."
+            )
         plain_size(source)
         return [source]
     _refuse_closed(source)
@@ -83,23 +98,35 @@ def find_files(source: Path, mapping: Mapping, ignore: Path | None = None) -> li
         relative = path.relative_to(source)
         hidden = any(part.startswith(".") for part in relative.parts)
         ours = ignore is not None and path.is_relative_to(ignore)
-        if path.is_file() and not hidden and not ours and not labels.fullmatch(name_of(relative.as_posix())):
+        if (
+            path.is_file()
+            and not hidden
+            and not ours
+            and not labels.fullmatch(name_of(relative.as_posix()))
+        ):
             found.append(path)
     if not found:
-        there = sorted({"*" + name_of("".join(p.suffixes)) for p in source.rglob("*") if p.is_file()})
+        there = sorted(
+            {"*" + name_of("".join(p.suffixes)) for p in source.rglob("*") if p.is_file()}
+        )
         raise ReadError(
             f"No file under {source} fits the pattern '{mapping.files.pattern}'; "
             + (f"there are {', '.join(there[:12])}. " if there else "the folder is empty. ")
-            + "Change pattern under [files]; '**/*.csv' looks into folders too, archives are unpacked by you."
+            + "Change pattern under [files]; '**/*.csv' looks into folders too, archives are "
+            "unpacked by you."
         )
     return found
 
 
 def _refuse_closed(source: Path) -> None:
-    """Raise ReadError for a folder that may not be looked into, which a glob passes over without a word."""
+    """Raise ReadError for a folder that may not be looked into, which a glob passes over without a
+    word."""
 
     def told(error: OSError) -> None:
-        raise ReadError(f"The folder {error.filename} cannot be read ({error.strerror}). Allow it, or leave it out.")
+        raise ReadError(
+            f"The folder {error.filename} cannot be read ({error.strerror}). Allow it, or leave it "
+            f"out."
+        )
 
     for _ in os.walk(source, onerror=told):
         pass
@@ -116,7 +143,9 @@ def safe_name(text: str) -> str:
 
 
 def _stem(relative: str) -> str:
-    return re.sub(r"\.(csv|txt|tsv|parquet|pq|dat)(\.gz)?$", "", relative, flags=re.IGNORECASE).replace("/", "_")
+    return re.sub(
+        r"\.(csv|txt|tsv|parquet|pq|dat)(\.gz)?$", "", relative, flags=re.IGNORECASE
+    ).replace("/", "_")
 
 
 def _groups(relative: str, mapping: Mapping) -> dict[str, str]:
@@ -127,12 +156,15 @@ def _groups(relative: str, mapping: Mapping) -> dict[str, str]:
         found = Pattern(who.pattern).search(relative)
         if found is None:
             raise ReadError(
-                f"The path '{relative}' does not fit the pattern '{who.pattern}' that tells who was recorded. "
+                f"The path '{relative}' does not fit the pattern '{who.pattern}' that tells who "
+                f"was recorded. "
                 "Change it, or narrow the pattern under [files] so that this file is left out."
             )
         out |= {name: value for name, value in found.items() if value}
     if mapping.files.subject.pattern and not out.get("subject"):
-        raise ReadError(f"The path '{relative}' fits the pattern, but its group 'subject' is empty.")
+        raise ReadError(
+            f"The path '{relative}' fits the pattern, but its group 'subject' is empty."
+        )
     return out
 
 
@@ -142,12 +174,17 @@ def _sensors(relative: str, groups: dict[str, str], mapping: Mapping) -> tuple[S
     if len(mapping.sensors) == 1 and not mapping.sensors[0].match:
         return mapping.sensors
     if any(not sensor.match for sensor in mapping.sensors):
-        raise ConfigError('The pattern has a group (?P<sensor>…), so each [[sensor]] needs match = "…".')
-    found = tuple(s for s in mapping.sensors if Pattern(s.match, ignore_case=True).matches(groups["sensor"]))
+        raise ConfigError(
+            'The pattern has a group (?P<sensor>…), so each [[sensor]] needs match = "…".'
+        )
+    found = tuple(
+        s for s in mapping.sensors if Pattern(s.match, ignore_case=True).matches(groups["sensor"])
+    )
     if not found:
         options = [sensor.match for sensor in mapping.sensors]
         raise ReadError(
-            f"'{relative}' is of sensor '{groups['sensor']}', which no [[sensor]] block matches; there are "
+            f"'{relative}' is of sensor '{groups['sensor']}', which no [[sensor]] block matches; "
+            f"there are "
             f"{', '.join(options)}.{nearest(groups['sensor'], options)}"
         )
     return found

@@ -1,4 +1,5 @@
-"""Strict reading of a TOML table into a dataclass: what is unknown or of the wrong type is told, never ignored."""
+"""Strict reading of a TOML table into a dataclass: what is unknown or of the wrong type is told,
+never ignored."""
 
 from __future__ import annotations
 
@@ -20,11 +21,15 @@ def known(content: Any, options: Iterable[str], where: str) -> None:
         raise ConfigError(f"{where} is no table of settings.")
     for key in content:
         if key not in options:
-            raise ConfigError(f"{where} has no setting '{key}'; known are {', '.join(options)}.{nearest(key, options)}")
+            raise ConfigError(
+                f"{where} has no setting '{key}'; known are "
+                f"{', '.join(options)}.{nearest(key, options)}"
+            )
 
 
 def build(cls: type[_Built], content: Any, where: str) -> _Built:
-    """Build a dataclass from a TOML table; ConfigError where a key is unknown, missing or of another type."""
+    """Build a dataclass from a TOML table; ConfigError where a key is unknown, missing or of
+    another type."""
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     known(content, list(fields), where)
     hints = get_type_hints(cls)
@@ -43,15 +48,22 @@ def _checked(value: Any, hint: str, where: str) -> Any:
     if "Literal" in hint:
         options = re.findall(r"'([^']*)'", hint)
         if value not in options:
-            raise ConfigError(f"{where} is one of {', '.join(options)}; found {value!r}.{nearest(str(value), options)}")
+            raise ConfigError(
+                f"{where} is one of {', '.join(options)}; found "
+                f"{value!r}.{nearest(str(value), options)}"
+            )
         return value
     if "tuple" in hint:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{where} is a list of names in quotes; found {value!r}.")
         return tuple(value)
     if "dict" in hint:
-        if not isinstance(value, MappingABC) or not all(isinstance(item, str) for item in value.values()):
-            raise ConfigError(f'{where} looks like {{"1" = "walking", "2" = "sitting"}}; found {value!r}.')
+        if not isinstance(value, MappingABC) or not all(
+            isinstance(item, str) for item in value.values()
+        ):
+            raise ConfigError(
+                f'{where} looks like {{"1" = "walking", "2" = "sitting"}}; found {value!r}.'
+            )
         return dict(value)
     kinds: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
         ("bool", bool, "true or false"),

@@ -1,8 +1,8 @@
 """Plain tables, CSV or Parquet, through a mapping file -> recordings.
 
-One file per recording, or one per sensor (joined by person, session and recording); a column may name the people too.
-`otolith.data.readers.mapping` lists every setting. A stream is one sensor's columns on their clock; per stream, the
-rows read are the rows kept plus the rows reported.
+One file per recording, or one per sensor (joined by person, session and recording); a column may
+name the people too. `otolith.data.readers.mapping` lists every setting. A stream is one sensor's
+columns on their clock; per stream, the rows read are the rows kept plus the rows reported.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ def import_tables(
 ) -> Study:
     """Read somebody's own tables into a study folder; what `otolith import --mapping` does.
 
-    With `on_error="skip"` a file that cannot be read is left out, and listed with its reason in `skipped.json` beside
-    study.json. Raises ReadError, UnitError, ConfigError or DataError, each naming the file.
+    With `on_error="skip"` a file that cannot be read is left out, and listed with its reason in
+    `skipped.json` beside study.json. Raises ReadError, UnitError, ConfigError or DataError, each
+    naming the file.
     """
     out = Path(out)
     refuse_taken(out, overwrite)
@@ -79,7 +80,9 @@ def import_tables(
         first = next(recordings, None)
         if first is None:
             reason = f" The first: {skipped[0].reason}" if skipped else ""
-            raise ReadError(f"None of the {len(skipped)} files under {source} could be read.{reason}")
+            raise ReadError(
+                f"None of the {len(skipped)} files under {source} could be read.{reason}"
+            )
         facts = mapping.study
         study = write_study(
             out,
@@ -105,8 +108,8 @@ def read_table_study(
 ) -> Iterator[Recording]:
     """Read the recordings of a folder (or one file) of tables, one at a time, in a fixed order.
 
-    With `on_error="skip"`, files that cannot be read are added to `skipped` instead of raising. Raises ReadError or
-    UnitError, naming the file.
+    With `on_error="skip"`, files that cannot be read are added to `skipped` instead of raising.
+    Raises ReadError or UnitError, naming the file.
     """
     if on_error not in ("stop", "skip"):
         raise ConfigError(f"on_error is 'stop' or 'skip'; found '{on_error}'.")
@@ -122,14 +125,17 @@ def read_table_study(
             except DataError as error:
                 if on_error == "stop":
                     raise
-                left_out.append(Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error))))
+                left_out.append(
+                    Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error)))
+                )
         try:
             yield from _recordings(planned, parts, mapping, labels, root)
         except DataError as error:
             if on_error == "stop":
                 raise
             left_out += [
-                Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error))) for path, _ in planned.files
+                Skipped(name_of(path.relative_to(root).as_posix()), printable(str(error)))
+                for path, _ in planned.files
             ]
     if labels:
         try:
@@ -141,7 +147,8 @@ def read_table_study(
 
 
 def read_planned(planned: Planned, mapping: Mapping, root: Path) -> list[Recording]:
-    """Read what some files under `root` hold, without the labels: one recording, or one for each person of a column.
+    """Read what some files under `root` hold, without the labels: one recording, or one for each
+    person of a column.
 
     Raises ReadError or UnitError, naming the file.
     """
@@ -152,7 +159,8 @@ def read_planned(planned: Planned, mapping: Mapping, root: Path) -> list[Recordi
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one sensor in one file that belong to one person and session, still on the file's clock."""
+    """The rows of one sensor in one file that belong to one person and session, still on the file's
+    clock."""
 
     path: Path
     person: tuple[str, str]
@@ -178,11 +186,17 @@ def _read_file(path: Path, sensors: tuple[Sensor, ...], mapping: Mapping) -> lis
     rows = len(columns)
     people, nobody = _people(columns, mapping)
     if not people:
-        raise ReadError(f"{path}: the column '{files.subject.column}' names nobody in any of its {rows} rows.")
+        raise ReadError(
+            f"{path}: the column '{files.subject.column}' names nobody in any of its {rows} rows."
+        )
     unplaced = [*columns.reports]
     if nobody:
-        unplaced.append(RowReport("no subject", nobody, f"column '{files.subject.column}' is empty"))
-    texts = columns.texts[label.column].cast("string").to_pylist() if label and label.column else None
+        unplaced.append(
+            RowReport("no subject", nobody, f"column '{files.subject.column}' is empty")
+        )
+    texts = (
+        columns.texts[label.column].cast("string").to_pylist() if label and label.column else None
+    )
     parts = []
     for number, (person, pick) in enumerate(people.items()):
         named = None if texts is None else tuple(texts[row] for row in pick)
@@ -191,7 +205,9 @@ def _read_file(path: Path, sensors: tuple[Sensor, ...], mapping: Mapping) -> lis
             # Rows that belong to nobody are told with the first person of the file.
             clock = columns.remarks.get(sensor.time_column or mapping.time.column)
             told = (*(unplaced if number == 0 else ()), *((clock,) if clock else ()))
-            parts += _sensor_parts(columns, sensor, person, pick, time_s, named, told, _zone(columns, sensor, mapping))
+            parts += _sensor_parts(
+                columns, sensor, person, pick, time_s, named, told, _zone(columns, sensor, mapping)
+            )
     return parts
 
 
@@ -202,8 +218,12 @@ def _people(columns: Columns, mapping: Mapping) -> tuple[dict[tuple[str, str], n
     session_column = mapping.files.session.column if mapping.files.session else ""
     if not subject_column and not session_column:
         return {("", ""): np.arange(rows)}, 0
-    subjects = columns.texts[subject_column].cast("string").to_pylist() if subject_column else [""] * rows
-    sessions = columns.texts[session_column].cast("string").to_pylist() if session_column else [""] * rows
+    subjects = (
+        columns.texts[subject_column].cast("string").to_pylist() if subject_column else [""] * rows
+    )
+    sessions = (
+        columns.texts[session_column].cast("string").to_pylist() if session_column else [""] * rows
+    )
     nobody = 0
     people: dict[tuple[str, str], list[int]] = {}
     for row, (subject, session) in enumerate(zip(subjects, sessions, strict=True)):
@@ -223,11 +243,16 @@ def _wanted(sensors: tuple[Sensor, ...], mapping: Mapping) -> dict[str, Kind]:
             wanted[clock] = "text" if is_text(mapping.time.format) else "number"
         for triad_ in sensor.triads.values():
             wanted |= dict.fromkeys(triad_.columns, "number")
-    named = [mapping.files.subject.column, mapping.files.session.column if mapping.files.session else ""]
+    named = [
+        mapping.files.subject.column,
+        mapping.files.session.column if mapping.files.session else "",
+    ]
     for name in (*named, mapping.label.column if mapping.label else ""):
         if name:
             if name in wanted:
-                raise ConfigError(f"The column '{name}' is named twice in the mapping, as a signal and as a name.")
+                raise ConfigError(
+                    f"The column '{name}' is named twice in the mapping, as a signal and as a name."
+                )
             wanted[name] = "text"
     return wanted
 
@@ -238,7 +263,9 @@ def _time(columns: Columns, sensor: Sensor, mapping: Mapping) -> np.ndarray:
     if not name:
         return numbers_to_seconds(np.arange(len(columns), dtype=np.float64), "sample", time.rate_hz)
     if name in columns.texts:
-        return texts_to_seconds(columns.texts[name], time.format, time.timezone, f"{columns.path}, column '{name}'")
+        return texts_to_seconds(
+            columns.texts[name], time.format, time.timezone, f"{columns.path}, column '{name}'"
+        )
     return numbers_to_seconds(columns.numbers[name], time.format, time.rate_hz)
 
 
@@ -283,13 +310,20 @@ def _sensor_parts(
         if sensor.separate:
             keep = np.asarray(np.isfinite(values).any(axis=1))
             if not keep.all():
-                reports.append(RowReport("row of another quantity", int((~keep).sum()), "blank here by design"))
-        # A row that will be left out sets no clock and carries no label; a column that is blank throughout is let off.
+                reports.append(
+                    RowReport("row of another quantity", int((~keep).sum()), "blank here by design")
+                )
+        # A row that will be left out sets no clock and carries no label; a column that is blank
+        # throughout is let off.
         finite = np.isfinite(values)
         usable = finite[:, finite.any(axis=0)].all(axis=1)
         stamps = np.where(usable, time_s, np.nan)
         name = channels[0].sensor + (f".{group[0]}" if sensor.separate else "")
-        named = labels if labels is None else tuple(label for label, kept in zip(labels, keep, strict=True) if kept)
+        named = (
+            labels
+            if labels is None
+            else tuple(label for label, kept in zip(labels, keep, strict=True) if kept)
+        )
         parts.append(
             _Part(
                 columns.path,
@@ -311,7 +345,9 @@ def _recordings(
     planned: Planned, parts: list[_Part], mapping: Mapping, labels: LabelFiles | None, root: Path
 ) -> Iterator[Recording]:
     for person in dict.fromkeys(part.person for part in parts):
-        yield _recording(planned, [part for part in parts if part.person == person], mapping, labels, root)
+        yield _recording(
+            planned, [part for part in parts if part.person == person], mapping, labels, root
+        )
 
 
 def _recording(
@@ -328,7 +364,11 @@ def _recording(
     for part in parts:
         time_s = part.time_s - zeros[part.path]
         try:
-            streams.append(Stream.from_rows(part.name, part.channels, time_s, part.values, part.rate_hz, part.reports))
+            streams.append(
+                Stream.from_rows(
+                    part.name, part.channels, time_s, part.values, part.rate_hz, part.reports
+                )
+            )
         except ReadError as error:
             raise ReadError(f"{part.path}: {error}") from error
         if part.labels is not None and mapping.label and not segments:
@@ -337,7 +377,14 @@ def _recording(
     gravity = mapping.study.gravity
     facts: dict[str, str | int | float] = {"file": where}
     recording = Recording(
-        id, subject, tuple(streams), (), session, gravity=gravity, facts=facts, start=_start(parts, zeros)
+        id,
+        subject,
+        tuple(streams),
+        (),
+        session,
+        gravity=gravity,
+        facts=facts,
+        start=_start(parts, zeros),
     )
     if labels:
         zero, end = min(zeros.values()), recording.duration_s
@@ -363,8 +410,10 @@ def _zeros(parts: list[_Part], mapping: Mapping, where: str) -> dict[Path, float
         finite = part.time_s[np.isfinite(part.time_s)]
         if not len(finite):
             raise ReadError(
-                f"{part.path}: none of its {len(part.time_s)} rows has a stamp and every value of '{part.name}' as "
-                "numbers. Where acceleration and angular rate stand in rows of their own, write separate = true under "
+                f"{part.path}: none of its {len(part.time_s)} rows has a stamp and every value of "
+                f"'{part.name}' as "
+                "numbers. Where acceleration and angular rate stand in rows of their own, write "
+                "separate = true under "
                 "[[sensor]]; otherwise look at the time column."
             )
         firsts[part.path] = min(firsts.get(part.path, np.inf), part.first_s)
@@ -373,7 +422,8 @@ def _zeros(parts: list[_Part], mapping: Mapping, where: str) -> dict[Path, float
         return firsts
     if len(firsts) > 1 and max(firsts.values()) > min(lasts.values()):
         raise ReadError(
-            f"{where}: these files are one recording, but their clocks do not overlap. Where each file counts from its "
+            f"{where}: these files are one recording, but their clocks do not overlap. Where each "
+            f"file counts from its "
             'own start, write zero = "first" under [time]; otherwise they are not of one recording.'
         )
     return dict.fromkeys(firsts, min(firsts.values()))

@@ -1,1 +1,2 @@
-"""Recording in, recording out: one clock and rate for all sensors, filters, and the cut into windows."""
+"""Recording in, recording out: one clock and rate for all sensors, filters, and the cut into
+windows."""

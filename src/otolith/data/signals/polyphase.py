@@ -1,8 +1,10 @@
-"""Change of rate by a rational factor: one zero-phase FIR filter, computed only at the samples that are kept.
+"""Change of rate by a rational factor: one zero-phase FIR filter, computed only at the samples that
+are kept.
 
-The filter is the one that `scipy.signal.resample_poly` designs (a sinc under a Kaiser window of 5.0, ten periods of the
-slower rate to each side), and the numbers agree with it. What differs is the loop: samples are dealt into `down` lanes
-so that neighbouring outputs read neighbouring memory, and the compiler can use the whole width of the vector units.
+The filter is the one that `scipy.signal.resample_poly` designs (a sinc under a Kaiser window of
+5.0, ten periods of the slower rate to each side), and the numbers agree with it. What differs is
+the loop: samples are dealt into `down` lanes so that neighbouring outputs read neighbouring memory,
+and the compiler can use the whole width of the vector units.
 """
 
 from __future__ import annotations
@@ -18,23 +20,34 @@ from otolith.core.errors import ConfigError, DataError
 
 _HALF_PERIODS = 10  # filter length to each side, in samples of the slower of both rates; the choice of resample_poly
 _KAISER = 5.0
-_UNROLL = 4  # taps that one pass over a block adds up: saves three of four loads and stores of the sum
-_SCRATCH = 12_288  # floats of dealt samples that a block may hold: 48 KiB, about one first-level cache
+_UNROLL = (
+    4  # taps that one pass over a block adds up: saves three of four loads and stores of the sum
+)
+_SCRATCH = (
+    12_288  # floats of dealt samples that a block may hold: 48 KiB, about one first-level cache
+)
 _BLOCK = 512
 
 
 def polyphase(values: Float[np.ndarray, "T C"], up: int, down: int) -> Float[np.ndarray, "T2 C"]:
-    """Return a signal at up/down times its rate, with what the new rate cannot carry filtered out first.
+    """Return a signal at up/down times its rate, with what the new rate cannot carry filtered out
+    first.
 
-    Same numbers as `scipy.signal.resample_poly(values, up, down, axis=0, padtype="edge")` within float32 rounding:
-    (T, C) becomes (ceil(T * up / down), C), and sample 0 stays at its time. Values of one run without gaps, any unit.
-    The result is laid out channel by channel, so that windows of one channel are contiguous pieces of it.
-    Raises ConfigError for a factor below 1 and DataError where the values are no (T, C) array.
+    Same numbers as `scipy.signal.resample_poly(values, up, down, axis=0, padtype="edge")` within
+    float32 rounding: (T, C) becomes (ceil(T * up / down), C), and sample 0 stays at its time.
+    Values of one run without gaps, any unit. The result is laid out channel by channel, so that
+    windows of one channel are contiguous pieces of it. Raises ConfigError for a factor below 1 and
+    DataError where the values are no (T, C) array.
     """
     if up < 1 or down < 1:
-        raise ConfigError(f"A rate can be changed by whole factors of at least 1; found {up}/{down}. Try up=1, down=2.")
+        raise ConfigError(
+            f"A rate can be changed by whole factors of at least 1; found {up}/{down}. Try up=1, "
+            f"down=2."
+        )
     if values.ndim != 2:
-        raise DataError(f"polyphase takes samples x channels; found shape {values.shape}. Try values[:, None].")
+        raise DataError(
+            f"polyphase takes samples x channels; found shape {values.shape}. Try values[:, None]."
+        )
     common = math.gcd(up, down)
     up, down = up // common, down // common
     return fractional(values, up, down, 0.0, -(-values.shape[0] * up // down))
@@ -45,8 +58,9 @@ def fractional(
 ) -> Float[np.ndarray, "T2 C"]:
     """Return `count` samples, the first one `shift` source samples after the first source sample.
 
-    The same filter as `polyphase`, its taps taken between the usual places, so that a sub-sample shift costs nothing
-    extra and is as exact as the filter itself. `up` and `down` without common factor. (T, C) to (count, C).
+    The same filter as `polyphase`, its taps taken between the usual places, so that a sub-sample
+    shift costs nothing extra and is as exact as the filter itself. `up` and `down` without common
+    factor. (T, C) to (count, C).
     """
     source = np.asarray(values, dtype=np.float32)
     if up == down == 1 and shift == int(shift) and 0 <= shift <= len(source) - count:
@@ -75,7 +89,8 @@ def impulse(position: Float[np.ndarray, " taps"], up: int, down: int) -> Float[n
 
 @lru_cache(maxsize=64)
 def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each of the `up` output phases, the source offsets it reads and their weights, equally many."""
+    """Return, for each of the `up` output phases, the source offsets it reads and their weights,
+    equally many."""
     half = _HALF_PERIODS * max(up, down)
     rows: list[tuple[np.ndarray, np.ndarray]] = []
     for phase in range(up):
@@ -83,15 +98,20 @@ def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
         index = np.arange(math.ceil((centre - half) / up), math.floor((centre + half) / up) + 1)
         weight = impulse(centre - index * up, up, down)
         if shift != math.floor(shift):
-            weight *= 1.0 / weight.sum()  # off its usual places the filter's gain at rest is off by some 1e-4
-        # Every second tap of a halving filter is zero; half of the work is saved by leaving them out.
+            weight *= (
+                1.0 / weight.sum()
+            )  # off its usual places the filter's gain at rest is off by some 1e-4
+        # Every second tap of a halving filter is zero; half of the work is saved by leaving them
+        # out.
         kept = np.abs(weight) > 1e-9 * np.abs(weight).max()
         rows.append((index[kept], weight[kept]))
     taps = -(-max(len(index) for index, _ in rows) // _UNROLL) * _UNROLL
     offsets = np.empty((up, taps), dtype=np.int64)
     weights = np.zeros((up, taps), dtype=np.float32)
     for phase, (index, weight) in enumerate(rows):
-        offsets[phase] = index[-1]  # padding reads a sample that is read anyway: a NaN elsewhere must not spread
+        offsets[phase] = index[
+            -1
+        ]  # padding reads a sample that is read anyway: a NaN elsewhere must not spread
         offsets[phase, : len(index)] = index
         weights[phase, : len(index)] = weight
     return offsets, weights
@@ -99,12 +119,20 @@ def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _filter(
-    source: np.ndarray, offsets: np.ndarray, weights: np.ndarray, up: int, down: int, block: int, out: np.ndarray
+    source: np.ndarray,
+    offsets: np.ndarray,
+    weights: np.ndarray,
+    up: int,
+    down: int,
+    block: int,
+    out: np.ndarray,
 ) -> None:
     samples, channels = source.shape
     count = out.shape[1]
     groups = (count + up - 1) // up
-    first = offsets.min() // down  # floor, also below zero: lane positions before the block's own start
+    first = (
+        offsets.min() // down
+    )  # floor, also below zero: lane positions before the block's own start
     lanes = block + offsets.max() // down - first + 1
     dealt = np.empty((channels, down, lanes), dtype=np.float32)
     total = np.empty(block, dtype=np.float32)

@@ -1,8 +1,9 @@
 """Streams of any clock onto one grid of time, gap-free stretch by gap-free stretch.
 
-Every sensor has a clock of its own: another rate than its data sheet says, stamps that jitter, samples that were lost.
-Here each stream is brought onto the samples at whole multiples of 1 / rate_hz from the start of its recording, so that
-sensors can be joined sample by sample. Nothing is made up across a gap.
+Every sensor has a clock of its own: another rate than its data sheet says, stamps that jitter,
+samples that were lost. Here each stream is brought onto the samples at whole multiples of 1 /
+rate_hz from the start of its recording, so that sensors can be joined sample by sample. Nothing is
+made up across a gap.
 """
 
 from __future__ import annotations
@@ -24,36 +25,46 @@ __all__ = ["Stretch", "join", "measured_rate", "polyphase", "to_grid"]
 _GAP = 3.0  # of the median period: what is longer says nothing about the rate
 _UNIFORM = 0.1  # of the period: stamps closer than this to an even grid jitter, the sampling itself does not
 _ON_GRID = 0.01  # of the source period: an offset below this is rounding of the stamps, not a shift
-_DENOMINATORS = (16, 256)  # simple ratios first (33.333 to 50 Hz is 3/2), then those like 51.2 to 50 Hz (125/128)
+_DENOMINATORS = (
+    16,
+    256,
+)  # simple ratios first (33.333 to 50 Hz is 3/2), then those like 51.2 to 50 Hz (125/128)
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """One run of samples without a gap, on the grid of its recording: sample i is at start_s + i / rate_hz."""
+    """One run of samples without a gap, on the grid of its recording: sample i is at start_s + i /
+    rate_hz."""
 
     start_s: float
-    """Time of the first sample, from the start of the recording; a whole multiple of 1 / rate_hz."""
+    """Time of the first sample, from the start of the recording; a whole multiple of 1 / rate_hz.
+    """
     values: Float[np.ndarray, "T C"]
     """float32 samples, in the unit in which they came."""
     received: Bool[np.ndarray, "T ..."]
-    """(T,), or (T, S) of S joined sensors; False where the nearest sample was lost and the value is interpolated."""
+    """(T,), or (T, S) of S joined sensors; False where the nearest sample was lost and the value is
+    interpolated."""
 
 
 def measured_rate(time_s: Float[np.ndarray, " T"]) -> float:
     """Return how many samples a second a stream really took, by its own stamps.
 
-    Time over steps, where a step is the distance of two stamps in whole median periods: a lost sample counts as a step,
-    a pause of more than three periods not at all. Stamps rounded to milliseconds do no harm, as their errors cancel.
-    Stamps in seconds, increasing. Raises DataError for fewer than two samples or stamps that repeat or go back.
+    Time over steps, where a step is the distance of two stamps in whole median periods: a lost
+    sample counts as a step, a pause of more than three periods not at all. Stamps rounded to
+    milliseconds do no harm, as their errors cancel. Stamps in seconds, increasing. Raises DataError
+    for fewer than two samples or stamps that repeat or go back.
     """
     time = _checked_time(time_s)
     if len(time) < 2:
-        raise DataError(f"A rate takes at least two samples; found {len(time)}. Leave this stream out.")
+        raise DataError(
+            f"A rate takes at least two samples; found {len(time)}. Leave this stream out."
+        )
     step = np.diff(time)
     median = float(np.median(step))
     step = step[step <= _GAP * median]
-    # Exact while stamps jitter by less than a quarter of the period, within 1 % beyond. Counting again with that rate
-    # was tried: a rate too low makes more short steps vanish, so the error grows.
+    # Exact while stamps jitter by less than a quarter of the period, within 1 % beyond. Counting
+    # again with that rate was tried: a rate too low makes more short steps vanish, so the error
+    # grows.
     return float(max(np.rint(step / median).sum(), 1.0) / step.sum())
 
 
@@ -66,30 +77,38 @@ def to_grid(
 ) -> list[Stretch]:
     """Return a stream at another rate, by its own clock, as one stretch per run without a gap.
 
-    Lost samples of up to `bridge_s` are interpolated linearly and marked; a longer gap ends the stretch, and neither
-    filter nor interpolation reaches across it. Rows that hold a value that is not finite count as lost; a channel that
-    holds none at all stays as it is. The samples of every stretch lie at whole multiples of 1 / rate_hz.
+    Lost samples of up to `bridge_s` are interpolated linearly and marked; a longer gap ends the
+    stretch, and neither filter nor interpolation reaches across it. Rows that hold a value that is
+    not finite count as lost; a channel that holds none at all stays as it is. The samples of every
+    stretch lie at whole multiples of 1 / rate_hz.
 
-    Evenly sampled streams whose rate is a simple fraction of the new one go through one zero-phase anti-alias filter,
-    at the same rate and without offset unchanged to the bit. Others (jitter, a drifting clock, 103 to 50 Hz) are first
-    interpolated by a cubic onto an even grid at a multiple of `rate_hz` not below their own rate. `source_rate_hz` is
-    measured where it is not given. time_s (T,) in s from the start of the recording, values (T, C) in any unit.
-    Raises ConfigError for a rate or bridge out of range, DataError for stamps that repeat or go back.
+    Evenly sampled streams whose rate is a simple fraction of the new one go through one zero-phase
+    anti-alias filter, at the same rate and without offset unchanged to the bit. Others (jitter, a
+    drifting clock, 103 to 50 Hz) are first interpolated by a cubic onto an even grid at a multiple
+    of `rate_hz` not below their own rate. `source_rate_hz` is measured where it is not given.
+    time_s (T,) in s from the start of the recording, values (T, C) in any unit. Raises ConfigError
+    for a rate or bridge out of range, DataError for stamps that repeat or go back.
     """
     time, samples = _checked_time(time_s), np.asarray(values, dtype=np.float32)
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ConfigError(f"rate_hz must be above 0; found {rate_hz}. Try rate_hz=50.")
     if not bridge_s >= 0:
-        raise ConfigError(f"bridge_s must be 0 or more seconds; found {bridge_s}. Try bridge_s=0.1.")
+        raise ConfigError(
+            f"bridge_s must be 0 or more seconds; found {bridge_s}. Try bridge_s=0.1."
+        )
     if samples.ndim != 2 or len(samples) != len(time):
-        raise DataError(f"Each sample needs one stamp; found {len(time)} stamps and values of shape {samples.shape}.")
+        raise DataError(
+            f"Each sample needs one stamp; found {len(time)} stamps and values of shape "
+            f"{samples.shape}."
+        )
     whole = _finite_rows(samples)
     if not whole.all():
         time, samples = time[whole], samples[whole]
     if len(time) < 2:
         return []
     source_hz = measured_rate(time) if source_rate_hz is None else source_rate_hz
-    # Counted in samples, with a tenth of one as allowance: "exactly bridge_s" is a bridge also where stamps jitter.
+    # Counted in samples, with a tenth of one as allowance: "exactly bridge_s" is a bridge also
+    # where stamps jitter.
     lost = np.rint(np.diff(time) * source_hz) - 1.0
     ends = np.flatnonzero(lost > bridge_s * source_hz + 0.1) + 1
     bounds = [0, *ends.tolist(), len(time)]
@@ -98,15 +117,19 @@ def to_grid(
 
 
 def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
-    """Return the stretches of time that all sensors cover, their channels side by side in the order of the sensors.
+    """Return the stretches of time that all sensors cover, their channels side by side in the order
+    of the sensors.
 
-    `received` keeps a column for each sensor, as sensors lose packets apart from one another. All stretches on the
-    grid of `rate_hz`, as `to_grid` makes them. Raises ConfigError without sensors and DataError for a stretch that
-    lies off the grid.
+    `received` keeps a column for each sensor, as sensors lose packets apart from one another. All
+    stretches on the grid of `rate_hz`, as `to_grid` makes them. Raises ConfigError without sensors
+    and DataError for a stretch that lies off the grid.
     """
     if not streams:
         raise ConfigError("join takes the stretches of at least one sensor; found none.")
-    spans = [[(_grid_index(s.start_s, rate_hz), s) for s in sorted(stream, key=_start)] for stream in streams]
+    spans = [
+        [(_grid_index(s.start_s, rate_hz), s) for s in sorted(stream, key=_start)]
+        for stream in streams
+    ]
     joined = []
     at = [0] * len(spans)
     while all(position < len(span) for position, span in zip(at, spans, strict=True)):
@@ -141,20 +164,24 @@ def _checked_time(time_s: Float[np.ndarray, " T"]) -> np.ndarray:
     time = np.asarray(time_s, dtype=np.float64)
     if not np.isfinite(time).all():
         raise DataError(
-            f"{int((~np.isfinite(time)).sum())} of {len(time)} time stamps are empty. Leave their rows out."
+            f"{int((~np.isfinite(time)).sum())} of {len(time)} time stamps are empty. Leave their "
+            f"rows out."
         )
     wrong = np.flatnonzero(np.diff(time) <= 0)
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"Time must increase; {len(wrong)} of {len(time)} stamps repeat or go back, the first one at row {row + 1} "
-            f"({time[row]:.6f} s, then {time[row + 1]:.6f} s). Leave these rows out, or sort them by time."
+            f"Time must increase; {len(wrong)} of {len(time)} stamps repeat or go back, the first "
+            f"one at row {row + 1} "
+            f"({time[row]:.6f} s, then {time[row + 1]:.6f} s). Leave these rows out, or sort them "
+            f"by time."
         )
     return time
 
 
 def _finite_rows(samples: np.ndarray) -> np.ndarray:
-    """Return the rows without a missing value, not counting channels that are missing from start to end."""
+    """Return the rows without a missing value, not counting channels that are missing from start to
+    end."""
     finite = np.isfinite(samples)
     present = finite.any(axis=0)
     return np.asarray(finite[:, present].all(axis=1))
@@ -193,27 +220,42 @@ def _bridge(place: Int[np.ndarray, " T"], samples: np.ndarray) -> tuple[np.ndarr
 
 
 def _even(
-    origin: float, even_hz: float, filled: np.ndarray, received: np.ndarray, rate_hz: float, ratio: Fraction
+    origin: float,
+    even_hz: float,
+    filled: np.ndarray,
+    received: np.ndarray,
+    rate_hz: float,
+    ratio: Fraction,
 ) -> Stretch:
-    """Filter an evenly sampled run onto the grid; the shift between both grids is part of the filter."""
+    """Filter an evenly sampled run onto the grid; the shift between both grids is part of the
+    filter."""
     first = int(np.ceil(origin * rate_hz - _ON_GRID * rate_hz / even_hz))
     shift = (first / rate_hz - origin) * even_hz  # in source samples
     if abs(shift - round(shift)) <= _ON_GRID:
         shift = float(round(shift))
-    ends = len(filled) - 1 - shift  # no sample after the last one of the source: the end is not extended
+    ends = (
+        len(filled) - 1 - shift
+    )  # no sample after the last one of the source: the end is not extended
     count = int(np.floor(ends * ratio.numerator / ratio.denominator + 1e-6)) + 1 if ends >= 0 else 0
     values = fractional(filled, ratio.numerator, ratio.denominator, shift, count)
     position = shift + np.arange(count) * (ratio.denominator / ratio.numerator)
     return Stretch(first / rate_hz, values, _received_at(position, received))
 
 
-def _uneven(stamps: np.ndarray, filled: np.ndarray, received: np.ndarray, rate_hz: float, source_hz: float) -> Stretch:
+def _uneven(
+    stamps: np.ndarray, filled: np.ndarray, received: np.ndarray, rate_hz: float, source_hz: float
+) -> Stretch:
     """Interpolate an uneven run onto a fine even grid, then filter that down to the wanted rate."""
     # 1 % of slack: 50.2 Hz to 50 Hz has nothing to gain from a grid at 100 Hz.
     multiple = max(1, int(np.ceil(source_hz / rate_hz - 0.01)))
-    first, last = int(np.ceil(stamps[0] * rate_hz - 1e-6)), int(np.floor(stamps[-1] * rate_hz + 1e-6))
+    first, last = (
+        int(np.ceil(stamps[0] * rate_hz - 1e-6)),
+        int(np.floor(stamps[-1] * rate_hz + 1e-6)),
+    )
     count = max(0, last - first + 1)
-    fine = cubic(stamps, filled, first * multiple, rate_hz * multiple, max(0, (count - 1) * multiple + 1))
+    fine = cubic(
+        stamps, filled, first * multiple, rate_hz * multiple, max(0, (count - 1) * multiple + 1)
+    )
     values = polyphase(fine, 1, multiple)[:count]
     position = np.interp(np.arange(first, first + count) / rate_hz, stamps, np.arange(len(stamps)))
     return Stretch(first / rate_hz, values, _received_at(position, received))

@@ -1,4 +1,5 @@
-"""Windows changed at random, so that an encoder learns what does not matter: each keeps `augmentation.py`'s promise."""
+"""Windows changed at random, so that an encoder learns what does not matter: each keeps
+`augmentation.py`'s promise."""
 
 from otolith.core.catalog import Family
 

@@ -24,9 +24,10 @@ class NoConfig:
 class Augmentation(Configured, ABC):
     """Windows (B, C, T) -> windows of the same shape that show the same activity.
 
-    Each window gets a draw of its own, on the device where it lies, from the given generator of that device or else
-    from torch's. What goes in stays as it is. The numbers of the settings are in the unit of the windows: SI units, or
-    standard deviations where the windows were standardised before, as pretraining does.
+    Each window gets a draw of its own, on the device where it lies, from the given generator of
+    that device or else from torch's. What goes in stays as it is. The numbers of the settings are
+    in the unit of the windows: SI units, or standard deviations where the windows were standardised
+    before, as pretraining does.
     """
 
     Config: ClassVar[type[Any]] = NoConfig
@@ -36,7 +37,10 @@ class Augmentation(Configured, ABC):
         self.configure(settings)
 
     def __call__(
-        self, values: Tensor, present: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        values: Tensor,
+        present: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return changed windows; channels that are not `present` (B, C) stay 0."""
         changed = self.change(values, generator)
@@ -61,19 +65,24 @@ class Chain:
         channels: Sequence[Channel],
         settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Build them by name, with their settings by name; ConfigError for settings of one that is not there."""
+        """Build them by name, with their settings by name; ConfigError for settings of one that is
+        not there."""
         given = dict(settings or {})
         strange = [name for name in given if name not in names]
         if strange:
             raise ConfigError(
-                f"There are settings for '{strange[0]}', which is not among the augmentations ({', '.join(names)})."
+                f"There are settings for '{strange[0]}', which is not among the augmentations "
+                f"({', '.join(names)})."
             )
         self.links: list[Augmentation] = [
             augmentations.FAMILY.resolve(name)(channels, **given.get(name, {})) for name in names
         ]
 
     def __call__(
-        self, values: Tensor, present: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        values: Tensor,
+        present: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return windows changed by all of them; channels that are not `present` stay 0."""
         for link in self.links:

@@ -22,10 +22,11 @@ class ChannelDropoutConfig:
 
 
 class ChannelDropout(Augmentation):
-    """Set some channels of each window to 0, each by its own chance; the others stay exactly as they are.
+    """Set some channels of each window to 0, each by its own chance; the others stay exactly as
+    they are.
 
-    In standardised windows 0 is the mean over the training people, as if the channel were absent. In SI units it
-    removes the part of gravity that the channel holds.
+    In standardised windows 0 is the mean over the training people, as if the channel were absent.
+    In SI units it removes the part of gravity that the channel holds.
     """
 
     Config: ClassVar[type[Any]] = ChannelDropoutConfig
@@ -33,7 +34,9 @@ class ChannelDropout(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        self.require(0 < self.config.share < 1, f"share must lie between 0 and 1, not {self.config.share}")
+        self.require(
+            0 < self.config.share < 1, f"share must lie between 0 and 1, not {self.config.share}"
+        )
 
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Drop channels."""

@@ -17,12 +17,13 @@ _ORDERS = torch.tensor(list(permutations(range(3)))[1:])
 
 
 class ChannelShuffle(Augmentation):
-    """Exchange the axes of each sensor, those of its acceleration and its angular rate in the same way.
+    """Exchange the axes of each sensor, those of its acceleration and its angular rate in the same
+    way.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879; the order is never the one that it was. Gravity goes to another axis and keeps
-    its sign and length; two of the five orders are turns of the sensor, three are mirrored. Axes without their two
-    companions stay.
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879; the order is never the one that it was.
+    Gravity goes to another axis and keeps its sign and length; two of the five orders are turns of
+    the sensor, three are mirrored. Axes without their two companions stay.
 
     Raises ConfigError where no sensor has all three axes of a quantity.
     """
@@ -40,7 +41,9 @@ class ChannelShuffle(Augmentation):
         """Shuffle axes."""
         rows, device = len(values), values.device
         index, sensor = self._index.to(device), self._sensor.to(device)
-        drawn = torch.randint(len(_ORDERS), (rows, self._sensors), generator=generator, device=device)
+        drawn = torch.randint(
+            len(_ORDERS), (rows, self._sensors), generator=generator, device=device
+        )
         order = _ORDERS.to(device)[drawn][:, sensor]  # (B, K, 3), K triads
         source = torch.arange(values.shape[1], device=device).repeat(rows, 1)
         source[:, index.flatten()] = index.expand(rows, -1, -1).gather(2, order).flatten(1)

@@ -24,8 +24,8 @@ class JitterConfig:
 class Jitter(Augmentation):
     """Add white noise to every sample.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879. Sign and gravity stay, on average.
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879. Sign and gravity stay, on average.
     """
 
     Config: ClassVar[type[Any]] = JitterConfig
@@ -33,8 +33,12 @@ class Jitter(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        self.require(self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}")
+        self.require(
+            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
+        )
 
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Add noise."""
-        return values + self.config.deviation * torch.empty_like(values).normal_(generator=generator)
+        return values + self.config.deviation * torch.empty_like(values).normal_(
+            generator=generator
+        )

@@ -18,14 +18,17 @@ class PermutationConfig:
     """How often a window is cut."""
 
     cuts: int = 4
-    """Places at which a window is cut, drawn anew for each window; two that coincide leave one piece less."""
+    """Places at which a window is cut, drawn anew for each window; two that coincide leave one
+    piece less."""
 
 
 class Permutation(Augmentation):
-    """Cut each window at random places and put its pieces together in a random order, all channels alike.
+    """Cut each window at random places and put its pieces together in a random order, all channels
+    alike.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879. Every sample keeps its sign and its gravity; at the seams the signal jumps.
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879. Every sample keeps its sign and its
+    gravity; at the seams the signal jumps.
     """
 
     Config: ClassVar[type[Any]] = PermutationConfig

@@ -24,10 +24,11 @@ class ScalingConfig:
 class Scaling(Augmentation):
     """Multiply each channel of a window by a factor of its own.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879; half of the pair that PRIMUS (2024, https://arxiv.org/abs/2411.15127) uses.
-    Gravity changes its length and, as each axis has its own factor, a little of its direction; a sign changes only
-    where a factor falls below 0, once in 30,000 at a deviation of 0.25.
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879; half of the pair that PRIMUS (2024,
+    https://arxiv.org/abs/2411.15127) uses. Gravity changes its length and, as each axis has its own
+    factor, a little of its direction; a sign changes only where a factor falls below 0, once in
+    30,000 at a deviation of 0.25.
     """
 
     Config: ClassVar[type[Any]] = ScalingConfig
@@ -35,9 +36,13 @@ class Scaling(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        self.require(self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}")
+        self.require(
+            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
+        )
 
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Scale each channel."""
-        factor = torch.empty_like(values[..., :1]).normal_(1.0, self.config.deviation, generator=generator)
+        factor = torch.empty_like(values[..., :1]).normal_(
+            1.0, self.config.deviation, generator=generator
+        )
         return values * factor

@@ -27,12 +27,14 @@ class TimeWarpConfig:
 
 
 class TimeWarp(Augmentation):
-    """Stretch parts of each window and squeeze others, all channels alike; the ends stay where they are.
+    """Stretch parts of each window and squeeze others, all channels alike; the ends stay where they
+    are.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879: the speed follows a cubic spline through random values at evenly spaced knots.
-    Sign and gravity stay. A body that truly moved faster would also turn and accelerate more strongly; that is not
-    imitated, as it is not in the published one.
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879: the speed follows a cubic spline through
+    random values at evenly spaced knots. Sign and gravity stay. A body that truly moved faster
+    would also turn and accelerate more strongly; that is not imitated, as it is not in the
+    published one.
     """
 
     Config: ClassVar[type[Any]] = TimeWarpConfig
@@ -41,7 +43,9 @@ class TimeWarp(Augmentation):
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
         self.require(self.config.knots > 1, f"knots must be above 1, not {self.config.knots}")
-        self.require(self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}")
+        self.require(
+            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
+        )
         self._splines: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -53,7 +57,9 @@ class TimeWarp(Augmentation):
         with torch.autocast(values.device.type, enabled=False):
             steps = (speed @ spline).clamp(min=SLOWEST)[:, 1:].cumsum(1)
             # Where in the window each sample is now read, from 0 to T − 1.
-            at = torch.cat([torch.zeros_like(steps[:, :1]), steps / steps[:, -1:] * (length - 1)], dim=1)
+            at = torch.cat(
+                [torch.zeros_like(steps[:, :1]), steps / steps[:, -1:] * (length - 1)], dim=1
+            )
         left = at.floor().long().clamp(max=max(length - 2, 0))
         share = (at - left)[:, None]
         left = left[:, None].expand_as(values)
@@ -61,14 +67,19 @@ class TimeWarp(Augmentation):
         return values.gather(2, left) * (1 - share) + values.gather(2, right) * share
 
     def _spline(self, values: Tensor) -> Tensor:
-        """Return (knots + 2, T): what the spline is at each sample for a 1 at one knot and 0 at the others."""
+        """Return (knots + 2, T): what the spline is at each sample for a 1 at one knot and 0 at the
+        others."""
         key = (values.shape[-1], values.device, values.dtype)
         if key not in self._splines:
             import numpy as np
             from scipy.interpolate import CubicSpline
 
             count = self.config.knots + 2
-            at_knots = CubicSpline(np.linspace(0, 1, count), np.eye(count))(np.linspace(0, 1, key[0]))
+            at_knots = CubicSpline(np.linspace(0, 1, count), np.eye(count))(
+                np.linspace(0, 1, key[0])
+            )
             with torch.inference_mode(False):
-                self._splines[key] = torch.from_numpy(at_knots.T.copy()).to(values.device, values.dtype)
+                self._splines[key] = torch.from_numpy(at_knots.T.copy()).to(
+                    values.device, values.dtype
+                )
         return self._splines[key]

@@ -14,7 +14,8 @@ FAMILY = Family(
     base="otolith.learn.encoders.encoder:Encoder",
 )
 
-# Of what goes with windows, not of windows: each keeps the promise of `partner_encoder.py`, and objectives name them.
+# Of what goes with windows, not of windows: each keeps the promise of `partner_encoder.py`, and
+# objectives name them.
 PARTNER_ENCODERS = Family(
     "partner encoder",
     {

@@ -15,8 +15,9 @@ from otolith.learn.encoders._dropout import Dropout
 class SelfAttention(nn.Module):
     """Multi-head self-attention.
 
-    Source: Vaswani et al., "Attention Is All You Need" (2017), https://arxiv.org/abs/1706.03762. dropout: share of the
-    attention weights dropped while training. Weights start as those of torch's own layer.
+    Source: Vaswani et al., "Attention Is All You Need" (2017), https://arxiv.org/abs/1706.03762.
+    dropout: share of the attention weights dropped while training. Weights start as those of
+    torch's own layer.
 
     Raises ConfigError where the width does not divide into the heads.
     """
@@ -24,7 +25,10 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         if heads < 1 or width % heads:
-            raise ConfigError(f"Attention over vectors of {width} numbers cannot have {heads} heads: no whole share.")
+            raise ConfigError(
+                f"Attention over vectors of {width} numbers cannot have {heads} heads: no whole "
+                f"share."
+            )
         self.heads, self.dropout = heads, Dropout(dropout)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         nn.init.xavier_uniform_(self.qkv.weight)
@@ -32,19 +36,26 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Let tokens (B, L, D) look at one another; those where `seen` (B, L) is False are looked at by none.
+        """Let tokens (B, L, D) look at one another; those where `seen` (B, L) is False are looked
+        at by none.
 
-        A window of which nothing is seen looks at all of its tokens, so that the result stays finite.
+        A window of which nothing is seen looks at all of its tokens, so that the result stays
+        finite.
         """
         rows, length, width = tokens.shape
         q, k, v = self.qkv(tokens).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mask = None if seen is None else (seen | ~seen.any(dim=1, keepdim=True))[:, None, None, :]
-        looked = self._with_dropout(q, k, v, mask) if self.training and self.dropout.p else attend(q, k, v, mask)
+        looked = (
+            self._with_dropout(q, k, v, mask)
+            if self.training and self.dropout.p
+            else attend(q, k, v, mask)
+        )
         mixed: Tensor = self.out(looked.transpose(1, 2).reshape(rows, length, width))
         return mixed
 
     def _with_dropout(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        # torch's own falls back to a path without its fused kernel here, and draws a number for every weight.
+        # torch's own falls back to a path without its fused kernel here, and draws a number for
+        # every weight.
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
         if mask is not None:
             scores = scores.masked_fill(~mask, float("-inf"))
@@ -53,7 +64,8 @@ class SelfAttention(nn.Module):
 
 
 class PostNorm(nn.Module):
-    """Attention, added to what came in, then a layer normalisation: the block of Multi3Net's encoders."""
+    """Attention, added to what came in, then a layer normalisation: the block of Multi3Net's
+    encoders."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -77,7 +89,9 @@ class PreNorm(nn.Module):
         hidden = round(width * ratio)
         self.norm, self.attention = nn.LayerNorm(width), SelfAttention(width, heads)
         self.forward_norm = nn.LayerNorm(width)
-        self.feed_forward = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+        )
         self.depth_drop = depth_drop
 
     def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -93,7 +107,8 @@ class PreNorm(nn.Module):
 
 
 class Positions(nn.Module):
-    """Adds sinusoids that tell the place of each token, then drops a share of the numbers while training.
+    """Adds sinusoids that tell the place of each token, then drops a share of the numbers while
+    training.
 
     Source: Vaswani et al. (2017), https://arxiv.org/abs/1706.03762, section 3.5.
     """
@@ -112,7 +127,10 @@ class Positions(nn.Module):
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Return (L, D): sines in the even columns and cosines in the odd ones, ever slower from left to right."""
+    """Return (L, D): sines in the even columns and cosines in the odd ones, ever slower from left
+    to right."""
     place = torch.arange(length, dtype=torch.float64)[:, None]
-    angle = place * torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10_000.0) / width))
+    angle = place * torch.exp(
+        torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10_000.0) / width)
+    )
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width].float()

@@ -1,10 +1,12 @@
-"""The features that people compute by hand from windows of motion: statistics, spectra, and how axes move together.
+"""The features that people compute by hand from windows of motion: statistics, spectra, and how
+axes move together.
 
-They are the control that a pretrained encoder must beat, so they are the usual ones (Anguita et al., "A Public Domain
-Dataset for Human Activity Recognition Using Smartphones", 2013; Bulling et al., "A Tutorial on Human Activity
-Recognition Using Body-Worn Inertial Sensors", 2014, https://doi.org/10.1145/2499621). tsfel and tsfresh were
-considered: they walk over windows and features in Python loops, which costs 10 to 100 ms a window, and a study has some
-100,000 windows for each of several sensors. Here each feature is one array operation over thousands of windows.
+They are the control that a pretrained encoder must beat, so they are the usual ones (Anguita et
+al., "A Public Domain Dataset for Human Activity Recognition Using Smartphones", 2013; Bulling et
+al., "A Tutorial on Human Activity Recognition Using Body-Worn Inertial Sensors", 2014,
+https://doi.org/10.1145/2499621). tsfel and tsfresh were considered: they walk over windows and
+features in Python loops, which costs 10 to 100 ms a window, and a study has some 100,000 windows
+for each of several sensors. Here each feature is one array operation over thousands of windows.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from otolith.core.errors import ChannelError, ConfigError, DataError
 
 Triad = tuple[int, int, int]
 
-BANDS_HZ: tuple[tuple[float, float], ...] = ((0.0, 1.0), (1.0, 3.0), (3.0, 5.0), (5.0, 10.0), (10.0, np.inf))
+BANDS_HZ: tuple[tuple[float, float], ...] = (
+    (0.0, 1.0),
+    (1.0, 3.0),
+    (3.0, 5.0),
+    (5.0, 10.0),
+    (10.0, np.inf),
+)
 
 SIGNAL_FEATURES: tuple[str, ...] = (
     "mean",
@@ -41,10 +49,15 @@ SIGNAL_FEATURES: tuple[str, ...] = (
     "dominant_hz",
     "spectral_entropy",
     "spectral_centroid_hz",
-    *(f"energy_{low:g}_{high:g}_hz" if np.isfinite(high) else f"energy_above_{low:g}_hz" for low, high in BANDS_HZ),
+    *(
+        f"energy_{low:g}_{high:g}_hz" if np.isfinite(high) else f"energy_above_{low:g}_hz"
+        for low, high in BANDS_HZ
+    ),
 )
 
-_SHORTEST_PERIOD_S = 0.2  # nobody repeats a movement faster; nearer lags only say that the signal is smooth
+_SHORTEST_PERIOD_S = (
+    0.2  # nobody repeats a movement faster; nearer lags only say that the signal is smooth
+)
 
 _CHUNK = 2_000_000  # samples at once: bounds the working memory to some 100 MB, whatever the number of windows
 
@@ -54,45 +67,61 @@ def hand_made_features(
 ) -> Float[np.ndarray, "N F"]:
     """Return the usual time and frequency features of each window, as a float32 table.
 
-    For every channel and for the length of every triad (the x, y, z channels of one sensor): the features named in
-    SIGNAL_FEATURES; for every triad also the correlations xy, xz and yz. Columns as `feature_names` says. windows in
-    any unit, sampled at rate_hz; energies are mean squares in that unit, trend is that unit per second, the times of
-    the largest and smallest value are shares of the window, rhythm is the highest autocorrelation beyond 0.2 s.
-    (Trend and times tell a swipe to the left from one to the right, which no unordered statistic does.) A constant
-    window has zero where a feature is undefined (skew, entropy, correlation). Masked channels (all NaN) give NaN in
-    their own columns alone. Raises DataError for windows of fewer than 4 samples, ConfigError for a rate of zero,
-    ChannelError for a triad that names a channel beyond the last one.
+    For every channel and for the length of every triad (the x, y, z channels of one sensor): the
+    features named in SIGNAL_FEATURES; for every triad also the correlations xy, xz and yz. Columns
+    as `feature_names` says. windows in any unit, sampled at rate_hz; energies are mean squares in
+    that unit, trend is that unit per second, the times of the largest and smallest value are shares
+    of the window, rhythm is the highest autocorrelation beyond 0.2 s. (Trend and times tell a swipe
+    to the left from one to the right, which no unordered statistic does.) A constant window has
+    zero where a feature is undefined (skew, entropy, correlation). Masked channels (all NaN) give
+    NaN in their own columns alone. Raises DataError for windows of fewer than 4 samples,
+    ConfigError for a rate of zero, ChannelError for a triad that names a channel beyond the last
+    one.
     """
     count, channels, samples = windows.shape
     if samples < 4:
-        raise DataError(f"Features need windows of at least 4 samples; found {samples}. Cut longer windows.")
+        raise DataError(
+            f"Features need windows of at least 4 samples; found {samples}. Cut longer windows."
+        )
     if not (np.isfinite(rate_hz) and rate_hz > 0):
-        raise ConfigError(f"rate_hz must be above 0; found {rate_hz}. Try the rate of the windows, such as 50.")
+        raise ConfigError(
+            f"rate_hz must be above 0; found {rate_hz}. Try the rate of the windows, such as 50."
+        )
     _check_triads(triads, channels)
-    out = np.empty((count, len(SIGNAL_FEATURES) * (channels + len(triads)) + 3 * len(triads)), dtype=np.float32)
+    out = np.empty(
+        (count, len(SIGNAL_FEATURES) * (channels + len(triads)) + 3 * len(triads)), dtype=np.float32
+    )
     chunk = max(1, _CHUNK // (max(1, channels + len(triads)) * samples))
     for start in range(0, count, chunk):
-        out[start : start + chunk] = _chunk_features(windows[start : start + chunk], rate_hz, triads)
+        out[start : start + chunk] = _chunk_features(
+            windows[start : start + chunk], rate_hz, triads
+        )
     return out
 
 
 def feature_names(channel_names: Sequence[str], triads: Sequence[Triad] = ()) -> list[str]:
-    """Return what each column of `hand_made_features` is, such as "waist.acc.x std" or "waist.acc norm energy".
+    """Return what each column of `hand_made_features` is, such as "waist.acc.x std" or "waist.acc
+    norm energy".
 
     Raises ChannelError for a triad that names a channel beyond the last one.
     """
     _check_triads(triads, len(channel_names))
-    sensors = [channel_names[triad[0]].rpartition(".")[0] or channel_names[triad[0]] for triad in triads]
+    sensors = [
+        channel_names[triad[0]].rpartition(".")[0] or channel_names[triad[0]] for triad in triads
+    ]
     signals = [*channel_names, *(f"{sensor} norm" for sensor in sensors)]
     names = [f"{signal} {feature}" for signal in signals for feature in SIGNAL_FEATURES]
-    return names + [f"{sensor} correlation {axes}" for sensor in sensors for axes in ("xy", "xz", "yz")]
+    return names + [
+        f"{sensor} correlation {axes}" for sensor in sensors for axes in ("xy", "xz", "yz")
+    ]
 
 
 def _check_triads(triads: Sequence[Triad], channels: int) -> None:
     for triad in triads:
         if len(triad) != 3 or not all(0 <= index < channels for index in triad):
             raise ChannelError(
-                f"A triad names the x, y and z channels of one sensor by their index, 0 to {channels - 1}; found "
+                f"A triad names the x, y and z channels of one sensor by their index, 0 to "
+                f"{channels - 1}; found "
                 f"{tuple(triad)}. Leave it out where a sensor lacks an axis."
             )
 
@@ -101,7 +130,8 @@ def _chunk_features(windows: np.ndarray, rate_hz: float, triads: Sequence[Triad]
     values = np.asarray(windows, dtype=np.float32)
     if triads:
         axes = np.asarray(triads)
-        # Adding up each axis keeps the temporaries at one axis's size; norm(..., axis=2) would copy all three.
+        # Adding up each axis keeps the temporaries at one axis's size; norm(..., axis=2) would copy
+        # all three.
         lengths = np.sqrt(sum(np.square(values[:, axes[:, axis]]) for axis in range(3)))
         signals = np.concatenate([values, lengths], axis=1)
     else:
@@ -171,7 +201,9 @@ def _quantile(ordered: np.ndarray, share: float) -> np.ndarray:
     position = share * (ordered.shape[-1] - 1)
     low = int(position)
     high = min(low + 1, ordered.shape[-1] - 1)
-    return np.asarray(ordered[..., low] + np.float32(position - low) * (ordered[..., high] - ordered[..., low]))
+    return np.asarray(
+        ordered[..., low] + np.float32(position - low) * (ordered[..., high] - ordered[..., low])
+    )
 
 
 def _crossings(signals: np.ndarray) -> np.ndarray:
@@ -180,13 +212,16 @@ def _crossings(signals: np.ndarray) -> np.ndarray:
 
 
 def _in_frequency(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
-    """Return features of the power spectrum, without the mean, in which posture would drown movement."""
+    """Return features of the power spectrum, without the mean, in which posture would drown
+    movement."""
     samples = signals.shape[-1]
     frequency = np.fft.rfftfreq(samples, 1.0 / rate_hz).astype(np.float32)[1:]
     mean = signals.mean(axis=-1, keepdims=True)
     spectrum = np.fft.rfft(signals - mean, axis=-1)[..., 1:]
     # Scaled so that the bins add up to the variance of the window.
-    power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32) * (2.0 / samples**2)
+    power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32) * (
+        2.0 / samples**2
+    )
     if samples % 2 == 0:
         power[..., -1] *= 0.5
     total = power.sum(axis=-1)
@@ -194,7 +229,9 @@ def _in_frequency(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     missing = np.where(np.isnan(total), np.nan, 0.0).astype(np.float32)
     share = power / np.where(moving, total, 1.0)[..., None]
     entropy = -(share * np.log(share, out=np.zeros_like(share), where=share > 0)).sum(axis=-1)
-    bands = [power[..., (frequency > low) & (frequency <= high)].sum(axis=-1) for low, high in BANDS_HZ]
+    bands = [
+        power[..., (frequency > low) & (frequency <= high)].sum(axis=-1) for low, high in BANDS_HZ
+    ]
     return [
         np.where(moving, frequency[power.argmax(axis=-1)], missing),
         np.where(moving, entropy / np.log(max(2, len(frequency))), missing),

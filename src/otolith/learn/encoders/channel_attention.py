@@ -1,4 +1,5 @@
-"""Attention over a sensor's channels, each sensor with weights of its own: the IMU encoder of Multi3Net."""
+"""Attention over a sensor's channels, each sensor with weights of its own: the IMU encoder of
+Multi3Net."""
 
 from __future__ import annotations
 
@@ -39,16 +40,19 @@ class ChannelAttentionConfig:
 class ChannelAttention(Encoder):
     """A token for each channel, attention among the channels of a sensor, one vector a sensor.
 
-    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language, Pose and
-    Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316; Ray et al., "Improving IMU based human activity
-    recognition using simulated multimodal representations and a MoE classifier" (2025),
-    https://doi.org/10.3389/fcomp.2025.1569205. A channel's whole window goes through one linear layer, sinusoids tell
-    its place, and the layer normalisation's output is H: tokens (B, C, D), 6 x 256 for one wrist and 12 x 256 for two.
-    `Embeddings.sensors` (B, S, D) has one vector for each sensor; `pooled` is their mean over the sensors that a window
-    has. Weights are named after the sensor. Channels that a window lacks are looked at by none and leave as 0.
+    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of
+    Language, Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316; Ray et al.,
+    "Improving IMU based human activity recognition using simulated multimodal representations and a
+    MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205. A channel's whole window
+    goes through one linear layer, sinusoids tell its place, and the layer normalisation's output is
+    H: tokens (B, C, D), 6 x 256 for one wrist and 12 x 256 for two. `Embeddings.sensors` (B, S, D)
+    has one vector for each sensor; `pooled` is their mean over the sensors that a window has.
+    Weights are named after the sensor. Channels that a window lacks are looked at by none and leave
+    as 0.
 
-    The published text tells neither residual connections nor the activation; here attention is added to what came in,
-    and a leaky ReLU stands between the two linear layers behind H. Windows of one length only.
+    The published text tells neither residual connections nor the activation; here attention is
+    added to what came in, and a leaky ReLU stands between the two linear layers behind H. Windows
+    of one length only.
     """
 
     Config: ClassVar[type[Any]] = ChannelAttentionConfig
@@ -57,15 +61,24 @@ class ChannelAttention(Encoder):
     tokens_in_time = False
     keeps_sensors_apart = True
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
         if min(c.width, c.heads, c.blocks, c.views) < 1:
-            raise ConfigError("channel_attention needs a width, heads, blocks and views of 1 or more.")
+            raise ConfigError(
+                "channel_attention needs a width, heads, blocks and views of 1 or more."
+            )
         self.dimension = c.width
-        own = {name: [i for i, ch in enumerate(self.channels) if ch.sensor == name] for name in sensors(self.channels)}
+        own = {
+            name: [i for i, ch in enumerate(self.channels) if ch.sensor == name]
+            for name in sensors(self.channels)
+        }
         self.places = list(own.values())
-        self.sensors = nn.ModuleDict({name: _Sensor(len(places), length, c) for name, places in own.items()})
+        self.sensors = nn.ModuleDict(
+            {name: _Sensor(len(places), length, c) for name, places in own.items()}
+        )
         order = [place for places in self.places for place in places]
         self.back = None if order == sorted(order) else [order.index(i) for i in range(len(order))]
 
@@ -79,21 +92,27 @@ class ChannelAttention(Encoder):
             vectors.append(vector)
             there.append(present.any(dim=1))
         tokens = torch.cat(parts, dim=1)
-        each, count = torch.stack(vectors, dim=1), torch.stack(there, dim=1).sum(dim=1, keepdim=True)
+        each, count = (
+            torch.stack(vectors, dim=1),
+            torch.stack(there, dim=1).sum(dim=1, keepdim=True),
+        )
         pooled = each.sum(dim=1) / count.clamp(min=1)
         return Embeddings(tokens if self.back is None else tokens[:, self.back], pooled, each)
 
     def narrowed(self, channels: Sequence[Channel]) -> ChannelAttention:
         """Return the encoder of some of the sensors, with their weights.
 
-        Raises ConfigError for a sensor, or channels of one, that this encoder does not have in the same order.
+        Raises ConfigError for a sensor, or channels of one, that this encoder does not have in the
+        same order.
         """
         fewer = ChannelAttention(channels, self.rate_hz, self.length, **self.settings())
         for name, places in zip(fewer.sensors, fewer.places, strict=True):
             own = [channel for channel in self.channels if channel.sensor == name]
             if own != [fewer.channels[place] for place in places]:
                 there = ", ".join(channel_names(self.channels))
-                raise ConfigError(f"This encoder has no sensor '{name}' with these channels; it has {there}.")
+                raise ConfigError(
+                    f"This encoder has no sensor '{name}' with these channels; it has {there}."
+                )
             fewer.sensors[name].load_state_dict(self.sensors[name].state_dict())
         return fewer
 
@@ -104,11 +123,14 @@ class _Sensor(nn.Module):
         width, flat = config.width, channels * config.width
         self.over_time = nn.Linear(length, width)
         self.positions = Positions(channels, width, config.position_dropout)
-        self.blocks = nn.ModuleList(PostNorm(width, config.heads, config.dropout) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(
+            PostNorm(width, config.heads, config.dropout) for _ in range(config.blocks)
+        )
         self.mix, self.views = nn.Linear(flat, flat), nn.Linear(flat, config.views * width)
 
     def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), of which channels (B, C) are there."""
+        """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), of which channels (B, C) are
+        there."""
         tokens = self.positions(self.over_time(values))
         for block in self.blocks:
             tokens = block(tokens, present)

@@ -38,11 +38,12 @@ class DeepConvLSTMConfig:
 class DeepConvLSTM(Encoder):
     """The network that is the ordinary baseline of activity recognition from worn sensors.
 
-    Source: Ordóñez, Roggen, "Deep Convolutional and LSTM Recurrent Neural Networks for Multimodal Wearable Activity
-    Recognition" (2016), https://doi.org/10.3390/s16010115. All channels share the convolutions' weights. Tokens are
-    the last layer's states (B, L, D), one a time step, and the vector is the last of them. Weights start orthogonal,
-    as published. In windows of several seconds that alone forgets the beginning, so that forget gates start open
-    (Gers, Schmidhuber, Cummins, "Learning to Forget", 2000, https://doi.org/10.1162/089976600300015015) and
+    Source: Ordóñez, Roggen, "Deep Convolutional and LSTM Recurrent Neural Networks for Multimodal
+    Wearable Activity Recognition" (2016), https://doi.org/10.3390/s16010115. All channels share the
+    convolutions' weights. Tokens are the last layer's states (B, L, D), one a time step, and the
+    vector is the last of them. Weights start orthogonal, as published. In windows of several
+    seconds that alone forgets the beginning, so that forget gates start open (Gers, Schmidhuber,
+    Cummins, "Learning to Forget", 2000, https://doi.org/10.1162/089976600300015015) and
     convolutions with ReLU's gain.
 
     Raises ConfigError for sizes below 1 or windows that are too short.
@@ -53,7 +54,9 @@ class DeepConvLSTM(Encoder):
     shortest = 17
     when_too_short = "set its kernel smaller"
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
         widths = [1, *[c.filters] * c.convolutions]
@@ -77,7 +80,9 @@ class DeepConvLSTM(Encoder):
                 for name, values in own.items():
                     gates = values.detach().chunk(4)  # in, forget, cell, out
                     for gate in gates:
-                        nn.init.orthogonal_(gate) if name.startswith("weight") else nn.init.zeros_(gate)
+                        nn.init.orthogonal_(gate) if name.startswith("weight") else nn.init.zeros_(
+                            gate
+                        )
                     if name == "bias_ih_l0":
                         nn.init.ones_(gates[1])
 

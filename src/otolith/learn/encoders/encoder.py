@@ -19,8 +19,8 @@ from otolith.learn.embeddings import Embeddings
 class Encoder(nn.Module, Configured, ABC):
     """Batch of windows -> tokens (B, L, D) and one vector (B, D) a window.
 
-    An encoder is built for named channels at one rate. It keeps rows apart: what it says of a window does not change
-    with the other windows of the batch once it is in eval mode.
+    An encoder is built for named channels at one rate. It keeps rows apart: what it says of a
+    window does not change with the other windows of the batch once it is in eval mode.
     """
 
     dimension: int
@@ -34,19 +34,25 @@ class Encoder(nn.Module, Configured, ABC):
     tokens_in_time: bool = True
     """Whether tokens follow one another in time, so that a signal can be drawn from them."""
     keeps_sensors_apart: bool = False
-    """Whether it gives one vector for each sensor too (`Embeddings.sensors`), which the other sensors do not change."""
+    """Whether it gives one vector for each sensor too (`Embeddings.sensors`), which the other
+    sensors do not change."""
     learns: ClassVar[bool] = True
-    """False for a fixed recipe without weights, which pretraining and fine-tuning leave as it is."""
+    """False for a fixed recipe without weights, which pretraining and fine-tuning leave as it is.
+    """
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__()
         self.channels, self.rate_hz, self.length = tuple(channels), rate_hz, length
         self.configure(settings)
         if length < self.shortest:
             way_out = f"{self.when_too_short}, " * bool(self.when_too_short)
             raise ConfigError(
-                f"{type(self).__name__} needs windows of {self.shortest} samples or more; these hold {length} "
-                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of {self.shortest / rate_hz:.3g} s or more, "
+                f"{type(self).__name__} needs windows of {self.shortest} samples or more; these "
+                f"hold {length} "
+                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of "
+                f"{self.shortest / rate_hz:.3g} s or more, "
                 f"{way_out}or choose another encoder: otolith list encoders."
             )
 
@@ -57,22 +63,27 @@ class Encoder(nn.Module, Configured, ABC):
     def narrowed(self, channels: Sequence[Channel]) -> Encoder:
         """Return an encoder with the same weights for some of the sensors.
 
-        Raises ConfigError where sensors are not kept apart, so that none can be left out, or one is not known.
+        Raises ConfigError where sensors are not kept apart, so that none can be left out, or one is
+        not known.
         """
         raise ConfigError(
-            f"{type(self).__name__} mixes its sensors, and none of them can be left out; channel_attention keeps them "
+            f"{type(self).__name__} mixes its sensors, and none of them can be left out; "
+            f"channel_attention keeps them "
             f"apart. It was made for {', '.join(sensors(self.channels))}."
         )
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """Return the parameters as an optimiser takes them, with the weight decay that belongs to each group."""
+        """Return the parameters as an optimiser takes them, with the weight decay that belongs to
+        each group."""
         return [{"params": list(self.parameters())}]
 
 
 class Standardise(nn.Module):
-    """Bring every channel to mean 0 and standard deviation 1 over the training people; absent channels become 0.
+    """Bring every channel to mean 0 and standard deviation 1 over the training people; absent
+    channels become 0.
 
-    Before that, values beyond the range that the training people's plausibly lie in are clipped to it.
+    Before that, values beyond the range that the training people's plausibly lie in are clipped to
+    it.
     """
 
     mean: Tensor
@@ -95,5 +106,7 @@ class Standardise(nn.Module):
     def part(self, place: Sequence[int]) -> Standardise:
         """Return what standardises some of the channels."""
         chosen = Standardise(len(place))
-        chosen.load_state_dict({name: tensor[list(place)] for name, tensor in self.state_dict().items()})
+        chosen.load_state_dict(
+            {name: tensor[list(place)] for name, tensor in self.state_dict().items()}
+        )
         return chosen

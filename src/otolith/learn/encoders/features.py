@@ -1,4 +1,5 @@
-"""Hand-made features as an encoder without weights, so that forests and logistic regression run beside networks."""
+"""Hand-made features as an encoder without weights, so that forests and logistic regression run
+beside networks."""
 
 from __future__ import annotations
 
@@ -22,22 +23,28 @@ class FeaturesConfig:
 
 
 class Features(Encoder):
-    """The usual time and frequency features of activity recognition, per channel and per sensor magnitude.
+    """The usual time and frequency features of activity recognition, per channel and per sensor
+    magnitude.
 
-    They are computed from values in SI units, so no standardisation comes before them. No gradient passes.
+    They are computed from values in SI units, so no standardisation comes before them. No gradient
+    passes.
     """
 
     Config: ClassVar[type[Any]] = FeaturesConfig
     shortest = 8
     learns: ClassVar[bool] = False
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         self.triads = list(triads(self.channels).values())
         self.dimension = len(feature_names(channel_names(self.channels), self.triads))
 
     def forward(self, batch: Batch) -> Embeddings:
         """Compute the features of a batch."""
-        values = hand_made_features(batch.values.detach().cpu().float().numpy(), self.rate_hz, self.triads)
+        values = hand_made_features(
+            batch.values.detach().cpu().float().numpy(), self.rate_hz, self.triads
+        )
         pooled: Tensor = torch.from_numpy(values).to(batch.values.device)
         return Embeddings(tokens=pooled[:, None], pooled=pooled)

@@ -1,4 +1,5 @@
-"""What every encoder of a partner promises: poses or sentence vectors to the space that the windows' encoder fills."""
+"""What every encoder of a partner promises: poses or sentence vectors to the space that the
+windows' encoder fills."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from otolith.core.settings import Configured
 
 
 class PartnerEncoder(nn.Module, Configured, ABC):
-    """(B, *shape) and what is known of it -> (B, D); it learns beside the encoder and is left behind with pretraining.
+    """(B, *shape) and what is known of it -> (B, D); it learns beside the encoder and is left
+    behind with pretraining.
 
-    shape: of one partner, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval mode.
+    shape: of one partner, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval
+    mode.
     """
 
     def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:

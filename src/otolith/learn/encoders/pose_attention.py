@@ -35,10 +35,12 @@ class PoseAttentionConfig:
 
 
 class PoseAttention(PartnerEncoder):
-    """Poses (B, F, J, 3) in metres -> (B, D): a token for each moment, from all joints that are known then.
+    """Poses (B, F, J, 3) in metres -> (B, D): a token for each moment, from all joints that are
+    known then.
 
-    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language, Pose and
-    Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316. Joints that are not known are 0.
+    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of
+    Language, Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316. Joints that are not
+    known are 0.
 
     Raises ConfigError for sizes below 1.
     """
@@ -55,7 +57,10 @@ class PoseAttention(PartnerEncoder):
         self.moment = nn.Linear(joints * axes, c.width)
         self.positions = Positions(frames, c.width, c.position_dropout)
         self.blocks = nn.ModuleList(PostNorm(c.width, c.heads, c.dropout) for _ in range(c.blocks))
-        self.mix, self.views = nn.Linear(frames * c.width, c.hidden), nn.Linear(c.hidden, c.views * dimension)
+        self.mix, self.views = (
+            nn.Linear(frames * c.width, c.hidden),
+            nn.Linear(c.hidden, c.views * dimension),
+        )
 
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; `known` (B, J) says which joints are there."""

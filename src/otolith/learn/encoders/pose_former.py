@@ -31,15 +31,17 @@ class PoseFormerConfig:
     depth_drop: float = 0.2
     """Share of windows for which the last block is left out while training; the first is never."""
     temporal_width: int = 0
-    """Numbers of a moment's token; 0, published: all joints' numbers side by side, 704 of 22 joints, 1664 of 52."""
+    """Numbers of a moment's token; 0, published: all joints' numbers side by side, 704 of 22
+    joints, 1664 of 52."""
 
 
 class PoseFormer(PartnerEncoder):
     """Poses (B, F, J, 3) in metres -> (B, D).
 
     Source: Zheng et al., "3D Human Pose Estimation with Spatial and Temporal Transformers" (2021),
-    https://arxiv.org/abs/2103.10455, here from joints in space instead of in the picture, and with one vector instead
-    of a pose at its end. Joints that are not known are looked at by none and are 0 afterwards.
+    https://arxiv.org/abs/2103.10455, here from joints in space instead of in the picture, and with
+    one vector instead of a pose at its end. Joints that are not known are looked at by none and are
+    0 afterwards.
 
     Raises ConfigError for sizes below 1.
     """
@@ -51,7 +53,11 @@ class PoseFormer(PartnerEncoder):
         super().__init__(shape, dimension, **settings)
         c = self.config
         frames, joints, axes = self.shape
-        if min(c.joint_width, c.spatial_depth, c.temporal_depth, c.heads) < 1 or c.temporal_width < 0 or c.ratio <= 0:
+        if (
+            min(c.joint_width, c.spatial_depth, c.temporal_depth, c.heads) < 1
+            or c.temporal_width < 0
+            or c.ratio <= 0
+        ):
             raise ConfigError("pose_former needs widths, depths and heads of 1 or more.")
         side_by_side = joints * c.joint_width
         width = c.temporal_width or side_by_side
@@ -59,7 +65,9 @@ class PoseFormer(PartnerEncoder):
         self.joint_place = nn.Parameter(0.02 * torch.randn(joints, c.joint_width))
         self.spatial = _blocks(c.spatial_depth, c.joint_width, c)
         self.spatial_norm = nn.LayerNorm(c.joint_width)
-        self.narrow: nn.Module = nn.Linear(side_by_side, width) if c.temporal_width else nn.Identity()
+        self.narrow: nn.Module = (
+            nn.Linear(side_by_side, width) if c.temporal_width else nn.Identity()
+        )
         self.moment_place = nn.Parameter(0.02 * torch.randn(frames, width))
         self.temporal = _blocks(c.temporal_depth, width, c)
         self.temporal_norm = nn.LayerNorm(width)
@@ -69,7 +77,11 @@ class PoseFormer(PartnerEncoder):
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; `known` (B, J) says which joints are there."""
         rows, frames, joints, _ = values.shape
-        seen = None if known is None else known[:, None].expand(rows, frames, joints).reshape(-1, joints)
+        seen = (
+            None
+            if known is None
+            else known[:, None].expand(rows, frames, joints).reshape(-1, joints)
+        )
         tokens = self.joint(values.reshape(rows * frames, joints, -1)) + self.joint_place
         for block in self.spatial:
             tokens = block(tokens, seen)
@@ -79,7 +91,9 @@ class PoseFormer(PartnerEncoder):
         moments = self.narrow(tokens.view(rows, frames, -1)) + self.moment_place
         for block in self.temporal:
             moments = block(moments)
-        encoded: Tensor = self.head(self.mean(self.temporal_norm(moments).transpose(1, 2)).squeeze(2))
+        encoded: Tensor = self.head(
+            self.mean(self.temporal_norm(moments).transpose(1, 2)).squeeze(2)
+        )
         return encoded
 
 

@@ -15,7 +15,8 @@ from otolith.learn.encoders.weights import read_safetensors, read_torch
 
 RATE_HZ, LENGTH, PLACEMENT = 50.0, 250, "head"
 PREFIX = "imu_encoder."
-"""Under which a checkpoint of the whole training keeps the encoder, beside the frozen models for video and text."""
+"""Under which a checkpoint of the whole training keeps the encoder, beside the frozen models for
+video and text."""
 
 # Name in the authors' encoder -> part here. Counting starts at the first normalisation.
 NAMES = {
@@ -37,8 +38,8 @@ HEADS = ("ssl_head", "mmcl_head")
 class Published(NamedTuple):
     """What the authors' checkpoint holds.
 
-    `ssl` is the head of the self-supervised term, `mmcl` the one for text and video. Both take the encoder's vector,
-    and both are None in a checkpoint of the IMU2CLIP kind, which has no heads.
+    `ssl` is the head of the self-supervised term, `mmcl` the one for text and video. Both take the
+    encoder's vector, and both are None in a checkpoint of the IMU2CLIP kind, which has no heads.
     """
 
     encoder: StackedRNN
@@ -47,19 +48,26 @@ class Published(NamedTuple):
 
 
 def from_published(path: str | Path) -> Published:
-    """Read a checkpoint in the layout of https://github.com/nokia-bell-labs/pretrained-imu-encoders.
+    """Read a checkpoint in the layout of
+    https://github.com/nokia-bell-labs/pretrained-imu-encoders.
 
-    Either the encoder's own weights or the checkpoint of a whole training, as .safetensors, or as .pt or .ckpt, of
-    which nothing but tensors and plain values is read, and no more of them than the file is long. The encoder takes
-    acceleration (m/s²) and angular rate (rad/s) of a sensor on the head, 250 samples at 50 Hz, as they come: its
-    statistics are mean 0 and deviation 1.
+    Either the encoder's own weights or the checkpoint of a whole training, as .safetensors, or as
+    .pt or .ckpt, of which nothing but tensors and plain values is read, and no more of them than
+    the file is long. The encoder takes acceleration (m/s²) and angular rate (rad/s) of a sensor on
+    the head, 250 samples at 50 Hz, as they come: its statistics are mean 0 and deviation 1.
 
-    Raises CheckpointError for a file that is damaged, holds objects, or whose tensors have other names or shapes.
+    Raises CheckpointError for a file that is damaged, holds objects, or whose tensors have other
+    names or shapes.
     """
     path = Path(path)
     tensors = _encoder_part(_read(path))
-    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > path.stat().st_size:
-        raise CheckpointError(f"{path} names tensors that are larger than itself: it is damaged or was edited.")
+    if (
+        sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        > path.stat().st_size
+    ):
+        raise CheckpointError(
+            f"{path} names tensors that are larger than itself: it is damaged or was edited."
+        )
     states = tensors.get("net.5.weight_hh_l0", torch.empty(3 * 512, 512))
     width = states.shape[-1] if states.ndim == 2 and len(states) == 3 * states.shape[-1] else 512
     channels = (*triad(PLACEMENT, "acc"), *triad(PLACEMENT, "gyro"))
@@ -67,7 +75,9 @@ def from_published(path: str | Path) -> Published:
     wanted = {name: (part, encoder.state_dict()[part].shape) for name, part in NAMES.items()}
     heads = {name: nn.Linear(width, width) for name in HEADS if f"{name}.weight" in tensors}
     for head, layer in heads.items():
-        wanted |= {f"{head}.{part}": (part, value.shape) for part, value in layer.state_dict().items()}
+        wanted |= {
+            f"{head}.{part}": (part, value.shape) for part, value in layer.state_dict().items()
+        }
     problems = [f"{name} is missing" for name in wanted if name not in tensors]
     problems += [f"{name} is not part of it" for name in tensors if name not in wanted]
     problems += [
@@ -75,19 +85,27 @@ def from_published(path: str | Path) -> Published:
         for name, (_, shape) in wanted.items()
         if name in tensors and tensors[name].shape != shape
     ]
-    # Only of tensors that are as large as they may be: a few bytes can stand for a tensor of any shape.
-    problems += [f"{name} is not finite" for name in wanted if not problems and not tensors[name].isfinite().all()]
+    # Only of tensors that are as large as they may be: a few bytes can stand for a tensor of any
+    # shape.
+    problems += [
+        f"{name} is not finite"
+        for name in wanted
+        if not problems and not tensors[name].isfinite().all()
+    ]
     if len(heads) == 1:
         problems.append(f"it has {next(iter(heads))}, but not the other head")
     if problems:
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise CheckpointError(
-            f"{path} is no published encoder of PRIMUS or IMU2CLIP: {'; '.join(problems[:5])}{more}. Nothing was "
+            f"{path} is no published encoder of PRIMUS or IMU2CLIP: "
+            f"{'; '.join(problems[:5])}{more}. Nothing was "
             "loaded."
         )
     encoder.load_state_dict({part: tensors[name].float() for name, part in NAMES.items()})
     for head, layer in heads.items():
-        layer.load_state_dict({part: tensors[f"{head}.{part}"].float() for part in ("weight", "bias")})
+        layer.load_state_dict(
+            {part: tensors[f"{head}.{part}"].float() for part in ("weight", "bias")}
+        )
     return Published(encoder.eval(), heads.get("ssl_head"), heads.get("mmcl_head"))
 
 
@@ -103,6 +121,14 @@ def _read(path: Path) -> dict[str, object]:
 def _encoder_part(content: dict[str, object]) -> dict[str, Tensor]:
     """The tensors of the encoder alone, by the names that it gives them."""
     inner = content.get("state_dict", content)
-    tensors = {str(k): v for k, v in inner.items() if isinstance(v, Tensor)} if isinstance(inner, dict) else {}
-    own = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items() if name.startswith(PREFIX)}
+    tensors = (
+        {str(k): v for k, v in inner.items() if isinstance(v, Tensor)}
+        if isinstance(inner, dict)
+        else {}
+    )
+    own = {
+        name.removeprefix(PREFIX): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(PREFIX)
+    }
     return own or tensors

@@ -1,4 +1,5 @@
-"""Convolutions, then a recurrent network over what they leave: the encoder that PRIMUS and IMU2CLIP train."""
+"""Convolutions, then a recurrent network over what they leave: the encoder that PRIMUS and IMU2CLIP
+train."""
 
 from __future__ import annotations
 
@@ -29,30 +30,37 @@ class StackedRNNConfig:
     pool: int = 3
     """Steps of which the largest is kept after each convolution but the last."""
     bins: int = 32
-    """Time steps that the last convolution's output is averaged or stretched to, whatever the window's length."""
+    """Time steps that the last convolution's output is averaged or stretched to, whatever the
+    window's length."""
     groups: int = 4
     """Groups in which the filters are normalised before the recurrent network."""
     hidden: int = 512
     """D, width of the recurrent network."""
     time_major: bool = False
-    """Whether the recurrent network walks over time; published, it walks over the filters, each a row of time bins."""
+    """Whether the recurrent network walks over time; published, it walks over the filters, each a
+    row of time bins."""
     padded: bool = False
-    """Whether convolutions pad the window and keep its length: then 9 samples are enough instead of 123."""
+    """Whether convolutions pad the window and keep its length: then 9 samples are enough instead of
+    123."""
     per_sensor: bool = False
-    """Whether each sensor is normalised by itself, not all accelerometers together and all gyroscopes together."""
+    """Whether each sensor is normalised by itself, not all accelerometers together and all
+    gyroscopes together."""
 
 
 class StackedRNN(Encoder):
-    """Three convolutions without activations between them, and a GRU whose last state is the vector.
+    """Three convolutions without activations between them, and a GRU whose last state is the
+    vector.
 
-    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS: Pretraining IMU Encoders with Multimodal and Self-Supervised
-    Learning" (2024), https://arxiv.org/abs/2411.15127, after Moon et al., "IMU2CLIP" (2022),
-    https://arxiv.org/abs/2210.14395. Within each window the accelerometer and the gyroscope are brought to mean 0 and
-    deviation 1, each over its channels together, so that only the shape of the movement is left, not its strength.
+    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS: Pretraining IMU Encoders with Multimodal and
+    Self-Supervised Learning" (2024), https://arxiv.org/abs/2411.15127, after Moon et al.,
+    "IMU2CLIP" (2022), https://arxiv.org/abs/2210.14395. Within each window the accelerometer and
+    the gyroscope are brought to mean 0 and deviation 1, each over its channels together, so that
+    only the shape of the movement is left, not its strength.
 
-    As published the GRU walks over the 32 filters and sees 32 time bins of each; `time_major=True` walks over the
-    time bins. Tokens (B, L, D) are the GRU's states: one a filter, or one a time bin. Windows of 123 samples or more,
-    or of 9 with `padded=True`. With two linear heads of 512 it has 1,376,204 parameters for six channels.
+    As published the GRU walks over the 32 filters and sees 32 time bins of each; `time_major=True`
+    walks over the time bins. Tokens (B, L, D) are the GRU's states: one a filter, or one a time
+    bin. Windows of 123 samples or more, or of 9 with `padded=True`. With two linear heads of 512 it
+    has 1,376,204 parameters for six channels.
 
     Raises ConfigError for sizes that do not fit together or windows that are too short.
     """
@@ -62,7 +70,9 @@ class StackedRNN(Encoder):
     shortest = 123
     when_too_short = "set its padded = true"
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
         self.dimension = c.hidden
@@ -70,11 +80,20 @@ class StackedRNN(Encoder):
         self.norm = QuantityNorm(self.channels, "sensor" if c.per_sensor else "quantity")
         widths = (len(self.channels), *c.filters[:-1])
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(inputs, outputs, k, dilation=c.dilation, bias=False, padding="same" if c.padded else 0)
+            nn.Conv1d(
+                inputs,
+                outputs,
+                k,
+                dilation=c.dilation,
+                bias=False,
+                padding="same" if c.padded else 0,
+            )
             for inputs, outputs, k in zip(widths, c.filters, c.kernels, strict=True)
         )
         self.filter_norm = nn.GroupNorm(c.groups, c.filters[-1])
-        self.recurrent = nn.GRU(c.filters[-1] if c.time_major else c.bins, c.hidden, batch_first=True)
+        self.recurrent = nn.GRU(
+            c.filters[-1] if c.time_major else c.bins, c.hidden, batch_first=True
+        )
         self._averages: dict[tuple[int, torch.device], Tensor] = {}
 
     def configure(self, settings: Mapping[str, Any]) -> None:
@@ -82,9 +101,15 @@ class StackedRNN(Encoder):
         super().configure(settings)
         c = self.config
         sizes = (*c.filters, *c.kernels, c.dilation, c.pool, c.bins, c.groups, c.hidden)
-        if not c.filters or len(c.filters) != len(c.kernels) or min(sizes) < 1 or c.filters[-1] % c.groups:
+        if (
+            not c.filters
+            or len(c.filters) != len(c.kernels)
+            or min(sizes) < 1
+            or c.filters[-1] % c.groups
+        ):
             raise ConfigError(
-                f"stacked_rnn: filters {c.filters} and kernels {c.kernels} must be of one length, all sizes above 0, "
+                f"stacked_rnn: filters {c.filters} and kernels {c.kernels} must be of one length, "
+                f"all sizes above 0, "
                 f"and the last filters a multiple of groups ({c.groups})."
             )
         needed = 1
@@ -105,7 +130,8 @@ class StackedRNN(Encoder):
         return Embeddings(tokens=states, pooled=states[:, -1])
 
     def _average(self, features: Tensor) -> Tensor:
-        """Return (L, bins): each column the mean of the steps that its bin touches, as adaptive pooling has it.
+        """Return (L, bins): each column the mean of the steps that its bin touches, as adaptive
+        pooling has it.
 
         A product instead of torch's pooling, whose gradient on a GPU differs from run to run.
         """
@@ -120,19 +146,24 @@ class StackedRNN(Encoder):
 
 
 class QuantityNorm(nn.Module):
-    """Bring each quantity of a window, all its channels together, to mean 0 and deviation 1; then scale and shift.
+    """Bring each quantity of a window, all its channels together, to mean 0 and deviation 1; then
+    scale and shift.
 
-    For one sensor with acceleration and angular rate this is a group normalisation of two groups, with its weights.
-    Channels that a window lacks count in no mean and leave as 0.
+    For one sensor with acceleration and angular rate this is a group normalisation of two groups,
+    with its weights. Channels that a window lacks count in no mean and leave as 0.
     """
 
     group: Tensor
 
-    def __init__(self, channels: Sequence[Channel], by: Literal["quantity", "sensor"] = "quantity") -> None:
+    def __init__(
+        self, channels: Sequence[Channel], by: Literal["quantity", "sensor"] = "quantity"
+    ) -> None:
         super().__init__()
         keys = [(c.quantity, c.sensor if by == "sensor" else "") for c in channels]
         order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        membership = nn.functional.one_hot(torch.tensor([order[key] for key in keys]), len(order)).float()
+        membership = nn.functional.one_hot(
+            torch.tensor([order[key] for key in keys]), len(order)
+        ).float()
         self.register_buffer("group", membership, persistent=False)
         self.weight = nn.Parameter(torch.ones(len(keys)))
         self.bias = nn.Parameter(torch.zeros(len(keys)))
@@ -145,7 +176,9 @@ class QuantityNorm(nn.Module):
             count = (there @ self.group).clamp(min=1)
             # Of each channel the mean of its group, and of the group the deviation about that mean.
             mean = ((there * middle) @ self.group / count) @ self.group.T
-            variance = ((there * (spread + (middle - mean) ** 2)) @ self.group / count) @ self.group.T
+            variance = (
+                (there * (spread + (middle - mean) ** 2)) @ self.group / count
+            ) @ self.group.T
             scale = self.weight * torch.rsqrt(variance + 1e-5) * there
             return (values - mean[..., None]) * scale[..., None] + (self.bias * there)[..., None]
 

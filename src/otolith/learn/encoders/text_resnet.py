@@ -1,4 +1,5 @@
-"""Residual convolutions over a frozen sentence vector, and the two linear layers that stood there before."""
+"""Residual convolutions over a frozen sentence vector, and the two linear layers that stood there
+before."""
 
 from __future__ import annotations
 
@@ -27,12 +28,14 @@ class TextResNetConfig:
 
 
 class TextResNet(PartnerEncoder):
-    """A sentence vector (B, E) -> (B, D), where it can be moved towards what its windows and poses have in common.
+    """A sentence vector (B, E) -> (B, D), where it can be moved towards what its windows and poses
+    have in common.
 
-    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal representations and
-    a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205: three residual blocks, each with a
-    convolution and a batch normalisation. What comes after them is not published; here one linear layer over
-    everything they leave, as a number's place in the vector has a meaning that a mean would lose.
+    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal
+    representations and a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205: three
+    residual blocks, each with a convolution and a batch normalisation. What comes after them is not
+    published; here one linear layer over everything they leave, as a number's place in the vector
+    has a meaning that a mean would lose.
 
     Raises ConfigError for sizes out of range.
     """
@@ -44,10 +47,14 @@ class TextResNet(PartnerEncoder):
         super().__init__(shape, dimension, **settings)
         c = self.config
         if not c.filters or min(*c.filters, c.kernel, c.stride) < 1 or not c.kernel % 2:
-            raise ConfigError("text_resnet needs filters, and a stride of 1 or more and an odd kernel.")
+            raise ConfigError(
+                "text_resnet needs filters, and a stride of 1 or more and an odd kernel."
+            )
         (length,) = self.shape
         widths = [1, *c.filters]
-        self.blocks = nn.Sequential(*(_Block(i, o, c.kernel, c.stride) for i, o in itertools.pairwise(widths)))
+        self.blocks = nn.Sequential(
+            *(_Block(i, o, c.kernel, c.stride) for i, o in itertools.pairwise(widths))
+        )
         for _ in c.filters:
             length = -(-length // c.stride)
         self.head = nn.Linear(c.filters[-1] * length, dimension)
@@ -80,10 +87,11 @@ class TextMLPConfig:
 
 
 class TextMLP(PartnerEncoder):
-    """A sentence vector (B, E) -> (B, D) by two linear layers: the text encoder of Multi3Net before the residual one.
+    """A sentence vector (B, E) -> (B, D) by two linear layers: the text encoder of Multi3Net before
+    the residual one.
 
-    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language, Pose and
-    Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316.
+    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of
+    Language, Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316.
     """
 
     Config: ClassVar[type[Any]] = TextMLPConfig
@@ -94,7 +102,10 @@ class TextMLP(PartnerEncoder):
         (length,) = self.shape
         hidden = self.config.hidden
         self.layers = nn.Sequential(
-            nn.Linear(length, hidden), nn.LeakyReLU(), nn.Dropout(self.config.dropout), nn.Linear(hidden, dimension)
+            nn.Linear(length, hidden),
+            nn.LeakyReLU(),
+            nn.Dropout(self.config.dropout),
+            nn.Linear(hidden, dimension),
         )
 
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:

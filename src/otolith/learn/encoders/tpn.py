@@ -32,11 +32,13 @@ class TPNConfig:
 
 
 class Convolution(nn.Conv1d):
-    """A convolution over time with the weights of a `Conv1d`: (B, C, T) or (B, C, 1, T) to (B, C, 1, T).
+    """A convolution over time with the weights of a `Conv1d`: (B, C, T) or (B, C, 1, T) to (B, C,
+    1, T).
 
-    An image of one row may lie in memory with its channels side by side, which the convolutions after the first and
-    the maximum read faster. A signal of few channels stays as it is: with two threads, the kernel for 3 or 6 channels
-    side by side in bf16 waited seconds for a thread that another process had pushed aside.
+    An image of one row may lie in memory with its channels side by side, which the convolutions
+    after the first and the maximum read faster. A signal of few channels stays as it is: with two
+    threads, the kernel for 3 or 6 channels side by side in bf16 waited seconds for a thread that
+    another process had pushed aside.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -44,22 +46,29 @@ class Convolution(nn.Conv1d):
         if input.dim() == 4:
             return functional.conv2d(input, self.weight.unsqueeze(2), self.bias)
         image = super().forward(input).unsqueeze(2)
-        return image.contiguous(memory_format=torch.channels_last) if image.device.type == "cpu" else image
+        return (
+            image.contiguous(memory_format=torch.channels_last)
+            if image.device.type == "cpu"
+            else image
+        )
 
 
 class TPN(Encoder):
     """A small convolutional network over all sensors' channels at once.
 
     Source: Saeed et al., "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879; PIM (2025, https://arxiv.org/abs/2503.17978) describes the same shape without
-    sizes. Any window of 46 samples or more; tokens are the time steps after the last convolution.
+    https://arxiv.org/abs/1907.11879; PIM (2025, https://arxiv.org/abs/2503.17978) describes the
+    same shape without sizes. Any window of 46 samples or more; tokens are the time steps after the
+    last convolution.
     """
 
     Config: ClassVar[type[Any]] = TPNConfig
     config: TPNConfig
     shortest = 46
 
-    def __init__(self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+    ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         layers: list[nn.Module] = []
         width = len(self.channels)
@@ -80,7 +89,11 @@ class TPN(Encoder):
         return Embeddings(tokens=features.transpose(1, 2), pooled=torch.amax(features, dim=-1))
 
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
-        """Return kernels with the L2 penalty and biases without; a penalty of l2·w² is a decay of 2·l2."""
+        """Return kernels with the L2 penalty and biases without; a penalty of l2·w² is a decay of
+        2·l2."""
         kernels = [p for name, p in self.named_parameters() if name.endswith("weight")]
         biases = [p for name, p in self.named_parameters() if name.endswith("bias")]
-        return [{"params": kernels, "weight_decay": 2 * self.config.l2}, {"params": biases, "weight_decay": 0.0}]
+        return [
+            {"params": kernels, "weight_decay": 2 * self.config.l2},
+            {"params": biases, "weight_decay": 0.0},
+        ]

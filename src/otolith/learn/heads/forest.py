@@ -27,8 +27,9 @@ class ForestConfig:
 class Forest(ClosedHead):
     """A random forest, grown by scikit-learn and kept as arrays.
 
-    Source: Breiman, "Random Forests" (2001), https://doi.org/10.1023/A:1010933404324. Buffers (trees, nodes): which
-    feature a node asks for, its threshold, its children (a leaf is its own child) and its class shares.
+    Source: Breiman, "Random Forests" (2001), https://doi.org/10.1023/A:1010933404324. Buffers
+    (trees, nodes): which feature a node asks for, its threshold, its children (a leaf is its own
+    child) and its class shares.
     """
 
     Config: ClassVar[type[Any]] = ForestConfig
@@ -56,11 +57,17 @@ class Forest(ClosedHead):
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
-            self.config.trees, min_samples_leaf=self.config.smallest_leaf, class_weight="balanced", random_state=seed
+            self.config.trees,
+            min_samples_leaf=self.config.smallest_leaf,
+            class_weight="balanced",
+            random_state=seed,
         )
         with warnings.catch_warnings():
-            # One or two windows a class is what few-shot means; scikit-learn takes the classes for numbers then.
-            warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+            # One or two windows a class is what few-shot means; scikit-learn takes the classes for
+            # numbers then.
+            warnings.filterwarnings(
+                "ignore", message="The number of unique classes is greater than 50%"
+            )
             forest.fit(vectors.astype(np.float32), code)
         trees = [estimator.tree_ for estimator in forest.estimators_]
         self._allocate(len(trees), max(tree.node_count for tree in trees))
@@ -74,9 +81,12 @@ class Forest(ClosedHead):
             self.feature[i, rows] = torch.from_numpy(np.where(leaf, 0, tree.feature))
             self.left[i, rows] = torch.from_numpy(np.where(leaf, nodes, tree.children_left))
             self.right[i, rows] = torch.from_numpy(np.where(leaf, nodes, tree.children_right))
-            # scikit-learn holds float32 features against float64 thresholds; the largest float32 below decides alike
+            # scikit-learn holds float32 features against float64 thresholds; the largest float32
+            # below decides alike
             self.threshold[i, rows] = torch.from_numpy(_round_down(tree.threshold))
-            share = torch.from_numpy((values / values.sum(axis=1, keepdims=True)).astype(np.float32))
+            share = torch.from_numpy(
+                (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+            )
             self.share[i, rows.start : rows.stop, present] = share
         self.depth.fill_(max(tree.max_depth for tree in trees))
 
@@ -88,19 +98,29 @@ class Forest(ClosedHead):
         # No tree is deeper than it has nodes, whatever was saved.
         for _ in range(min(int(self.depth), self.feature.shape[1])):
             value = vectors.gather(1, self.feature[trees, node])
-            node = torch.where(value <= self.threshold[trees, node], self.left[trees, node], self.right[trees, node])
+            node = torch.where(
+                value <= self.threshold[trees, node],
+                self.left[trees, node],
+                self.right[trees, node],
+            )
         return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
 
     def odd(self) -> str:
         """Say where trees ask for features or lead to nodes that there are not."""
-        for name, most in (("feature", self.dimension), ("left", self.left.shape[1]), ("right", self.right.shape[1])):
+        for name, most in (
+            ("feature", self.dimension),
+            ("left", self.left.shape[1]),
+            ("right", self.right.shape[1]),
+        ):
             places = getattr(self, name)
             if ((places < 0) | (places >= most)).any():
                 return f"its trees' '{name}' goes beyond the {most} that there are"
         return ""
 
     @classmethod
-    def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> Forest:
+    def empty(
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+    ) -> Forest:
         """Build a head to load into."""
         head = cls(dimension, classes, **settings)
         head._allocate(*shapes["feature"])

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class Head(nn.Module, Configured, ABC):
-    """Embeddings -> logits (B, K): exponentials that sum to 1 after a softmax are the probabilities.
+    """Embeddings -> logits (B, K): exponentials that sum to 1 after a softmax are the
+    probabilities.
 
-    A head either learns by gradients, together with its encoder (`closed = False`), or is fitted at once to embeddings
-    that stand still (`closed = True`), and then keeps what it found in buffers, so that it is saved and loaded as
-    safely as any other weights.
+    A head either learns by gradients, together with its encoder (`closed = False`), or is fitted at
+    once to embeddings that stand still (`closed = True`), and then keeps what it found in buffers,
+    so that it is saved and loaded as safely as any other weights.
     """
 
     closed: ClassVar[bool] = False
@@ -38,7 +39,8 @@ class Head(nn.Module, Configured, ABC):
         """Return logits (B, K)."""
 
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
-        """Get ready for these classes, before anything is learnt; `alignment` is what the encoder shares with words."""
+        """Get ready for these classes, before anything is learnt; `alignment` is what the encoder
+        shares with words."""
 
 
 class ClosedHead(Head):
@@ -52,11 +54,14 @@ class ClosedHead(Head):
 
     @classmethod
     @abstractmethod
-    def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> ClosedHead:
+    def empty(
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+    ) -> ClosedHead:
         """Build a head whose buffers have the shapes of a saved one, ready to be loaded."""
 
     def odd(self) -> str:
-        """Say what in loaded buffers nothing fitted could have left there; nothing where all is well."""
+        """Say what in loaded buffers nothing fitted could have left there; nothing where all is
+        well."""
         return ""
 
     def shapes(self) -> dict[str, list[int]]:

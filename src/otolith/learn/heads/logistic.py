@@ -1,4 +1,5 @@
-"""Logistic regression, fitted at once: a strong control on hand-made features, and a linear probe of any encoder."""
+"""Logistic regression, fitted at once: a strong control on hand-made features, and a linear probe
+of any encoder."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class LogisticConfig:
 
 
 class Logistic(ClosedHead):
-    """Multinomial logistic regression on standardised vectors, solved by scikit-learn and kept as plain weights."""
+    """Multinomial logistic regression on standardised vectors, solved by scikit-learn and kept as
+    plain weights."""
 
     Config: ClassVar[type[Any]] = LogisticConfig
     config: LogisticConfig
@@ -38,7 +40,8 @@ class Logistic(ClosedHead):
         self.register_buffer("bias", torch.zeros(classes))
 
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
-        """Fit to vectors (N, D) and class indices (N,); a single class makes a head that always says it."""
+        """Fit to vectors (N, D) and class indices (N,); a single class makes a head that always
+        says it."""
         present = np.unique(code)
         weight = np.zeros((self.classes, self.dimension))
         bias = np.full(self.classes, -30.0)  # a class that was never seen is never said
@@ -51,11 +54,16 @@ class Logistic(ClosedHead):
             std = np.where(std < 1e-8, 1.0, std)
             solver = LogisticRegression(C=self.config.strength, max_iter=self.config.iterations)
             with warnings.catch_warnings():
-                # One or two windows a class is what few-shot means; scikit-learn takes the classes for numbers then.
-                warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+                # One or two windows a class is what few-shot means; scikit-learn takes the classes
+                # for numbers then.
+                warnings.filterwarnings(
+                    "ignore", message="The number of unique classes is greater than 50%"
+                )
                 solver.fit((vectors - mean) / std, code)
             coefficient, intercept = solver.coef_, solver.intercept_
-            if len(present) == 2:  # scikit-learn keeps one row for two classes; the two logits are its halves
+            if (
+                len(present) == 2
+            ):  # scikit-learn keeps one row for two classes; the two logits are its halves
                 coefficient = np.concatenate([-coefficient, coefficient]) / 2
                 intercept = np.concatenate([-intercept, intercept]) / 2
             weight[present] = coefficient / std
@@ -65,11 +73,14 @@ class Logistic(ClosedHead):
 
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
-        # Autocast would round this product to bfloat16, and with it features of very different size.
+        # Autocast would round this product to bfloat16, and with it features of very different
+        # size.
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             return embeddings.pooled.float() @ self.weight.T + self.bias
 
     @classmethod
-    def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> Logistic:
+    def empty(
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+    ) -> Logistic:
         """Build a head to load into."""
         return cls(dimension, classes, **settings)

@@ -37,14 +37,16 @@ class MixtureOfExpertsConfig:
 
 
 class MixtureOfExperts(Head):
-    """Convolution over the tokens, two stages of attention, and experts of which a gate weighs the answers.
+    """Convolution over the tokens, two stages of attention, and experts of which a gate weighs the
+    answers.
 
-    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal representations and
-    a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205. The L tokens are the channels of a
-    convolution along their D numbers, with batch normalisation and ReLU, that makes 64 tokens of them; each stage is
-    attention, added, a layer normalisation, and a feed-forward network, added. Of each token z the experts f_j and the
-    gate w = softmax(W z) give y = Σ_j w_j f_j(z); all experts answer, and the logits are the mean over the tokens.
-    Attention looks among the tokens of one window, never among windows. Expert sizes are not published.
+    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal
+    representations and a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205. The L
+    tokens are the channels of a convolution along their D numbers, with batch normalisation and
+    ReLU, that makes 64 tokens of them; each stage is attention, added, a layer normalisation, and a
+    feed-forward network, added. Of each token z the experts f_j and the gate w = softmax(W z) give
+    y = Σ_j w_j f_j(z); all experts answer, and the logits are the mean over the tokens. Attention
+    looks among the tokens of one window, never among windows. Expert sizes are not published.
 
     Raises ConfigError for fewer than one expert, or sizes that do not fit together.
     """
@@ -57,14 +59,23 @@ class MixtureOfExperts(Head):
         super().__init__(dimension, classes, **settings)
         c = self.config
         if c.experts < 1:
-            raise ConfigError(f"mixture_of_experts needs 1 expert or more, not {c.experts}: set its experts = 16.")
-        if min(c.tokens, c.channels, c.kernel, c.heads, c.feed_forward, c.hidden) < 1 or not c.kernel % 2:
             raise ConfigError(
-                "mixture_of_experts needs tokens, channels, heads, widths of 1 or more and an odd kernel; it has "
-                f"tokens = {c.tokens}, channels = {c.channels}, kernel = {c.kernel}, heads = {c.heads}."
+                f"mixture_of_experts needs 1 expert or more, not {c.experts}: set its experts = 16."
+            )
+        if (
+            min(c.tokens, c.channels, c.kernel, c.heads, c.feed_forward, c.hidden) < 1
+            or not c.kernel % 2
+        ):
+            raise ConfigError(
+                "mixture_of_experts needs tokens, channels, heads, widths of 1 or more and an odd "
+                "kernel; it has "
+                f"tokens = {c.tokens}, channels = {c.channels}, kernel = {c.kernel}, heads = "
+                f"{c.heads}."
             )
         self.convolution = nn.Sequential(
-            nn.Conv1d(c.tokens, c.channels, c.kernel, padding=c.kernel // 2), nn.BatchNorm1d(c.channels), nn.ReLU()
+            nn.Conv1d(c.tokens, c.channels, c.kernel, padding=c.kernel // 2),
+            nn.BatchNorm1d(c.channels),
+            nn.ReLU(),
         )
         self.stages = nn.ModuleList(_Stage(dimension, c) for _ in range(2))
         self.gate = nn.Linear(dimension, c.experts, bias=False)
@@ -78,20 +89,25 @@ class MixtureOfExperts(Head):
         tokens = self.attended(embeddings.tokens)
         gate = self.gate(tokens).softmax(dim=-1)
         hidden = self.first(tokens).relu().unflatten(-1, (self.config.experts, self.config.hidden))
-        # The second layers are linear, so that the mean over tokens may come before them: 64 times less to compute.
+        # The second layers are linear, so that the mean over tokens may come before them: 64 times
+        # less to compute.
         mixed = torch.einsum("bln,blnh->bnh", gate, hidden) / tokens.shape[1]
-        logits: Tensor = torch.einsum("bnh,nkh->bk", mixed, self.second) + gate.mean(dim=1) @ self.bias
+        logits: Tensor = (
+            torch.einsum("bnh,nkh->bk", mixed, self.second) + gate.mean(dim=1) @ self.bias
+        )
         return logits
 
     def attended(self, tokens: Tensor) -> Tensor:
-        """Return what the experts and the gate look at, (B, channels, D), of the encoder's tokens (B, L, D)."""
+        """Return what the experts and the gate look at, (B, channels, D), of the encoder's tokens
+        (B, L, D)."""
         out: Tensor = self.convolution(tokens)
         for stage in self.stages:
             out = stage(out)
         return out
 
     def gates(self, embeddings: Embeddings) -> Tensor:
-        """Return how much each expert counts in the answer for a window, (B, experts), rows that sum to 1."""
+        """Return how much each expert counts in the answer for a window, (B, experts), rows that
+        sum to 1."""
         shares: Tensor = self.gate(self.attended(embeddings.tokens)).softmax(dim=-1).mean(dim=1)
         return shares
 

@@ -24,8 +24,8 @@ class MLPConfig:
 class MLP(Head):
     """Linear, ReLU, linear.
 
-    Source: the classifier of Saeed et al., "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879.
+    Source: the classifier of Saeed et al., "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879.
     """
 
     Config: ClassVar[type[Any]] = MLPConfig

@@ -1,4 +1,5 @@
-"""The published linear probe of PRIMUS: one layer on a frozen encoder, begun from words where there are some."""
+"""The published linear probe of PRIMUS: one layer on a frozen encoder, begun from words where there
+are some."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class ProbeConfig:
     """Where the layer begins, and how it learns."""
 
     initial: Literal["random", "text"] = "random"
-    """text: each class begins where its words lie in the shared space, and vectors have length 1; random: anywhere."""
+    """text: each class begins where its words lie in the shared space, and vectors have length 1;
+    random: anywhere."""
     templates: tuple[str, ...] = TEMPLATES
     """What is said of a class; {} stands for its name."""
     learning_rate: float = 1e-4
@@ -44,12 +46,14 @@ class ProbeConfig:
 class LinearProbe(ClosedHead):
     """One linear layer, learnt as PRIMUS learns it.
 
-    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127, and its public code:
-    AdamW, a linear warm-up, a cosine; the layer of a pretrained encoder begins as the mean vectors of each class's
-    words, on vectors of length 1. As few steps as few windows give hardly move it from there. The authors keep the
-    epoch that is best on validation people; here the last one counts, as no label is held back.
+    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127, and
+    its public code: AdamW, a linear warm-up, a cosine; the layer of a pretrained encoder begins as
+    the mean vectors of each class's words, on vectors of length 1. As few steps as few windows give
+    hardly move it from there. The authors keep the epoch that is best on validation people; here
+    the last one counts, as no label is held back.
 
-    Raises ConfigError for settings out of range, or words without an encoder that shares a space with text.
+    Raises ConfigError for settings out of range, or words without an encoder that shares a space
+    with text.
     """
 
     Config: ClassVar[type[Any]] = ProbeConfig
@@ -64,8 +68,15 @@ class LinearProbe(ClosedHead):
         c = self.config
         if c.initial not in ("random", "text"):
             raise ConfigError(f"initial is random or text, not '{c.initial}'.")
-        if c.epochs < 1 or c.batch_size < 1 or c.learning_rate <= 0 or min(c.weight_decay, c.warmup) < 0:
-            raise ConfigError("A probe needs an epoch, one window a step and a learning rate above 0.")
+        if (
+            c.epochs < 1
+            or c.batch_size < 1
+            or c.learning_rate <= 0
+            or min(c.weight_decay, c.warmup) < 0
+        ):
+            raise ConfigError(
+                "A probe needs an epoch, one window a step and a learning rate above 0."
+            )
         first = nn.Linear(dimension, classes)
         self.register_buffer("weight", first.weight.detach().clone())
         self.register_buffer("bias", first.bias.detach().clone())
@@ -77,10 +88,14 @@ class LinearProbe(ClosedHead):
             return
         if alignment is None or self.dimension != alignment.width:
             raise ConfigError(
-                "A probe that begins from words needs an encoder that shares a space with text, and sees its vectors "
-                'there: space = "shared". Pretrain one: otolith pretrain STUDY --objective primus --out ENCODER'
+                "A probe that begins from words needs an encoder that shares a space with text, "
+                "and sees its vectors "
+                'there: space = "shared". Pretrain one: otolith pretrain STUDY --objective primus '
+                "--out ENCODER"
             )
-        self.weight = torch.from_numpy(words_of(alignment, prompts_of(classes, self.config.templates)))
+        self.weight = torch.from_numpy(
+            words_of(alignment, prompts_of(classes, self.config.templates))
+        )
         self.bias = torch.zeros(self.classes)
         self.placed = True
 
@@ -88,12 +103,21 @@ class LinearProbe(ClosedHead):
         """Descend from where it stands, on vectors (N, D) and class indices (N,)."""
         c = self.config
         if c.initial == "text" and not self.placed:
-            raise ConfigError("A probe that begins from words is told the classes first: call begin.")
-        seen, truth = self._length(torch.from_numpy(np.asarray(vectors, dtype=np.float32))), torch.from_numpy(code)
+            raise ConfigError(
+                "A probe that begins from words is told the classes first: call begin."
+            )
+        seen, truth = (
+            self._length(torch.from_numpy(np.asarray(vectors, dtype=np.float32))),
+            torch.from_numpy(code),
+        )
         weight, bias = (tensor.clone().requires_grad_() for tensor in (self.weight, self.bias))
-        optimiser = torch.optim.AdamW([weight, bias], lr=c.learning_rate, weight_decay=c.weight_decay)
+        optimiser = torch.optim.AdamW(
+            [weight, bias], lr=c.learning_rate, weight_decay=c.weight_decay
+        )
         each = -(-len(truth) // c.batch_size)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, warm_cosine(c.epochs * each, c.warmup))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, warm_cosine(c.epochs * each, c.warmup)
+        )
         for epoch in range(c.epochs):
             order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(truth)))
             for start in range(0, len(order), c.batch_size):
@@ -104,7 +128,9 @@ class LinearProbe(ClosedHead):
                 optimiser.step()
                 schedule.step()
         self.weight, self.bias = weight.detach(), bias.detach()
-        if c.initial == "random":  # a class that was never seen is never said; words know it all the same
+        if (
+            c.initial == "random"
+        ):  # a class that was never seen is never said; words know it all the same
             unseen = np.setdiff1d(np.arange(self.classes), code)
             self.weight[unseen], self.bias[unseen] = 0.0, _NEVER
 
@@ -117,13 +143,16 @@ class LinearProbe(ClosedHead):
             return self._length(embeddings.pooled.float()) @ self.weight.T + self.bias
 
     @classmethod
-    def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> LinearProbe:
+    def empty(
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+    ) -> LinearProbe:
         """Build a head to load into."""
         return cls(dimension, classes, **settings)
 
 
 def warm_cosine(steps: int, warmup: int) -> Callable[[int], float]:
-    """Return the share of the learning rate at each of `steps`: up along a line, then down along a cosine to 0."""
+    """Return the share of the learning rate at each of `steps`: up along a line, then down along a
+    cosine to 0."""
     rising = max(warmup, steps // 100) if warmup else 0
 
     def share(step: int) -> float:

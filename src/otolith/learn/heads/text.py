@@ -1,4 +1,5 @@
-"""Classes from words: a window is of the class whose description lies nearest, with or without a few examples."""
+"""Classes from words: a window is of the class whose description lies nearest, with or without a
+few examples."""
 
 from __future__ import annotations
 
@@ -17,7 +18,13 @@ from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import ClosedHead
 from otolith.learn.modalities.alignment import Alignment
 
-TEMPLATES = ("{}", "a person: {}", "a person doing this: {}", "the movement of a person: {}", "human activity: {}")
+TEMPLATES = (
+    "{}",
+    "a person: {}",
+    "a person doing this: {}",
+    "the movement of a person: {}",
+    "human activity: {}",
+)
 """What is said of a class where nothing else is given; {} stands for its name."""
 UNKNOWN = "unknown"
 """What windows are called that lie near no description."""
@@ -28,9 +35,11 @@ class TextHeadConfig:
     """How near a window must lie, and how much words count beside examples."""
 
     temperature: float = 0.1
-    """Of the softmax over cosines: the smaller, the surer; which class is nearest does not change."""
+    """Of the softmax over cosines: the smaller, the surer; which class is nearest does not change.
+    """
     unknown: float | None = None
-    """Cosine below which a window is of no class; the last class is then "unknown". None: it is always of one."""
+    """Cosine below which a window is of no class; the last class is then "unknown". None: it is
+    always of one."""
     words_count: float = 2.0
     """As how many examples the words of a class count."""
 
@@ -38,10 +47,11 @@ class TextHeadConfig:
 class TextHead(ClosedHead):
     """Cosines with one unit vector a class: where its words lie, drawn towards its examples.
 
-    Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021),
-    https://arxiv.org/abs/2103.00020, section 3.1 (prompts and their ensembles). With w the words' vector, n examples
-    and x̄ the mean of their unit vectors, the class lies in the direction (c·w + n·x̄) / (c + n). Without words it is
-    the nearest class mean. It needs vectors in the space that the encoder shares with text (`space = "shared"`).
+    Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision"
+    (2021), https://arxiv.org/abs/2103.00020, section 3.1 (prompts and their ensembles). With w the
+    words' vector, n examples and x̄ the mean of their unit vectors, the class lies in the direction
+    (c·w + n·x̄) / (c + n). Without words it is the nearest class mean. It needs vectors in the
+    space that the encoder shares with text (`space = "shared"`).
 
     Raises ConfigError for settings out of range.
     """
@@ -58,7 +68,8 @@ class TextHead(ClosedHead):
         c = self.config
         if c.temperature <= 0 or c.words_count <= 0 or not -1 <= (c.unknown or 0) <= 1:
             raise ConfigError(
-                "The text head needs a temperature and words_count above 0, and `unknown` a cosine from -1 to 1."
+                "The text head needs a temperature and words_count above 0, and `unknown` a cosine "
+                "from -1 to 1."
             )
         known = classes - (c.unknown is not None)
         self.register_buffer("words", torch.zeros(known, dimension))
@@ -66,14 +77,18 @@ class TextHead(ClosedHead):
 
     def say(self, words: Float[np.ndarray, "K E"]) -> TextHead:
         """Take the vectors of the classes' words, the classes in order without "unknown"."""
-        self.words = functional.normalize(torch.from_numpy(np.asarray(words, dtype=np.float32)), dim=-1)
+        self.words = functional.normalize(
+            torch.from_numpy(np.asarray(words, dtype=np.float32)), dim=-1
+        )
         self.centres = self.words.clone()
         return self
 
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Draw the classes towards examples: vectors (N, E), of any length, and class indices (N,)."""
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
-        hot = functional.one_hot(torch.from_numpy(np.asarray(code, dtype=np.int64)), self.classes).float()
+        hot = functional.one_hot(
+            torch.from_numpy(np.asarray(code, dtype=np.int64)), self.classes
+        ).float()
         drawn = self.config.words_count * self.words + (hot.T @ unit)[: len(self.words)]
         self.centres = functional.normalize(drawn, dim=-1)
 
@@ -88,7 +103,9 @@ class TextHead(ClosedHead):
             return cosine / self.config.temperature
 
     @classmethod
-    def empty(cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any) -> TextHead:
+    def empty(
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+    ) -> TextHead:
         """Build a head to load into."""
         return cls(dimension, classes, **settings)
 
@@ -98,17 +115,26 @@ def prompts_of(
 ) -> dict[str, list[str]]:
     """Return what is said of each class: sentences of its own, or its name in every template.
 
-    Raises ConfigError for classes that are empty or stand twice, or a template without a place for the name.
+    Raises ConfigError for classes that are empty or stand twice, or a template without a place for
+    the name.
     """
     if isinstance(labels, Mapping):
-        own = {name: [text.strip() for text in texts if text.strip()] for name, texts in labels.items()}
+        own = {
+            name: [text.strip() for text in texts if text.strip()] for name, texts in labels.items()
+        }
     else:
         if not templates or any(text.count("{}") != 1 for text in templates):
-            raise ConfigError(f"A template holds {{}} once, where the class goes: {', '.join(templates) or 'none'}.")
+            raise ConfigError(
+                f"A template holds {{}} once, where the class goes: "
+                f"{', '.join(templates) or 'none'}."
+            )
         names = [name.strip() for name in labels]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"The class '{twice[0]}' stands twice among the labels.")
-        own = {name: [text.replace("{}", name.replace("_", " ")) for text in templates] for name in names}
+        own = {
+            name: [text.replace("{}", name.replace("_", " ")) for text in templates]
+            for name in names
+        }
     if len(own) < 2 or "" in own or UNKNOWN in own or not all(own.values()):
         raise ConfigError(
             "To choose among, there must be two classes or more, each with a name (other than "
@@ -117,7 +143,9 @@ def prompts_of(
     return own
 
 
-def words_of(alignment: Alignment, prompts: Mapping[str, Sequence[str]]) -> Float[np.ndarray, "K E"]:
+def words_of(
+    alignment: Alignment, prompts: Mapping[str, Sequence[str]]
+) -> Float[np.ndarray, "K E"]:
     """Return one unit vector a class: the mean of where its sentences lie in the shared space.
 
     Raises ConfigError where the encoder was aligned with no text model.

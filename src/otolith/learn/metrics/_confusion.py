@@ -10,15 +10,19 @@ from jaxtyping import Int
 from otolith.core.errors import DataError
 
 
-def confusion(true: np.ndarray | Sequence[object], predicted: np.ndarray | Sequence[object]) -> Int[np.ndarray, "K K"]:
+def confusion(
+    true: np.ndarray | Sequence[object], predicted: np.ndarray | Sequence[object]
+) -> Int[np.ndarray, "K K"]:
     """Return how often each true class (rows) was predicted as each class (columns).
 
-    Classes are those that occur on either side, sorted. Raises DataError for lists of unequal length, or empty.
+    Classes are those that occur on either side, sorted. Raises DataError for lists of unequal
+    length, or empty.
     """
     here, there = np.asarray(true), np.asarray(predicted)
     if here.ndim != 1 or here.shape != there.shape or not here.size:
         raise DataError(
-            f"A score needs one prediction per true label, and at least one; found {here.shape} and {there.shape}. "
+            f"A score needs one prediction per true label, and at least one; found {here.shape} "
+            f"and {there.shape}. "
             f"Pass two lists of labels of the same length."
         )
     classes, codes = np.unique(np.concatenate([here, there]), return_inverse=True)

@@ -1,4 +1,5 @@
-"""What goes with windows in another modality, as vectors: each member keeps the promise of `partner.py`."""
+"""What goes with windows in another modality, as vectors: each member keeps the promise of
+`partner.py`."""
 
 from otolith.core.catalog import Family
 

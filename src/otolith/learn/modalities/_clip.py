@@ -17,8 +17,8 @@ MODEL = "openai/clip-vit-base-patch32"
 def load(name: str, beside: str, trust: Sequence[str] | None) -> tuple[Any, Any]:
     """Return a frozen CLIP and what prepares its input: the `tokeniser`, or nothing for `pictures`.
 
-    trust: as `model_folder` takes it. Raises ConfigError where it cannot be had. Weights come from safetensors alone;
-    no code beside a model is run.
+    trust: as `model_folder` takes it. Raises ConfigError where it cannot be had. Weights come from
+    safetensors alone; no code beside a model is run.
     """
     try:
         from transformers import AutoTokenizer, CLIPModel
@@ -29,10 +29,13 @@ def load(name: str, beside: str, trust: Sequence[str] | None) -> tuple[Any, Any]
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
             model = CLIPModel.from_pretrained(folder, use_safetensors=True, **only_data)
-        prepares = AutoTokenizer.from_pretrained(folder, **only_data) if beside == "tokeniser" else None
+        prepares = (
+            AutoTokenizer.from_pretrained(folder, **only_data) if beside == "tokeniser" else None
+        )
     except Exception as error:  # the hub, the disk and the model's own files each raise their own
         raise ConfigError(
-            f"The CLIP model '{name}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name a folder that holds "
+            f"The CLIP model '{name}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name "
+            f"a folder that holds "
             "it, or bring vectors of your own: the partner vectors."
         ) from error
     model.train(False)

@@ -1,4 +1,5 @@
-"""What ties an encoder to words, video and poses: linear maps into one space, where what belongs together is near."""
+"""What ties an encoder to words, video and poses: linear maps into one space, where what belongs
+together is near."""
 
 from __future__ import annotations
 
@@ -32,44 +33,63 @@ class Role:
     dimension: int = 0
     """How many numbers its vectors have."""
     linear: bool = True
-    """Whether a linear layer brings its vectors into the shared space, or they are taken as they are."""
+    """Whether a linear layer brings its vectors into the shared space, or they are taken as they
+    are."""
     trust: tuple[str, ...] | None = field(default=None, compare=False)
-    """Packages and models that may be loaded where a file said all this; None where the caller did."""
+    """Packages and models that may be loaded where a file said all this; None where the caller did.
+    """
 
     def ask(self) -> Partner:
         """Return the partner; its model is loaded when it is first used."""
         family = partners.FAMILY
-        kind = family.resolve(self.partner) if self.trust is None else family.stored(self.partner, self.trust)
+        kind = (
+            family.resolve(self.partner)
+            if self.trust is None
+            else family.stored(self.partner, self.trust)
+        )
         found: Partner = kind(**self.settings)
         found.trust = self.trust
         return found
 
     def facts(self) -> dict[str, Any]:
-        """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each time."""
+        """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each
+        time."""
         return {name: value for name, value in asdict(self).items() if name != "trust"}
 
 
 class Alignment(nn.Module):
-    """The space that an encoder shares with its partners, and a linear layer into it from each side.
+    """The space that an encoder shares with its partners, and a linear layer into it from each
+    side.
 
-    dimension: D of the encoder's vectors. width: E of the shared space. roles: partners by `text`, `video`, `pose`.
-    linear: whether the encoder's own vectors go through a layer, or are in the space already (then D is E). In the
-    space only directions count: likeness is the cosine.
+    dimension: D of the encoder's vectors. width: E of the shared space. roles: partners by `text`,
+    `video`, `pose`. linear: whether the encoder's own vectors go through a layer, or are in the
+    space already (then D is E). In the space only directions count: likeness is the cosine.
     """
 
-    def __init__(self, dimension: int, width: int, roles: Mapping[str, Role], linear: bool = True) -> None:
+    def __init__(
+        self, dimension: int, width: int, roles: Mapping[str, Role], linear: bool = True
+    ) -> None:
         super().__init__()
         self.dimension, self.width, self.roles = dimension, width, dict(roles)
         for name, role in self.roles.items():
             if name not in ROLES:
-                raise ConfigError(f"What goes with a window is one of {', '.join(ROLES)}; not '{name}'.")
+                raise ConfigError(
+                    f"What goes with a window is one of {', '.join(ROLES)}; not '{name}'."
+                )
             if not role.linear and role.dimension != width:
-                raise ConfigError(f"Partner '{role.partner}' has {role.dimension} numbers, the space has {width}.")
+                raise ConfigError(
+                    f"Partner '{role.partner}' has {role.dimension} numbers, the space has {width}."
+                )
         if not linear and dimension != width:
-            raise ConfigError(f"The encoder's vectors have {dimension} numbers, the space has {width}.")
+            raise ConfigError(
+                f"The encoder's vectors have {dimension} numbers, the space has {width}."
+            )
         self.imu: nn.Module = nn.Linear(dimension, width) if linear else nn.Identity()
         self.partners = nn.ModuleDict(
-            {name: nn.Linear(r.dimension, width) if r.linear else nn.Identity() for name, r in self.roles.items()}
+            {
+                name: nn.Linear(r.dimension, width) if r.linear else nn.Identity()
+                for name, r in self.roles.items()
+            }
         )
 
     def motion(self, pooled: Tensor) -> Tensor:
@@ -78,29 +98,36 @@ class Alignment(nn.Module):
         return placed
 
     def partner(self, name: str, vectors: Tensor) -> Tensor:
-        """Return where a partner's vectors lie in the space, (B, E), of any length; their own length does not count."""
+        """Return where a partner's vectors lie in the space, (B, E), of any length; their own
+        length does not count."""
         placed: Tensor = self.partners[name](functional.normalize(vectors, dim=-1))
         return placed
 
     @torch.no_grad()
     def place(self, name: str, vectors: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N E"]:
-        """Return partner vectors as unit vectors (N, E) of the space; those that are absent lie anywhere."""
-        placed = self.partner(name, torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)))
+        """Return partner vectors as unit vectors (N, E) of the space; those that are absent lie
+        anywhere."""
+        placed = self.partner(
+            name, torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+        )
         unit: np.ndarray = functional.normalize(placed, dim=-1).numpy()
         return unit
 
     def words(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return texts as unit vectors (N, E) of the space.
 
-        Raises ConfigError where the encoder was aligned with no text model, and says how to get one that was.
+        Raises ConfigError where the encoder was aligned with no text model, and says how to get one
+        that was.
         """
         role = self.roles.get("text")
         model = role.ask() if role else None
         if not isinstance(model, TextModel):
             what = ", ".join(self.roles) if role is None else f"vectors of texts ('{role.partner}')"
             raise ConfigError(
-                f"This encoder was aligned with {what}, and cannot place words. Pretrain one with the texts of a "
-                "study that has them (partners/text.parquet): otolith pretrain STUDY --objective primus --out ENCODER"
+                f"This encoder was aligned with {what}, and cannot place words. Pretrain one with "
+                f"the texts of a "
+                "study that has them (partners/text.parquet): otolith pretrain STUDY --objective "
+                "primus --out ENCODER"
             )
         return self.place("text", model.encode(list(texts)))
 
@@ -117,8 +144,8 @@ class Alignment(nn.Module):
     def build(cls, facts: Mapping[str, Any], trust: Sequence[str] = ()) -> Alignment:
         """Build what `facts` from a file described, weights not loaded yet.
 
-        Raises CheckpointError where they were edited, UnknownNameError for a partner that is neither in our table nor
-        of a package that the caller trusts.
+        Raises CheckpointError where they were edited, UnknownNameError for a partner that is
+        neither in our table nor of a package that the caller trusts.
         """
         try:
             roles = {name: _role(role, tuple(trust)) for name, role in facts["partners"].items()}
@@ -127,7 +154,8 @@ class Alignment(nn.Module):
             raise
         except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
             raise CheckpointError(
-                f"The alignment in config.json cannot be read ({type(error).__name__}: {error}). It was edited or cut "
+                f"The alignment in config.json cannot be read ({type(error).__name__}: {error}). "
+                f"It was edited or cut "
                 "off; copy the whole folder again."
             ) from error
 
@@ -137,7 +165,9 @@ def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
     if len(known) < len(content):
         raise ValueError("a file cannot say whom to trust")
     role = Role(**known, trust=trust)
-    if not isinstance(role.settings, dict) or not all(isinstance(key, str) for key in role.settings):
+    if not isinstance(role.settings, dict) or not all(
+        isinstance(key, str) for key in role.settings
+    ):
         raise TypeError("the settings of a partner are a table")
     if type(role.dimension) is not int or type(role.linear) is not bool:
         raise TypeError("a partner's dimension is a number, and linear true or false")

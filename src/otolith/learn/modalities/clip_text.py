@@ -44,7 +44,8 @@ class ClipText(TextModel):
         return int(self.loaded[0].config.projection_dim)
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns once of texts that are too long."""
+        """Return one L2-normalised float32 vector for each text; warns once of texts that are too
+        long."""
         import torch
         from torch.nn import functional
 
@@ -52,7 +53,9 @@ class ClipText(TextModel):
             return np.zeros((0, self.dimension), dtype=np.float32)
         model, tokeniser = self.loaded
         most = int(model.config.text_config.max_position_embeddings)
-        tokens = [len(ids) for ids in tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]]
+        tokens = [
+            len(ids) for ids in tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]
+        ]
         warn_of_long(texts, tokens, most)
         found = []
         with torch.inference_mode():

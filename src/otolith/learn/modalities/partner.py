@@ -23,7 +23,9 @@ class PartnerVectors:
     """Which windows have one."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", np.where(self.present[:, None], self.values, 0.0).astype(np.float32))
+        object.__setattr__(
+            self, "values", np.where(self.present[:, None], self.values, 0.0).astype(np.float32)
+        )
 
     @property
     def dimension(self) -> int:
@@ -39,15 +41,16 @@ class NoConfig:
 class Partner(Configured, ABC):
     """Windows -> frozen vectors of what went with them: words, pictures, a pose.
 
-    Nothing is learned here: the same windows give the same vectors on every side of a split. What is slow is kept in
-    the study's `.cache/partners` under a hash of its content.
+    Nothing is learned here: the same windows give the same vectors on every side of a split. What
+    is slow is kept in the study's `.cache/partners` under a hash of its content.
     """
 
     Config: ClassVar[type[Any]] = NoConfig
     kind: ClassVar[str]
     """The modality: text, video or pose."""
     trust: tuple[str, ...] | None = None
-    """Models that may be loaded where a file named this partner and its settings; None where the caller did."""
+    """Models that may be loaded where a file named this partner and its settings; None where the
+    caller did."""
 
     def __init__(self, **settings: Any) -> None:
         self.configure(settings)

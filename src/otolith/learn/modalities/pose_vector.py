@@ -25,8 +25,8 @@ class PoseVectorConfig:
 class PoseVector(Partner):
     """Where 22 joints are on average, how they move about that, and how fast: nothing is learned.
 
-    Positions are taken from a standing body's and speeds per second of window, in metres, the body facing x. With the
-    default of 8 moments 22 x (3 + 8 x 3 + 1) = 616 numbers.
+    Positions are taken from a standing body's and speeds per second of window, in metres, the body
+    facing x. With the default of 8 moments 22 x (3 + 8 x 3 + 1) = 616 numbers.
     """
 
     Config: ClassVar[type[Any]] = PoseVectorConfig
@@ -35,13 +35,18 @@ class PoseVector(Partner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         if not 2 <= self.config.moments <= 1_000:
-            raise ConfigError(f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}.")
+            raise ConfigError(
+                f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}."
+            )
 
     def vectors(self, windows: Windows) -> PartnerVectors:
-        """Return the vector of each window whose pelvis and at least half of the joints are known throughout."""
+        """Return the vector of each window whose pelvis and at least half of the joints are known
+        throughout."""
         poses, known = poses_of(windows, self.config.moments, POSE_JOINTS)
         mean = poses.mean(axis=1, keepdims=True)
-        speed = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1) * (self.config.moments / windows.seconds)
+        speed = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1) * (
+            self.config.moments / windows.seconds
+        )
         still = np.where(known[..., None], mean[:, 0] - _standing(), 0.0)
         parts = [still.reshape(len(poses), -1), (poses - mean).reshape(len(poses), -1), 0.1 * speed]
         present = known[:, 0] & (known.mean(axis=1) >= 0.5)

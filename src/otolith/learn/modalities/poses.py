@@ -31,15 +31,16 @@ def poses_of(
     joints: Sequence[str] = (*POSE_JOINTS, *FINGERS),
     centred: bool = True,
 ) -> tuple[Float[np.ndarray, "N F J 3"], Bool[np.ndarray, "N J"]]:
-    """Return where joints were at `frames` moments spread evenly over each window, and which of them are known.
+    """Return where joints were at `frames` moments spread evenly over each window, and which of
+    them are known.
 
-    Metres, z up, float32; 0 where a joint is not known at every moment. Where a window is padded past its recording,
-    the pose at the recording's edge stays, as its signal does. `centred`: the pelvis of the middle moment is
-    the origin and the body faces x there, so that neither place nor heading of a recording counts, while what the body
-    does from there on does.
+    Metres, z up, float32; 0 where a joint is not known at every moment. Where a window is padded
+    past its recording, the pose at the recording's edge stays, as its signal does. `centred`: the
+    pelvis of the middle moment is the origin and the body faces x there, so that neither place nor
+    heading of a recording counts, while what the body does from there on does.
 
-    Raises StudyError where a recording's poses reach past its signal on either side by more than half a pose, which
-    means that the two clocks differ, and where a pose file is damaged.
+    Raises StudyError where a recording's poses reach past its signal on either side by more than
+    half a pose, which means that the two clocks differ, and where a pose file is damaged.
     """
     out = np.zeros((len(windows), frames, len(joints), 3), dtype=np.float32)
     known = np.zeros((len(windows), len(joints)), dtype=bool)
@@ -55,8 +56,11 @@ def poses_of(
         if len(time_s) < 2:
             continue
         _in_step(folder, recording, time_s, ends[folder][recording])
-        # A padded window holds the edge value of a signal past its recording; the body waits there likewise.
-        moments = np.clip(windows.start_s[rows][:, None] + share * windows.seconds, 0.0, ends[folder][recording])
+        # A padded window holds the edge value of a signal past its recording; the body waits there
+        # likewise.
+        moments = np.clip(
+            windows.start_s[rows][:, None] + share * windows.seconds, 0.0, ends[folder][recording]
+        )
         values, there = _at(table, time_s, moments, joints)
         out[rows], known[rows] = values, there
     if centred:
@@ -69,8 +73,10 @@ def _in_step(folder: Path, recording: str, time_s: np.ndarray, duration_s: float
     half = 0.5 * float(np.median(np.diff(time_s)))
     if not np.all(np.diff(time_s) > 0) or time_s[0] < -half or time_s[-1] > duration_s + half:
         raise StudyError(
-            f"The poses of recording '{recording}' of {folder} go from {time_s[0]:.3f} to {time_s[-1]:.3f} s, its "
-            f"signal from 0 to {duration_s:.3f} s: out of step by more than half a pose ({half:.3f} s). Both run on "
+            f"The poses of recording '{recording}' of {folder} go from {time_s[0]:.3f} to "
+            f"{time_s[-1]:.3f} s, its "
+            f"signal from 0 to {duration_s:.3f} s: out of step by more than half a pose "
+            f"({half:.3f} s). Both run on "
             "one clock that starts with the recording; write the poses again."
         )
 
@@ -84,7 +90,11 @@ def _at(
     gap = time_s[after] - time_s[before]
     share = np.clip((moments - time_s[before]) / gap, 0.0, 1.0)[..., None]
     # Poses that were lost are absent rows: nothing is drawn across them, nor beyond either end.
-    lost = (gap > 1.5 * step) | (moments < time_s[0] - 1.01 * step) | (moments > time_s[-1] + 1.01 * step)
+    lost = (
+        (gap > 1.5 * step)
+        | (moments < time_s[0] - 1.01 * step)
+        | (moments > time_s[-1] + 1.01 * step)
+    )
     values = np.zeros((*moments.shape, len(joints), 3), dtype=np.float32)
     there = np.zeros((len(moments), len(joints)), dtype=bool)
     for number, joint in enumerate(joints):
@@ -92,7 +102,9 @@ def _at(
         if not any(axis in table for axis in axes):
             continue
         if absent := [axis for axis in axes if axis not in table]:
-            raise StudyError(f"Poses hold a part of {joint}, but not {', '.join(absent)}. Write the poses again.")
+            raise StudyError(
+                f"Poses hold a part of {joint}, but not {', '.join(absent)}. Write the poses again."
+            )
         path = np.stack([table[axis] for axis in axes], axis=1)
         with np.errstate(invalid="ignore", over="ignore"):
             found = path[before] * (1.0 - share) + path[after] * share

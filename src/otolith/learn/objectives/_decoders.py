@@ -1,4 +1,5 @@
-"""From one vector back to what the sensors measured: the decoder that Multi3Net's two reconstructions share."""
+"""From one vector back to what the sensors measured: the decoder that Multi3Net's two
+reconstructions share."""
 
 from __future__ import annotations
 
@@ -13,20 +14,26 @@ _MIDDLE_STEPS = 2**_BLOCKS
 class Decoder(nn.Module):
     """Vectors (B, E) -> signals (B, C, L): three blocks that each double the time steps.
 
-    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language, Pose and
-    Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316: unpooling and transposed convolutions, E to 128 to 64 to
-    C, with batch normalisation and dropout. Before them one linear layer makes the steps that are to be doubled; for a
-    single moment there are 8 steps at the end, of which the mean is the moment.
+    Source: Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of
+    Language, Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316: unpooling and
+    transposed convolutions, E to 128 to 64 to C, with batch normalisation and dropout. Before them
+    one linear layer makes the steps that are to be doubled; for a single moment there are 8 steps
+    at the end, of which the mean is the moment.
     """
 
     def __init__(self, width: int, channels: int, length: int, dropout: float) -> None:
         super().__init__()
         self.length, self.steps = length, -(-max(length, _MIDDLE_STEPS) // 2**_BLOCKS)
-        self.spread: nn.Module = nn.Linear(width, width * self.steps) if self.steps > 1 else nn.Identity()
+        self.spread: nn.Module = (
+            nn.Linear(width, width * self.steps) if self.steps > 1 else nn.Identity()
+        )
         widths = (width, 128, 64, channels)
         blocks: list[nn.Module] = []
         for number in range(_BLOCKS):
-            blocks += [Unpool(), nn.ConvTranspose1d(widths[number], widths[number + 1], 3, padding=1)]
+            blocks += [
+                Unpool(),
+                nn.ConvTranspose1d(widths[number], widths[number + 1], 3, padding=1),
+            ]
             if number < _BLOCKS - 1:
                 blocks += [nn.BatchNorm1d(widths[number + 1]), nn.LeakyReLU(), nn.Dropout(dropout)]
         self.blocks = nn.Sequential(*blocks)
@@ -50,8 +57,8 @@ def squared_error(drawn: Tensor, true: Tensor, asked: Tensor, unit: bool = False
 
         L = mean over i of ‖x_i − y_i‖², i the moments (and windows) of which any channel is asked for
 
-    All are (B, C, L); only channels where `asked` count. `unit`: both vectors are brought to length 1 first, so that
-    the direction counts and not the strength. 0 where nothing is asked for.
+    All are (B, C, L); only channels where `asked` count. `unit`: both vectors are brought to length
+    1 first, so that the direction counts and not the strength. 0 where nothing is asked for.
     """
     with torch.autocast(drawn.device.type, enabled=False):
         drawn = drawn if drawn.dtype == torch.float64 else drawn.float()

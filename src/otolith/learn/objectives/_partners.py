@@ -1,4 +1,5 @@
-"""What objectives share that contrast windows with partners: which there are, and their vectors as targets."""
+"""What objectives share that contrast windows with partners: which there are, and their vectors as
+targets."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from otolith.learn.modalities.alignment import ROLES, Alignment, Role
 from otolith.learn.modalities.partner import Partner, PartnerVectors
 
 NEEDS = (
-    "A study has texts in partners/text.parquet, poses in partners/pose/, other vectors in partners/NAME.parquet "
+    "A study has texts in partners/text.parquet, poses in partners/pose/, other vectors in "
+    "partners/NAME.parquet "
     "(docs/recordings.md)."
 )
 
@@ -28,17 +30,26 @@ NEEDS = (
 class Companions:
     """The partners that an objective asks of windows, one for each role that any window has.
 
-    named: partner by role, empty for none. settings: of the partners, by role. fraction: share of the windows that
-    keep theirs; which do is decided by their recording and time, so that a larger share holds a smaller one.
+    named: partner by role, empty for none. settings: of the partners, by role. fraction: share of
+    the windows that keep theirs; which do is decided by their recording and time, so that a larger
+    share holds a smaller one.
     """
 
-    def __init__(self, named: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]], fraction: float) -> None:
+    def __init__(
+        self, named: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]], fraction: float
+    ) -> None:
         if unknown := set(settings) - {*ROLES}:
-            raise ConfigError(f"partner_settings are given by role: {', '.join(ROLES)}; not {', '.join(unknown)}.")
+            raise ConfigError(
+                f"partner_settings are given by role: {', '.join(ROLES)}; not {', '.join(unknown)}."
+            )
         if not 0 <= fraction <= 1:
             raise ConfigError(f"partner_fraction is a share from 0 to 1, not {fraction}.")
         self.fraction = fraction
-        self.asked = {name: Role(named[name], dict(settings.get(name, {}))) for name in ROLES if named.get(name)}
+        self.asked = {
+            name: Role(named[name], dict(settings.get(name, {})))
+            for name in ROLES
+            if named.get(name)
+        }
         self._partners: dict[str, Partner] = {name: role.ask() for name, role in self.asked.items()}
         self._store: object = None
         self._place: dict[tuple[int, int], int] = {}
@@ -74,19 +85,27 @@ class Companions:
 
     def vectors(self, windows: Windows) -> dict[str, PartnerVectors]:
         """Return the partners of some windows by role."""
-        rows = [self._place.get(place, -1) for place in _places(windows)] if windows.store is self._store else [-1]
+        rows = (
+            [self._place.get(place, -1) for place in _places(windows)]
+            if windows.store is self._store
+            else [-1]
+        )
         if -1 in rows:
             return self._asked(windows)
-        return {name: PartnerVectors(v.values[rows], v.present[rows]) for name, v in self._known.items()}
+        return {
+            name: PartnerVectors(v.values[rows], v.present[rows]) for name, v in self._known.items()
+        }
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return vectors (N, E) float32 by role, and under "text_present" and the like which windows have one."""
+        """Return vectors (N, E) float32 by role, and under "text_present" and the like which
+        windows have one."""
         found = self.vectors(windows)
         out: dict[str, np.ndarray] = {}
         for name, role in self.roles.items():
             if found[name].dimension != role.dimension:
                 raise ConfigError(
-                    f"Partner '{role.partner}' gives {found[name].dimension} numbers for these windows and "
+                    f"Partner '{role.partner}' gives {found[name].dimension} numbers for these "
+                    f"windows and "
                     f"{role.dimension} for the training people's."
                 )
             out |= {name: found[name].values, f"{name}_present": found[name].present}
@@ -119,11 +138,15 @@ def kept(windows: Windows, fraction: float) -> np.ndarray:
     if fraction >= 1:
         return np.ones(len(windows), dtype=bool)
     places = zip(windows.recording.tolist(), windows.start_s.tolist(), strict=True)
-    drawn = np.array([int(digest([recording, round(start, 3)])[:8], 16) / 16**8 for recording, start in places])
+    drawn = np.array(
+        [int(digest([recording, round(start, 3)])[:8], 16) / 16**8 for recording, start in places]
+    )
     return np.asarray(drawn < fraction)
 
 
-def vectors_of(batch: Batch, roles: Mapping[str, Role]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def vectors_of(
+    batch: Batch, roles: Mapping[str, Role]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the partners of a batch by role: vectors (B, E), and which windows have one (B,)."""
     vectors = {name: batch.partners[name] for name in roles}
     present = {name: batch.partners[f"{name}_present"] for name in roles}
@@ -140,15 +163,17 @@ class Spread:
     def add(self, vectors: Tensor) -> None:
         """Take in the vectors (B, E) of a batch."""
         with torch.autocast(vectors.device.type, enabled=False):
-            vectors = vectors.detach().to(torch.float32 if vectors.device.type == "mps" else torch.float64)
+            vectors = vectors.detach().to(
+                torch.float32 if vectors.device.type == "mps" else torch.float64
+            )
             unit = functional.normalize(vectors, dim=-1)
             count = torch.full_like(vectors[0], len(vectors))
             new = torch.stack([count, vectors.sum(0), vectors.square().sum(0), unit.sum(0)])
         self.sums = [self.sums[0] + new if self.sums else new]
 
     def figures(self) -> dict[str, float]:
-        """Return `embedding_variance`, the mean variance of a coordinate over the mean square of all, and
-        `mean_cosine`, between two different windows; then forget them."""
+        """Return `embedding_variance`, the mean variance of a coordinate over the mean square of
+        all, and `mean_cosine`, between two different windows; then forget them."""
         if not self.sums:
             return {}
         count, total, square, unit = self.sums[0].cpu().numpy()
@@ -164,20 +189,25 @@ class Spread:
 
 
 _ALIKE, _STILL = 0.99, 0.01
-"""A mean cosine above the one, or a variance below the other, is collapse: the losses then say nothing any more."""
+"""A mean cosine above the one, or a variance below the other, is collapse: the losses then say
+nothing any more."""
 _RISEN, _BY = 0.95, 0.05
-"""So is one above this that is that much higher than in the first epoch; some encoders start high, and fall."""
+"""So is one above this that is that much higher than in the first epoch; some encoders start high,
+and fall."""
 
 
 def collapse_notes(history: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return one sentence where the vectors of different windows became nearly the same, else nothing."""
+    """Return one sentence where the vectors of different windows became nearly the same, else
+    nothing."""
     for row in history[1:]:  # the first epoch still shows the random start
         cosine, variance = row.get("mean_cosine", 0.0), row.get("embedding_variance", 1.0)
         risen = cosine > max(_RISEN, history[0].get("mean_cosine", 0.0) + _BY)
         if cosine > _ALIKE or variance < _STILL or risen:
             return [
-                f"the vectors collapsed in epoch {row['epoch']:g}: those of different windows are nearly the same "
-                f"(mean cosine {cosine:.2f}, variance {variance:.3f} of the mean square). Lower the learning rate, or "
+                f"the vectors collapsed in epoch {row['epoch']:g}: those of different windows are "
+                f"nearly the same "
+                f"(mean cosine {cosine:.2f}, variance {variance:.3f} of the mean square). Lower "
+                f"the learning rate, or "
                 "train with partners (mm above 0)"
             ]
     return []
@@ -190,24 +220,32 @@ class Temperature(nn.Module):
         super().__init__()
         self.low, self.high = bounds
         if not 0 < self.low <= start <= self.high:
-            raise ConfigError(f"A temperature of {start} does not lie above 0 and within {tuple(bounds)}.")
+            raise ConfigError(
+                f"A temperature of {start} does not lie above 0 and within {tuple(bounds)}."
+            )
         self.value = nn.Parameter(torch.tensor(float(start)))
 
     def forward(self) -> Tensor:
         """Return it."""
-        # The weight itself, not only its use: beyond a bound it would get no gradient to come back by.
+        # The weight itself, not only its use: beyond a bound it would get no gradient to come back
+        # by.
         self.value.data.clamp_(self.low, self.high)
         return self.value
 
 
-def placement(dimension: int, width: int, roles: Mapping[str, Role], project: str, imu: bool = True) -> Alignment:
+def placement(
+    dimension: int, width: int, roles: Mapping[str, Role], project: str, imu: bool = True
+) -> Alignment:
     """Build the space that an encoder of `dimension` numbers shares with its partners.
 
-    `project`: "where_needed" or "always", which of the partners get a linear layer; the encoder does where `imu` says
-    so or where it must.
+    `project`: "where_needed" or "always", which of the partners get a linear layer; the encoder
+    does where `imu` says so or where it must.
     """
     if project not in ("where_needed", "always"):
         raise ConfigError(f"project is where_needed or always, not '{project}'.")
     always = project == "always"
-    named = {name: replace(role, linear=always or role.dimension != width) for name, role in roles.items()}
+    named = {
+        name: replace(role, linear=always or role.dimension != width)
+        for name, role in roles.items()
+    }
     return Alignment(dimension, width, named, imu or always or dimension != width)

@@ -12,15 +12,17 @@ IMU = "imu"
 _ROWS = 4096
 """Slots compared at once: their scores stay in the processor's cache."""
 _TIE = 1e-4
-"""How much the motion counts beside a partner: enough to choose among equal texts, too little for anything else."""
+"""How much the motion counts beside a partner: enough to choose among equal texts, too little for
+anything else."""
 
 
 class Queue(nn.Module):
-    """The last K windows, first in first out: what the encoder made of each, and the vectors that went with it.
+    """The last K windows, first in first out: what the encoder made of each, and the vectors that
+    went with it.
 
-    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127, appendix A.2. All that
-    belongs to a window stands in one slot; vectors have length 1, or 0 where the window had none. Everything is a
-    buffer, so that it is saved with the training.
+    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127,
+    appendix A.2. All that belongs to a window stands in one slot; vectors have length 1, or 0 where
+    the window had none. Everything is a buffer, so that it is saved with the training.
     """
 
     taken: Tensor
@@ -43,9 +45,11 @@ class Queue(nn.Module):
         return int(self.taken) == 0
 
     @torch.no_grad()
-    def push(self, number: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
-        """Put B windows in: their numbers (B,), vectors (B, E) by name, and which are there (B,), in place of the
-        oldest."""
+    def push(
+        self, number: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]
+    ) -> None:
+        """Put B windows in: their numbers (B,), vectors (B, E) by name, and which are there (B,),
+        in place of the oldest."""
         count = len(number)
         kept = slice(max(0, count - self.size), count)
         slots = (self.taken + torch.arange(count, device=number.device))[kept] % self.size
@@ -59,13 +63,18 @@ class Queue(nn.Module):
 
     @torch.no_grad()
     def nearest(
-        self, by: Sequence[str], number: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]
+        self,
+        by: Sequence[str],
+        number: Tensor,
+        vectors: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor]:
-        """Return of each of B windows the slot of its nearest, (B,), and whether there is one, (B,).
+        """Return of each of B windows the slot of its nearest, (B,), and whether there is one,
+        (B,).
 
-        Likeness is the cosine of the first partner in `by` that the window and any slot have. Slots that lack this
-        partner, that are empty, or that hold the window itself from an earlier epoch, do not count; of equal texts
-        that with the most similar motion is taken.
+        Likeness is the cosine of the first partner in `by` that the window and any slot have. Slots
+        that lack this partner, that are empty, or that hold the window itself from an earlier
+        epoch, do not count; of equal texts that with the most similar motion is taken.
         """
         slot, found = torch.zeros_like(number), torch.zeros_like(number, dtype=torch.bool)
         for name in by:
@@ -80,7 +89,9 @@ class Queue(nn.Module):
             found[rows] |= hit
         return slot, found
 
-    def _best(self, keys: Sequence[str], number: Tensor, vectors: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _best(
+        self, keys: Sequence[str], number: Tensor, vectors: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """The highest score of each row and its slot, going through the queue piece by piece."""
         with torch.autocast(number.device.type, enabled=False):
             queries = {key: functional.normalize(vectors[key].float(), dim=-1) for key in keys}
@@ -106,7 +117,8 @@ class Queue(nn.Module):
 def products(queries: Tensor, bank: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return (B, K): each query times each row of the bank, plus a bias (K,).
 
-    On a CPU through oneDNN, which takes half the time of the matrix product that torch takes by itself.
+    On a CPU through oneDNN, which takes half the time of the matrix product that torch takes by
+    itself.
     """
     if queries.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return functional.linear(queries.to_mkldnn(), bank, bias).to_dense()

@@ -1,4 +1,5 @@
-"""What objectives share that change windows at random: whose draw it is, and several versions of a batch in one."""
+"""What objectives share that change windows at random: whose draw it is, and several versions of a
+batch in one."""
 
 from __future__ import annotations
 
@@ -25,9 +26,9 @@ def numbered(windows: Windows) -> dict[str, np.ndarray]:
 def in_order(batch: Batch, training: bool) -> tuple[Batch, torch.Generator | None]:
     """Return the batch and the generator to draw from.
 
-    While training that is the batch itself and torch's own generator. In validation the rows are sorted by their
-    numbers and the generator always starts at the same place, so that every epoch meets the same draws whatever the
-    order, and its losses can be compared.
+    While training that is the batch itself and torch's own generator. In validation the rows are
+    sorted by their numbers and the generator always starts at the same place, so that every epoch
+    meets the same draws whatever the order, and its losses can be compared.
     """
     if training:
         return batch, None

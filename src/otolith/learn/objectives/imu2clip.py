@@ -45,7 +45,8 @@ class IMU2CLIPConfig:
     width: int = 512
     """Numbers of the space that motion and partners share."""
     project: str = "where_needed"
-    """`where_needed`: what has `width` numbers already is taken as it is; `always`: everything gets a linear layer."""
+    """`where_needed`: what has `width` numbers already is taken as it is; `always`: everything gets
+    a linear layer."""
     temperature: float = 0.1
     """Where the learnt temperature starts."""
     temperature_bounds: tuple[float, float] = (0.01, 1.0)
@@ -55,13 +56,14 @@ class IMU2CLIPConfig:
 class IMU2CLIP(Objective):
     """Contrast of each window with its video and its text.
 
-    Source: Moon et al., "IMU2CLIP: Multimodal Contrastive Learning for IMU Motion Sensors from Egocentric Videos and
-    Text" (2022), https://arxiv.org/abs/2210.14395. With f the encoder and v, t frozen vectors of video and text,
+    Source: Moon et al., "IMU2CLIP: Multimodal Contrastive Learning for IMU Motion Sensors from
+    Egocentric Videos and Text" (2022), https://arxiv.org/abs/2210.14395. With f the encoder and v,
+    t frozen vectors of video and text,
 
         L = InfoNCE(f(x), v; τ) + InfoNCE(f(x), t; τ)
 
-    symmetric, over the windows of a batch that have the partner. An encoder of another width than the space gets a
-    linear layer behind it, and so does a partner.
+    symmetric, over the windows of a batch that have the partner. An encoder of another width than
+    the space gets a linear layer behind it, and so does a partner.
 
     Raises ConfigError for settings out of range, or where no window has a partner.
     """
@@ -86,9 +88,13 @@ class IMU2CLIP(Objective):
         """See which partners there are, and build the layers into the shared space."""
         self.companions.fit(windows)
         if not self.companions.roles:
-            raise ConfigError(f"IMU2CLIP contrasts windows with partners, and none of these has one. {NEEDS}")
+            raise ConfigError(
+                f"IMU2CLIP contrasts windows with partners, and none of these has one. {NEEDS}"
+            )
         c = self.config
-        self.space = placement(encoder.dimension, c.width, self.companions.roles, c.project, imu=False)
+        self.space = placement(
+            encoder.dimension, c.width, self.companions.roles, c.project, imu=False
+        )
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the partners' vectors, and the numbers of the windows."""
@@ -122,10 +128,17 @@ class IMU2CLIP(Objective):
 
 
 def multimodal(
-    space: Alignment, motion: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor], temperature: Tensor
+    space: Alignment,
+    motion: Tensor,
+    vectors: Mapping[str, Tensor],
+    present: Mapping[str, Tensor],
+    temperature: Tensor,
 ) -> dict[str, Tensor]:
-    """Return, for each partner, the contrast of windows (B, E) in the space with what goes with them."""
+    """Return, for each partner, the contrast of windows (B, E) in the space with what goes with
+    them."""
     return {
-        f"mm_{name}": info_nce(motion, space.partner(name, vectors[name]), temperature, present[name])
+        f"mm_{name}": info_nce(
+            motion, space.partner(name, vectors[name]), temperature, present[name]
+        )
         for name in space.roles
     }

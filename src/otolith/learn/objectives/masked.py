@@ -31,18 +31,21 @@ class MaskedConfig:
 class Masked(Objective):
     """Masked reconstruction with the tokens of the encoder, before its pooling.
 
-    Source: Haresamudram et al., "Masked reconstruction based self-supervision for human activity recognition" (2020),
-    https://doi.org/10.1145/3410531.3414306, with any encoder of the house instead of a transformer, as PIM's
-    comparison has the same encoder for all. At random time steps all channels are set to 0, the mean over the training
-    people; a linear layer draws each time step from its token, and
+    Source: Haresamudram et al., "Masked reconstruction based self-supervision for human activity
+    recognition" (2020), https://doi.org/10.1145/3410531.3414306, with any encoder of the house
+    instead of a transformer, as PIM's comparison has the same encoder for all. At random time steps
+    all channels are set to 0, the mean over the training people; a linear layer draws each time
+    step from its token, and
 
         L = mean over hidden steps and present channels of (drawn − true)²
 
-    in units of the channels' standard deviations. Steps that were bridged or padded, and so never measured, are not
-    asked for. Where the encoder's convolutions eat up the edges, the window is padded by as much; where
-    tokens are coarser than samples, the drawn signal is interpolated between them.
+    in units of the channels' standard deviations. Steps that were bridged or padded, and so never
+    measured, are not asked for. Where the encoder's convolutions eat up the edges, the window is
+    padded by as much; where tokens are coarser than samples, the drawn signal is interpolated
+    between them.
 
-    Raises ConfigError for settings out of range, or an encoder whose tokens do not follow one another in time.
+    Raises ConfigError for settings out of range, or an encoder whose tokens do not follow one
+    another in time.
     """
 
     Config: ClassVar[type[Any]] = MaskedConfig
@@ -52,7 +55,10 @@ class Masked(Objective):
         super().__init__(**settings)
         c = self.config
         if not 0 < c.share < 1 or c.span < 1:
-            raise ConfigError(f"Masked needs a share between 0 and 1 and a span of 1 or more, not {c.share}, {c.span}.")
+            raise ConfigError(
+                f"Masked needs a share between 0 and 1 and a span of 1 or more, not {c.share}, "
+                f"{c.span}."
+            )
         self.decoder: nn.Module = nn.Identity()
         self.margin = (0, 0)
         """Samples put before and after a window so that each of its samples has a token."""
@@ -65,7 +71,8 @@ class Masked(Objective):
         """Build the decoder, and see how the encoder's tokens lie in time."""
         if not encoder.tokens_in_time:
             raise ConfigError(
-                f"Masked draws a signal from tokens that follow one another in time; those of {type(encoder).__name__} "
+                f"Masked draws a signal from tokens that follow one another in time; those of "
+                f"{type(encoder).__name__} "
                 "do not. Set its time_major = true if it is stacked_rnn, or choose another encoder."
             )
         length = windows.length
@@ -75,7 +82,9 @@ class Masked(Objective):
         if lost > 0 and encoder.any_length and _tokens(encoder, length + lost) == length:
             self.margin = (lost // 2, lost - lost // 2)
         elif lost:
-            self.between = functional.interpolate(torch.eye(tokens)[None], size=length, mode="linear")[0]
+            self.between = functional.interpolate(
+                torch.eye(tokens)[None], size=length, mode="linear"
+            )[0]
         self.decoder = nn.Linear(encoder.dimension, len(windows.channels))
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
@@ -88,19 +97,27 @@ class Masked(Objective):
         hidden = self.hide(batch, generator)
         values = functional.pad(batch.values.masked_fill(hidden[:, None], 0.0), self.margin)
         received = functional.pad(batch.received, self.margin)
-        drawn = self.decoder(encoder(replace(batch, values=values, received=received)).tokens).transpose(1, 2)
+        drawn = self.decoder(
+            encoder(replace(batch, values=values, received=received)).tokens
+        ).transpose(1, 2)
         with torch.autocast(drawn.device.type, enabled=False):
             drawn = drawn.float() if self.between is None else drawn.float() @ self.between
             asked = (hidden & batch.received)[:, None] & batch.present[..., None]
-            return {"reconstruction": ((drawn - batch.values) ** 2 * asked).sum() / asked.sum().clamp(min=1)}
+            return {
+                "reconstruction": ((drawn - batch.values) ** 2 * asked).sum()
+                / asked.sum().clamp(min=1)
+            }
 
     def hide(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        """Return (B, T), True at the steps to be hidden: of each window the same number, at random places."""
+        """Return (B, T), True at the steps to be hidden: of each window the same number, at random
+        places."""
         rows, _, length = batch.values.shape
         spans = -(-length // self.config.span)
         count = max(1, round(self.config.share * spans))
         draw = torch.rand(rows, spans, generator=generator, device=batch.values.device)
-        chosen = torch.zeros_like(draw, dtype=torch.bool).scatter(1, draw.topk(count, dim=1).indices, True)
+        chosen = torch.zeros_like(draw, dtype=torch.bool).scatter(
+            1, draw.topk(count, dim=1).indices, True
+        )
         return chosen.repeat_interleave(self.config.span, dim=1)[:, :length]
 
 

@@ -1,4 +1,5 @@
-"""Multi3Net: words, poses and worn sensors brought together, and the sensors' signal drawn from each."""
+"""Multi3Net: words, poses and worn sensors brought together, and the sensors' signal drawn from
+each."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Multi3NetConfig:
     contrast: float = 1.0
     """Weight of every contrast of two; 0 leaves them out."""
     contrast_text: bool = True
-    """Whether words are contrasted too: the paper's prose says so, the caption of its figure 4 does not."""
+    """Whether words are contrasted too: the paper's prose says so, the caption of its figure 4 does
+    not."""
     pose_to_imu: float = 1.0
     """Weight of drawing the sensors' signal from the pose."""
     imu_to_imu: float = 1.0
@@ -53,7 +55,8 @@ class Multi3NetConfig:
     text_encoder: str = "text_resnet"
     """What learns on those vectors: `text_resnet`, or `text_mlp` as Multi3Net had it."""
     pose_encoder: str = "pose_former"
-    """What learns on poses: `pose_former`, or `pose_attention` as Multi3Net had it; empty to leave poses out."""
+    """What learns on poses: `pose_former`, or `pose_attention` as Multi3Net had it; empty to leave
+    poses out."""
     text_encoder_settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the text encoder."""
     pose_encoder_settings: dict[str, Any] = field(default_factory=dict)
@@ -79,19 +82,22 @@ class Multi3NetConfig:
 class Multi3Net(Objective):
     """Contrast between words, pose and every sensor, and regression of the sensors' signal.
 
-    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal representations and
-    a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205, after Fortes Rey et al., "Enhancing Inertial
-    Hand based HAR through Joint Representation of Language, Pose and Synthetic IMUs" (2024),
-    https://arxiv.org/abs/2406.01316. With t, p and s_1 … s_S the vectors of text, pose and sensors, x the true signal,
+    Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal
+    representations and a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205, after
+    Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language,
+    Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316. With t, p and s_1 … s_S the
+    vectors of text, pose and sensors, x the true signal,
 
         L = Σ over pairs (a, b) of InfoNCE(a, b; τ) + ‖x − P(p)‖² + ‖x − R(s_1 … s_S)‖²
 
-    over the pairs text-pose, text-sensor, pose-sensor and sensor-sensor: six for two wrists. Squares are summed over
-    channels and averaged over samples. Poses are joint positions, centred and turned to face x, and standardised over
-    the training people; the paper has SMPL angles. An encoder that mixes sensors sees each by itself, the others
-    absent. A window without text, pose or a sensor trains what it can. Batches of several studies are not mixed.
+    over the pairs text-pose, text-sensor, pose-sensor and sensor-sensor: six for two wrists.
+    Squares are summed over channels and averaged over samples. Poses are joint positions, centred
+    and turned to face x, and standardised over the training people; the paper has SMPL angles. An
+    encoder that mixes sensors sees each by itself, the others absent. A window without text, pose
+    or a sensor trains what it can. Batches of several studies are not mixed.
 
-    Raises ConfigError for settings out of range, and where no window has the text or the pose that is asked for.
+    Raises ConfigError for settings out of range, and where no window has the text or the pose that
+    is asked for.
     """
 
     Config: ClassVar[type[Any]] = Multi3NetConfig
@@ -103,20 +109,27 @@ class Multi3Net(Objective):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         c = self.config
-        if min(c.contrast, c.pose_to_imu, c.imu_to_imu) < 0 or not max(c.contrast, c.pose_to_imu, c.imu_to_imu):
+        if min(c.contrast, c.pose_to_imu, c.imu_to_imu) < 0 or not max(
+            c.contrast, c.pose_to_imu, c.imu_to_imu
+        ):
             raise ConfigError("Multi3Net needs weights of 0 or more, and one of them above 0.")
         for name, known in (("target", ("middle", "window")), ("sensors", ("each", "together"))):
             if getattr(c, name) not in known:
                 raise ConfigError(f"{name} is {' or '.join(known)}, not '{getattr(c, name)}'.")
         if c.frames < 1 or c.temperature <= 0:
             raise ConfigError("Multi3Net needs 1 frame or more and a temperature above 0.")
-        for name, given in ((c.text_encoder, c.text_encoder_settings), (c.pose_encoder, c.pose_encoder_settings)):
+        for name, given in (
+            (c.text_encoder, c.text_encoder_settings),
+            (c.pose_encoder, c.pose_encoder_settings),
+        ):
             kind = encoders.PARTNER_ENCODERS.resolve(name) if name else None
             if kind:
                 configure(kind.Config, given, name)
         self.with_text = bool(c.text and c.contrast_text and c.contrast)
         self.with_pose = bool(c.pose_encoder and (c.contrast or c.pose_to_imu))
-        self.companions = Companions({TEXT: c.text if self.with_text else ""}, c.partner_settings, c.partner_fraction)
+        self.companions = Companions(
+            {TEXT: c.text if self.with_text else ""}, c.partner_settings, c.partner_fraction
+        )
         self.places: dict[str, list[int]] = {}
         """The channels of each sensor."""
         self.joints: tuple[str, ...] = ()
@@ -130,17 +143,21 @@ class Multi3Net(Objective):
         self.spread = Spread()
 
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """See what goes with the windows, and build the encoders of words and poses and the decoders."""
+        """See what goes with the windows, and build the encoders of words and poses and the
+        decoders."""
         c, width = self.config, encoder.dimension
         self.places = {IMU: list(range(len(windows.channels)))}
         if c.sensors == "each":
             names = [channel.sensor for channel in windows.channels]
-            self.places = {s: [i for i, n in enumerate(names) if n == s] for s in sensors(windows.channels)}
+            self.places = {
+                s: [i for i, n in enumerate(names) if n == s] for s in sensors(windows.channels)
+            }
         self.facts = {"windows_with": {}, "notes": []}
         self._meet(windows)
         if c.contrast and not list(self.pairs()):
             raise ConfigError(
-                f"There is nothing to contrast one sensor ({', '.join(self.places)}) with: give words or poses a part, "
+                f"There is nothing to contrast one sensor ({', '.join(self.places)}) with: give "
+                f"words or poses a part, "
                 "or set contrast = 0."
             )
         length = 1 if c.target == "middle" else windows.length
@@ -156,7 +173,11 @@ class Multi3Net(Objective):
         if self.with_pose and c.pose_to_imu:
             decoders[POSE] = Decoder(width, len(windows.channels), length, c.decoder_dropout)
         if c.imu_to_imu:
-            self.join = nn.Linear(width * len(self.places), width) if len(self.places) > 1 else nn.Identity()
+            self.join = (
+                nn.Linear(width * len(self.places), width)
+                if len(self.places) > 1
+                else nn.Identity()
+            )
             decoders[IMU] = Decoder(width, len(windows.channels), length, c.decoder_dropout)
         self.decoders = decoders
 
@@ -174,9 +195,14 @@ class Multi3Net(Objective):
             lack = sorted({*windows.recording.tolist()} - {*windows.recording[has].tolist()})
             some = ", ".join(lack[:3]) + (f" and {len(lack) - 3} more" if len(lack) > 3 else "")
             if not has.any():
-                raise ConfigError(f"Multi3Net learns from {name}, and no recording has any: {some}. {_INSTEAD[name]}")
+                raise ConfigError(
+                    f"Multi3Net learns from {name}, and no recording has any: {some}. "
+                    f"{_INSTEAD[name]}"
+                )
             if lack:
-                self.facts["notes"].append(f"no {name} in recordings {some}: their windows train without")
+                self.facts["notes"].append(
+                    f"no {name} in recordings {some}: their windows train without"
+                )
         present = windows.present
         for name, places in self.places.items():
             if not present[:, places].any():
@@ -184,14 +210,21 @@ class Multi3Net(Objective):
 
     def _meet_poses(self, windows: Windows, asked: Sequence[str]) -> Bool[np.ndarray, " N"]:
         """See which joints there are, where and how far apart; return which windows have a pose."""
-        found, count, total, square = [], np.zeros(len(asked)), np.zeros((len(asked), 3)), np.zeros((len(asked), 3))
+        found, count, total, square = (
+            [],
+            np.zeros(len(asked)),
+            np.zeros((len(asked), 3)),
+            np.zeros((len(asked), 3)),
+        )
         for poses, known in _poses(windows, self.config.frames, asked):
             found.append(known.any(axis=1))
             count += known.sum(axis=0) * self.config.frames  # what is not known is 0 in the sums
             total += poses.sum(axis=(0, 1), dtype=np.float64)
             square += np.square(poses, dtype=np.float64).sum(axis=(0, 1))
         there = count > 0
-        self.joints = tuple(joint for joint, any_ in zip(asked, there.tolist(), strict=True) if any_)
+        self.joints = tuple(
+            joint for joint, any_ in zip(asked, there.tolist(), strict=True) if any_
+        )
         mean = total[there] / count[there, None]
         spread = np.sqrt(np.maximum(square[there] / count[there, None] - mean**2, 0))
         # A joint that is always at the origin, as the pelvis nearly is, must not be blown up.
@@ -200,13 +233,18 @@ class Multi3Net(Objective):
         return np.concatenate(found)
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the vectors of words, the poses (N, F, J, 3) and their joints (N, J), and which windows have them."""
+        """Return the vectors of words, the poses (N, F, J, 3) and their joints (N, J), and which
+        windows have them."""
         out = self.companions.targets(windows) if self.with_text else {}
         if self.with_pose:
             parts = list(_poses(windows, self.config.frames, self.joints))
             keep = kept(windows, self.config.partner_fraction)
             poses, known = (np.concatenate(each) for each in zip(*parts, strict=True))
-            out |= {POSE: poses, f"{POSE}_joints": known, f"{POSE}_present": known.any(axis=1) & keep}
+            out |= {
+                POSE: poses,
+                f"{POSE}_joints": known,
+                f"{POSE}_present": known.any(axis=1) & keep,
+            }
         return out
 
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -248,10 +286,14 @@ class Multi3Net(Objective):
 
     def each_sensor(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return a vector for each sensor (B, S, D), and which windows have it (B, S)."""
-        there = torch.stack([batch.present[:, places].any(dim=1) for places in self.places.values()], dim=1)
+        there = torch.stack(
+            [batch.present[:, places].any(dim=1) for places in self.places.values()], dim=1
+        )
         if len(self.places) == 1:
             return encoder(batch).pooled[:, None] * there[..., None], there
-        own = torch.zeros(len(self.places), len(batch.channels), dtype=torch.bool, device=batch.values.device)
+        own = torch.zeros(
+            len(self.places), len(batch.channels), dtype=torch.bool, device=batch.values.device
+        )
         for number, places in enumerate(self.places.values()):
             own[number, places] = True
         if encoder.keeps_sensors_apart:
@@ -278,19 +320,31 @@ class Multi3Net(Objective):
         return batch.values[..., middle : middle + 1], measured[..., middle : middle + 1]
 
     @torch.inference_mode()
-    def drawn_from_pose(self, windows: Windows) -> tuple[Float[np.ndarray, "N C L"], Bool[np.ndarray, " N"]]:
-        """Return the signals that the poses of some windows give, in standard deviations, and which have a pose.
+    def drawn_from_pose(
+        self, windows: Windows
+    ) -> tuple[Float[np.ndarray, "N C L"], Bool[np.ndarray, " N"]]:
+        """Return the signals that the poses of some windows give, in standard deviations, and which
+        have a pose.
 
-        L is 1 where the middle sample is drawn. Raises ConfigError where nothing was trained to draw from poses.
+        L is 1 where the middle sample is drawn. Raises ConfigError where nothing was trained to
+        draw from poses.
         """
         if POSE not in self.decoders:
-            raise ConfigError("This Multi3Net was not trained to draw signals from poses: pose_to_imu above 0 does.")
+            raise ConfigError(
+                "This Multi3Net was not trained to draw signals from poses: pose_to_imu above 0 "
+                "does."
+            )
         self.eval()
         device = next(self.parameters()).device
         drawn, present = [], []
         for poses, known in _poses(windows, self.config.frames, self.joints):
-            of = {POSE: torch.from_numpy(poses).to(device), f"{POSE}_joints": torch.from_numpy(known).to(device)}
-            drawn.append(self.decoders[POSE](self.encoders[POSE](*self._pose(of))).float().cpu().numpy())
+            of = {
+                POSE: torch.from_numpy(poses).to(device),
+                f"{POSE}_joints": torch.from_numpy(known).to(device),
+            }
+            drawn.append(
+                self.decoders[POSE](self.encoders[POSE](*self._pose(of))).float().cpu().numpy()
+            )
             present.append(known.any(axis=1))
         return np.concatenate(drawn), np.concatenate(present)
 
@@ -308,17 +362,23 @@ class Multi3Net(Objective):
 
 
 _INSTEAD = {
-    TEXT: "A study has texts in partners/text.parquet (docs/recordings.md); without any, set contrast_text = false.",
-    POSE: 'A study has poses in partners/pose/ (docs/recordings.md); without any, set pose_encoder = "".',
+    TEXT: "A study has texts in partners/text.parquet (docs/recordings.md); without any, set "
+    "contrast_text = false.",
+    POSE: "A study has poses in partners/pose/ (docs/recordings.md); without any, set pose_encoder "
+    '= "".',
 }
 
 
-def _partner_encoder(name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, Any]) -> PartnerEncoder:
+def _partner_encoder(
+    name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, Any]
+) -> PartnerEncoder:
     built: PartnerEncoder = encoders.PARTNER_ENCODERS.resolve(name)(shape, width, **settings)
     return built
 
 
-def _poses(windows: Windows, frames: int, joints: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _poses(
+    windows: Windows, frames: int, joints: Sequence[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, max(len(windows), 1), _CHUNK):
         yield poses_of(windows[start : start + _CHUNK], frames, joints)
 
@@ -326,7 +386,8 @@ def _poses(windows: Windows, frames: int, joints: Sequence[str]) -> Iterator[tup
 def _of_the_present(
     module: nn.Module, given: Sequence[Tensor], present: Tensor, shape: Sequence[int], like: Tensor
 ) -> Tensor:
-    """Apply a module to the rows that are there, so that no batch statistics see the others, which become 0."""
+    """Apply a module to the rows that are there, so that no batch statistics see the others, which
+    become 0."""
     if bool(present.all()):
         whole: Tensor = module(*given)
         return whole

@@ -19,8 +19,9 @@ from otolith.learn.modalities.alignment import Alignment
 class Objective(nn.Module, Configured, ABC):
     """(encoder, batch) -> named losses whose sum is minimised.
 
-    The training loop knows nothing of it: it calls `fit` once on the training people's windows, `targets` for the
-    windows of each side, and the module itself for each batch, whose `partners` then hold those targets.
+    The training loop knows nothing of it: it calls `fit` once on the training people's windows,
+    `targets` for the windows of each side, and the module itself for each batch, whose `partners`
+    then hold those targets.
     """
 
     mixes_studies: ClassVar[bool] = True
@@ -31,11 +32,13 @@ class Objective(nn.Module, Configured, ABC):
         self.configure(settings)
 
     def prepare(self, windows: Windows) -> None:
-        """Meet all windows before people are held back, for what is frozen alone: nothing may be learnt from them."""
+        """Meet all windows before people are held back, for what is frozen alone: nothing may be
+        learnt from them."""
 
     @abstractmethod
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """Learn whatever must come from the training people alone, and build the heads. No labels are seen."""
+        """Learn whatever must come from the training people alone, and build the heads. No labels
+        are seen."""
 
     @abstractmethod
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
@@ -54,7 +57,8 @@ class Objective(nn.Module, Configured, ABC):
         return {}
 
     def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        """Return what went wrong in the epochs so far, a sentence each; the same sentence while it is the same."""
+        """Return what went wrong in the epochs so far, a sentence each; the same sentence while it
+        is the same."""
         return []
 
     def alignment(self) -> Alignment | None:

@@ -1,4 +1,5 @@
-"""PIM: predict how fast each sensor moves, how it lies in gravity, and how alike the two sides of the body move."""
+"""PIM: predict how fast each sensor moves, how it lies in gravity, and how alike the two sides of
+the body move."""
 
 from __future__ import annotations
 
@@ -36,11 +37,14 @@ class PIMConfig:
     bins: int = 11
     """Classes that each quantity is cut into, of equal width."""
     clip_percentile: tuple[float, float] | None = (0.5, 99.5)
-    """Bin edges come from between these percentiles, so that one outlier does not empty most bins; None: min, max."""
+    """Bin edges come from between these percentiles, so that one outlier does not empty most bins;
+    None: min, max."""
     loss: Literal["softmax", "sigmoid"] = "softmax"
-    """`softmax` cross-entropy, or `sigmoid`: one binary cross-entropy a bin, as the related TPN does."""
+    """`softmax` cross-entropy, or `sigmoid`: one binary cross-entropy a bin, as the related TPN
+    does."""
     reduction: Literal["mean", "sum"] = "mean"
-    """Over the quantities of a family: `mean` keeps families balanced however many sensors there are."""
+    """Over the quantities of a family: `mean` keeps families balanced however many sensors there
+    are."""
     head_width: int = 256
     """Hidden units of each head."""
     pairs: tuple[tuple[str, str], ...] | None = None
@@ -48,22 +52,27 @@ class PIMConfig:
     triad: Literal["gravity", "compass"] = "gravity"
     """Angles from gravity alone, or with the heading of a magnetometer."""
     velocity: Literal["highpass", "detrend"] = "highpass"
-    """How drift leaves the integrated velocity: a high-pass over the recording, or a linear trend in the window."""
+    """How drift leaves the integrated velocity: a high-pass over the recording, or a linear trend
+    in the window."""
     znorm: bool = False
-    """Whether the norms are z-scored before they are compared, which removes differences in strength."""
+    """Whether the norms are z-scored before they are compared, which removes differences in
+    strength."""
 
 
 class Heads(nn.Module):
     """A network with one hidden layer for each quantity; one product a layer evaluates them all.
 
-    Each starts from the numbers that it would have had as a module of its own. Thirteen of
-    them, as three sensors need, made a fifth of a step of 64 windows on a CPU when they ran one after the other.
+    Each starts from the numbers that it would have had as a module of its own. Thirteen of them, as
+    three sensors need, made a fifth of a step of 64 windows on a CPU when they ran one after the
+    other.
     """
 
     def __init__(self, count: int, dimension: int, width: int, classes: int) -> None:
         super().__init__()
         layers = [(nn.Linear(dimension, width), nn.Linear(width, classes)) for _ in range(count)]
-        self.hidden_weight = nn.Parameter(torch.cat([hidden.weight.detach() for hidden, _ in layers]))
+        self.hidden_weight = nn.Parameter(
+            torch.cat([hidden.weight.detach() for hidden, _ in layers])
+        )
         self.hidden_bias = nn.Parameter(torch.cat([hidden.bias.detach() for hidden, _ in layers]))
         self.weight = nn.Parameter(torch.stack([last.weight.detach().T for _, last in layers]))
         self.bias = nn.Parameter(torch.stack([last.bias.detach()[None] for _, last in layers]))
@@ -74,20 +83,24 @@ class Heads(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits (Q, B, K) of vectors (B, D)."""
         hidden = functional.linear(pooled, self.hidden_weight, self.hidden_bias).relu()
-        return torch.baddbmm(self.bias, hidden.view(len(pooled), len(self), -1).transpose(0, 1), self.weight)
+        return torch.baddbmm(
+            self.bias, hidden.view(len(pooled), len(self), -1).transpose(0, 1), self.weight
+        )
 
 
 class PIM(Objective):
     """Physics-informed multi-task pretraining.
 
-    Source: Nshimyimana, Fortes Rey, Suh, Zhou, Lukowicz, "PIM: Physics-Informed Multi-task Pre-training for Improving
-    Inertial Sensor-Based Human Activity Recognition" (2025), https://arxiv.org/abs/2503.17978. For each sensor, its
-    mean speed and its roll, pitch and yaw; for each left/right pair of sensors, how alike they move; each cut into 11
-    classes over the training people and predicted by a head of its own:
+    Source: Nshimyimana, Fortes Rey, Suh, Zhou, Lukowicz, "PIM: Physics-Informed Multi-task
+    Pre-training for Improving Inertial Sensor-Based Human Activity Recognition" (2025),
+    https://arxiv.org/abs/2503.17978. For each sensor, its mean speed and its roll, pitch and yaw;
+    for each left/right pair of sensors, how alike they move; each cut into 11 classes over the
+    training people and predicted by a head of its own:
 
         L = α · mean_sensors CE(speed) + β · mean_sensors mean_angles CE(angle) + γ · mean_pairs CE(symmetry)
 
-    A quantity that is undefined in a window (a missing sensor, a constant signal) is left out of its sum.
+    A quantity that is undefined in a window (a missing sensor, a constant signal) is left out of
+    its sum.
     """
 
     Config: ClassVar[type[Any]] = PIMConfig
@@ -97,10 +110,16 @@ class PIM(Objective):
         super().__init__(**settings)
         for name, allowed in (("loss", ("softmax", "sigmoid")), ("reduction", ("mean", "sum"))):
             if getattr(self.config, name) not in allowed:
-                raise ConfigError(f"PIM: {name} is {' or '.join(allowed)}, not '{getattr(self.config, name)}'.")
+                raise ConfigError(
+                    f"PIM: {name} is {' or '.join(allowed)}, not '{getattr(self.config, name)}'."
+                )
         if self.config.bins < 2:
             raise ConfigError(f"PIM needs two bins or more, not {self.config.bins}.")
-        self.weights = {"speed": self.config.speed, "angle": self.config.angle, "symmetry": self.config.symmetry}
+        self.weights = {
+            "speed": self.config.speed,
+            "angle": self.config.angle,
+            "symmetry": self.config.symmetry,
+        }
         self.quantities: list[Quantity] = []
         self.bins: list[UniformBins] = []
         self.heads: nn.Module = nn.ModuleList()
@@ -108,7 +127,8 @@ class PIM(Objective):
         self._measured: dict[str, Physics] = {}
 
     def measure(self, windows: Windows) -> Physics:
-        """Compute the physical quantities of some windows, from the continuous recordings around them."""
+        """Compute the physical quantities of some windows, from the continuous recordings around
+        them."""
         if windows.hash not in self._measured:
             c = self.config
             self._measured[windows.hash] = measure(
@@ -126,10 +146,14 @@ class PIM(Objective):
             if not np.isfinite(values).any():
                 self.notes.append(f"{quantity.name} is undefined in every window and left out")
                 continue
-            bins = UniformBins.fit(values, self.config.bins, clip_percentile=self.config.clip_percentile)
+            bins = UniformBins.fit(
+                values, self.config.bins, clip_percentile=self.config.clip_percentile
+            )
             share = bins.occupancy(bins.transform(values))
             if share.sum() and share.max() > _CROWDED * share.sum():
-                self.notes.append(f"{quantity.name}: one bin holds {share.max() / share.sum():.0%} of the windows")
+                self.notes.append(
+                    f"{quantity.name}: one bin holds {share.max() / share.sum():.0%} of the windows"
+                )
             self.quantities.append(quantity)
             self.bins.append(bins)
         if not self.quantities:
@@ -140,7 +164,9 @@ class PIM(Objective):
             )
         for note in self.notes:
             warnings.warn(f"PIM: {note}.", OtolithWarning, stacklevel=3)
-        self.heads = Heads(len(self.quantities), encoder.dimension, self.config.head_width, self.config.bins)
+        self.heads = Heads(
+            len(self.quantities), encoder.dimension, self.config.head_width, self.config.bins
+        )
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the bin of each quantity, (N, quantities) int64, -1 where undefined."""
@@ -159,17 +185,25 @@ class PIM(Objective):
         for i, quantity in enumerate(self.quantities):
             members.setdefault(family_of(quantity), []).append(i)
         collect = torch.mean if self.config.reduction == "mean" else torch.sum
-        return {family: self.weights[family] * collect(losses[chosen]) for family, chosen in members.items()}
+        return {
+            family: self.weights[family] * collect(losses[chosen])
+            for family, chosen in members.items()
+        }
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean over the windows of which a quantity is defined, (… B K) and (… B) to (…); 0 where it is in none."""
+        """Mean over the windows of which a quantity is defined, (… B K) and (… B) to (…); 0 where
+        it is in none."""
         defined = target >= 0
         safe = target.clamp(min=0)
         if self.config.loss == "softmax":
-            losses = functional.cross_entropy(logits.float().flatten(0, -2), safe.flatten(), reduction="none")
+            losses = functional.cross_entropy(
+                logits.float().flatten(0, -2), safe.flatten(), reduction="none"
+            )
         else:
             one_hot = functional.one_hot(safe, self.config.bins).float()
-            losses = functional.binary_cross_entropy_with_logits(logits.float(), one_hot, reduction="none").sum(-1)
+            losses = functional.binary_cross_entropy_with_logits(
+                logits.float(), one_hot, reduction="none"
+            ).sum(-1)
         return (losses.view(target.shape) * defined).sum(-1) / defined.sum(-1).clamp(min=1)
 
     def report(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""PRIMUS: a window belongs to its changed self, to what goes with it, and to the nearest window seen before."""
+"""PRIMUS: a window belongs to its changed self, to what goes with it, and to the nearest window
+seen before."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class PRIMUSConfig:
     mm: float = 1.0
     """β, weight of the contrast with partners."""
     nn: float = 1.0
-    """γ, weight of the contrast with nearest neighbours; without partners these are found by motion alone."""
+    """γ, weight of the contrast with nearest neighbours; without partners these are found by motion
+    alone."""
     text: str = "minilm"
     """The partner that makes vectors of words; empty to leave words out: otolith list partners."""
     video: str = ""
@@ -59,11 +61,13 @@ class PRIMUSConfig:
     augmentations: tuple[str, ...] = ("scaling", "time_reversal")
     """What changes the second view, one after the other: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Settings of augmentations by name; scaling has the published deviation of 0.25 unless another is given."""
+    """Settings of augmentations by name; scaling has the published deviation of 0.25 unless another
+    is given."""
     width: int = 512
     """Numbers of both heads, and of the space that motion and partners share."""
     project: str = "where_needed"
-    """`where_needed`: a partner of `width` numbers is taken as it is; `always`: each gets a linear layer."""
+    """`where_needed`: a partner of `width` numbers is taken as it is; `always`: each gets a linear
+    layer."""
     temperature: float = 0.1
     """Where both learnt temperatures start."""
     temperature_bounds: tuple[float, float] = (0.01, 1.0)
@@ -75,32 +79,44 @@ class PRIMUSConfig:
 class PRIMUS(Objective):
     """Self-supervised, multimodal and nearest-neighbour contrast.
 
-    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS: Pretraining IMU Encoders with Multimodal and Self-Supervised
-    Learning" (2024), https://arxiv.org/abs/2411.15127. With f the encoder, s and m two linear heads, h a changed
-    window, v and t frozen vectors of video and text, and z those of the nearest window in a queue,
+    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS: Pretraining IMU Encoders with Multimodal and
+    Self-Supervised Learning" (2024), https://arxiv.org/abs/2411.15127. With f the encoder, s and m
+    two linear heads, h a changed window, v and t frozen vectors of video and text, and z those of
+    the nearest window in a queue,
 
         L = α·InfoNCE(s(f(x)), s(f(h(x))); τ_s)
           + β·[InfoNCE(m(f(x)), v; τ_m) + InfoNCE(m(f(x)), t; τ_m)]
           + γ·[InfoNCE(s(f(x)), z_imu; τ_s) + InfoNCE(m(f(x)), z_v; τ_m) + InfoNCE(m(f(x)), z_t; τ_m)]
 
-    all symmetric, each over the windows of a batch that have what it needs. The neighbour is the nearest by video,
-    else pose, else text, else motion, and never the window itself. The queue is looked up before the batch enters it,
-    and is not fed in validation. Partners of another width than the space get a linear layer.
+    all symmetric, each over the windows of a batch that have what it needs. The neighbour is the
+    nearest by video, else pose, else text, else motion, and never the window itself. The queue is
+    looked up before the batch enters it, and is not fed in validation. Partners of another width
+    than the space get a linear layer.
 
-    Raises ConfigError for settings out of range, or where `mm` asks for partners and no window has one.
+    Raises ConfigError for settings out of range, or where `mm` asks for partners and no window has
+    one.
     """
 
     Config: ClassVar[type[Any]] = PRIMUSConfig
     config: PRIMUSConfig
 
     def __init__(self, **settings: Any) -> None:
-        weights = {name: float(settings[name]) for name in ("ss", "mm", "nn") if isinstance(settings.get(name), bool)}
+        weights = {
+            name: float(settings[name])
+            for name in ("ss", "mm", "nn")
+            if isinstance(settings.get(name), bool)
+        }
         super().__init__(**settings | weights)
         c = self.config
         if min(c.ss, c.mm, c.nn) < 0 or not max(c.ss, c.mm, c.nn):
-            raise ConfigError("PRIMUS needs weights ss, mm, nn of 0 or more, and one of them above 0.")
+            raise ConfigError(
+                "PRIMUS needs weights ss, mm, nn of 0 or more, and one of them above 0."
+            )
         if c.ss and not c.augmentations:
-            raise ConfigError("PRIMUS with ss contrasts a window with its changed self; name an augmentation or more.")
+            raise ConfigError(
+                "PRIMUS with ss contrasts a window with its changed self; name an augmentation or "
+                "more."
+            )
         if c.width < 1 or c.queue < 1:
             raise ConfigError("PRIMUS needs a width and a queue of 1 or more.")
         named = {"text": c.text, "video": c.video, "pose": c.pose} if c.mm or c.nn else {}
@@ -108,7 +124,9 @@ class PRIMUS(Objective):
         self.ssl: nn.Module = nn.Identity()
         self.space: Alignment | None = None
         self.queue: Queue | None = None
-        self.temperature_ssl = Temperature(c.temperature, c.temperature_bounds) if c.ss or c.nn else None
+        self.temperature_ssl = (
+            Temperature(c.temperature, c.temperature_bounds) if c.ss or c.nn else None
+        )
         self.temperature_mm: Temperature | None = None
         self.spread = Spread()
 
@@ -123,25 +141,31 @@ class PRIMUS(Objective):
         roles = self.companions.roles
         if c.mm and not roles:
             raise ConfigError(
-                f"PRIMUS contrasts windows with partners, and none of these has one. {NEEDS} Without any, set mm = 0."
+                f"PRIMUS contrasts windows with partners, and none of these has one. {NEEDS} "
+                f"Without any, set mm = 0."
             )
         if c.ss:
             published = {name: own for name, own in _PUBLISHED.items() if name in c.augmentations}
-            self.chain = Chain(c.augmentations, windows.channels, published | c.augmentation_settings)
+            self.chain = Chain(
+                c.augmentations, windows.channels, published | c.augmentation_settings
+            )
         if c.ss or c.nn:
             self.ssl = nn.Linear(encoder.dimension, c.width)
         if roles:
             self.space = placement(encoder.dimension, c.width, roles, c.project)
             self.temperature_mm = Temperature(c.temperature, c.temperature_bounds)
         if c.nn:
-            self.queue = Queue(c.queue, {IMU: c.width} | {name: role.dimension for name, role in roles.items()})
+            self.queue = Queue(
+                c.queue, {IMU: c.width} | {name: role.dimension for name, role in roles.items()}
+            )
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the partners' vectors, and the numbers of the windows."""
         return numbered(windows) | self.companions.targets(windows)
 
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted losses: `ss`, `mm_` and `nn_` by partner; while the queue is empty no `nn_`, or 0."""
+        """Return the weighted losses: `ss`, `mm_` and `nn_` by partner; while the queue is empty no
+        `nn_`, or 0."""
         c = self.config
         batch, generator = in_order(batch, self.training)
         vectors, present = vectors_of(batch, self.companions.roles)
@@ -161,8 +185,15 @@ class PRIMUS(Objective):
             terms = multimodal(self.space, motion, vectors, present, self._tau_mm)
             losses |= {name: c.mm * term for name, term in terms.items()}
         if self.queue is not None:
-            number = batch.partners[NUMBER] if self.training else torch.full_like(batch.partners[NUMBER], _NOBODY)
-            vectors, present = vectors | {IMU: own}, present | {IMU: torch.ones_like(number, dtype=torch.bool)}
+            number = (
+                batch.partners[NUMBER]
+                if self.training
+                else torch.full_like(batch.partners[NUMBER], _NOBODY)
+            )
+            vectors, present = (
+                vectors | {IMU: own},
+                present | {IMU: torch.ones_like(number, dtype=torch.bool)},
+            )
             if not self.queue.is_empty or not losses:
                 terms = self.nearest(own, motion, number, vectors, present)
                 losses |= {name: c.nn * term for name, term in terms.items()}
@@ -171,9 +202,15 @@ class PRIMUS(Objective):
         return losses
 
     def nearest(
-        self, own: Tensor, motion: Tensor, number: Tensor, vectors: Mapping[str, Tensor], present: Mapping[str, Tensor]
+        self,
+        own: Tensor,
+        motion: Tensor,
+        number: Tensor,
+        vectors: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
-        """Return the contrast of each window with all that belongs to its nearest neighbour in the queue."""
+        """Return the contrast of each window with all that belongs to its nearest neighbour in the
+        queue."""
         assert self.queue is not None
         roles = self.companions.roles
         slot, found = self.queue.nearest([*roles, IMU], number, vectors, present)
@@ -181,7 +218,9 @@ class PRIMUS(Objective):
         for name in roles:
             assert self.space is not None
             theirs, there = self.queue.at(slot, name)
-            losses[f"nn_{name}"] = info_nce(motion, self.space.partner(name, theirs), self._tau_mm, found & there)
+            losses[f"nn_{name}"] = info_nce(
+                motion, self.space.partner(name, theirs), self._tau_mm, found & there
+            )
         return losses
 
     @property

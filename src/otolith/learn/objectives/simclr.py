@@ -23,7 +23,8 @@ class SimCLRConfig:
     """Settings of SimCLR."""
 
     augmentations: tuple[str, ...] = ("rotation",)
-    """What makes the two views, one after the other, each with a draw of its own: otolith list augmentations."""
+    """What makes the two views, one after the other, each with a draw of its own: otolith list
+    augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"scaling": {"deviation": 0.25}}."""
     both: bool = True
@@ -31,21 +32,23 @@ class SimCLRConfig:
     temperature: float = 0.1
     """τ of the loss; the smaller, the more the nearest wrong windows count."""
     projector: tuple[int, ...] = (256, 128, 50)
-    """Widths of the layers between the encoder's vector and the loss, ReLU between them; dropped afterwards."""
+    """Widths of the layers between the encoder's vector and the loss, ReLU between them; dropped
+    afterwards."""
 
 
 class SimCLR(Objective):
     """Contrastive pretraining on changed windows.
 
-    Source: Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of Visual Representations"
-    (2020), https://arxiv.org/abs/2002.05709, as Tang, Perez-Pozuelo, Spathis, Mascolo, "Exploring Contrastive Learning
-    in Human Activity Recognition for Healthcare" (2020), https://arxiv.org/abs/2011.11542, have it for motion sensors:
+    Source: Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of Visual
+    Representations" (2020), https://arxiv.org/abs/2002.05709, as Tang, Perez-Pozuelo, Spathis,
+    Mascolo, "Exploring Contrastive Learning in Human Activity Recognition for Healthcare" (2020),
+    https://arxiv.org/abs/2011.11542, have it for motion sensors:
 
         L = NT-Xent(g(f(h(x))), g(f(h'(x))); τ)
 
-    with h and h' two draws of the augmentations (h' leaves the window alone where `both` is false), f the encoder, g
-    the projector. Windows are changed as the encoder gets them, standardised. A channel that a window lacks stays
-    absent in both views.
+    with h and h' two draws of the augmentations (h' leaves the window alone where `both` is false),
+    f the encoder, g the projector. Windows are changed as the encoder gets them, standardised. A
+    channel that a window lacks stays absent in both views.
 
     Raises ConfigError for settings out of range, or augmentations that the channels do not allow.
     """
@@ -57,9 +60,14 @@ class SimCLR(Objective):
         super().__init__(**settings)
         c = self.config
         if c.temperature <= 0 or not c.projector or min(c.projector) < 1:
-            raise ConfigError("SimCLR needs a temperature above 0 and a projector of one layer or more.")
+            raise ConfigError(
+                "SimCLR needs a temperature above 0 and a projector of one layer or more."
+            )
         if not c.augmentations:
-            raise ConfigError("SimCLR without augmentations has two equal views and learns nothing; name one or more.")
+            raise ConfigError(
+                "SimCLR without augmentations has two equal views and learns nothing; name one or "
+                "more."
+            )
         self.projector: nn.Module = nn.Identity()
 
     def fit(self, windows: Windows, encoder: Encoder) -> None:
@@ -79,6 +87,8 @@ class SimCLR(Objective):
         """Return the contrastive loss."""
         batch, generator = in_order(batch, self.training)
         views = [self.chain(batch.values, batch.present, generator)]
-        views.append(self.chain(batch.values, batch.present, generator) if self.config.both else batch.values)
+        views.append(
+            self.chain(batch.values, batch.present, generator) if self.config.both else batch.values
+        )
         first, second = self.projector(encoder(stacked(batch, views)).pooled).chunk(2)
         return {"contrast": nt_xent(first, second, self.config.temperature)}

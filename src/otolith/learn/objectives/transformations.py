@@ -37,14 +37,15 @@ class TransformationsConfig:
 class Transformations(Objective):
     """Multi-task transformation recognition.
 
-    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity Detection" (2019),
-    https://arxiv.org/abs/1907.11879. Each window is shown as it is and once per transformation; a head per
-    transformation says whether it was this one. With eight of them a batch of B windows becomes 9·B, and of each task
-    one window in nine is positive:
+    Source: Saeed, Ozcelebi, Lukkien, "Multi-task Self-Supervised Learning for Human Activity
+    Detection" (2019), https://arxiv.org/abs/1907.11879. Each window is shown as it is and once per
+    transformation; a head per transformation says whether it was this one. With eight of them a
+    batch of B windows becomes 9·B, and of each task one window in nine is positive:
 
         L = Σ_tasks mean BCE(task)
 
-    Windows are changed as the encoder gets them, standardised; a channel that a window lacks stays absent.
+    Windows are changed as the encoder gets them, standardised; a channel that a window lacks stays
+    absent.
 
     Raises ConfigError for no tasks, or tasks that the channels do not allow.
     """
@@ -56,7 +57,9 @@ class Transformations(Objective):
         super().__init__(**settings)
         tasks = self.config.tasks
         if not tasks or len(set(tasks)) < len(tasks) or self.config.head_width < 1:
-            raise ConfigError("Transformation recognition needs tasks, each named once, and a head width above 0.")
+            raise ConfigError(
+                "Transformation recognition needs tasks, each named once, and a head width above 0."
+            )
         self.heads: nn.Module = nn.ModuleList()
 
     def fit(self, windows: Windows, encoder: Encoder) -> None:
@@ -72,10 +75,16 @@ class Transformations(Objective):
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each task."""
         batch, generator = in_order(batch, self.training)
-        versions = [change(batch.values, batch.present, generator) for change in self.transformations]
+        versions = [
+            change(batch.values, batch.present, generator) for change in self.transformations
+        ]
         pooled = encoder(stacked(batch, [batch.values, *versions])).pooled
         logits = self.heads(pooled).squeeze(-1).float()
         # Row 0 … B − 1 is untouched, then B rows of each transformation.
-        truth = torch.eye(len(versions) + 1, device=logits.device)[1:].repeat_interleave(len(batch), dim=1)
-        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(1)
+        truth = torch.eye(len(versions) + 1, device=logits.device)[1:].repeat_interleave(
+            len(batch), dim=1
+        )
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(
+            1
+        )
         return dict(zip(self.config.tasks, losses, strict=True))

@@ -1,4 +1,5 @@
-"""Adaptation: a head, and the encoder where it may move, on a handful of labelled windows and nothing else."""
+"""Adaptation: a head, and the encoder where it may move, on a handful of labelled windows and
+nothing else."""
 
 from __future__ import annotations
 
@@ -32,13 +33,16 @@ LEAST_FALL = 1e-4
 
 @dataclass(frozen=True)
 class AdaptConfig:
-    """How a head, and the encoder with it, learns from a few labels; fixed, as no label is left to choose by."""
+    """How a head, and the encoder with it, learns from a few labels; fixed, as no label is left to
+    choose by."""
 
     mode: Literal["finetune", "frozen", "staged"] = "finetune"
-    """Whether the encoder's weights move too, as PIM's do; staged: only after the head has learnt, as Multi3Net's."""
+    """Whether the encoder's weights move too, as PIM's do; staged: only after the head has learnt,
+    as Multi3Net's."""
     steps: int = 100
-    """Optimiser steps at least; more where the windows need them, see `epochs`. Tried on people of the training side:
-    30 to 100 steps were better than 200 at two windows a class, and as good at eight."""
+    """Optimiser steps at least; more where the windows need them, see `epochs`. Tried on people of
+    the training side: 30 to 100 steps were better than 200 at two windows a class, and as good at
+    eight."""
     epochs: int = 10
     """Passes over all windows at least."""
     batch_size: int = 64
@@ -48,17 +52,19 @@ class AdaptConfig:
     head_learning_rate: float = 1e-3
     """Adam's step for the head."""
     patience: int = 5
-    """Staged: epochs without a lower training loss after which the encoder moves too; it does in any case after as
-    many steps as are left to it."""
+    """Staged: epochs without a lower training loss after which the encoder moves too; it does in
+    any case after as many steps as are left to it."""
     staged_learning_rate: float = 1e-4
     """Staged: Adam's step for the encoder once it moves."""
     weight_decay: float = 0.0
-    """AdamW's decay of all weights, in place of what the encoder asks for; 0: Adam, and what the encoder asks for."""
+    """AdamW's decay of all weights, in place of what the encoder asks for; 0: Adam, and what the
+    encoder asks for."""
     warmup: int = 0
-    """Steps at least over which the rate rises, or a hundredth of all where that is more; 0: it begins high."""
+    """Steps at least over which the rate rises, or a hundredth of all where that is more; 0: it
+    begins high."""
     space: Literal["encoder", "shared"] = "encoder"
-    """What the head sees: the encoder's own vectors, or unit vectors in the space that it shares with texts, video or
-    poses."""
+    """What the head sees: the encoder's own vectors, or unit vectors in the space that it shares
+    with texts, video or poses."""
     balanced: bool = True
     """Weigh the classes alike in the loss, however many windows each has."""
     seed: int = 0
@@ -80,11 +86,16 @@ class Adapted:
         if self.config.space == "encoder":
             return embeddings
         space = self.encoder.require_alignment()
-        placed = (functional.normalize(space.motion(v), dim=-1) for v in (embeddings.tokens, embeddings.pooled))
+        placed = (
+            functional.normalize(space.motion(v), dim=-1)
+            for v in (embeddings.tokens, embeddings.pooled)
+        )
         return Embeddings(*placed)
 
     @torch.inference_mode()
-    def probabilities(self, windows: Windows, runtime: Runtime, batch_size: int = 512) -> np.ndarray:
+    def probabilities(
+        self, windows: Windows, runtime: Runtime, batch_size: int = 512
+    ) -> np.ndarray:
         """Return (N, K) float32 probabilities of each class."""
         self.encoder.require(windows)
         self.encoder.to(runtime.device)
@@ -113,28 +124,37 @@ def adapt(
     vectors: np.ndarray | None = None,
     **settings: Any,
 ) -> Adapted:
-    """Train a head on labelled windows, on a copy of the encoder that moves with it unless it is frozen.
+    """Train a head on labelled windows, on a copy of the encoder that moves with it unless it is
+    frozen.
 
-    `windows` are all the labels there are: the schedule is fixed beforehand, and nothing is held back to choose from.
-    `settings` are the fields of `AdaptConfig`; `progress(step, steps, loss)` is called after every step; `vectors`
-    are the windows' embeddings for who has them already (closed heads on a frozen encoder).
+    `windows` are all the labels there are: the schedule is fixed beforehand, and nothing is held
+    back to choose from. `settings` are the fields of `AdaptConfig`; `progress(step, steps, loss)`
+    is called after every step; `vectors` are the windows' embeddings for who has them already
+    (closed heads on a frozen encoder).
 
-    Raises DataError where there is no labelled window or only one class, ChannelError where the windows do not fit.
+    Raises DataError where there is no labelled window or only one class, ChannelError where the
+    windows do not fit.
     """
     config = configure(AdaptConfig, settings, "adaptation")
     if config.mode not in MODES:
-        raise ConfigError(f"mode is {', '.join(map(repr, MODES[:-1]))} or '{MODES[-1]}', not '{config.mode}'.")
+        raise ConfigError(
+            f"mode is {', '.join(map(repr, MODES[:-1]))} or '{MODES[-1]}', not '{config.mode}'."
+        )
     if config.space not in ("encoder", "shared"):
         raise ConfigError(f"space is 'encoder' or 'shared', not '{config.space}'.")
     if config.patience < 1:
         raise ConfigError(f"patience is 1 epoch or more, not {config.patience}.")
-    dimension = encoder.require_alignment().width if config.space == "shared" else encoder.encoder.dimension
+    dimension = (
+        encoder.require_alignment().width if config.space == "shared" else encoder.encoder.dimension
+    )
     encoder.require(windows)
     windows = windows.labelled
     present = np.unique(windows.code)
     if len(present) < 2:
         found = f"one class, '{windows.classes[present[0]]}'" if len(present) else "none"
-        raise DataError(f"A recogniser needs labelled windows of at least two classes; found {found}.")
+        raise DataError(
+            f"A recogniser needs labelled windows of at least two classes; found {found}."
+        )
     runtime = runtime or Runtime.choose()
     kind = heads.FAMILY.resolve(head)
     torch.manual_seed(config.seed)
@@ -147,12 +167,15 @@ def adapt(
     model = Adapted(encoder, built, windows.classes, config)
     if isinstance(built, ClosedHead):
         seen = encoder.embed(windows, runtime, space=config.space) if vectors is None else vectors
-        with built_from(head_settings, f"Head '{head if isinstance(head, str) else head.__name__}'"):
+        with built_from(
+            head_settings, f"Head '{head if isinstance(head, str) else head.__name__}'"
+        ):
             built.fit(seen, windows.code, config.seed)
         return model
     if not encoder.encoder.learns:
         raise ConfigError(
-            f"Head '{head}' learns by gradients, encoder '{encoder.name}' has none: use forest or logistic."
+            f"Head '{head}' learns by gradients, encoder '{encoder.name}' has none: use forest or "
+            f"logistic."
         )
     model.encoder = copy.deepcopy(encoder)
     with runtime.active():
@@ -163,7 +186,10 @@ def adapt(
 
 
 def _descend(
-    model: Adapted, windows: Windows, runtime: Runtime, progress: Callable[[int, int, float], None] | None
+    model: Adapted,
+    windows: Windows,
+    runtime: Runtime,
+    progress: Callable[[int, int, float], None] | None,
 ) -> None:
     model.encoder.to(runtime.device)
     model.head.to(runtime.device)
@@ -193,18 +219,23 @@ class _Learning:
     epoch: int = 0
 
     def go(self, moves: bool, rate: float, patience: int = 0) -> None:
-        """Take the steps of a stage; with `patience`, until the training loss has not fallen for as many epochs."""
+        """Take the steps of a stage; with `patience`, until the training loss has not fallen for as
+        many epochs."""
         model, config, body = self.model, self.model.config, self.model.encoder.encoder
         groups = [{"params": list(model.head.parameters()), "lr": config.head_learning_rate}]
         if moves:
             groups += [group | {"lr": rate} for group in body.parameter_groups()]
             if config.space == "shared":
-                groups += [{"params": list(model.encoder.require_alignment().imu.parameters()), "lr": rate}]
+                groups += [
+                    {"params": list(model.encoder.require_alignment().imu.parameters()), "lr": rate}
+                ]
         groups = [group for group in groups if group["params"]]
         optimiser = _optimiser(groups, config.weight_decay)
         seen = {} if moves else _seen(model, self.windows, self.runtime)
         device = self.runtime.device
-        loader = Loader(self.windows, seen, batch_size=config.batch_size, seed=config.seed, device=device)
+        loader = Loader(
+            self.windows, seen, batch_size=config.batch_size, seed=config.seed, device=device
+        )
         # How long the stage lasts that waits is not known beforehand: its rate stays.
         schedule = None if patience else _schedule(optimiser, self.steps, config.warmup)
         weight = class_weights(self.windows).to(device) if config.balanced else None
@@ -221,7 +252,9 @@ class _Learning:
                 assert code is not None
                 with self.runtime.autocast():
                     embeddings = _encode(model, batch, frozen=not moves)
-                    loss = functional.cross_entropy(model.head(embeddings).float(), code, weight=weight)
+                    loss = functional.cross_entropy(
+                        model.head(embeddings).float(), code, weight=weight
+                    )
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
@@ -237,11 +270,18 @@ class _Learning:
             self.refuse_divergence(losses, rate if moves else 0.0)
             self.epoch += 1
             if patience:
-                mean = float(torch.stack([loss * size for loss, size in zip(losses, sizes, strict=True)]).sum())
-                lowest, waited = (mean, 0) if mean < lowest * (1 - LEAST_FALL) else (lowest, waited + 1)
+                mean = float(
+                    torch.stack(
+                        [loss * size for loss, size in zip(losses, sizes, strict=True)]
+                    ).sum()
+                )
+                lowest, waited = (
+                    (mean, 0) if mean < lowest * (1 - LEAST_FALL) else (lowest, waited + 1)
+                )
 
     def refuse_divergence(self, losses: list[Tensor], rate: float) -> None:
-        """Raise ConfigError where a loss of the epoch just past, or a weight after it, is no number any more."""
+        """Raise ConfigError where a loss of the epoch just past, or a weight after it, is no number
+        any more."""
         step = first_odd(losses)
         if step is None and is_finite(self.model.head, self.model.encoder.encoder):
             return
@@ -251,14 +291,20 @@ class _Learning:
             if step
             else f"a weight left the numbers by step {self.done}"
         )
-        rates = f"head_learning_rate {config.head_learning_rate:g}" + (f" and encoder's {rate:g}" if rate else "")
+        rates = f"head_learning_rate {config.head_learning_rate:g}" + (
+            f" and encoder's {rate:g}" if rate else ""
+        )
         name = "staged_learning_rate" if config.mode == "staged" else "learning_rate"
         lower = f"head_learning_rate = {config.head_learning_rate / 10:.3g}"
         lower += f", {name} = {rate / 10:.3g}" if rate else ""
         raise ConfigError(
-            f"Adaptation diverged in epoch {self.epoch + 1}: {what}, at {rates} in {self.runtime.precision}. Nothing "
-            f"was written, and the pretrained encoder is as it was. Lower the rates: adapt = {{ {lower} }} in a file "
-            f"for --recipe{', or type --precision fp32' if self.runtime.precision != 'fp32' else ''}. If they are not "
+            f"Adaptation diverged in epoch {self.epoch + 1}: {what}, at {rates} in "
+            f"{self.runtime.precision}. Nothing "
+            f"was written, and the pretrained encoder is as it was. Lower the rates: adapt = {{ "
+            f"{lower} }} in a file "
+            f"for "
+            f"--recipe{', or type --precision fp32' if self.runtime.precision != 'fp32' else ''}. "
+            f"If they are not "
             "to blame, look for odd values in the recordings: otolith info STUDY."
         )
 
@@ -266,10 +312,14 @@ class _Learning:
 def _optimiser(groups: list[dict[str, Any]], weight_decay: float) -> torch.optim.Optimizer:
     if not weight_decay:
         return torch.optim.Adam(groups, fused=True)
-    return torch.optim.AdamW([group | {"weight_decay": weight_decay} for group in groups], fused=True)
+    return torch.optim.AdamW(
+        [group | {"weight_decay": weight_decay} for group in groups], fused=True
+    )
 
 
-def _schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: int) -> torch.optim.lr_scheduler.LRScheduler:
+def _schedule(
+    optimiser: torch.optim.Optimizer, steps: int, warmup: int
+) -> torch.optim.lr_scheduler.LRScheduler:
     if not warmup:
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     return torch.optim.lr_scheduler.LambdaLR(optimiser, warm_cosine(steps, warmup))
@@ -288,12 +338,17 @@ def _encode(model: Adapted, batch: Batch, frozen: bool) -> Embeddings:
 def _tokens(encoder: PretrainedEncoder, windows: Windows, runtime: Runtime) -> int:
     """How many tokens the encoder makes of a window."""
     encoder.to(runtime.device).encoder.eval()
-    return int(encoder.encode(Loader(windows[:1], device=runtime.device).batch(np.arange(1))).tokens.shape[1])
+    return int(
+        encoder.encode(Loader(windows[:1], device=runtime.device).batch(np.arange(1))).tokens.shape[
+            1
+        ]
+    )
 
 
 @torch.no_grad()
 def _seen(model: Adapted, windows: Windows, runtime: Runtime) -> dict[str, np.ndarray]:
-    """What an encoder that stands still makes of each window; nothing where that would fill the memory."""
+    """What an encoder that stands still makes of each window; nothing where that would fill the
+    memory."""
     model.encoder.encoder.eval()
     parts: list[Embeddings] = []
     for batch in Loader(windows, batch_size=512, device=runtime.device).epoch():
@@ -302,7 +357,9 @@ def _seen(model: Adapted, windows: Windows, runtime: Runtime) -> dict[str, np.nd
         # float32 holds bf16 exactly, and NumPy knows no bf16
         if parts[0].tokens[0].numel() * 4 * len(windows) > IN_MEMORY_BYTES:
             return {}
-    joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in ("tokens", "pooled")}
+    joined = {
+        name: torch.cat([getattr(part, name) for part in parts]) for name in ("tokens", "pooled")
+    }
     return {name: tensor.float().cpu().numpy() for name, tensor in joined.items()}
 
 

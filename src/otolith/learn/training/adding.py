@@ -1,4 +1,5 @@
-"""Labelled windows of other studies, such as simulated ones, beside those of the people in question."""
+"""Labelled windows of other studies, such as simulated ones, beside those of the people in
+question."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from otolith.data.windows import Windows
 
 
 def with_added(windows: Windows, others: Sequence[Windows]) -> Windows:
-    """Return labelled windows and those of other studies that have one of their classes, whose order is kept.
+    """Return labelled windows and those of other studies that have one of their classes, whose
+    order is kept.
 
-    Raises DataError where another study has none of these classes, ChannelError where its windows do not fit.
+    Raises DataError where another study has none of these classes, ChannelError where its windows
+    do not fit.
     """
     own = windows.labelled
     known = [own.classes[code] for code in np.unique(own.code)]

@@ -1,4 +1,5 @@
-"""Training that leaves the numbers, found at the end of an epoch: to read one in every step would make a GPU wait."""
+"""Training that leaves the numbers, found at the end of an epoch: to read one in every step would
+make a GPU wait."""
 
 from __future__ import annotations
 
@@ -27,4 +28,6 @@ def found_at(steps: Sequence[Tensor], validation: float) -> str:
 def is_finite(*modules: nn.Module) -> bool:
     """Whether all weights and running means of some modules are numbers."""
     tensors = (tensor for module in modules for tensor in module.state_dict().values())
-    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
+    return all(
+        bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point()
+    )

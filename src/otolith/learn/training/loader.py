@@ -1,4 +1,5 @@
-"""Batches out of windows: from memory where they fit, from the memory-mapped store where they do not."""
+"""Batches out of windows: from memory where they fit, from the memory-mapped store where they do
+not."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ IN_MEMORY_BYTES = 1 << 30
 
 
 class Loader:
-    """Walks over windows in batches, shuffled by (seed, epoch), so that any epoch can be repeated by itself.
+    """Walks over windows in batches, shuffled by (seed, epoch), so that any epoch can be repeated
+    by itself.
 
     groups: (N,) whole numbers; no batch then holds windows of two groups.
     """
@@ -35,7 +37,9 @@ class Loader:
         self.groups = np.zeros(len(windows), dtype=np.int64) if groups is None else groups
         self.code = torch.from_numpy(windows.code)
         self.present = torch.from_numpy(windows.present)
-        self.partners = {name: torch.from_numpy(np.ascontiguousarray(t)) for name, t in (targets or {}).items()}
+        self.partners = {
+            name: torch.from_numpy(np.ascontiguousarray(t)) for name, t in (targets or {}).items()
+        }
         size = len(windows) * len(windows.channels) * windows.length * 4
         self._values: Tensor | None = None
         self._received: Tensor | None = None
@@ -48,7 +52,8 @@ class Loader:
         return int((-(-counts // self.batch_size)).sum())
 
     def epoch(self, number: int | None = None) -> Iterator[Batch]:
-        """Yield every window once: in the shuffled order of epoch `number`, or in their own order for None."""
+        """Yield every window once: in the shuffled order of epoch `number`, or in their own order
+        for None."""
         order = np.arange(len(self.windows))
         random = np.random.default_rng([self.seed, number or 0])
         if number is not None:
@@ -56,7 +61,10 @@ class Loader:
         batches = []
         for group in np.unique(self.groups):
             own = order[self.groups[order] == group]
-            batches += [own[start : start + self.batch_size] for start in range(0, len(own), self.batch_size)]
+            batches += [
+                own[start : start + self.batch_size]
+                for start in range(0, len(own), self.batch_size)
+            ]
         if number is not None and len(batches) > 1 and self.groups.any():
             batches = [batches[i] for i in random.permutation(len(batches))]
         for index in batches:
@@ -68,9 +76,14 @@ class Loader:
         if self._values is not None and self._received is not None:
             on_device = chosen.to(self.device)
             # quicker than indexing, which counts in a step of a dozen windows
-            values, received = self._values.index_select(0, on_device), self._received.index_select(0, on_device)
+            values, received = (
+                self._values.index_select(0, on_device),
+                self._received.index_select(0, on_device),
+            )
         else:
-            values = torch.from_numpy(np.ascontiguousarray(self.windows.values(index))).to(self.device)
+            values = torch.from_numpy(np.ascontiguousarray(self.windows.values(index))).to(
+                self.device
+            )
             received = torch.from_numpy(self.windows.received(index)).to(self.device)
             if index.size and index[0] % 64 == 0:
                 self.windows.store.release()
@@ -81,5 +94,8 @@ class Loader:
             self.windows.channels,
             self.windows.rate_hz,
             self.code.index_select(0, chosen).to(self.device),
-            {name: partner.index_select(0, chosen).to(self.device) for name, partner in self.partners.items()},
+            {
+                name: partner.index_select(0, chosen).to(self.device)
+                for name, partner in self.partners.items()
+            },
         )

@@ -45,10 +45,12 @@ class PretrainConfig:
     patience: int = 10
     """Epochs without a better validation loss after which it stops; 0 goes through all epochs."""
     plateau: int = 0
-    """Epochs without a better validation loss after which the learning rate falls to a tenth; 0: it never does."""
+    """Epochs without a better validation loss after which the learning rate falls to a tenth; 0: it
+    never does."""
     in_turn: bool = False
-    """Of several studies: one after the other, each until it stops and on with the weights that it leaves; otherwise
-    all together. Each then holds back people of its own, and the best epoch is one of the last study."""
+    """Of several studies: one after the other, each until it stops and on with the weights that it
+    leaves; otherwise all together. Each then holds back people of its own, and the best epoch is
+    one of the last study."""
     validation_people: int = 0
     """Training people held back to choose the best epoch; 0: one, or two from ten people up."""
     seed: int = 0
@@ -70,22 +72,28 @@ def pretrain(
 ) -> PretrainedEncoder:
     """Pretrain an encoder on unlabelled windows and return it with its best epoch's weights.
 
-    Labels, where there are any, are not looked at. Early stopping watches one or two of the given people, never
-    anybody else. With `out` the encoder is saved there, and an interrupted run goes on from its last whole epoch when
-    the same call comes again: the weights are then, bit for bit, those of an unbroken run. `settings` are the fields
-    of `PretrainConfig`; `progress(epoch, epochs, losses)` is called after every epoch; `finish(encoder, folder)` writes
-    what else belongs into the encoder's folder, before that is whole. Started by torchrun, several processes take
+    Labels, where there are any, are not looked at. Early stopping watches one or two of the given
+    people, never anybody else. With `out` the encoder is saved there, and an interrupted run goes
+    on from its last whole epoch when the same call comes again: the weights are then, bit for bit,
+    those of an unbroken run. `settings` are the fields of `PretrainConfig`; `progress(epoch,
+    epochs, losses)` is called after every epoch; `finish(encoder, folder)` writes what else belongs
+    into the encoder's folder, before that is whole. Started by torchrun, several processes take
     their shares of each batch; the first one writes.
 
-    Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out` holds the beginnings
-    of another run, DataError where it holds anything but an older encoder or another process writes there.
+    Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out`
+    holds the beginnings of another run, DataError where it holds anything but an older encoder or
+    another process writes there.
     """
     config = configure(PretrainConfig, settings, "pretraining")
     if config.epochs < 1 or config.batch_size < 1 or not config.learning_rate > 0:
-        raise ConfigError("Pretraining needs at least one epoch, one window a step and a learning rate above 0.")
+        raise ConfigError(
+            "Pretraining needs at least one epoch, one window a step and a learning rate above 0."
+        )
     windows = windows.hide_labels()
     runtime = runtime or Runtime.choose()
-    with built_from(objective_settings, f"Objective '{objective if isinstance(objective, str) else 'given'}'"):
+    with built_from(
+        objective_settings, f"Objective '{objective if isinstance(objective, str) else 'given'}'"
+    ):
         goal = (
             objective
             if isinstance(objective, Objective)
@@ -126,7 +134,8 @@ def partial_of(folder: Path) -> Path:
 
 
 def to_be_tidied(out: Path) -> bool:
-    """Whether a run was stopped when it had nothing left to do but to put its result in place and remove its state."""
+    """Whether a run was stopped when it had nothing left to do but to put its result in place and
+    remove its state."""
     state = partial_of(out.resolve()) / checkpoint.CONFIG
     try:
         facts = read_json(state) if state.is_file() else {}
@@ -153,7 +162,13 @@ class _Run:
         key: str,
         processes: Processes,
     ) -> None:
-        self.model, self.goal, self.config, self.runtime, self.key = model, goal, config, runtime, key
+        self.model, self.goal, self.config, self.runtime, self.key = (
+            model,
+            goal,
+            config,
+            runtime,
+            key,
+        )
         self.training, self.validation, self.processes = training, validation, processes
         self.model.to(runtime.device)
         self.goal.to(runtime.device)
@@ -162,7 +177,8 @@ class _Run:
         self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
         self.stage, self.before = 0, 0
-        """Which of the studies is learnt from, of those that take turns, and the epochs before it."""
+        """Which of the studies is learnt from, of those that take turns, and the epochs before it.
+        """
         self.best_loss = float("inf")
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -187,7 +203,8 @@ class _Run:
         model = PretrainedEncoder.fresh(training, encoder, config.seed, **encoder_settings)
         if not model.encoder.learns:
             raise ConfigError(
-                f"Encoder '{model.name}' has no weights to pretrain; choose another: otolith list encoders."
+                f"Encoder '{model.name}' has no weights to pretrain; choose another: otolith list "
+                f"encoders."
             )
         goal.prepare(windows)
         torch.manual_seed(config.seed)
@@ -195,7 +212,14 @@ class _Run:
         name = objectives.FAMILY.name_of(goal)
         key = digest(
             [
-                *(windows.hash, name, goal.settings(), model.name, model.encoder.settings(), asdict(config)),
+                *(
+                    windows.hash,
+                    name,
+                    goal.settings(),
+                    model.name,
+                    model.encoder.settings(),
+                    asdict(config),
+                ),
                 *(goal.report(), asdict(runtime), processes.count),
             ]
         )
@@ -216,7 +240,10 @@ class _Run:
         }  # fmt: skip
         runtime = processes.runtime(runtime)
         learnt, watched = (
-            [_loader(part, goal, size, config.seed, runtime.device) for part in turns(side, config.in_turn)]
+            [
+                _loader(part, goal, size, config.seed, runtime.device)
+                for part in turns(side, config.in_turn)
+            ]
             for side, size in ((training, config.batch_size), (validation, _VALIDATION_BATCH))
         )
         return cls(model, goal, config, runtime, learnt, watched, key, processes)
@@ -224,8 +251,13 @@ class _Run:
     @property
     def turn_over(self) -> bool:
         """Whether the study whose turn it is has been learnt from for long enough."""
-        done, waited = len(self.history) - self.before, len(self.history) - max(self.best_epoch, self.before)
-        return done >= self.config.epochs or bool(self.config.patience and waited >= self.config.patience)
+        done, waited = (
+            len(self.history) - self.before,
+            len(self.history) - max(self.best_epoch, self.before),
+        )
+        return done >= self.config.epochs or bool(
+            self.config.patience and waited >= self.config.patience
+        )
 
     @property
     def finished(self) -> bool:
@@ -239,7 +271,9 @@ class _Run:
         training = self.training[self.stage]
         rate = self.config.learning_rate
         if self.config.plateau:
-            rate *= 0.1 ** falls([row["validation"] for row in self.history[self.before :]], self.config.plateau)
+            rate *= 0.1 ** falls(
+                [row["validation"] for row in self.history[self.before :]], self.config.plateau
+            )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.model.encoder.train()
@@ -254,17 +288,24 @@ class _Run:
             steps.append(torch.stack([loss.detach().float() for loss in losses.values()]).sum())
             for name, loss in losses.items():
                 # Summed as tensors: reading a number would make a GPU wait in every step.
-                sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach() * len(batch)
-        row |= {f"train_{name}": float(total) / len(training.windows) for name, total in sums.items()}
+                sums[name] = sums.get(
+                    name, torch.zeros((), device=loss.device)
+                ) + loss.detach() * len(batch)
+        row |= {
+            f"train_{name}": float(total) / len(training.windows) for name, total in sums.items()
+        }
         row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
         row |= {name: value for name, value in self.goal.measured().items() if np.isfinite(value)}
         row |= self.validate()
         if not np.isfinite([row["train"], row["validation"]]).all():
             raise ConfigError(
-                f"Pretraining diverged in epoch {number + 1}: {found_at(steps, row['validation'])}, at learning rate "
-                f"{rate:g} in {self.runtime.precision}. Nothing of this epoch is kept; {self.kept_words()}. Type it "
+                f"Pretraining diverged in epoch {number + 1}: "
+                f"{found_at(steps, row['validation'])}, at learning rate "
+                f"{rate:g} in {self.runtime.precision}. Nothing of this epoch is kept; "
+                f"{self.kept_words()}. Type it "
                 f"with a lower rate, such as --learning-rate {rate / 10:.3g}, and another --out"
-                f"{', or with --precision fp32' if self.runtime.precision != 'fp32' else ''}. If the rate is not to "
+                f"{', or with --precision fp32' if self.runtime.precision != 'fp32' else ''}. If "
+                f"the rate is not to "
                 "blame, look for odd values in the recordings: otolith info STUDY."
             )
         known = self.goal.complaints(self.history)
@@ -275,7 +316,9 @@ class _Run:
                     warnings.warn(note, OtolithWarning, stacklevel=3)
         if row["validation"] < self.best_loss:
             self.best_loss, self.best_epoch = row["validation"], len(self.history)
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self.kept().items()}
+            self.best_weights = {
+                name: tensor.detach().cpu().clone() for name, tensor in self.kept().items()
+            }
 
     def kept_words(self) -> str:
         """Say what there is from before an epoch that diverged."""
@@ -284,9 +327,12 @@ class _Run:
         return f"the {len(self.history)} before it are kept in OUT.partial, the best of them epoch {self.best_epoch}"
 
     def kept(self) -> dict[str, Tensor]:
-        """Return the weights that pretraining leaves: the encoder's, and those of the space that it shares."""
+        """Return the weights that pretraining leaves: the encoder's, and those of the space that it
+        shares."""
         alignment = self.goal.alignment()
-        return checkpoint.pack(self.model.encoder, "encoder.") | (checkpoint.pack(alignment, PART) if alignment else {})
+        return checkpoint.pack(self.model.encoder, "encoder.") | (
+            checkpoint.pack(alignment, PART) if alignment else {}
+        )
 
     def step(self, batch: Any) -> dict[str, Tensor]:
         """Take one optimiser step and return the losses."""
@@ -312,7 +358,9 @@ class _Run:
                 batch.values = self.model.standardise(batch.values)
                 losses = self.goal(self.encoder, batch)
             for name, loss in losses.items():
-                sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(loss) * len(batch)
+                sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(
+                    loss
+                ) * len(batch)
         means = {name: total / len(validation.windows) for name, total in sums.items()}
         return means | {"validation": sum(means.values())}
 
@@ -334,7 +382,9 @@ class _Run:
 
     def keep(self, folder: Path) -> None:
         """Write the state after an epoch, whole or not at all."""
-        tensors = checkpoint.pack(self.model.encoder, "encoder.") | checkpoint.pack(self.goal, "objective.")
+        tensors = checkpoint.pack(self.model.encoder, "encoder.") | checkpoint.pack(
+            self.goal, "objective."
+        )
         tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
         state = self.optimiser.state_dict()
         for index, slots in state["state"].items():
@@ -344,7 +394,8 @@ class _Run:
             tensors["random.cuda"] = torch.cuda.get_rng_state()
         checkpoint.save_state(
             folder,
-            {"key": self.key, "finished": self.finished} | {name: getattr(self, name) for name in _STATE},
+            {"key": self.key, "finished": self.finished}
+            | {name: getattr(self, name) for name in _STATE},
             tensors,
         )
 
@@ -361,12 +412,16 @@ class _Run:
         facts, tensors = state_then
         if facts["key"] != self.key:
             raise CheckpointError(
-                f"{folder} holds the beginnings of another run (other windows, settings, precision or threads). "
-                f"Go on with exactly what that run was started with, or delete the folder to start anew: rm -r {folder}"
+                f"{folder} holds the beginnings of another run (other windows, settings, precision "
+                f"or threads). "
+                f"Go on with exactly what that run was started with, or delete the folder to start "
+                f"anew: rm -r {folder}"
             )
         checkpoint.load_into(self.model.encoder, tensors, "encoder.", str(folder))
         checkpoint.load_into(self.goal, tensors, "objective.", str(folder))
-        self.best_weights = {n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")}
+        self.best_weights = {
+            n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")
+        }
         state = self.optimiser.state_dict()
         for name, tensor in tensors.items():
             if name.startswith("optimiser."):
@@ -382,7 +437,9 @@ class _Run:
 
 def _loader(windows: Windows, goal: Objective, size: int, seed: int, device: str) -> Loader:
     groups = None if goal.mixes_studies else windows.part
-    return Loader(windows, goal.targets(windows), batch_size=size, seed=seed, device=device, groups=groups)
+    return Loader(
+        windows, goal.targets(windows), batch_size=size, seed=seed, device=device, groups=groups
+    )
 
 
 def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
@@ -393,7 +450,8 @@ def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
     wanted = count or (1 if len(subjects) < 10 else 2)
     if len(subjects) <= wanted:
         raise SplitError(
-            f"Pretraining holds back {wanted} of the people to choose the best epoch, but there are {len(subjects)} "
+            f"Pretraining holds back {wanted} of the people to choose the best epoch, but there "
+            f"are {len(subjects)} "
             f"({', '.join(subjects)}). Give recordings of more people."
         )
     chosen = np.random.default_rng(seed).choice(len(subjects), wanted, replace=False)

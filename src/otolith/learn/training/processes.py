@@ -1,8 +1,10 @@
-"""Several processes that pretrain one encoder: each encodes its share of every batch, and all see the whole.
+"""Several processes that pretrain one encoder: each encodes its share of every batch, and all see
+the whole.
 
-What one process would do with a batch, several do with the same batch: every process draws the same views, takes its
-rows through the encoder, and hands the vectors to all. Losses, negatives and queues are then those of the whole batch,
-computed everywhere alike, whatever the objective is; only the encoder, where the time goes, is divided.
+What one process would do with a batch, several do with the same batch: every process draws the same
+views, takes its rows through the encoder, and hands the vectors to all. Losses, negatives and
+queues are then those of the whole batch, computed everywhere alike, whatever the objective is; only
+the encoder, where the time goes, is divided.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Processes:
     @classmethod
     @contextmanager
     def here(cls, runtime: Runtime) -> Iterator[Processes]:
-        """Join the processes that torchrun, or `launch`, has started together; alone where there are none."""
+        """Join the processes that torchrun, or `launch`, has started together; alone where there
+        are none."""
         from torch import distributed
 
         if distributed.is_available() and distributed.is_initialized():
@@ -52,7 +55,8 @@ class Processes:
             _join("nccl" if runtime.device.startswith("cuda") else "gloo")
             try:
                 yield cls(distributed.get_rank(), distributed.get_world_size())
-                # Who leaves first takes down what the others still speak through: torch then ends them with an abort.
+                # Who leaves first takes down what the others still speak through: torch then ends
+                # them with an abort.
                 distributed.barrier()
             finally:
                 distributed.destroy_process_group()
@@ -69,14 +73,16 @@ class Processes:
         return replace(runtime, device=f"cuda:{os.environ.get('LOCAL_RANK', self.rank)}")
 
     def divide(self, encoder: Encoder) -> Encoder:
-        """Return an encoder that gives what `encoder` gives, each process taking its share of the rows."""
+        """Return an encoder that gives what `encoder` gives, each process taking its share of the
+        rows."""
         return encoder if self.count == 1 else Divided(encoder, self)
 
     def add_up(self, encoder: nn.Module, goal: nn.Module) -> None:
         """Bring the gradients of all processes together after a backward pass.
 
-        The encoder's belong to each one's rows and are added. The objective's are of the whole batch in each process;
-        their mean takes the last rounding errors away, so that all processes take the same step.
+        The encoder's belong to each one's rows and are added. The objective's are of the whole
+        batch in each process; their mean takes the last rounding errors away, so that all processes
+        take the same step.
         """
         if self.count == 1:
             return
@@ -88,7 +94,9 @@ class Processes:
         gradients = [p.grad for p in encoder.parameters() if p.grad is not None] + shared
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
-        for gradient, summed in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
+        for gradient, summed in zip(
+            gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True
+        ):
             gradient.copy_(summed.view_as(gradient))
 
 
@@ -104,10 +112,13 @@ class Divided(Encoder):
         self.keeps_sensors_apart = encoder.keeps_sensors_apart
 
     def forward(self, batch: Batch) -> Embeddings:
-        """Encode this process's rows and return all rows; a batch that does not divide repeats its last row."""
+        """Encode this process's rows and return all rows; a batch that does not divide repeats its
+        last row."""
         rank, count = self.processes.rank, self.processes.count
         share = -(-len(batch) // count)
-        rows = torch.arange(rank * share, (rank + 1) * share, device=batch.values.device).clamp(max=len(batch) - 1)
+        rows = torch.arange(rank * share, (rank + 1) * share, device=batch.values.device).clamp(
+            max=len(batch) - 1
+        )
         own = replace(
             batch,
             values=batch.values[rows],
@@ -147,7 +158,8 @@ class _FromAll(Embeddings):
 
 
 class _Gather(torch.autograd.Function):
-    """(share, …) of each process -> (count·share, …) in all; backwards each takes the gradient of its own rows."""
+    """(share, …) of each process -> (count·share, …) in all; backwards each takes the gradient of
+    its own rows."""
 
     @staticmethod
     def forward(ctx: Any, own: Tensor, processes: Processes) -> Tensor:
@@ -164,7 +176,8 @@ class _Gather(torch.autograd.Function):
 
 
 def _join(backend: str) -> None:
-    """Meet the others: through a file where `launch` has started them, through torchrun's address where that has."""
+    """Meet the others: through a file where `launch` has started them, through torchrun's address
+    where that has."""
     from torch import distributed
 
     for name, value in _stay_inside().items():
@@ -182,10 +195,14 @@ def _join(backend: str) -> None:
 def _stay_inside() -> dict[str, str]:
     """Return what makes processes speak through the loopback interface alone.
 
-    gloo would listen at the address that this machine's name stands for, and torch's own meeting place at all of them.
+    gloo would listen at the address that this machine's name stands for, and torch's own meeting
+    place at all of them.
     """
     there = [name for _, name in socket.if_nameindex()]
-    loopback = next((name for name in ("lo", "lo0") if name in there), "lo0" if sys.platform == "darwin" else "lo")
+    loopback = next(
+        (name for name in ("lo", "lo0") if name in there),
+        "lo0" if sys.platform == "darwin" else "lo",
+    )
     return {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
 
 
@@ -200,15 +217,20 @@ def is_first() -> bool:
 
 
 def launch(count: int, arguments: Sequence[str]) -> int:
-    """Start `python -m otolith` with some arguments in `count` processes that know of each other, as torchrun does.
+    """Start `python -m otolith` with some arguments in `count` processes that know of each other,
+    as torchrun does.
 
-    They meet through a file in a private folder and speak through the loopback interface alone. The first one speaks.
-    When one fails, the others are stopped. Returns the first exit code that is not 0.
+    They meet through a file in a private folder and speak through the loopback interface alone. The
+    first one speaks. When one fails, the others are stopped. Returns the first exit code that is
+    not 0.
     """
     group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)} | _stay_inside()
     running: list[subprocess.Popen[bytes]] = []
     # A folder that only its owner may enter: who can write there could join the group.
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="otolith-meeting-") as meeting:
+    with (
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryDirectory(prefix="otolith-meeting-") as meeting,
+    ):
         group[_MEETING] = os.path.join(meeting, "store")
         for rank in range(count):
             own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}

@@ -14,11 +14,13 @@ SOURCE = "https://github.com/nokia-bell-labs/pretrained-imu-encoders"
 
 
 def load_published(path: str | Path) -> tuple[PretrainedEncoder, Published]:
-    """Read the PRIMUS authors' checkpoint as a pretrained encoder; beside it the parts that it came in.
+    """Read the PRIMUS authors' checkpoint as a pretrained encoder; beside it the parts that it came
+    in.
 
-    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127. It takes acceleration
-    (m/s², gravity included) and angular rate (rad/s) of a sensor on the head, 250 samples at 50 Hz, as they come: its
-    statistics are mean 0 and deviation 1. Whom it was pretrained on is not in the file, so that `subjects` is empty.
+    Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS" (2024), https://arxiv.org/abs/2411.15127. It
+    takes acceleration (m/s², gravity included) and angular rate (rad/s) of a sensor on the head,
+    250 samples at 50 Hz, as they come: its statistics are mean 0 and deviation 1. Whom it was
+    pretrained on is not in the file, so that `subjects` is empty.
 
     Raises CheckpointError for a file in any other layout.
     """
@@ -30,4 +32,6 @@ def load_published(path: str | Path) -> tuple[PretrainedEncoder, Published]:
         "subjects": [],
         "studies": {},
     }
-    return PretrainedEncoder(parts.encoder, Standardise(len(parts.encoder.channels)), "included", record), parts
+    return PretrainedEncoder(
+        parts.encoder, Standardise(len(parts.encoder.channels)), "included", record
+    ), parts

@@ -1,7 +1,8 @@
-"""Where and how exactly a computation runs: device, precision, threads and seed, chosen once and recorded.
+"""Where and how exactly a computation runs: device, precision, threads and seed, chosen once and
+recorded.
 
-Accelerate was tried for this; for one process it adds seconds of import and a global state that the second precision
-of one program trips over, in exchange for the dozen lines below.
+Accelerate was tried for this; for one process it adds seconds of import and a global state that the
+second precision of one program trips over, in exchange for the dozen lines below.
 """
 
 from __future__ import annotations
@@ -23,25 +24,39 @@ MOST_THREADS = 1_024
 
 @dataclass(frozen=True)
 class Runtime:
-    """A device, a precision and a number of threads; equal runtimes and seeds give equal results, bit for bit."""
+    """A device, a precision and a number of threads; equal runtimes and seeds give equal results,
+    bit for bit."""
 
     device: str = "cpu"
     precision: str = "fp32"
     threads: int = 1
 
     @classmethod
-    def choose(cls, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Runtime:
+    def choose(
+        cls, device: str = "auto", precision: str = "auto", threads: int | None = None
+    ) -> Runtime:
         """Choose by what the machine can do, never by timing it.
 
         Raises ConfigError for a device that is not there or an unknown precision.
         """
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+            device = (
+                "cuda"
+                if torch.cuda.is_available()
+                else "mps"
+                if torch.backends.mps.is_available()
+                else "cpu"
+            )
         kind = device.partition(":")[0]
-        there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        there = {
+            "cpu": True,
+            "cuda": torch.cuda.is_available(),
+            "mps": torch.backends.mps.is_available(),
+        }
         if not there.get(kind, False):
             raise ConfigError(
-                f"Device '{device}' is not available; here are {', '.join(k for k, v in there.items() if v)}."
+                f"Device '{device}' is not available; here are "
+                f"{', '.join(k for k, v in there.items() if v)}."
             )
         if precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"Precision is auto, fp32 or bf16, not '{precision}'.")
@@ -49,14 +64,19 @@ class Runtime:
             precision = "bf16" if _has_bf16(kind) else "fp32"
         # Processes that run together on this machine share its cores.
         together = max(1, number_of("LOCAL_WORLD_SIZE", 1))
-        count = threads or number_of("OMP_NUM_THREADS", 0) or max(1, (os.cpu_count() or 1) // together)
+        count = (
+            threads or number_of("OMP_NUM_THREADS", 0) or max(1, (os.cpu_count() or 1) // together)
+        )
         if not 1 <= count <= MOST_THREADS:
-            raise ConfigError(f"Threads are 1 to {MOST_THREADS}, not {count} (--threads, or OMP_NUM_THREADS).")
+            raise ConfigError(
+                f"Threads are 1 to {MOST_THREADS}, not {count} (--threads, or OMP_NUM_THREADS)."
+            )
         return cls(device, precision, count)
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Run a block with this number of threads and repeatable kernels, and put things back afterwards."""
+        """Run a block with this number of threads and repeatable kernels, and put things back
+        afterwards."""
         before = torch.get_num_threads()
         deterministic = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -64,8 +84,8 @@ class Runtime:
         filled = memory.fill_uninitialized_memory
         torch.set_num_threads(self.threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # Repeatable mode also writes NaN into every new tensor, to catch kernels that read what nobody wrote. That
-        # costs a quarter of a training step and changes no result.
+        # Repeatable mode also writes NaN into every new tensor, to catch kernels that read what
+        # nobody wrote. That costs a quarter of a training step and changes no result.
         memory.fill_uninitialized_memory = False
         try:
             yield
@@ -92,7 +112,8 @@ class Runtime:
 
 
 def number_of(variable: str, default: int) -> int:
-    """Return a whole number from 0 up that the environment says, or `default` where it says nothing.
+    """Return a whole number from 0 up that the environment says, or `default` where it says
+    nothing.
 
     Raises ConfigError for anything else. A list, as OMP_NUM_THREADS may be, counts by its first.
     """
@@ -100,7 +121,10 @@ def number_of(variable: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ConfigError(f"The environment says {variable}={text}, which is no whole number. Type: unset {variable}")
+        raise ConfigError(
+            f"The environment says {variable}={text}, which is no whole number. Type: unset "
+            f"{variable}"
+        )
     return int(text)
 
 
@@ -110,7 +134,8 @@ def _has_bf16(kind: str) -> bool:
     if kind == "cpu":
         # Emulated bf16 is slower than fp32; only processors with the instructions gain.
         return (
-            bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "AVX512" in torch.backends.cpu.get_cpu_capability()
+            bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+            and "AVX512" in torch.backends.cpu.get_cpu_capability()
         )
     return False
 
@@ -119,7 +144,11 @@ def _processor() -> str:
     if platform.system() == "Linux":
         try:
             with open("/proc/cpuinfo", encoding="utf-8") as lines:
-                return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+                return next(
+                    line.partition(":")[2].strip()
+                    for line in lines
+                    if line.startswith("model name")
+                )
         except (OSError, StopIteration):
             pass
     return platform.processor() or platform.machine()
@@ -142,7 +171,8 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the commit that this copy of the package stands at, or None where it is not in a git checkout."""
+    """Return the commit that this copy of the package stands at, or None where it is not in a git
+    checkout."""
     from pathlib import Path
 
     folder = Path(__file__).resolve().parents[3]

@@ -11,11 +11,16 @@ from otolith.data.windows import Windows
 
 def turns(windows: Windows, in_turn: bool) -> list[Windows]:
     """Return the windows of each study by itself, or all together."""
-    return [windows[windows.part == part] for part in np.unique(windows.part)] if in_turn else [windows]
+    return (
+        [windows[windows.part == part] for part in np.unique(windows.part)]
+        if in_turn
+        else [windows]
+    )
 
 
 def falls(losses: Sequence[float], plateau: int) -> int:
-    """Return how often the learning rate has fallen: each time the loss was no better for more than `plateau` epochs.
+    """Return how often the learning rate has fallen: each time the loss was no better for more than
+    `plateau` epochs.
 
     Better is lower by a ten-thousandth; after a fall the count starts anew.
     """

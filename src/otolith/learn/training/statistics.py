@@ -14,9 +14,11 @@ TAIL_SHARE = 1e-3
 TAIL_SAMPLES = 32
 """So many at least, up to a hundredth of all: resampling spreads one bad sample over some dozen."""
 SPANS = 3.0
-"""How many times the span between the tails the range reaches beyond them: impacts of a heel or a fall lie inside."""
+"""How many times the span between the tails the range reaches beyond them: impacts of a heel or a
+fall lie inside."""
 SAMPLED = 2**24
-"""Values, of all channels together, that the range is taken from; of larger studies evenly spread windows are."""
+"""Values, of all channels together, that the range is taken from; of larger studies evenly spread
+windows are."""
 _BATCH = 1024
 
 
@@ -32,11 +34,13 @@ class ChannelStatistics:
 
 
 def channel_statistics(windows: Windows) -> ChannelStatistics:
-    """Return mean, standard deviation and range of each channel over some windows, absent channels left out.
+    """Return mean, standard deviation and range of each channel over some windows, absent channels
+    left out.
 
-    The range comes first, and mean and deviation are those of the values clipped to it, so that one glitch does not
-    set the scale of a channel for everybody. A channel that never changes gets a standard deviation of 1, so that it
-    stays finite, and no range, as nothing is known of how far it may go.
+    The range comes first, and mean and deviation are those of the values clipped to it, so that one
+    glitch does not set the scale of a channel for everybody. A channel that never changes gets a
+    standard deviation of 1, so that it stays finite, and no range, as nothing is known of how far
+    it may go.
     """
     low, high = channel_range(windows)
     total, square, count = (np.zeros(len(windows.channels)) for _ in range(3))
@@ -59,17 +63,27 @@ def channel_statistics(windows: Windows) -> ChannelStatistics:
 
 
 def channel_range(windows: Windows) -> tuple[Float[np.ndarray, " C"], Float[np.ndarray, " C"]]:
-    """Return what each channel plausibly lies between, in bounded memory: its tails, and `SPANS` spans beyond them.
+    """Return what each channel plausibly lies between, in bounded memory: its tails, and `SPANS`
+    spans beyond them.
 
-    Both are equal for a channel that never changes, but for its tails; infinite for one that nobody has.
+    Both are equal for a channel that never changes, but for its tails; infinite for one that nobody
+    has.
     """
     most = max(1, SAMPLED // (windows.length * len(windows.channels)))
-    chosen = np.unique(np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64))
+    chosen = np.unique(
+        np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64)
+    )
     low = np.full(len(windows.channels), -np.inf, dtype=np.float32)
     high = np.full(len(windows.channels), np.inf, dtype=np.float32)
-    parts = [windows.values(chosen[start : start + _BATCH]) for start in range(0, len(chosen), _BATCH)]
+    parts = [
+        windows.values(chosen[start : start + _BATCH]) for start in range(0, len(chosen), _BATCH)
+    ]
     for channel in range(len(windows.channels)):
-        values = np.concatenate([part[:, channel].ravel() for part in parts]) if parts else np.empty(0, np.float32)
+        values = (
+            np.concatenate([part[:, channel].ravel() for part in parts])
+            if parts
+            else np.empty(0, np.float32)
+        )
         values = values[~np.isnan(values)]
         if len(values) < 3:
             continue

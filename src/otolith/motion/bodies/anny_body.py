@@ -1,7 +1,9 @@
-"""Bodies of Anny, whose model anybody may use: statures, ages, builds, each with a skin for sensors to lie on.
+"""Bodies of Anny, whose model anybody may use: statures, ages, builds, each with a skin for sensors
+to lie on.
 
-Brégier et al., "Human Mesh Modeling for Anny Body" (2025), https://arxiv.org/abs/2511.03589; code Apache-2.0, shapes
-CC0 from MakeHuman. Needs the extra `anny`. Its rest pose is upright with half hanging arms, z up, facing -y.
+Brégier et al., "Human Mesh Modeling for Anny Body" (2025), https://arxiv.org/abs/2511.03589; code
+Apache-2.0, shapes CC0 from MakeHuman. Needs the extra `anny`. Its rest pose is upright with half
+hanging arms, z up, facing -y.
 """
 
 from __future__ import annotations
@@ -38,8 +40,15 @@ _TRUNK = {
 }
 BONES: dict[str, str] = {
     **_TRUNK,
-    **{f"{side}_{part}": f"{bone}.{side[0].upper()}" for part, bone in _LIMBS.items() for side in ("left", "right")},
-    **{finger: f"finger{_FINGERS[finger.split('_')[1][:-1]]}-{finger[-1]}.{finger[0].upper()}" for finger in FINGERS},
+    **{
+        f"{side}_{part}": f"{bone}.{side[0].upper()}"
+        for part, bone in _LIMBS.items()
+        for side in ("left", "right")
+    },
+    **{
+        finger: f"finger{_FINGERS[finger.split('_')[1][:-1]]}-{finger[-1]}.{finger[0].upper()}"
+        for finger in FINGERS
+    },
 }
 """Our joint -> the bone of Anny's default skeleton that begins there."""
 _STEPS = 60
@@ -66,11 +75,16 @@ class Build:
     """From ideal (0) to uncommon (1)."""
 
     def __post_init__(self) -> None:
-        scales = {name: getattr(self, name) for name in ("gender", "age", "muscle", "weight", "proportions")}
+        scales = {
+            name: getattr(self, name)
+            for name in ("gender", "age", "muscle", "weight", "proportions")
+        }
         wrong = [f"{name} {value}" for name, value in scales.items() if not 0.0 <= value <= 1.0]
         if wrong or not 0.3 <= self.stature_m <= 3.0:
             found = ", ".join(wrong) or self.stature_m
-            raise ConfigError(f"A build has scales from 0 to 1 and a stature of 0.3 to 3 m; found {found}.")
+            raise ConfigError(
+                f"A build has scales from 0 to 1 and a stature of 0.3 to 3 m; found {found}."
+            )
 
 
 @functools.cache
@@ -78,13 +92,16 @@ def _model() -> Any:
     try:
         import anny
     except ImportError as error:
-        raise ConfigError("Bodies of Anny need the extra 'anny'. Type: pip install 'otolith[anny]'") from error
+        raise ConfigError(
+            "Bodies of Anny need the extra 'anny'. Type: pip install 'otolith[anny]'"
+        ) from error
     # Its other way to move the skin starts a compiler, and prints; here the body stands still.
     return anny.Anny(skinning_method="lbs")
 
 
 def surface(build: Build | None = None) -> Surface:
-    """The body of this build at rest, z up, facing x. The first one in a life of the machine takes a minute.
+    """The body of this build at rest, z up, facing x. The first one in a life of the machine takes
+    a minute.
 
     Raises ConfigError without Anny, and for a stature that no body of this age and build has.
     """
@@ -93,7 +110,9 @@ def surface(build: Build | None = None) -> Surface:
     # Stature rises with Anny's height; what it depends on beside, it does by tables.
     if not _stature(_at_rest(build, low)) <= build.stature_m <= _stature(_at_rest(build, high)):
         bounds = f"{_stature(_at_rest(build, low)):.2f} to {_stature(_at_rest(build, high)):.2f} m"
-        raise ConfigError(f"Bodies of this build stand {bounds} tall; asked for {build.stature_m} m.")
+        raise ConfigError(
+            f"Bodies of this build stand {bounds} tall; asked for {build.stature_m} m."
+        )
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
         rest = _at_rest(build, middle)
@@ -108,16 +127,20 @@ def surface(build: Build | None = None) -> Surface:
     np.add.at(weights, (np.arange(len(bones))[:, None], owner[bones]), shares)
     heads = rest["rest_bone_heads"][0].double().numpy()
     places = heads[[labels.index(BONES[joint]) for joint in joints]]
-    return Surface(joints, _ours(places), _ours(_skin(rest)), model.faces.numpy().astype(np.int64), weights)
+    return Surface(
+        joints, _ours(places), _ours(_skin(rest)), model.faces.numpy().astype(np.int64), weights
+    )
 
 
 def body(build: Build | None = None, name: str = "anny") -> Body:
-    """A body of this build, as heavy as its volume; sensors lie on its skin. Raises as `surface` does."""
+    """A body of this build, as heavy as its volume; sensors lie on its skin. Raises as `surface`
+    does."""
     return Body.of(surface(build), name)
 
 
 def draw(number: int, seed: int = 0, height: tuple[float, float] = (0.85, 1.15)) -> Body:
-    """The adult of this number: the average of 1.70 m for 0, else one by chance, the same however many there are.
+    """The adult of this number: the average of 1.70 m for 0, else one by chance, the same however
+    many there are.
 
     `height` are the bounds of its stature relative to 1.70 m.
     """
@@ -125,15 +148,21 @@ def draw(number: int, seed: int = 0, height: tuple[float, float] = (0.85, 1.15))
         return body(name="body00")
     rng = np.random.default_rng([seed, number])
     stature = float(rng.uniform(*height)) * REFERENCE_STATURE_M
-    gender, age, muscle, weight, proportions = rng.uniform((0.0, 0.6, 0.2, 0.1, 0.0), (1.0, 0.95, 0.8, 0.9, 1.0))
-    build = Build(stature, float(gender), float(age), float(muscle), float(weight), float(proportions))
+    gender, age, muscle, weight, proportions = rng.uniform(
+        (0.0, 0.6, 0.2, 0.1, 0.0), (1.0, 0.95, 0.8, 0.9, 1.0)
+    )
+    build = Build(
+        stature, float(gender), float(age), float(muscle), float(weight), float(proportions)
+    )
     return body(build, f"body{number:02d}")
 
 
 def _at_rest(build: Build, height: float) -> dict[str, Any]:
     import torch
 
-    scales = {name: getattr(build, name) for name in ("gender", "age", "muscle", "weight", "proportions")}
+    scales = {
+        name: getattr(build, name) for name in ("gender", "age", "muscle", "weight", "proportions")
+    }
     with torch.no_grad():
         rest: dict[str, Any] = _model()(phenotype_kwargs={**scales, "height": height})
     return rest
@@ -153,7 +182,8 @@ def _ours(points: np.ndarray) -> np.ndarray:
 
 
 def _owners(labels: list[str], parents: list[int], joints: tuple[str, ...]) -> np.ndarray:
-    """For each bone of Anny the joint of ours that it is rigid with: its own, or its nearest forebear's."""
+    """For each bone of Anny the joint of ours that it is rigid with: its own, or its nearest
+    forebear's."""
     own = {labels.index(BONES[joint]): index for index, joint in enumerate(joints)}
     owner = np.zeros(len(labels), dtype=np.int64)
     for bone in range(len(labels)):

@@ -15,8 +15,8 @@ from otolith.motion.bodies.surface import Surface
 from otolith.motion.formats.skeleton import stature_m
 from otolith.motion.motion import Motion
 
-# Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD Risk Factor
-# Collaboration, "A century of trends in adult human height" (2016),
+# Mean and standard deviation of adult stature in metres, young adults of high-income countries: NCD
+# Risk Factor Collaboration, "A century of trends in adult human height" (2016),
 # https://doi.org/10.7554/eLife.13410, and the usual 4 % within a sex.
 STATURE = {"female": (1.645, 0.065), "male": (1.78, 0.07)}
 USUAL_BMI = 22.0  # kg/m², the body that the placements' distances from the bone are written for
@@ -44,41 +44,52 @@ class Body:
     shoulders: float = 1.0
     """Width of the shoulders relative to the average for this stature."""
     surface: Surface | None = field(default=None, compare=False, repr=False)
-    """A skin and bones from a body model, which take the place of proportions and girth: see `Body.of`."""
+    """A skin and bones from a body model, which take the place of proportions and girth: see
+    `Body.of`."""
 
     def __post_init__(self) -> None:
         if not (0.5 <= self.stature_m <= 3.0 and 2.0 <= self.mass_kg <= 500.0):
             raise ConfigError(
-                f"A body of {self.stature_m} m and {self.mass_kg} kg is none: stature is 0.5 to 3 m, mass 2 to 500 kg."
+                f"A body of {self.stature_m} m and {self.mass_kg} kg is none: stature is 0.5 to 3 "
+                f"m, mass 2 to 500 kg."
             )
         if not all(0.5 <= part <= 2.0 for part in (self.legs, self.arms, self.shoulders)):
-            raise ConfigError("Legs, arms and shoulders are factors between 0.5 and 2 on the average; 1 is average.")
+            raise ConfigError(
+                "Legs, arms and shoulders are factors between 0.5 and 2 on the average; 1 is "
+                "average."
+            )
 
     @classmethod
     def draw(cls, rng: np.random.Generator, name: str = "drawn") -> Body:
-        """A body by chance: stature by sex, body mass index about 23.5, limbs and shoulders within about 5 %."""
+        """A body by chance: stature by sex, body mass index about 23.5, limbs and shoulders within
+        about 5 %."""
         sex: Literal["female", "male"] = "female" if rng.uniform() < 0.5 else "male"
         mean, deviation = STATURE[sex]
-        stature = float(np.clip(rng.normal(mean, deviation), mean - 3 * deviation, mean + 3 * deviation))
+        stature = float(
+            np.clip(rng.normal(mean, deviation), mean - 3 * deviation, mean + 3 * deviation)
+        )
         bmi = float(np.clip(23.5 * np.exp(0.13 * rng.standard_normal()), 17.0, 38.0))
         legs, arms, shoulders = np.clip(1.0 + 0.03 * rng.standard_normal(3), 0.9, 1.1)
         return cls(name, stature, bmi * stature**2, sex, float(legs), float(arms), float(shoulders))
 
     @classmethod
     def of(cls, surface: Surface, name: str) -> Body:
-        """The body of a model's surface: as tall as it stands, as heavy as its volume of water (bodies: within 5 %)."""
+        """The body of a model's surface: as tall as it stands, as heavy as its volume of water
+        (bodies: within 5 %)."""
         return cls(name, surface.stature_m, WATER_KG_M3 * surface.volume_m3, surface=surface)
 
     @property
     def girth(self) -> float:
-        """How far a sensor on the skin is from the bone, relative to a slender body: grows as the root of the mass."""
+        """How far a sensor on the skin is from the bone, relative to a slender body: grows as the
+        root of the mass."""
         return float(np.sqrt(self.mass_kg / self.stature_m**2 / USUAL_BMI))
 
     def factors(self, joints: Sequence[str] = JOINTS) -> Float[np.ndarray, "J 3"]:
-        """How far each joint is from its parent, forward, left and up, relative to average proportions.
+        """How far each joint is from its parent, forward, left and up, relative to average
+        proportions.
 
-        Hips and legs are scaled as one, so that the feet of a longer body do what those of a shorter one did, larger.
-        Joints below the wrist go with the arms.
+        Hips and legs are scaled as one, so that the feet of a longer body do what those of a
+        shorter one did, larger. Joints below the wrist go with the arms.
         """
         out = np.ones((len(joints), 3))
         for index, joint in enumerate(joints):
@@ -99,10 +110,10 @@ class Body:
 def fit(motion: Motion, body: Body) -> Motion:
     """The same movement made by another body: its limbs, its step, its height above the floor.
 
-    Joint angles stay; the skeleton is brought to the body's stature by its own proportions, which the body's factors
-    then change. The path of the pelvis is scaled by the length of the legs, so that feet that stood still do so again.
-    Raises DataError for a skeleton whose joints are not those of `otolith.data.skeleton.JOINTS` (whole limbs may lack,
-    hands may have fingers).
+    Joint angles stay; the skeleton is brought to the body's stature by its own proportions, which
+    the body's factors then change. The path of the pelvis is scaled by the length of the legs, so
+    that feet that stood still do so again. Raises DataError for a skeleton whose joints are not
+    those of `otolith.data.skeleton.JOINTS` (whole limbs may lack, hands may have fingers).
     """
     strange = [joint for joint in motion.joints if joint not in JOINTS and joint not in FINGERS]
     if strange:
@@ -116,4 +127,8 @@ def fit(motion: Motion, body: Body) -> Motion:
     size = body.stature_m / stature_m(motion)
     offsets = motion.offsets
     assert offsets is not None
-    return replace(motion, offsets=size * body.factors(motion.joints) * offsets, root=size * body.legs * motion.root)
+    return replace(
+        motion,
+        offsets=size * body.factors(motion.joints) * offsets,
+        root=size * body.legs * motion.root,
+    )

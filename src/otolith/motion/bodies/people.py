@@ -1,4 +1,5 @@
-"""Virtual people: each a body, a manner of moving and sensors not quite where they should be, and a session of each."""
+"""Virtual people: each a body, a manner of moving and sensors not quite where they should be, and a
+session of each."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Person:
 
     @classmethod
     def draw(cls, number: int, seed: int = 0) -> Person:
-        """The person of this number in the world of this seed: the same one however many others there are."""
+        """The person of this number in the world of this seed: the same one however many others
+        there are."""
         name = f"person{number:02d}"
         rng = np.random.default_rng([seed, number])
         return cls(name, Style.draw(rng), Body.draw(rng, name), int(rng.integers(2**31)))
@@ -46,10 +48,15 @@ def session(
     bouts: int = 2,
     rate_hz: float = MOTION_HZ,
 ) -> tuple[Motion, tuple[Span, ...]]:
-    """One person doing several activities in an order of chance, each in several bouts, with passages between."""
+    """One person doing several activities in an order of chance, each in several bouts, with
+    passages between."""
     rng = np.random.default_rng(person.seed)
     length_s = 60.0 * minutes_per_activity / bouts
-    order = [activity for _ in range(bouts) for activity in rng.permutation(np.array(activities, dtype=object))]
+    order = [
+        activity
+        for _ in range(bouts)
+        for activity in rng.permutation(np.array(activities, dtype=object))
+    ]
     clips = []
     for activity in order:
         # Nobody does a thing twice at quite the same pace.
@@ -76,17 +83,22 @@ def virtual_study(
     bouts: int = 2,
     noise_of: str | Noise = "watch",
 ) -> Iterator[Recording]:
-    """Sessions of virtual people, one recording each: labelled activities, unlabelled passages between them.
+    """Sessions of virtual people, one recording each: labelled activities, unlabelled passages
+    between them.
 
-    People differ in body, cadence, range, symmetry, posture, habits of the arms, and in how their sensors sit. The
-    same seed gives the same recordings; person 3 is the same in a study of 5 and of 50. `origin` is "simulated".
+    People differ in body, cadence, range, symmetry, posture, habits of the arms, and in how their
+    sensors sit. The same seed gives the same recordings; person 3 is the same in a study of 5 and
+    of 50. `origin` is "simulated".
 
-    Raises UnknownNameError for an unknown activity or placement, ConfigError for numbers out of range.
+    Raises UnknownNameError for an unknown activity or placement, ConfigError for numbers out of
+    range.
     """
     if people < 1 or bouts < 1 or 60.0 * minutes_per_activity / bouts < PASSAGE_S or not activities:
         raise ConfigError(
-            f"A virtual study needs a person, an activity and bouts of at least {PASSAGE_S} s; found {people} people, "
-            f"{len(activities)} activities, {bouts} bouts of {60.0 * minutes_per_activity / max(bouts, 1):.1f} s."
+            f"A virtual study needs a person, an activity and bouts of at least {PASSAGE_S} s; "
+            f"found {people} people, "
+            f"{len(activities)} activities, {bouts} bouts of "
+            f"{60.0 * minutes_per_activity / max(bouts, 1):.1f} s."
         )
     for number in range(1, people + 1):
         person = Person.draw(number, seed)
@@ -101,7 +113,12 @@ def virtual_study(
             body=person.body,
             seed=person.seed,
             segments=[
-                Segment(span.start / motion.rate_hz, span.stop / motion.rate_hz, span.label or "", "simulated")
+                Segment(
+                    span.start / motion.rate_hz,
+                    span.stop / motion.rate_hz,
+                    span.label or "",
+                    "simulated",
+                )
                 for span in spans
             ],
             name=person.name,

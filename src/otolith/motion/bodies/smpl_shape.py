@@ -1,7 +1,8 @@
 """Bodies of the SMPL family: a shape (betas) of a user's own model file becomes a body with a skin.
 
-SMPL: Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), https://doi.org/10.1145/2816795.2818013. The
-file is read by our own reader (`otolith.motion.formats.smpl_npz.read_model`); none is part of this project.
+SMPL: Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015),
+https://doi.org/10.1145/2816795.2818013. The file is read by our own reader
+(`otolith.motion.formats.smpl_npz.read_model`); none is part of this project.
 """
 
 from __future__ import annotations
@@ -26,17 +27,23 @@ _WIDEST = 2.0
 
 
 def surface(model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] = ()) -> Surface:
-    """The body of these betas (standard deviations along the model's shapes), z up, facing x, arms spread.
+    """The body of these betas (standard deviations along the model's shapes), z up, facing x, arms
+    spread.
 
-    The face's joints are rigid with the head. Raises ReadError for a file without weights or triangles, or whose
-    body is none.
+    The face's joints are rigid with the head. Raises ReadError for a file without weights or
+    triangles, or whose body is none.
     """
     if model.weights is None or model.faces is None:
-        raise ReadError(f"{model.path} has no weights or no triangles (f), so that no sensor can lie on its skin.")
+        raise ReadError(
+            f"{model.path} has no weights or no triangles (f), so that no sensor can lie on its "
+            f"skin."
+        )
     axes = up_axis("y")
     shape = np.asarray(betas, dtype=np.float64)
     places, skin = model.places(shape), model.skin(shape)
-    kept = [index for index, joint in enumerate(model.joints) if joint in JOINTS or joint in FINGERS]
+    kept = [
+        index for index, joint in enumerate(model.joints) if joint in JOINTS or joint in FINGERS
+    ]
     weights = model.weights[:, kept].copy()
     for index, joint in enumerate(model.joints):
         if index not in kept:
@@ -52,8 +59,11 @@ def surface(model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] =
     )
 
 
-def body(model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] = (), name: str = "smpl") -> Body:
-    """A body of this shape, as tall as it stands and as heavy as its volume; sensors lie on its skin.
+def body(
+    model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] = (), name: str = "smpl"
+) -> Body:
+    """A body of this shape, as tall as it stands and as heavy as its volume; sensors lie on its
+    skin.
 
     Raises ReadError as `surface` does, ConfigError where the betas make no body.
     """
@@ -61,7 +71,8 @@ def body(model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] = ()
 
 
 def draw(model: BodyModel, number: int, seed: int = 0) -> Body:
-    """The body of this number: the model's mean for 0, else one by chance, the same however many there are."""
+    """The body of this number: the model's mean for 0, else one by chance, the same however many
+    there are."""
     rng = np.random.default_rng([seed, number])
     betas = np.zeros(0) if number == 0 else np.clip(rng.standard_normal(DRAWN), -_WIDEST, _WIDEST)
     return body(model, betas, f"body{number:02d}")

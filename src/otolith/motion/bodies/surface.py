@@ -31,17 +31,20 @@ _ENDS = {
 }
 _UPRIGHT = ("left_ankle", "right_ankle", "left_foot", "right_foot")
 _CARRIED = 0.1
-"""Skin that follows a bone by less than this belongs to other bones: a ray for the thigh must not end at a hand."""
+"""Skin that follows a bone by less than this belongs to other bones: a ray for the thigh must not
+end at a hand."""
 _PATCH_M = 0.03
-"""How far around a sensor the skin says which way it faces: single triangles of a mesh are too small to lie on."""
+"""How far around a sensor the skin says which way it faces: single triangles of a mesh are too
+small to lie on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """One body at rest, from a body model: joints, skin, and which bones the skin follows. z is up, it faces x.
+    """One body at rest, from a body model: joints, skin, and which bones the skin follows. z is up,
+    it faces x.
 
-    Arms may be spread or half hanging: each limb's axes are found from the way it points. Raises DataError where
-    arrays do not fit one another or joints of the legs are missing.
+    Arms may be spread or half hanging: each limb's axes are found from the way it points. Raises
+    DataError where arrays do not fit one another or joints of the legs are missing.
     """
 
     joints: tuple[str, ...]
@@ -60,12 +63,22 @@ class Surface:
         shapes = (self.places.shape, self.vertices.shape, self.weights.shape, self.faces.shape[1:])
         if shapes != ((joints, 3), (points, 3), (points, joints), (3,)) or not len(self.faces):
             raise DataError(
-                f"A surface of {joints} joints and {points} points needs places ({joints}, 3), vertices ({points}, 3), "
+                f"A surface of {joints} joints and {points} points needs places ({joints}, 3), "
+                f"vertices ({points}, 3), "
                 f"weights ({points}, {joints}) and triangles; found {shapes}."
             )
-        missing = [name for name in ("pelvis", *(j for j in _ENDS if "hip" in j or "knee" in j)) if name not in self]
-        if missing or not all(np.isfinite(part).all() for part in (self.places, self.vertices, self.weights)):
-            raise DataError(f"A surface needs finite numbers and all joints of the legs; missing: {missing or 'none'}.")
+        missing = [
+            name
+            for name in ("pelvis", *(j for j in _ENDS if "hip" in j or "knee" in j))
+            if name not in self
+        ]
+        if missing or not all(
+            np.isfinite(part).all() for part in (self.places, self.vertices, self.weights)
+        ):
+            raise DataError(
+                f"A surface needs finite numbers and all joints of the legs; missing: "
+                f"{missing or 'none'}."
+            )
         if self.faces.min() < 0 or self.faces.max() >= points:
             raise DataError(f"A triangle names a point beyond the {points} that there are.")
 
@@ -83,13 +96,15 @@ class Surface:
 
     @property
     def volume_m3(self) -> float:
-        """What the skin encloses, in cubic metres: the sum of the tetrahedra between the origin and its triangles."""
+        """What the skin encloses, in cubic metres: the sum of the tetrahedra between the origin and
+        its triangles."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         return abs(float(np.sum(a * np.cross(b, c)))) / 6.0
 
     @cached_property
     def axes(self) -> dict[str, Float[np.ndarray, "4"]]:
-        """Our axes at each joint (quaternion xyzw, joint_to_world), limbs turned with the way that they point."""
+        """Our axes at each joint (quaternion xyzw, joint_to_world), limbs turned with the way that
+        they point."""
         found: dict[str, np.ndarray] = {}
         for joint in self.joints:
             parent, end = parent_of(joint), _ENDS.get(joint)
@@ -116,7 +131,8 @@ class Surface:
     def fit(self, motion: Motion) -> Motion:
         """The same joint angles on this body's bones, with steps as long as its legs make them.
 
-        Joints that the body lacks keep their place, scaled by stature. The motion's joints are ours (`to_body`).
+        Joints that the body lacks keep their place, scaled by stature. The motion's joints are ours
+        (`to_body`).
         """
         was = motion.offsets
         assert was is not None
@@ -124,14 +140,17 @@ class Surface:
         for index, joint in enumerate(motion.joints):
             if joint in self:
                 offsets[index] = self.offset(joint)
-        legs = sum(float(np.linalg.norm(was[motion.joint(f"{side}_{part}")])) for side, part in _LEGS)
+        legs = sum(
+            float(np.linalg.norm(was[motion.joint(f"{side}_{part}")])) for side, part in _LEGS
+        )
         return replace(motion, offsets=offsets, root=motion.root * (self.legs_m / legs))
 
     def mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
-        """Where a placement's sensor lies on the skin, in its joint's frame (m), and sensor_to_joint there.
+        """Where a placement's sensor lies on the skin, in its joint's frame (m), and
+        sensor_to_joint there.
 
-        From the bone the skin is looked for in the placement's direction; the sensor lies flat on it, its z axis
-        along the skin's normal. Raises DataError where the body has no such joint.
+        From the bone the skin is looked for in the placement's direction; the sensor lies flat on
+        it, its z axis along the skin's normal. Raises DataError where the body has no such joint.
         """
         if site not in self._mounts:  # every clip on this body asks anew
             self._mounts[site] = self._mount(site)
@@ -150,16 +169,21 @@ class Surface:
         follows = self.weights[:, self.joints.index(site.joint)] >= _CARRIED
         mine = self.faces[follows[self.faces].any(axis=1)]
         if not len(mine):
-            raise DataError(f"No skin of this body model follows its {site.joint}; no sensor can be worn there.")
+            raise DataError(
+                f"No skin of this body model follows its {site.joint}; no sensor can be worn there."
+            )
         point, touched = self._skin(start, way, mine)
         flat = rotations.multiply(own, site.sensor_to_joint())
         outward = rotations.rotate(flat, np.array([0.0, 0.0, 1.0]))
         turn = shortest(outward, self._normal(point, outward, mine, touched))
         back = rotations.conjugate(own)
-        return rotations.rotate(back, point - origin), rotations.multiply(back, rotations.multiply(turn, flat))
+        return rotations.rotate(back, point - origin), rotations.multiply(
+            back, rotations.multiply(turn, flat)
+        )
 
     def _bone(self, site: Site) -> Float[np.ndarray, "3"]:
-        """The placement's point on the bone: by the length of that bone where it is one, else by stature."""
+        """The placement's point on the bone: by the length of that bone where it is one, else by
+        stature."""
         end = _ENDS.get(site.joint)
         if end is None or end not in self:
             return self.stature_m * np.array(site.bone)
@@ -167,9 +191,13 @@ class Surface:
         return length * np.array(site.bone)
 
     def _skin(
-        self, start: Float[np.ndarray, "3"], way: Float[np.ndarray, "3"], faces: Int[np.ndarray, "K 3"]
+        self,
+        start: Float[np.ndarray, "3"],
+        way: Float[np.ndarray, "3"],
+        faces: Int[np.ndarray, "K 3"],
     ) -> tuple[Float[np.ndarray, "3"], Bool[np.ndarray, " K"]]:
-        """Where the skin is left on the way out, or the point nearest to the bone where it is not met; its triangles.
+        """Where the skin is left on the way out, or the point nearest to the bone where it is not
+        met; its triangles.
 
         Möller and Trumbore, "Fast, minimum storage ray-triangle intersection" (1997),
         https://doi.org/10.1080/10867651.1997.10487468.
@@ -177,7 +205,9 @@ class Surface:
         a, b, c = (self.vertices[faces[:, k]] for k in range(3))
         across = np.cross(way, c - a)
         facing = np.sum((b - a) * across, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):  # triangles along the way are met nowhere
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # triangles along the way are met nowhere
             u = np.sum((start - a) * across, axis=1) / facing
             normal = np.cross(start - a, b - a)
             v = normal @ way / facing

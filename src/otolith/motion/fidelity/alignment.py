@@ -1,4 +1,5 @@
-"""How a real sensor sits against a simulated one: turned, shifted and late; estimated on one part, used on another."""
+"""How a real sensor sits against a simulated one: turned, shifted and late; estimated on one part,
+used on another."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from otolith.motion import rotations
 from otolith.motion.simulation.sensor import Reading
 
 _ROUNDS = 8
-"""Rotation and lever arm in turn: each is a linear problem, and on gait the pair settles in four or five."""
+"""Rotation and lever arm in turn: each is a linear problem, and on gait the pair settles in four or
+five."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,21 @@ class Alignment:
     """How much later the real clock stamps the same moment."""
 
     def apply(self, simulated: Reading, rate_hz: float) -> Reading:
-        """What the real sensor would have read, by the simulation: same samples, NaN where a delay shifts them out."""
+        """What the real sensor would have read, by the simulation: same samples, NaN where a delay
+        shifts them out."""
         acceleration, rate = (_delayed(part, self.delay_s * rate_hz) for part in simulated)
-        acceleration = acceleration + np.einsum("tij,j->ti", lever_effect(rate, rate_hz), self.lever_m)
+        acceleration = acceleration + np.einsum(
+            "tij,j->ti", lever_effect(rate, rate_hz), self.lever_m
+        )
         return Reading(
-            rotations.rotate(self.simulated_to_real, acceleration), rotations.rotate(self.simulated_to_real, rate)
+            rotations.rotate(self.simulated_to_real, acceleration),
+            rotations.rotate(self.simulated_to_real, rate),
         )
 
 
 def lever_effect(rate: Float[np.ndarray, "T 3"], rate_hz: float) -> Float[np.ndarray, "T 3 3"]:
-    """Matrix that takes a lever arm (m) to the acceleration that it adds: turning faster, and turning at all.
+    """Matrix that takes a lever arm (m) to the acceleration that it adds: turning faster, and
+    turning at all.
 
     `alpha × l + omega × (omega × l)`, all in the sensor's axes.
     """
@@ -53,27 +60,35 @@ def align(
     lever: bool = True,
     max_delay_s: float = 0.05,
 ) -> Alignment:
-    """Estimate how the real sensor sits and how late its clock is, from the samples marked in `where`.
+    """Estimate how the real sensor sits and how late its clock is, from the samples marked in
+    `where`.
 
-    Delay: the whole or half sample within ±`max_delay_s` at which the two magnitudes of angular rate agree best.
-    Rotation: Wahba's problem (1965, https://doi.org/10.1137/1007077) over both quantities, each divided by its
-    spread. Lever arm: least squares. Both signals should have been filtered to the same band before.
+    Delay: the whole or half sample within ±`max_delay_s` at which the two magnitudes of angular
+    rate agree best. Rotation: Wahba's problem (1965, https://doi.org/10.1137/1007077) over both
+    quantities, each divided by its spread. Lever arm: least squares. Both signals should have been
+    filtered to the same band before.
 
     Raises DataError for fewer than ten samples, shapes that differ, or a sensor that never turns.
     """
     chosen = np.ones(len(real.angular_rate), dtype=bool) if where is None else np.asarray(where)
-    if len(simulated.angular_rate) != len(real.angular_rate) or len(chosen) != len(real.angular_rate):
+    if len(simulated.angular_rate) != len(real.angular_rate) or len(chosen) != len(
+        real.angular_rate
+    ):
         raise DataError(
-            f"Simulated and real samples are compared one by one; found {len(simulated.angular_rate)} and "
+            f"Simulated and real samples are compared one by one; found "
+            f"{len(simulated.angular_rate)} and "
             f"{len(real.angular_rate)}, and {len(chosen)} marks. Bring them onto one clock first."
         )
     delay = _delay(simulated.angular_rate, real.angular_rate, chosen, max_delay_s * rate_hz)
     acceleration, rate = (_delayed(part, delay) for part in simulated)
     effect = lever_effect(rate, rate_hz)
-    use = chosen & np.isfinite(np.concatenate([effect[:, 0], acceleration, *real], axis=1)).all(axis=1)
+    use = chosen & np.isfinite(np.concatenate([effect[:, 0], acceleration, *real], axis=1)).all(
+        axis=1
+    )
     if use.sum() < 10 or not np.any(rate[use]):
         raise DataError(
-            f"A mounting is estimated from a sensor that turns; found {int(use.sum())} samples in common"
+            f"A mounting is estimated from a sensor that turns; found {int(use.sum())} samples in "
+            f"common"
             f"{' that never turn' if use.sum() >= 10 else ''}. Choose a part with movement."
         )
     scales = [1.0 / max(float(np.std(part[use])), 1e-9) for part in real]
@@ -83,11 +98,15 @@ def align(
         if rotation:
             turn = _wahba(
                 np.concatenate([moved * scales[0], rate[use] * scales[1]]),
-                np.concatenate([real.acceleration[use] * scales[0], real.angular_rate[use] * scales[1]]),
+                np.concatenate(
+                    [real.acceleration[use] * scales[0], real.angular_rate[use] * scales[1]]
+                ),
             )
         if not lever:
             break
-        missing = rotations.rotate(rotations.conjugate(turn), real.acceleration[use]) - acceleration[use]
+        missing = (
+            rotations.rotate(rotations.conjugate(turn), real.acceleration[use]) - acceleration[use]
+        )
         arm = np.linalg.lstsq(effect[use].reshape(-1, 3), missing.reshape(-1), rcond=None)[0]
     return Alignment(turn, arm, delay / rate_hz)
 
@@ -115,7 +134,8 @@ def _delay(simulated: np.ndarray, real: np.ndarray, where: np.ndarray, most: flo
 
 
 def _delayed(values: np.ndarray, samples: float) -> np.ndarray:
-    """The same signal, later by some samples; cubic in between (Catmull-Rom), NaN where nothing is known."""
+    """The same signal, later by some samples; cubic in between (Catmull-Rom), NaN where nothing is
+    known."""
     if samples == 0.0:
         return values
     count = len(values)

@@ -1,4 +1,5 @@
-"""How close a simulated sensor comes to the real one: correlation, error in SI units, coherence, and magnitudes."""
+"""How close a simulated sensor comes to the real one: correlation, error in SI units, coherence,
+and magnitudes."""
 
 from __future__ import annotations
 
@@ -27,9 +28,11 @@ class Agreement:
     rmse: float
     """Root mean square error over the axes, in m/s² or rad/s."""
     magnitude_mse: float
-    """The measure of Multi3Net+: mean squared error of the two normalised magnitudes, whatever the mounting."""
+    """The measure of Multi3Net+: mean squared error of the two normalised magnitudes, whatever the
+    mounting."""
     coherence: tuple[float, ...]
-    """Share of the real signal's power that a linear filter of the simulated one explains, per band, over the axes."""
+    """Share of the real signal's power that a linear filter of the simulated one explains, per
+    band, over the axes."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,17 @@ def fidelity(
     normalise: str = "deviation",
     bands_hz: Sequence[tuple[float, float]] = BANDS_HZ,
 ) -> Fidelity:
-    """Hold a simulated sensor against a real one, sample by sample, over the samples marked in `where`.
+    """Hold a simulated sensor against a real one, sample by sample, over the samples marked in
+    `where`.
 
-    band_hz filters both (zero phase) to below this first. normalise says what the magnitudes are divided by for the
-    measure of Multi3Net+ (2025, https://doi.org/10.3389/fcomp.2025.1569205, which leaves it open): each its own mean
-    and deviation, each its own range, or both the real one's. Samples that are not finite on either side are gaps:
-    left out, and no filter crosses them.
+    band_hz filters both (zero phase) to below this first. normalise says what the magnitudes are
+    divided by for the measure of Multi3Net+ (2025, https://doi.org/10.3389/fcomp.2025.1569205,
+    which leaves it open): each its own mean and deviation, each its own range, or both the real
+    one's. Samples that are not finite on either side are gaps: left out, and no filter crosses
+    them.
 
-    Raises DataError where shapes differ or fewer than ten samples are left, ConfigError for an unknown normalisation.
+    Raises DataError where shapes differ or fewer than ten samples are left, ConfigError for an
+    unknown normalisation.
     """
     if normalise not in NORMALISATIONS:
         raise ConfigError(f"normalise is 'deviation', 'range' or 'real'; found '{normalise}'.")
@@ -76,7 +82,8 @@ def fidelity(
     chosen = np.ones(count, dtype=bool) if where is None else np.asarray(where)
     if any(part.shape != (count, 3) for part in parts) or chosen.shape != (count,):
         raise DataError(
-            f"Simulated and real samples are compared one by one; found shapes {[part.shape for part in parts]} and "
+            f"Simulated and real samples are compared one by one; found shapes "
+            f"{[part.shape for part in parts]} and "
             f"marks {chosen.shape}. Bring them onto one clock first."
         )
     finite = np.asarray(np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
@@ -84,7 +91,9 @@ def fidelity(
         parts = [banded(part, rate_hz, band_hz, finite) for part in parts]
     use = chosen & finite
     if use.sum() < 10:
-        raise DataError(f"Too little to compare: {int(use.sum())} of {count} samples are finite on both sides.")
+        raise DataError(
+            f"Too little to compare: {int(use.sum())} of {count} samples are finite on both sides."
+        )
     bands = tuple((float(low), float(high)) for low, high in bands_hz)
     agreements = [
         Agreement(
@@ -95,16 +104,22 @@ def fidelity(
         )
         for i in (0, 1)
     ]
-    return Fidelity(agreements[0], agreements[1], float(use.sum() / rate_hz), float(rate_hz), band_hz, bands)
+    return Fidelity(
+        agreements[0], agreements[1], float(use.sum() / rate_hz), float(rate_hz), band_hz, bands
+    )
 
 
 def magnitude_mse(
-    simulated: Float[np.ndarray, "T 3"], real: Float[np.ndarray, "T 3"], normalise: str = "deviation"
+    simulated: Float[np.ndarray, "T 3"],
+    real: Float[np.ndarray, "T 3"],
+    normalise: str = "deviation",
 ) -> float:
-    """Mean squared error of two normalised magnitudes: `mean((|simulated| - |real|)²)`, blind to orientation.
+    """Mean squared error of two normalised magnitudes: `mean((|simulated| - |real|)²)`, blind to
+    orientation.
 
-    "deviation": each less its mean, over its standard deviation; "range": each from 0 to 1; "real": both over the
-    standard deviation of the real one. nan where a magnitude that is divided by never changes.
+    "deviation": each less its mean, over its standard deviation; "range": each from 0 to 1; "real":
+    both over the standard deviation of the real one. nan where a magnitude that is divided by never
+    changes.
     """
     first, second = np.linalg.norm(simulated, axis=1), np.linalg.norm(real, axis=1)
     if normalise == "real":
@@ -112,7 +127,9 @@ def magnitude_mse(
         return float(np.mean((first - second) ** 2)) / spread**2 if spread > 0 else float("nan")
     sizes = []
     for size in (first, second):
-        low, spread = (size.mean(), size.std()) if normalise == "deviation" else (size.min(), np.ptp(size))
+        low, spread = (
+            (size.mean(), size.std()) if normalise == "deviation" else (size.min(), np.ptp(size))
+        )
         if not spread > 1e-12:
             return float("nan")
         sizes.append((size - low) / spread)
@@ -127,23 +144,37 @@ def coherence(
     bands_hz: Sequence[tuple[float, float]] = BANDS_HZ,
     block_s: float = 2.0,
 ) -> tuple[float, ...]:
-    """Magnitude-squared coherence per band, mean over the axes: 1 where one is a filtered copy of the other.
+    """Magnitude-squared coherence per band, mean over the axes: 1 where one is a filtered copy of
+    the other.
 
-    Welch's average over half-overlapping stretches of `block_s` inside of what is marked; nan for a band that the rate
-    cannot hold, or with fewer than 4 stretches (two unrelated signals would still seem to share a quarter).
+    Welch's average over half-overlapping stretches of `block_s` inside of what is marked; nan for a
+    band that the rate cannot hold, or with fewer than 4 stretches (two unrelated signals would
+    still seem to share a quarter).
     """
     block = int(block_s * rate_hz)
     window = np.hanning(block + 2)[1:-1, None]
     hertz = np.fft.rfftfreq(block, 1.0 / rate_hz)
-    cross, power, others = np.zeros((len(hertz), 3), complex), np.zeros((len(hertz), 3)), np.zeros((len(hertz), 3))
+    cross, power, others = (
+        np.zeros((len(hertz), 3), complex),
+        np.zeros((len(hertz), 3)),
+        np.zeros((len(hertz), 3)),
+    )
     blocks = 0
     for run in stretches(where):
         for start in range(run.start, run.stop - block + 1, max(1, block // 2)):
             a, b = (
-                np.fft.rfft((part[start : start + block] - part[start : start + block].mean(axis=0)) * window, axis=0)
+                np.fft.rfft(
+                    (part[start : start + block] - part[start : start + block].mean(axis=0))
+                    * window,
+                    axis=0,
+                )
                 for part in (simulated, real)
             )
-            cross, power, others = cross + a * np.conj(b), power + np.abs(a) ** 2, others + np.abs(b) ** 2
+            cross, power, others = (
+                cross + a * np.conj(b),
+                power + np.abs(a) ** 2,
+                others + np.abs(b) ** 2,
+            )
             blocks += 1
     if blocks < 4:
         return tuple(float("nan") for _ in bands_hz)
@@ -152,9 +183,12 @@ def coherence(
     for low, high in bands_hz:
         inside = (hertz >= low) & (hertz < high)
         total = others[inside].sum()
-        # Weighted by the real signal's power, so that an axis that hardly moves does not count as much.
+        # Weighted by the real signal's power, so that an axis that hardly moves does not count as
+        # much.
         known = inside.any() and high <= rate_hz / 2.0 and total > 0
-        out.append(float((shared[inside] * others[inside]).sum() / total) if known else float("nan"))
+        out.append(
+            float((shared[inside] * others[inside]).sum() / total) if known else float("nan")
+        )
     return tuple(out)
 
 
@@ -180,5 +214,7 @@ def banded(
 def _correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     a, b = first - first.mean(axis=0), second - second.mean(axis=0)
     sizes = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    x, y, z = np.where(sizes > 1e-12, (a * b).sum(axis=0) / np.where(sizes > 1e-12, sizes, 1.0), np.nan)
+    x, y, z = np.where(
+        sizes > 1e-12, (a * b).sum(axis=0) / np.where(sizes > 1e-12, sizes, 1.0), np.nan
+    )
     return float(x), float(y), float(z)

@@ -23,7 +23,8 @@ FILE = "matching.json"
 
 @dataclass(frozen=True)
 class Change:
-    """What matching did to one channel, or to the magnitude of one sensor's quantity, over the whole study."""
+    """What matching did to one channel, or to the magnitude of one sensor's quantity, over the
+    whole study."""
 
     name: str
     """The channel, or sensor and quantity such as "left_wrist.acc"."""
@@ -45,21 +46,28 @@ def match_study(
     overwrite: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[Study, list[Change]]:
-    """Write a simulated study again, its values spread as in a real one of the same placements, and tell what changed.
+    """Write a simulated study again, its values spread as in a real one of the same placements, and
+    tell what changed.
 
-    The manner is that of `otolith.data.signals.match.Matching`. leave_out: people of the real study who are not looked
-    at; whoever the result is judged on belongs there. The maps, the people seen and the changes are kept in
-    matching.json, and each recording says in its facts whom it was matched to. Pose, truth and text go along unchanged.
+    The manner is that of `otolith.data.signals.match.Matching`. leave_out: people of the real study
+    who are not looked at; whoever the result is judged on belongs there. The maps, the people seen
+    and the changes are kept in matching.json, and each recording says in its facts whom it was
+    matched to. Pose, truth and text go along unchanged.
 
-    Raises SplitError for a person to leave out who is not there or where nobody is left, DataError where a study is
-    of the wrong origin or `out` is taken, ChannelError where the two share no channel.
+    Raises SplitError for a person to leave out who is not there or where nobody is left, DataError
+    where a study is of the wrong origin or `out` is taken, ChannelError where the two share no
+    channel.
     """
     out = Path(out)
     for person in leave_out:
         if person not in real.subjects:
-            raise SplitError(f"Nobody in {real.folder} is called '{person}'.{nearest(person, real.subjects)}")
+            raise SplitError(
+                f"Nobody in {real.folder} is called '{person}'.{nearest(person, real.subjects)}"
+            )
     if not set(real.subjects) - set(leave_out):
-        raise SplitError(f"Everybody in {real.folder} is left out; somebody's recordings are what is matched to.")
+        raise SplitError(
+            f"Everybody in {real.folder} is left out; somebody's recordings are what is matched to."
+        )
     if out.resolve() in (simulated.folder.resolve(), real.folder.resolve()):
         raise DataError(f"{out} is one of the two studies; choose another --out.")
     refuse_taken(out, overwrite)
@@ -76,7 +84,10 @@ def _match(
     found: Matching,
     progress: Callable[[int, int, str], None] | None,
 ) -> tuple[Study, list[Change]]:
-    told: dict[str, str | int | float] = {"matched_study": real.name, "matched_people": ", ".join(found.people)}
+    told: dict[str, str | int | float] = {
+        "matched_study": real.name,
+        "matched_people": ", ".join(found.people),
+    }
     changes: dict[str, list[dict[str, float]]] = {}
     entries, segments = [], []
     for number, (recording, entry) in enumerate(zip(simulated, simulated.entries, strict=True), 1):
@@ -84,8 +95,12 @@ def _match(
             changes.setdefault(name, []).append(change)
         matched = found.apply(recording)
         written = write_recording(out, replace(matched, facts=recording.facts | told))
-        entries.append(entry | written)  # what else an entry says, such as where its pose is, still holds
-        segments += [{"recording": recording.id, **asdict(segment)} for segment in recording.segments]
+        entries.append(
+            entry | written
+        )  # what else an entry says, such as where its pose is, still holds
+        segments += [
+            {"recording": recording.id, **asdict(segment)} for segment in recording.segments
+        ]
         if progress:
             progress(number, len(simulated), recording.id)
     for path in sorted((simulated.folder / PARTNERS).rglob("*")):
@@ -94,7 +109,10 @@ def _match(
             with atomic_path(claim(out, name)) as temporary:
                 shutil.copyfile(inside(simulated.folder, name), temporary)
     report = [_pooled(name, found_changes) for name, found_changes in changes.items()]
-    write_json(claim(out, FILE), found.to_json() | told | {"changes": [asdict(change) for change in report]})
+    write_json(
+        claim(out, FILE),
+        found.to_json() | told | {"changes": [asdict(change) for change in report]},
+    )
     # Bent axes need not hold gravity at rest any more: nothing is checked, and nothing claimed.
     study = finish_study(
         out,
@@ -111,7 +129,8 @@ def _match(
 
 
 def people_matched_to(simulated: Study, real: str) -> set[str]:
-    """The people of a real study, by its name, whose values a simulated study was spread as; nobody if it was not."""
+    """The people of a real study, by its name, whose values a simulated study was spread as; nobody
+    if it was not."""
     facts = [entry.get("facts", {}) for entry in simulated.entries]
     seen = {str(one["matched_people"]) for one in facts if one.get("matched_study") == real}
     return {person for people in seen for person in people.split(", ")}
@@ -120,6 +139,7 @@ def people_matched_to(simulated: Study, real: str) -> set[str]:
 def _pooled(name: str, changes: Sequence[dict[str, Any]]) -> Change:
     moved = float(np.sqrt(np.mean([change["moved"] ** 2 for change in changes])))
     before, after = (
-        float(np.mean([change[key] for change in changes])) for key in ("distance_before", "distance_after")
+        float(np.mean([change[key] for change in changes]))
+        for key in ("distance_before", "distance_after")
     )
     return Change(name, moved, before, after)

@@ -1,4 +1,5 @@
-"""Real sensors and optical capture of the same movement, as two published sets hold them: what fidelity is shown on."""
+"""Real sensors and optical capture of the same movement, as two published sets hold them: what
+fidelity is shown on."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from otolith.motion.simulation.smoothing import Smoothing
 
 # What a reader of these two sets needs to know; both are free to use with credit.
 BROAD = "Laidig et al., BROAD, 2021, https://doi.org/10.3390/data6070072, CC BY 4.0"
-GAITMAP = "Küderle et al., gaitmap, 2024, https://doi.org/10.1109/OJEMB.2024.3356791, example data, MIT"
+GAITMAP = (
+    "Küderle et al., gaitmap, 2024, https://doi.org/10.1109/OJEMB.2024.3356791, example data, MIT"
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,13 @@ class Paired:
         """Path of the body at the sensor's samples, from the optical pose alone."""
         last_s = (len(self.position) - 1) / self.optical_hz
         inside = self.time_s <= last_s + 1e-9
-        path = track(self.position, self.body_to_world, self.optical_hz, self.time_s[inside], smoothing)
-        after = ((0, int((~inside).sum())), (0, 0))  # the sensor went on when the optics had stopped
+        path = track(
+            self.position, self.body_to_world, self.optical_hz, self.time_s[inside], smoothing
+        )
+        after = (
+            (0, int((~inside).sum())),
+            (0, 0),
+        )  # the sensor went on when the optics had stopped
 
         def longer(part: np.ndarray) -> np.ndarray:
             return np.pad(part, after, constant_values=np.nan)
@@ -71,7 +79,8 @@ class Paired:
 
 
 def read_broad(path: str | Path) -> Paired:
-    """One trial of BROAD: a board moved by hand, 285.7 Hz, sensor and optical frames already aligned.
+    """One trial of BROAD: a board moved by hand, 285.7 Hz, sensor and optical frames already
+    aligned.
 
     Raises ReadError where the file is missing, is no MATLAB file, or lacks one of its arrays.
     """
@@ -103,12 +112,21 @@ def _odd_in_broad(found: dict[str, np.ndarray]) -> str:
     if odd := [name for name, array in found.items() if array.dtype.kind not in "iufb"]:
         return f"{odd[0]} holds no numbers"
     rows, seen = len(found["imu_acc"]), len(found["opt_pos"])
-    wanted = {"imu_acc": (rows, 3), "imu_gyr": (rows, 3), "opt_pos": (seen, 3), "opt_quat": (seen, 4)}
+    wanted = {
+        "imu_acc": (rows, 3),
+        "imu_gyr": (rows, 3),
+        "opt_pos": (seen, 3),
+        "opt_quat": (seen, 4),
+    }
     for name, shape in wanted.items():
         if found[name].shape != shape or not seen or not rows:
             return f"{name} has shape {found[name].shape}"
     rate = found["sampling_rate"]
-    if found["movement"].size != rows or rate.size != 1 or not 0 < float(rate.squeeze()) < _FASTEST_HZ:
+    if (
+        found["movement"].size != rows
+        or rate.size != 1
+        or not 0 < float(rate.squeeze()) < _FASTEST_HZ
+    ):
         return "movement and sampling_rate do not fit the signals"
     return ""
 
@@ -118,16 +136,23 @@ _FARTHEST = 1e9  # in whatever unit: no marker is there, and its square is still
 
 
 def read_gaitmap(folder: str | Path, side: Literal["left", "right"]) -> Paired:
-    """One foot of gaitmap's walking example: a sensor on the shoe (204.8 Hz), three markers (100 Hz), in sync.
+    """One foot of gaitmap's walking example: a sensor on the shoe (204.8 Hz), three markers (100
+    Hz), in sync.
 
-    The tracked point is the heel marker, and the body's axes are those of the three markers. `folder` holds
-    imu_sample.csv and mocap_sample.csv. Raises ReadError where a file or a column is missing.
+    The tracked point is the heel marker, and the body's axes are those of the three markers.
+    `folder` holds imu_sample.csv and mocap_sample.csv. Raises ReadError where a file or a column is
+    missing.
     """
     imu = _table(Path(folder) / "imu_sample.csv")
     optics = _table(Path(folder) / "mocap_sample.csv")
     letter = side[0].upper()
-    markers = np.stack([_triad(optics, f"{letter}_{name}", "") for name in ("TOE", "FCC", "FM5")], axis=1) / 1000.0
-    acceleration, degrees = (_triad(imu, f"{side}_sensor", quantity) for quantity in ("acc_", "gyr_"))
+    markers = (
+        np.stack([_triad(optics, f"{letter}_{name}", "") for name in ("TOE", "FCC", "FM5")], axis=1)
+        / 1000.0
+    )
+    acceleration, degrees = (
+        _triad(imu, f"{side}_sensor", quantity) for quantity in ("acc_", "gyr_")
+    )
     return Paired(
         f"gaitmap_{side}_foot",
         204.8,
@@ -143,12 +168,16 @@ def read_gaitmap(folder: str | Path, side: Literal["left", "right"]) -> Paired:
 def rigid_pose(markers: Float[np.ndarray, "F M 3"]) -> Float[np.ndarray, "F 4"]:
     """Orientation of a body from three or more markers on it: quaternions xyzw, body_to_world.
 
-    The body's axes are the world's in the first frame that shows all markers; its shape is the mean over frames.
-    Frames that lack a marker are NaN. Least squares, Kabsch (1976), https://doi.org/10.1107/S0567739476001873.
+    The body's axes are the world's in the first frame that shows all markers; its shape is the mean
+    over frames. Frames that lack a marker are NaN. Least squares, Kabsch (1976),
+    https://doi.org/10.1107/S0567739476001873.
     """
     seen = np.isfinite(markers).all(axis=(1, 2))
     if markers.shape[1] < 3 or not seen.any():
-        raise ReadError(f"A pose takes three markers seen together; found {markers.shape[1]}, seen {int(seen.sum())}×.")
+        raise ReadError(
+            f"A pose takes three markers seen together; found {markers.shape[1]}, seen "
+            f"{int(seen.sum())}×."
+        )
     shape = markers[seen] - markers[seen].mean(axis=1, keepdims=True)
     template = shape[0]
     for _ in range(3):
@@ -171,7 +200,8 @@ def _table(path: Path) -> dict[tuple[str, str], np.ndarray]:
         named = list(zip(first, second, strict=True))
         if values.ndim != 2 or values.shape[1] != len(named) or len(set(named)) < len(named):
             raise ValueError(
-                f"{len(named)} columns are named, of which no two may be called alike, and {len(rows)} rows"
+                f"{len(named)} columns are named, of which no two may be called alike, and "
+                f"{len(rows)} rows"
             )
     except (ValueError, csv.Error) as error:
         raise ReadError(f"{path.name} is not in gaitmap's layout: {error}.") from error
@@ -186,4 +216,6 @@ def _triad(table: dict[tuple[str, str], np.ndarray], name: str, prefix: str) -> 
     try:
         return np.stack([table[(name, prefix + axis)] for axis in "xyz"], axis=1)
     except KeyError as error:
-        raise ReadError(f"There is no column {error} in this table; it has {sorted(table)[:6]} …") from error
+        raise ReadError(
+            f"There is no column {error} in this table; it has {sorted(table)[:6]} …"
+        ) from error

@@ -1,4 +1,5 @@
-"""A simulated study held against a real one of the same movements, or a published paired set against its own optics."""
+"""A simulated study held against a real one of the same movements, or a published paired set
+against its own optics."""
 
 from __future__ import annotations
 
@@ -72,16 +73,19 @@ def compare_studies(
     search_s: float = 0.0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[list[Compared], list[str]]:
-    """Hold every real sensor against the simulated ones of the same movement; return them, and what was left out.
+    """Hold every real sensor against the simulated ones of the same movement; return them, and what
+    was left out.
 
-    A simulated recording goes with the real one whose id is its own id or its clip's name; times start together, or
-    within `search_s` of each other: then the shift is sought at which the angular rates go together best. Only
-    sensors with acceleration and angular rate on both sides are compared, at the lower rate. fit: what of the mounting
-    is estimated on the first half ("rotation", or "mounting": rotation, lever arm and delay); the second half is
-    scored. "none" scores everything as it is. band_hz, normalise: see `otolith.motion.fidelity.fidelity.fidelity`.
+    A simulated recording goes with the real one whose id is its own id or its clip's name; times
+    start together, or within `search_s` of each other: then the shift is sought at which the
+    angular rates go together best. Only sensors with acceleration and angular rate on both sides
+    are compared, at the lower rate. fit: what of the mounting is estimated on the first half
+    ("rotation", or "mounting": rotation, lever arm and delay); the second half is scored. "none"
+    scores everything as it is. band_hz, normalise: see `otolith.motion.fidelity.fidelity.fidelity`.
     `progress(done, pairs, what)` is called before each pair and at the end.
 
-    Raises StudyError where no recording of one goes with one of the other, ConfigError for an unknown fit.
+    Raises StudyError where no recording of one goes with one of the other, ConfigError for an
+    unknown fit.
     """
     _known(fit)
     found: list[Compared] = []
@@ -95,8 +99,10 @@ def compare_studies(
     if not pairs:
         here, there = (", ".join(e["id"] for e in study.entries[:3]) for study in (simulated, real))
         raise StudyError(
-            f"No simulated recording ({here}, …) is of the same movement as a real one ({there}, …): the clip, or the "
-            "recording itself, must be named as the real recording is. Name the clips' files so, or their sidecars."
+            f"No simulated recording ({here}, …) is of the same movement as a real one ({there}, "
+            f"…): the clip, or the "
+            "recording itself, must be named as the real recording is. Name the clips' files so, "
+            "or their sidecars."
         )
     for number, (real_id, simulated_id) in enumerate(pairs):
         if progress:
@@ -107,16 +113,22 @@ def compare_studies(
             continue
         shared = [sensor for sensor in _sensors(one) if sensor in _sensors(other)]
         if not shared:
-            notes.append(f"{real_id} and {simulated_id} share no sensor with acceleration and angular rate")
+            notes.append(
+                f"{real_id} and {simulated_id} share no sensor with acceleration and angular rate"
+            )
         for sensor in shared:
             try:
                 readings, rate_hz, start_s, late_s = _on_one_clock(other, one, sensor, search_s)
-                score, lever, delay_s, example = _scored(*readings, rate_hz, fit, band_hz, normalise)
+                score, lever, delay_s, example = _scored(
+                    *readings, rate_hz, fit, band_hz, normalise
+                )
             except DataError as error:
                 notes.append(f"{real_id}, {sensor}: {error}")
                 continue
             example = replace(example, time_s=example.time_s + start_s)
-            found.append(Compared(real_id, simulated_id, sensor, score, lever, late_s + delay_s, example))
+            found.append(
+                Compared(real_id, simulated_id, sensor, score, lever, late_s + delay_s, example)
+            )
     if progress:
         progress(len(pairs), len(pairs), "")
     return found, notes
@@ -129,9 +141,11 @@ def compare_paired(
     normalise: str = "deviation",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Compared]:
-    """Hold what the optics of a published paired set foretell against its sensors: BROAD's .mat, or gaitmap's CSV.
+    """Hold what the optics of a published paired set foretell against its sensors: BROAD's .mat, or
+    gaitmap's CSV.
 
-    Raises DataError where the folder is neither, ReadError for a damaged file, ConfigError for an unknown fit.
+    Raises DataError where the folder is neither, ReadError for a damaged file, ConfigError for an
+    unknown fit.
     """
     _known(fit)
     folder = Path(folder)
@@ -139,7 +153,8 @@ def compare_paired(
     walks = sorted(path.parent for path in folder.rglob("mocap_sample.csv"))
     if not trials and not walks:
         raise DataError(
-            f"{folder} is no study and no paired set: it has no study.json, no .mat of BROAD and no mocap_sample.csv "
+            f"{folder} is no study and no paired set: it has no study.json, no .mat of BROAD and "
+            f"no mocap_sample.csv "
             "of gaitmap. Type: otolith fidelity SIMULATED_STUDY REAL_STUDY"
         )
     pairs = [read_broad(path) for path in trials]
@@ -149,7 +164,9 @@ def compare_paired(
         if progress:
             progress(number, len(pairs), pair.name)
         path, simulated = pair.follow("auto"), pair.simulate("auto")
-        result = _scored(simulated, pair.real, pair.rate_hz, fit, band_hz, normalise, pair.moving & path.known)
+        result = _scored(
+            simulated, pair.real, pair.rate_hz, fit, band_hz, normalise, pair.moving & path.known
+        )
         out.append(Compared(pair.name, "its own optics", "sensor", *result))
     if progress:
         progress(len(pairs), len(pairs), "")
@@ -173,7 +190,8 @@ def _scored(
     finite = np.isfinite(np.concatenate([*simulated, *real], axis=1)).all(axis=1)
     if band_hz is not None:
         simulated, real = (
-            Reading(*(banded(part, rate_hz, band_hz, finite) for part in reading)) for reading in (simulated, real)
+            Reading(*(banded(part, rate_hz, band_hz, finite) for part in reading))
+            for reading in (simulated, real)
         )
     use = finite if where is None else where & finite
     if fit == "none":
@@ -181,7 +199,9 @@ def _scored(
         return score, (0.0, 0.0, 0.0), 0.0, _liveliest(simulated, real, rate_hz, use)
     first = np.arange(len(use)) < np.searchsorted(np.cumsum(use), use.sum() / 2.0)
     lever = fit == "mounting"
-    sits = align(simulated, real, rate_hz, use & first, lever=lever, max_delay_s=_LATEST_S if lever else 0.0)
+    sits = align(
+        simulated, real, rate_hz, use & first, lever=lever, max_delay_s=_LATEST_S if lever else 0.0
+    )
     as_worn = sits.apply(simulated, rate_hz)
     found = fidelity(as_worn, real, rate_hz, use & ~first, normalise=normalise)
     x, y, z = (float(value) for value in sits.lever_m)
@@ -194,7 +214,9 @@ def _liveliest(simulated: Reading, real: Reading, rate_hz: float, use: np.ndarra
     length = min(len(size), max(2, round(EXAMPLE_S * rate_hz)))
     starts = np.arange(0, len(size) - length + 1, max(1, length // 4))
     there = np.nan_to_num(size)
-    moved = [there[a : a + length].std() if use[a : a + length].mean() > 0.9 else 0.0 for a in starts]
+    moved = [
+        there[a : a + length].std() if use[a : a + length].mean() > 0.9 else 0.0 for a in starts
+    ]
     here = slice(int(starts[int(np.argmax(moved))]), int(starts[int(np.argmax(moved))]) + length)
     hidden = np.where(use[here], 1.0, np.nan)[:, None]
     parts = (Reading(*(part[here] * hidden for part in reading)) for reading in (simulated, real))
@@ -209,20 +231,30 @@ def _sensors(recording: Recording) -> list[str]:
 def _on_one_clock(
     simulated: Recording, real: Recording, sensor: str, search_s: float
 ) -> tuple[tuple[Reading, Reading], float, float, float]:
-    """Both sensors on one grid of the lower rate, gaps NaN; the rate, the grid's start, how late the real one is."""
-    parts = {"simulated": list(_triads_of(simulated, sensor)), "real": list(_triads_of(real, sensor))}
+    """Both sensors on one grid of the lower rate, gaps NaN; the rate, the grid's start, how late
+    the real one is."""
+    parts = {
+        "simulated": list(_triads_of(simulated, sensor)),
+        "real": list(_triads_of(real, sensor)),
+    }
     rate_hz = float(min(rate for found in parts.values() for _, _, rate in found))
     late_s = 0.0
     if search_s > 0:
         turning = {
-            side: join([to_grid(time_s, values, rate_hz)], rate_hz) for side, (_, (time_s, values, _)) in parts.items()
+            side: join([to_grid(time_s, values, rate_hz)], rate_hz)
+            for side, (_, (time_s, values, _)) in parts.items()
         }
         late_s = _late(turning["simulated"], turning["real"], rate_hz, search_s)
     both = [(time_s + late_s, values) for time_s, values, _ in parts["simulated"]]
     both += [(time_s, values) for time_s, values, _ in parts["real"]]
-    together: list[Stretch] = join([to_grid(time_s, values, rate_hz) for time_s, values in both], rate_hz)
+    together: list[Stretch] = join(
+        [to_grid(time_s, values, rate_hz) for time_s, values in both], rate_hz
+    )
     if not together:
-        raise DataError("the two never measured at the same time; both must start together, or say --search SECONDS.")
+        raise DataError(
+            "the two never measured at the same time; both must start together, or say --search "
+            "SECONDS."
+        )
     first = round(together[0].start_s * rate_hz)
     count = round(together[-1].start_s * rate_hz) + len(together[-1].values) - first
     grid = np.full((count, 12), np.nan)
@@ -234,7 +266,8 @@ def _on_one_clock(
 
 
 def _late(simulated: list[Stretch], real: list[Stretch], rate_hz: float, most_s: float) -> float:
-    """Seconds by which the real clock is late: where both magnitudes of angular rate correlate best."""
+    """Seconds by which the real clock is late: where both magnitudes of angular rate correlate
+    best."""
     from scipy.signal import correlate, correlation_lags
 
     sizes, starts = [], []
@@ -261,5 +294,9 @@ def _triads_of(recording: Recording, sensor: str) -> Iterator[tuple[np.ndarray, 
         for stream in recording.streams:
             columns = triads(stream.channels).get((sensor, quantity))
             if columns is not None:
-                yield stream.time_s, stream.values[:, list(columns)], stream.nominal_rate_hz or stream.rate_hz
+                yield (
+                    stream.time_s,
+                    stream.values[:, list(columns)],
+                    stream.nominal_rate_hz or stream.rate_hz,
+                )
                 break

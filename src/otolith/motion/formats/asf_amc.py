@@ -1,9 +1,10 @@
 """ASF and AMC, the Acclaim formats: one file for the skeleton, one per trial for its angles.
 
-Format: J. Lander, "Working with Motion Capture File Formats" (Game Developer, 1998). A bone turns at its near end by
-``C M C⁻¹``: M from its free angles (`dof`), C from its own `axis`, each applied about fixed axes in the order in which
-they are listed. Directions are those of the standing body with arms spread, so that all joints' axes are the file's
-there. CMU writes lengths in inches of 1/0.45: metres = value / 0.45 * 0.0254 (http://mocap.cs.cmu.edu/faqs.php).
+Format: J. Lander, "Working with Motion Capture File Formats" (Game Developer, 1998). A bone turns
+at its near end by ``C M C⁻¹``: M from its free angles (`dof`), C from its own `axis`, each applied
+about fixed axes in the order in which they are listed. Directions are those of the standing body
+with arms spread, so that all joints' axes are the file's there. CMU writes lengths in inches of
+1/0.45: metres = value / 0.45 * 0.0254 (http://mocap.cs.cmu.edu/faqs.php).
 """
 
 from __future__ import annotations
@@ -64,12 +65,15 @@ def read_amc(
     up: str = "y",
     frame_rate: float | None = None,
 ) -> Motion:
-    """Read one trial with its skeleton, joints named after the bones that they turn, turned so that z is up.
+    """Read one trial with its skeleton, joints named after the bones that they turn, turned so that
+    z is up.
 
-    `asf` is found beside the trial (16.asf for 16_15.amc, or the only one there) unless given. `scale` overrides the
-    metres per unit that follow from the file's `:units`; `frame_rate` is 120 Hz, CMU's, unless given.
+    `asf` is found beside the trial (16.asf for 16_15.amc, or the only one there) unless given.
+    `scale` overrides the metres per unit that follow from the file's `:units`; `frame_rate` is 120
+    Hz, CMU's, unless given.
 
-    Raises ReadError where a file is cut short, no skeleton is found, or trial and skeleton do not fit.
+    Raises ReadError where a file is cut short, no skeleton is found, or trial and skeleton do not
+    fit.
     """
     path = Path(path)
     skeleton = read_asf(find_asf(path) if asf is None else Path(asf))
@@ -94,7 +98,9 @@ def read_amc(
             own = turned(order, np.deg2rad(angles) if degrees else angles)
             axis = np.array(bone.axis)
             axes = turned(bone.order, np.deg2rad(axis) if skeleton.degrees else axis)
-            q[:, index] = rotations.multiply(rotations.multiply(axes, own), rotations.conjugate(axes))
+            q[:, index] = rotations.multiply(
+                rotations.multiply(axes, own), rotations.conjugate(axes)
+            )
         if name == "root":
             for k, dof in enumerate(bone.dof):
                 if dof.startswith("t"):
@@ -110,14 +116,17 @@ def read_amc(
     q = np.concatenate([q, tips], axis=1)
     q[~np.isfinite(root).all(axis=1)] = np.nan
     rate_hz = CMU_HZ if frame_rate is None else frame_rate
-    motion = Motion(rotations.unroll(q), root * size, rate_hz, tuple(names), tuple(parents), offsets * size)
+    motion = Motion(
+        rotations.unroll(q), root * size, rate_hz, tuple(names), tuple(parents), offsets * size
+    )
     if lost := int(motion.lost.sum()):
         notes.append(f"{lost} frames with numbers that are not finite are gaps")
     return to_world(replace(motion, notes=tuple(notes)), up)
 
 
 def find_asf(path: Path) -> Path:
-    """The skeleton that belongs to a trial: named as the trial up to its underscore, or the only one in the folder."""
+    """The skeleton that belongs to a trial: named as the trial up to its underscore, or the only
+    one in the folder."""
     here = {file.stem: file for file in sorted(path.parent.glob("*.[aA][sS][fF]"))}
     for stem in (path.stem, path.stem.rpartition("_")[0]):
         if stem in here:
@@ -125,8 +134,10 @@ def find_asf(path: Path) -> Path:
     if len(here) == 1:
         return next(iter(here.values()))
     raise ReadError(
-        f"{path} needs the skeleton it was recorded with: {path.stem.rpartition('_')[0] or path.stem}.asf was looked "
-        f"for in its folder, which holds {', '.join(f.name for f in here.values()) or 'no .asf'}. Say asf=..."
+        f"{path} needs the skeleton it was recorded with: "
+        f"{path.stem.rpartition('_')[0] or path.stem}.asf was looked "
+        f"for in its folder, which holds {', '.join(f.name for f in here.values()) or 'no .asf'}. "
+        f"Say asf=..."
     )
 
 
@@ -136,7 +147,11 @@ def read_asf(path: Path) -> Skeleton:
     units = dict(line[:2] for line in sections.get("units", []) if len(line) >= 2)
     about = {line[0].lower(): line[1:] for line in sections.get("root", [])}
     try:
-        root = Bone("root", dof=[word.lower() for word in about["order"]], order="".join(about["axis"]).lower())
+        root = Bone(
+            "root",
+            dof=[word.lower() for word in about["order"]],
+            order="".join(about["axis"]).lower(),
+        )
         root.axis = tuple(float(word) for word in about.get("orientation", ["0", "0", "0"]))
         position = tuple(float(word) for word in about.get("position", ["0", "0", "0"]))
         bones = _bones(sections["bonedata"])
@@ -147,23 +162,38 @@ def read_asf(path: Path) -> Skeleton:
         raise ReadError(f"{path} lacks {error}: it is no whole ASF file. Get it again.") from error
     except (ValueError, IndexError) as error:
         raise ReadError(f"{path} is damaged: {error}.") from error
-    return Skeleton(root, position, bones, parent, length, units.get("angle", "deg").lower().startswith("deg"))
+    return Skeleton(
+        root, position, bones, parent, length, units.get("angle", "deg").lower().startswith("deg")
+    )
 
 
-def _refuse_odd(root: Bone, position: tuple[float, ...], bones: dict[str, Bone], length: float) -> None:
+def _refuse_odd(
+    root: Bone, position: tuple[float, ...], bones: dict[str, Bone], length: float
+) -> None:
     if not 0.0 < length < np.inf or len(position) != 3:
         raise ValueError(f"a unit of length of {length}, or a position of {len(position)} numbers")
     if not root.dof:
         raise ValueError("its root does not move")
     for bone in (root, *bones.values()):
         numbers = (*bone.direction, *bone.axis, bone.length)
-        if len(bone.direction) != 3 or len(bone.axis) != 3 or not np.less(np.abs(numbers), _LARGEST).all():
-            raise ValueError(f"bone '{bone.name}' needs a direction and an axis of three numbers each, and a length")
+        if (
+            len(bone.direction) != 3
+            or len(bone.axis) != 3
+            or not np.less(np.abs(numbers), _LARGEST).all()
+        ):
+            raise ValueError(
+                f"bone '{bone.name}' needs a direction and an axis of three numbers each, and a "
+                f"length"
+            )
         if sorted(bone.order) != ["x", "y", "z"]:
-            raise ValueError(f"the axes of bone '{bone.name}' are x, y and z in some order; found '{bone.order[:20]}'")
+            raise ValueError(
+                f"the axes of bone '{bone.name}' are x, y and z in some order; found "
+                f"'{bone.order[:20]}'"
+            )
         if not set(bone.dof) <= _FREE or len(set(bone.dof)) != len(bone.dof):
             raise ValueError(
-                f"bone '{bone.name}' moves by each of {', '.join(sorted(_FREE))} once; found {bone.dof[:9]}"
+                f"bone '{bone.name}' moves by each of {', '.join(sorted(_FREE))} once; found "
+                f"{bone.dof[:9]}"
             )
 
 
@@ -228,7 +258,9 @@ def _hierarchy(lines: list[list[str]], bones: dict[str, Bone]) -> dict[str, str]
     return parent
 
 
-def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray, "F K"]], bool, list[str]]:
+def _frames(
+    path: Path, skeleton: Skeleton
+) -> tuple[dict[str, Float[np.ndarray, "F K"]], bool, list[str]]:
     """Return the numbers of each bone, whether angles are in degrees, and what was repaired."""
     lines = [line for line in _lines(path) if line.strip() and not line.lstrip().startswith("#")]
     head = [line.strip().lower() for line in lines if line.lstrip().startswith(":")]
@@ -241,30 +273,52 @@ def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray,
     names = [word[0] for word in words[1:period]]
     if starts != list(range(0, len(lines), period)) or len(lines) % period:
         wrong = next((n for n, k in enumerate(starts) if k != n * period), len(starts) - 1)
-        raise ReadError(f"{path}: frame {wrong + 1} has more or fewer lines than the first; the file is cut short.")
+        raise ReadError(
+            f"{path}: frame {wrong + 1} has more or fewer lines than the first; the file is cut "
+            f"short."
+        )
     for offset, name in enumerate(names, start=1):
         if any(word[0] != name for word in words[offset::period]):
-            raise ReadError(f"{path}: bones do not stand in one order in all frames (see '{name}').")
-    needed = {name: len(bone.dof) for name, bone in {"root": skeleton.root, **skeleton.bones}.items() if bone.dof}
+            raise ReadError(
+                f"{path}: bones do not stand in one order in all frames (see '{name}')."
+            )
+    needed = {
+        name: len(bone.dof)
+        for name, bone in {"root": skeleton.root, **skeleton.bones}.items()
+        if bone.dof
+    }
     if unknown := [name for name in names if name not in needed]:
-        raise ReadError(f"{path} moves bones that its skeleton has not: {', '.join(unknown)}. Say asf=...")
+        raise ReadError(
+            f"{path} moves bones that its skeleton has not: {', '.join(unknown)}. Say asf=..."
+        )
     if missing := [name for name in needed if name not in names]:
-        raise ReadError(f"{path} lacks the bones {', '.join(missing)} that its skeleton moves. Say asf=...")
-    rows = [" ".join(word[1] if len(word) > 1 else "" for word in words[k + 1 : k + period]) for k in starts]
+        raise ReadError(
+            f"{path} lacks the bones {', '.join(missing)} that its skeleton moves. Say asf=..."
+        )
+    rows = [
+        " ".join(word[1] if len(word) > 1 else "" for word in words[k + 1 : k + period])
+        for k in starts
+    ]
     try:
         table = np.loadtxt(rows, dtype=np.float64, ndmin=2, comments=None)
     except ValueError as error:
         raise ReadError(f"{path}: a frame is cut short or holds no number ({error}).") from error
     if table.shape[1] != sum(needed.values()):
-        raise ReadError(f"{path}: a frame holds {table.shape[1]} numbers, its skeleton needs {sum(needed.values())}.")
+        raise ReadError(
+            f"{path}: a frame holds {table.shape[1]} numbers, its skeleton needs "
+            f"{sum(needed.values())}."
+        )
     edges = np.cumsum([0, *(needed[name] for name in names)])
     with np.errstate(invalid="ignore"):
         table[~(np.abs(table) < _LARGEST).all(axis=1)] = np.nan
     lost = np.isnan(table[:, 0])
     if lost.all():
-        raise ReadError(f"{path}: none of its {len(table)} frames is finite; there is nothing to read.")
+        raise ReadError(
+            f"{path}: none of its {len(table)} frames is finite; there is nothing to read."
+        )
     numbers = {
-        name: np.where(lost[:, None], 0.0, table[:, a:b]) for name, a, b in zip(names, edges, edges[1:], strict=False)
+        name: np.where(lost[:, None], 0.0, table[:, a:b])
+        for name, a, b in zip(names, edges, edges[1:], strict=False)
     }
     numbers["root"][lost] = np.nan
     return numbers, ":radians" not in head, []

@@ -1,10 +1,12 @@
-"""How2Sign: sentences of American Sign Language, told by the transcripts that lie beside the pose files.
+"""How2Sign: sentences of American Sign Language, told by the transcripts that lie beside the pose
+files.
 
-Duarte et al., "How2Sign: A Large-scale Multimodal Dataset for Continuous American Sign Language" (2021),
-https://how2sign.github.io. A pose file is called as its sentence, <video>_<n>-<signer>-rgb_front.npz, and the
-transcripts how2sign_realigned_train.csv, …_val.csv and …_test.csv (or how2sign_train.csv …), with tabs between cells,
-lie in its folder or in one above. Poses of the whole body are made by estimators that others have run on the videos;
-those that exist are pickles, one a frame, which are never opened: docs/simulation.md says how to save them anew.
+Duarte et al., "How2Sign: A Large-scale Multimodal Dataset for Continuous American Sign Language"
+(2021), https://how2sign.github.io. A pose file is called as its sentence,
+<video>_<n>-<signer>-rgb_front.npz, and the transcripts how2sign_realigned_train.csv, …_val.csv and
+…_test.csv (or how2sign_train.csv …), with tabs between cells, lie in its folder or in one above.
+Poses of the whole body are made by estimators that others have run on the videos; those that exist
+are pickles, one a frame, which are never opened: docs/simulation.md says how to save them anew.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def _tables(folder: Path) -> list[Path]:
     # Transcripts have a folder of their own where the authors' script puts them.
     places = (folder, folder / "re_aligned", folder / "text" / "en" / "raw_text" / "re_aligned")
     found = [path for place in places if place.is_dir() for path in place.glob("how2sign_*.csv")]
-    return sorted((path for path in found if _TABLE.fullmatch(path.name)), key=lambda p: (_rank(p), p.name))
+    return sorted(
+        (path for path in found if _TABLE.fullmatch(path.name)), key=lambda p: (_rank(p), p.name)
+    )
 
 
 def _rank(path: Path) -> int:
@@ -76,10 +80,15 @@ def _read(path: Path, _stamp: int) -> dict[str, dict[str, str | float]]:
         tabs = "\t" in first
         file.seek(0)
         rows = csv.DictReader(
-            file, delimiter="\t" if tabs else ",", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+            file,
+            delimiter="\t" if tabs else ",",
+            quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
         )
         if missing := [name for name in _NEEDED if name not in (rows.fieldnames or ())]:
-            raise ReadError(f"{path} has no column {missing[0]}; its columns are {', '.join(rows.fieldnames or ())}.")
+            raise ReadError(
+                f"{path} has no column {missing[0]}; its columns are "
+                f"{', '.join(rows.fieldnames or ())}."
+            )
         out: dict[str, dict[str, str | float]] = {}
         for row in rows:
             name, words = row["SENTENCE_NAME"], (row["SENTENCE"] or "").strip()

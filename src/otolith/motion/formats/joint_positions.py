@@ -1,7 +1,9 @@
-"""Positions of joints, without rotations: HumanML3D, Kinect, and 3-D poses from video as MM-Fit has them.
+"""Positions of joints, without rotations: HumanML3D, Kinect, and 3-D poses from video as MM-Fit has
+them.
 
-How a bone turns about itself cannot be seen from its ends. It is given the least turn from its parent, and the joint is
-listed in `Motion.unreliable_twist`: a gyroscope's axis along that bone is then a guess.
+How a bone turns about itself cannot be seen from its ends. It is given the least turn from its
+parent, and the joint is listed in `Motion.unreliable_twist`: a gyroscope's axis along that bone is
+then a guess.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from otolith.core.foreign.arrays import npy_shape, sane
 from otolith.core.foreign.arrays import read_npy as read_array
 from otolith.core.foreign.mat import mat_shapes
 from otolith.core.foreign.mat import read_mat as read_arrays
-from otolith.data.skeleton import HUMAN36M, JOINTS, KINECT, MM_FIT, PARENTS, SKELETON, reference_offsets, sided
+from otolith.data.skeleton import (
+    HUMAN36M,
+    JOINTS,
+    KINECT,
+    MM_FIT,
+    PARENTS,
+    SKELETON,
+    reference_offsets,
+    sided,
+)
 from otolith.motion import rotations
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import FARTHEST_M, Motion
@@ -26,7 +37,8 @@ from otolith.motion.procedural.turning import mean_rotation, shortest
 
 KINECT_ARRAY = "d_skel"
 TWISTING = frozenset(JOINTS) - {"pelvis", "spine3"}
-"""Joints whose turn about their own bone positions do not show; hips and shoulders show that of pelvis and chest."""
+"""Joints whose turn about their own bone positions do not show; hips and shoulders show that of
+pelvis and chest."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +51,10 @@ class Layout:
     scale: float | None
 
 
-# Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (2022): 20 fps, y up, metres. Kinect: 30 fps,
-# camera's y up, metres. Human3.6M joints: rate, axes and unit depend on the estimator and must be stated; MM-Fit's
-# videos (Strömbäck et al. 2020, https://doi.org/10.1145/3432701) are 30 fps.
+# Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (2022): 20 fps, y up,
+# metres. Kinect: 30 fps, camera's y up, metres. Human3.6M joints: rate, axes and unit depend on the
+# estimator and must be stated; MM-Fit's videos (Strömbäck et al. 2020,
+# https://doi.org/10.1145/3432701) are 30 fps.
 LAYOUTS = {
     22: Layout(JOINTS[:22], 20.0, "y", 1.0),
     20: Layout(KINECT, 30.0, "y", 1.0),
@@ -51,34 +64,49 @@ LAYOUTS = {
 
 
 def read_npy(
-    path: Path | str, up: str | None = None, frame_rate: float | None = None, scale: float | None = None
+    path: Path | str,
+    up: str | None = None,
+    frame_rate: float | None = None,
+    scale: float | None = None,
 ) -> Motion:
-    """Read an array of positions (frames, joints, 3), its joints told by their number: 22, 20 or 17.
+    """Read an array of positions (frames, joints, 3), its joints told by their number: 22, 20 or
+    17.
 
-    MM-Fit's (3, frames, 18), whose first column counts frames, is taken too. `scale` is metres per unit. Raises
-    ReadError for another shape or a pickled file, and where unit, axis or rate are not known from the layout.
+    MM-Fit's (3, frames, 18), whose first column counts frames, is taken too. `scale` is metres per
+    unit. Raises ReadError for another shape or a pickled file, and where unit, axis or rate are not
+    known from the layout.
     """
     path = Path(path)
     return _from_array(path, read_array(path), up, frame_rate, scale)
 
 
 def read_mat(
-    path: Path | str, up: str | None = None, frame_rate: float | None = None, scale: float | None = None
+    path: Path | str,
+    up: str | None = None,
+    frame_rate: float | None = None,
+    scale: float | None = None,
 ) -> Motion:
-    """Read the Kinect's joints from a MATLAB file as UTD-MHAD has them: `d_skel`, of shape (20, 3, frames).
+    """Read the Kinect's joints from a MATLAB file as UTD-MHAD has them: `d_skel`, of shape (20, 3,
+    frames).
 
     `scale` is metres per unit. Raises ReadError for a damaged file or one without such an array.
     """
     path = Path(path)
     array = read_arrays(path, [KINECT_ARRAY]).get(KINECT_ARRAY)
     if array is None:
-        raise ReadError(f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files.")
+        raise ReadError(
+            f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files."
+        )
     if array.ndim != 3 or array.shape[:2] != (len(KINECT), 3):
-        raise ReadError(f"{path}: '{KINECT_ARRAY}' has shape {array.shape}; expected (20, 3, frames).")
+        raise ReadError(
+            f"{path}: '{KINECT_ARRAY}' has shape {array.shape}; expected (20, 3, frames)."
+        )
     return _from_array(path, np.moveaxis(array, 2, 0), up, frame_rate, scale)
 
 
-def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float | None, scale: float | None) -> Motion:
+def _from_array(
+    path: Path, array: np.ndarray, up: str | None, frame_rate: float | None, scale: float | None
+) -> Motion:
     joints = _joints(array.shape)
     if joints is None or array.dtype.kind not in "fiu":
         raise ReadError(
@@ -92,7 +120,9 @@ def _from_array(path: Path, array: np.ndarray, up: str | None, frame_rate: float
         "unit": layout.scale if scale is None else scale,
     }
     if missing := [name for name, value in found.items() if value is None]:
-        raise ReadError(f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=...")
+        raise ReadError(
+            f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=..."
+        )
     names = layout.joints
     array = sane(array)  # what is absurd in any unit becomes a gap, as what is no number does
     if joints == 18:
@@ -127,14 +157,19 @@ def from_positions(
 ) -> Motion:
     """A motion from where joints were, in metres, named as ours ("" is left out) in any order.
 
-    Frames in which a joint is missing or lies on its neighbour become gaps. Bones keep their median length. Raises
-    DataError where pelvis, hips, knees, ankles or shoulders are not among the joints.
+    Frames in which a joint is missing or lies on its neighbour become gaps. Bones keep their median
+    length. Raises DataError where pelvis, hips, knees, ankles or shoulders are not among the
+    joints.
     """
     with np.errstate(invalid="ignore"):
         near = np.where(np.abs(positions) <= FARTHEST_M, positions, np.nan)
     world = rotations.rotate(up_axis(up), np.asarray(near, dtype=np.float64))
     place = {name: world[:, index] for index, name in enumerate(joints) if name}
-    needed = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "shoulder")]
+    needed = [
+        f"{side}_{part}"
+        for side in ("left", "right")
+        for part in ("hip", "knee", "ankle", "shoulder")
+    ]
     if missing := [name for name in ("pelvis", *needed) if name not in place]:
         raise DataError(f"Positions need {', '.join(missing)} too; found {', '.join(place)}.")
     if "neck" not in place:
@@ -164,23 +199,37 @@ def from_positions(
         else:
             offsets[index] = scale * reference_offsets()[index]
     local[lost] = np.nan
-    notes = [f"bones vary in length by up to {100 * spread:.0f} %: held at their median"] if spread > 0.03 else []
+    notes = (
+        [f"bones vary in length by up to {100 * spread:.0f} %: held at their median"]
+        if spread > 0.03
+        else []
+    )
     if lost.any():
         notes.append(f"{int(lost.sum())} frames without a place for every joint are gaps")
     root = np.where(lost[:, None], np.nan, place["pelvis"])
     return Motion(
-        rotations.unroll(local), root, rate_hz, offsets=offsets, unreliable_twist=TWISTING, notes=tuple(notes)
+        rotations.unroll(local),
+        root,
+        rate_hz,
+        offsets=offsets,
+        unreliable_twist=TWISTING,
+        notes=tuple(notes),
     )
 
 
 def _scale(place: Mapping[str, Float[np.ndarray, "F 3"]]) -> float:
     legs = [("left_hip", "left_knee"), ("left_knee", "left_ankle")]
     length = sum(float(np.nanmedian(np.linalg.norm(place[b] - place[a], axis=1))) for a, b in legs)
-    return length / float(sum(np.linalg.norm(reference_offsets()[JOINTS.index(b)]) for _, b in legs))
+    return length / float(
+        sum(np.linalg.norm(reference_offsets()[JOINTS.index(b)]) for _, b in legs)
+    )
 
 
-def _turns(place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray) -> dict[str, Float[np.ndarray, "F 4"]]:
-    """How each joint is turned: pelvis and chest by their width, every other as its parent and then along its bone."""
+def _turns(
+    place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray
+) -> dict[str, Float[np.ndarray, "F 4"]]:
+    """How each joint is turned: pelvis and chest by their width, every other as its parent and then
+    along its bone."""
     turn: dict[str, np.ndarray] = {}
     trunk = place["neck"] - place["pelvis"]
     # Three joints of one bone show how it turns; the whole trunk shows what upright is, on average.
@@ -197,7 +246,9 @@ def _turns(place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray) -> dict
         parent = SKELETON[joint][0]
         child = next((name for name in _BONES.get(joint, ()) if name in place), None)
         if parent is None or joint == "spine3":
-            left, right = ("left_hip", "right_hip") if parent is None else ("left_shoulder", "right_shoulder")
+            left, right = (
+                ("left_hip", "right_hip") if parent is None else ("left_shoulder", "right_shoulder")
+            )
             turn[joint] = _facing(place[left] - place[right], trunk, lost)
             if joint in whole:
                 a, b, base, top = (place[name] for name in whole[joint])
@@ -214,16 +265,28 @@ def _turns(place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray) -> dict
     return turn
 
 
-_BONES: dict[str, tuple[str, ...]] = {"spine1": ("spine2",), "spine2": ("spine3",), "neck": ("head",)}
+_BONES: dict[str, tuple[str, ...]] = {
+    "spine1": ("spine2",),
+    "spine2": ("spine3",),
+    "neck": ("head",),
+}
 for _side in ("left", "right"):
     for _a, _b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot")):
         _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
-    for _a, _b in (("collar", "shoulder"), ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand")):
+    for _a, _b in (
+        ("collar", "shoulder"),
+        ("shoulder", "elbow"),
+        ("elbow", "wrist"),
+        ("wrist", "hand"),
+    ):
         _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
 
 
-def _facing(left: Float[np.ndarray, "F 3"], up: Float[np.ndarray, "F 3"], lost: np.ndarray) -> Float[np.ndarray, "F 4"]:
-    """Orientation of a part of the trunk whose left side and upward direction are seen; the former holds exactly."""
+def _facing(
+    left: Float[np.ndarray, "F 3"], up: Float[np.ndarray, "F 3"], lost: np.ndarray
+) -> Float[np.ndarray, "F 4"]:
+    """Orientation of a part of the trunk whose left side and upward direction are seen; the former
+    holds exactly."""
     forward = np.cross(left, up)
     lost |= np.linalg.norm(forward, axis=1) < 1e-6
     safe = lost[:, None]

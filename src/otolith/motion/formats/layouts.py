@@ -1,4 +1,5 @@
-"""What known collections say about a clip by where it lies and what it is called, and what a user says beside it."""
+"""What known collections say about a clip by where it lies and what it is called, and what a user
+says beside it."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ class About:
     def over(self, other: About) -> About:
         """This, and what the other knows where this says nothing."""
         merged = {f.name: getattr(self, f.name) for f in fields(self)}
-        merged = {name: getattr(other, name) if value is None else value for name, value in merged.items()}
+        merged = {
+            name: getattr(other, name) if value is None else value for name, value in merged.items()
+        }
         return About(**{**merged, "joints": {**other.joints, **self.joints}})
 
 
@@ -79,9 +82,16 @@ def known_layout(path: Path) -> About:
     if path.parent.name in _DANCES and path.suffix.lower() == ".bvh":
         words = _DANCES[path.parent.name]
         return About(
-            label=words, text=words, clip=f"{path.parent.name}-{path.stem}", source="CMU (BVH)", terms=CMU_TERMS
+            label=words,
+            text=words,
+            clip=f"{path.parent.name}-{path.stem}",
+            source="CMU (BVH)",
+            terms=CMU_TERMS,
         )
-    if (found := re.fullmatch(r"(\d{2,3})_(\d{2})", path.stem)) and path.suffix.lower() in (".amc", ".bvh"):
+    if (found := re.fullmatch(r"(\d{2,3})_(\d{2})", path.stem)) and path.suffix.lower() in (
+        ".amc",
+        ".bvh",
+    ):
         text = _cmu_text(path)
         return About(
             performer=f"cmu{found[1]}",
@@ -95,9 +105,15 @@ def known_layout(path: Path) -> About:
     if told:
         return About(**told)
     if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
-        # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third axis up, 30 per second.
+        # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third
+        # axis up, 30 per second.
         return About(
-            unit="mm", up="z", frame_rate=30.0, clip=found[1], source="MM-Fit", terms="see https://mmfit.github.io"
+            unit="mm",
+            up="z",
+            frame_rate=30.0,
+            clip=found[1],
+            source="MM-Fit",
+            terms="see https://mmfit.github.io",
         )
     return About()
 
@@ -113,9 +129,11 @@ def _cmu_text(path: Path) -> str | None:
 
 
 def sidecar(path: Path) -> About:
-    """What a user wrote beside a clip: walk.motion.toml for walk.bvh, and before that motion.toml for its folder.
+    """What a user wrote beside a clip: walk.motion.toml for walk.bvh, and before that motion.toml
+    for its folder.
 
-    Keys are the fields of `About`. Raises ConfigError for a key that is none, ReadError for a file that is no TOML.
+    Keys are the fields of `About`. Raises ConfigError for a key that is none, ReadError for a file
+    that is no TOML.
     """
     own, folder = path.with_suffix(SIDECAR), path.parent / FOLDER_SIDECAR
     return _read(own).over(_read(folder))
@@ -125,12 +143,20 @@ def _read(path: Path) -> About:
     if not path.is_file():
         return About()
     said = parse_toml(read_text(path, MAX_TOML_BYTES), path)
-    kinds: dict[str, tuple[type, ...]] = {"frame_rate": (int, float), "check_up": (bool,), "joints": (dict,)}
+    kinds: dict[str, tuple[type, ...]] = {
+        "frame_rate": (int, float),
+        "check_up": (bool,),
+        "joints": (dict,),
+    }
     known = [f.name for f in fields(About)]
     for key, value in said.items():
         if key not in known:
-            raise ConfigError(f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
-        whole = key != "joints" or (isinstance(value, dict) and all(isinstance(v, str) for v in value.values()))
+            raise ConfigError(
+                f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}."
+            )
+        whole = key != "joints" or (
+            isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        )
         if (
             not whole
             or not isinstance(value, kinds.get(key, (str,)))

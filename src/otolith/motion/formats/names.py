@@ -9,8 +9,8 @@ from otolith.core.errors import UnknownNameError, nearest
 from otolith.data.skeleton import JOINTS, SKELETON
 from otolith.motion.motion import Motion
 
-# What sources call each joint of a limb, without its side; earlier names win. "foot", "shoulder" and "hand" mean one
-# joint in some skeletons and its neighbour in others: see `_limb`.
+# What sources call each joint of a limb, without its side; earlier names win. "foot", "shoulder"
+# and "hand" mean one joint in some skeletons and its neighbour in others: see `_limb`.
 _LIMBS: dict[str, tuple[str, ...]] = {
     "hip": ("hip", "upleg", "upperleg", "thigh", "femur"),
     "knee": ("knee", "leg", "lowerleg", "shin", "shank", "calf", "tibia"),
@@ -32,20 +32,24 @@ LIMBS = {
     for side in ("left", "right")
     for limb, parts in (("leg", ("hip", "knee", "ankle")), ("arm", ("shoulder", "elbow", "wrist")))
 }
-"""The joints that a limb must have; a skeleton may lack whole limbs, as some files hold the legs alone."""
+"""The joints that a limb must have; a skeleton may lack whole limbs, as some files hold the legs
+alone."""
 
 
 def joint_names(motion: Motion, joints: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return our joint's name -> the motion's, for every joint that is recognised.
 
-    `joints` maps the motion's own names to ours where they are not recognised, or are recognised wrongly. Raises
-    UnknownNameError, listing what is there, where the pelvis, a leg or part of a limb is not found.
+    `joints` maps the motion's own names to ours where they are not recognised, or are recognised
+    wrongly. Raises UnknownNameError, listing what is there, where the pelvis, a leg or part of a
+    limb is not found.
     """
     stated = dict(joints or {})
     for theirs, ours in stated.items():
         motion.joint(theirs)
         if ours not in SKELETON:
-            raise UnknownNameError(f"There is no joint '{ours}'.{nearest(ours, JOINTS)} Ours: {', '.join(JOINTS)}.")
+            raise UnknownNameError(
+                f"There is no joint '{ours}'.{nearest(ours, JOINTS)} Ours: {', '.join(JOINTS)}."
+            )
     if set(JOINTS[:22]) <= set(motion.joints):
         found = {name: name for name in JOINTS if name in motion.joints}
     else:
@@ -54,7 +58,12 @@ def joint_names(motion: Motion, joints: Mapping[str, str] | None = None) -> dict
         _spine(motion, found)
     found |= {ours: theirs for theirs, ours in stated.items()}
     absent = {limb: [part for part in parts if part not in found] for limb, parts in LIMBS.items()}
-    missing = [part for limb, parts in absent.items() if limb.endswith("leg") or len(parts) < 3 for part in parts]
+    missing = [
+        part
+        for limb, parts in absent.items()
+        if limb.endswith("leg") or len(parts) < 3
+        for part in parts
+    ]
     if missing or "pelvis" not in found:
         raise UnknownNameError(
             f"No joint of this skeleton is known as {', '.join(missing or ['pelvis'])}. "
@@ -88,7 +97,9 @@ def _limb(ours: str, parts: Mapping[str, str]) -> str | None:
     words = _LIMBS[ours]
     if ours == "foot" and "ankle" not in parts:
         words = (*words[1:], "footend")
-    if ours == "collar" and not any(word in parts for word in ("upperarm", "arm", "shldr", "humerus")):
+    if ours == "collar" and not any(
+        word in parts for word in ("upperarm", "arm", "shldr", "humerus")
+    ):
         words = words[:-1]
     if ours == "hand" and "wrist" not in parts:
         words = (*words[1:], "handend")
@@ -96,7 +107,8 @@ def _limb(ours: str, parts: Mapping[str, str]) -> str | None:
 
 
 def split_side(name: str) -> tuple[str, str]:
-    """Return "left", "right" or "" and the rest of a joint's name in small letters, without prefix and signs.
+    """Return "left", "right" or "" and the rest of a joint's name in small letters, without prefix
+    and signs.
 
     >>> split_side("mixamorig:LeftUpLeg"), split_side("UpperArm_R"), split_side("lfemur")
     (('left', 'upleg'), ('right', 'upperarm'), ('left', 'femur'))
@@ -121,7 +133,8 @@ def split_side(name: str) -> tuple[str, str]:
 
 
 def _spine(motion: Motion, found: dict[str, str]) -> None:
-    """Name the joints between pelvis and neck by their order: skeletons have one to five, and call them anything."""
+    """Name the joints between pelvis and neck by their order: skeletons have one to five, and call
+    them anything."""
     if "pelvis" not in found or "left_shoulder" not in found:
         return
     pelvis = motion.joint(found["pelvis"])
@@ -150,7 +163,8 @@ def _spine(motion: Motion, found: dict[str, str]) -> None:
 
 
 def _chain(motion: Motion, index: int, root: int) -> list[int]:
-    """Joints from just after the root to this one, itself included; none where it does not hang on the root."""
+    """Joints from just after the root to this one, itself included; none where it does not hang on
+    the root."""
     chain: list[int] = []
     while index >= 0 and index != root:
         chain.insert(0, index)

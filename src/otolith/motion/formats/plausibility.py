@@ -1,7 +1,8 @@
-"""Whether a clip moves as a human body can: hints that a unit, a frame rate or an axis was taken wrongly.
+"""Whether a clip moves as a human body can: hints that a unit, a frame rate or an axis was taken
+wrongly.
 
-Findings are warnings, not proofs: a dance captured at 60 frames per second and played at 120 may look possible. How
-often each is right and wrong stands in docs/simulation.md.
+Findings are warnings, not proofs: a dance captured at 60 frames per second and played at 120 may
+look possible. How often each is right and wrong stands in docs/simulation.md.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from otolith.motion.motion import Motion
 ROOT_SPEED = 9.0
 """m/s; 100 m in 11 s. What nineteen in twenty frames stay below."""
 HAND_SPEED = 12.0
-"""m/s; a fast pitch leaves the hand at 40 and a hard punch lands at 10, but for an instant: what 99 in 100 frames stay
-below."""
+"""m/s; a fast pitch leaves the hand at 40 and a hard punch lands at 10, but for an instant: what 99
+in 100 frames stay below."""
 JOINT_RATE = 22.0
-"""rad/s, 1,260 degrees per second. What the fastest joint stays below in 19 of 20 frames: solved skeletons jump for
-single frames, at toes above all, which are left out; the wildest clip measured here reaches 21."""
+"""rad/s, 1,260 degrees per second. What the fastest joint stays below in 19 of 20 frames: solved
+skeletons jump for single frames, at toes above all, which are left out; the wildest clip measured
+here reaches 21."""
 FALL = 1.25
 """Nothing falls faster than gravity pulls: so much of it is taken for measurement error."""
 SLIDING = 0.5
@@ -57,7 +59,9 @@ def check(motion: Motion) -> list[Finding]:
     """
     for joint in ("pelvis", "left_ankle", "right_ankle", "head"):
         if joint not in motion.joints:
-            raise UnknownNameError(f"Plausibility needs a joint '{joint}'; bring the clip to our skeleton: to_body().")
+            raise UnknownNameError(
+                f"Plausibility needs a joint '{joint}'; bring the clip to our skeleton: to_body()."
+            )
     pieces = [piece for piece in motion.pieces() if piece.frames >= 3]
     return [found for test in _TESTS if (found := test(motion, pieces)) is not None]
 
@@ -86,30 +90,43 @@ def _root_speed(motion: Motion, pieces: list[Motion]) -> Finding | None:
 def _hand_speed(motion: Motion, pieces: list[Motion]) -> Finding | None:
     hands = [name for name in ("left_wrist", "right_wrist") if name in motion.joints]
     speeds = (
-        [_speed(place, piece.rate_hz) for piece in pieces for place in np.moveaxis(piece.forward(hands)[0], 1, 0)]
+        [
+            _speed(place, piece.rate_hz)
+            for piece in pieces
+            for place in np.moveaxis(piece.forward(hands)[0], 1, 0)
+        ]
         if hands
         else []
     )
-    return _too_fast("hand_speed", _quantile(speeds, 0.99), HAND_SPEED, "a hand moves at {:.1f} m/s")
+    return _too_fast(
+        "hand_speed", _quantile(speeds, 0.99), HAND_SPEED, "a hand moves at {:.1f} m/s"
+    )
 
 
 def _joint_rate(motion: Motion, pieces: list[Motion]) -> Finding | None:
     inner = [motion.joints.index(name) for name in _TURNING if name in motion.joints]
     rates = [
-        np.linalg.norm(rotations.angular_rate(piece.rotations[:, inner], piece.rate_hz), axis=-1).max(axis=1)
+        np.linalg.norm(
+            rotations.angular_rate(piece.rotations[:, inner], piece.rate_hz), axis=-1
+        ).max(axis=1)
         for piece in pieces
     ]
-    return _too_fast("joint_rate", _quantile(rates, 0.95), JOINT_RATE, "a joint turns at {:.0f} rad/s")
+    return _too_fast(
+        "joint_rate", _quantile(rates, 0.95), JOINT_RATE, "a joint turns at {:.0f} rad/s"
+    )
 
 
 def _too_fast(kind: str, value: float, limit: float, words: str) -> Finding | None:
     if value <= limit:
         return None
-    return Finding(kind, value, limit, words.format(value) + ": is the frame rate lower, or the unit smaller?")
+    return Finding(
+        kind, value, limit, words.format(value) + ": is the frame rate lower, or the unit smaller?"
+    )
 
 
 def _falling(motion: Motion, pieces: list[Motion]) -> Finding | None:
-    """Played twice too fast, a jump falls with four times gravity: the one check that knows the right speed."""
+    """Played twice too fast, a jump falls with four times gravity: the one check that knows the
+    right speed."""
     steepest = 0.0
     for piece in pieces:
         span = max(round(_FALL_S * piece.rate_hz), 1)
@@ -117,12 +134,15 @@ def _falling(motion: Motion, pieces: list[Motion]) -> Finding | None:
         if len(height) <= 4 * span:
             continue
         mean = np.convolve(height, np.ones(span) / span, mode="valid")
-        second = (mean[2 * span :] - 2 * mean[span:-span] + mean[: -2 * span]) * (piece.rate_hz / span) ** 2
+        second = (mean[2 * span :] - 2 * mean[span:-span] + mean[: -2 * span]) * (
+            piece.rate_hz / span
+        ) ** 2
         steepest = max(steepest, float(-second.min()) / STANDARD_GRAVITY)
     if steepest <= FALL:
         return None
     message = (
-        f"the body falls with {steepest:.1f} times the acceleration of gravity: is the frame rate lower by a factor of "
+        f"the body falls with {steepest:.1f} times the acceleration of gravity: is the frame rate "
+        f"lower by a factor of "
         f"{np.sqrt(steepest):.1f} or more? Say frame_rate=..."
     )
     return Finding("falling", steepest, FALL, message)
@@ -152,8 +172,8 @@ _TESTS: tuple[Callable[[Motion, list[Motion]], Finding | None], ...] = (
     _falling,
     _sliding,
 )
-# Share of the body's mass between each two joints: Winter, "Biomechanics and Motor Control of Human Movement" (2009),
-# table 4.1; taken to be at the middle.
+# Share of the body's mass between each two joints: Winter, "Biomechanics and Motor Control of Human
+# Movement" (2009), table 4.1; taken to be at the middle.
 _MASS = {
     ("pelvis", "neck"): 0.497,
     ("neck", "head"): 0.081,

@@ -1,4 +1,5 @@
-"""From a clinician's joint angles (degrees) to the rotations of a skeleton, and from feet on the floor to its path."""
+"""From a clinician's joint angles (degrees) to the rotations of a skeleton, and from feet on the
+floor to its path."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ Angles = dict[str, Angle]
 SIDES = ("left", "right")
 X, Y, Z = 0, 1, 2
 
-# angle -> what a positive number means; all are zero in a body that stands upright with hanging arms, palms inward.
+# angle -> what a positive number means; all are zero in a body that stands upright with hanging
+# arms, palms inward.
 TRUNK_ANGLES = {
     "pelvis_pitch": "forward",
     "pelvis_roll": "left side up",
@@ -40,7 +42,10 @@ LIMB_ANGLES = {
     "elbow_flexion": "hand to shoulder",
     "pronation": "palm backward, or down in front",
 }
-ANGLES = {**TRUNK_ANGLES, **{f"{side}_{name}": words for side in SIDES for name, words in LIMB_ANGLES.items()}}
+ANGLES = {
+    **TRUNK_ANGLES,
+    **{f"{side}_{name}": words for side in SIDES for name, words in LIMB_ANGLES.items()},
+}
 
 
 def _about(axis: int, degrees: Angle) -> Float[np.ndarray, "F 4"] | None:
@@ -61,21 +66,34 @@ def _compose(turns: Sequence[Float[np.ndarray, "F 4"] | None]) -> Float[np.ndarr
 
 
 def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarray, "F J 4"]:
-    """joint_to_parent quaternions of the 24 joints from angles in degrees; raises ConfigError for an unknown angle."""
+    """joint_to_parent quaternions of the 24 joints from angles in degrees; raises ConfigError for
+    an unknown angle."""
     for name in angles:
         if name not in ANGLES:
-            raise ConfigError(f"There is no angle '{name}'.{nearest(name, ANGLES)} All: {', '.join(ANGLES)}.")
+            raise ConfigError(
+                f"There is no angle '{name}'.{nearest(name, ANGLES)} All: {', '.join(ANGLES)}."
+            )
 
     def at(name: str) -> Angle:
         return angles.get(name, 0.0)
 
     turns: dict[str, np.ndarray] = {
-        "pelvis": _compose([_about(Z, at("pelvis_yaw")), _about(Y, at("pelvis_pitch")), _about(X, at("pelvis_roll"))]),
+        "pelvis": _compose(
+            [
+                _about(Z, at("pelvis_yaw")),
+                _about(Y, at("pelvis_pitch")),
+                _about(X, at("pelvis_roll")),
+            ]
+        ),
         "neck": _compose([_about(Z, at("head_turn")), _about(Y, at("head_nod"))]),
     }
     # The back bends as a chain: a third in each of its joints.
     third = _compose(
-        [_about(Z, at("trunk_twist") / 3), _about(Y, at("trunk_flexion") / 3), _about(X, -at("trunk_bend") / 3)]
+        [
+            _about(Z, at("trunk_twist") / 3),
+            _about(Y, at("trunk_flexion") / 3),
+            _about(X, -at("trunk_bend") / 3),
+        ]
     )
     turns |= dict.fromkeys(("spine1", "spine2", "spine3"), third)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
@@ -100,7 +118,9 @@ def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarra
                 _about(X, -90.0 * sign),  # from the T of the rest pose to a hanging arm
             ]
         )
-        turns[f"{side}_elbow"] = _compose([_about(Z, -sign * of("elbow_flexion")), _about(Y, of("pronation"))])
+        turns[f"{side}_elbow"] = _compose(
+            [_about(Z, -sign * of("elbow_flexion")), _about(Y, of("pronation"))]
+        )
     out = np.empty((frames, len(JOINTS), 4))
     out[:] = rotations.IDENTITY
     for joint, turn in turns.items():
@@ -109,7 +129,8 @@ def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarra
 
 
 def flat_footed(thigh: Angle, shank: Angle, pelvis_pitch: Angle, side: str) -> Angles:
-    """Hip, knee and ankle angles for a foot flat on the floor, given how far thigh and shank lean forward of vertical.
+    """Hip, knee and ankle angles for a foot flat on the floor, given how far thigh and shank lean
+    forward of vertical.
 
     thigh: knee ahead of the hip by this angle; shank: knee ahead of the ankle by this angle.
     """
@@ -122,15 +143,22 @@ def flat_footed(thigh: Angle, shank: Angle, pelvis_pitch: Angle, side: str) -> A
 
 def planted(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 3"]:
     """Path of the pelvis that keeps both feet where they are, their ankles at standing height."""
-    ankles, _ = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(("left_ankle", "right_ankle"))
+    ankles, _ = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(
+        ("left_ankle", "right_ankle")
+    )
     root = np.asarray(-ankles.mean(axis=1))
     root[:, 2] += ANKLE_HEIGHT * REFERENCE_STATURE_M
     return root
 
 
 def soles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 4 3"]:
-    """Where the soles (left heel, left ball, right heel, right ball) are, as seen from the pelvis' place, in metres."""
-    ankles, to_world = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(("left_ankle", "right_ankle"))
-    under = REFERENCE_STATURE_M * np.array([[-0.035, 0.0, -ANKLE_HEIGHT], [0.075, 0.0, -ANKLE_HEIGHT]])
+    """Where the soles (left heel, left ball, right heel, right ball) are, as seen from the pelvis'
+    place, in metres."""
+    ankles, to_world = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(
+        ("left_ankle", "right_ankle")
+    )
+    under = REFERENCE_STATURE_M * np.array(
+        [[-0.035, 0.0, -ANKLE_HEIGHT], [0.075, 0.0, -ANKLE_HEIGHT]]
+    )
     points = ankles[:, :, None] + rotations.rotate(to_world[:, :, None], under[None, None])
     return np.asarray(points.reshape(len(local), 4, 3))

@@ -33,7 +33,9 @@ def bvh(path: Path, about: About) -> Motion:
 
 def amc(path: Path, about: About) -> Motion:
     """ASF/AMC: the unit that the skeleton states, y up, 120 Hz unless stated."""
-    return read_amc(path, None, metres(about.unit) if about.unit else None, about.up or "y", about.frame_rate)
+    return read_amc(
+        path, None, metres(about.unit) if about.unit else None, about.up or "y", about.frame_rate
+    )
 
 
 def smpl(path: Path, about: About) -> Motion:
@@ -51,12 +53,28 @@ def positions(path: Path, about: About) -> Motion:
 
 def procedural(path: Path, about: About) -> Motion:
     """A motion that the project makes itself, by the name of its activity: "procedural:walking"."""
-    return make(str(path).removeprefix("procedural:"), rate_hz=about.frame_rate or 100.0, performer=about.performer)
+    return make(
+        str(path).removeprefix("procedural:"),
+        rate_hz=about.frame_rate or 100.0,
+        performer=about.performer,
+    )
 
 
-_BY_SUFFIX = {".bvh": "bvh", ".amc": "amc", ".npz": "smpl", ".npy": "positions", ".mat": "positions"}
+_BY_SUFFIX = {
+    ".bvh": "bvh",
+    ".amc": "amc",
+    ".npz": "smpl",
+    ".npy": "positions",
+    ".mat": "positions",
+}
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth")
-_READERS: dict[str, Reader] = {"bvh": bvh, "amc": amc, "smpl": smpl, "positions": positions, "procedural": procedural}
+_READERS: dict[str, Reader] = {
+    "bvh": bvh,
+    "amc": amc,
+    "smpl": smpl,
+    "positions": positions,
+    "procedural": procedural,
+}
 _UNIT = {"bvh": BVH_UNIT, "amc": "cmu"}
 
 
@@ -76,16 +94,19 @@ def read(
     check_up: bool | None = None,
     mend: bool = True,
 ) -> Motion:
-    """Read a clip of motion capture, whatever its format, or a procedural one: ``read("procedural:walking")``.
+    """Read a clip of motion capture, whatever its format, or a procedural one:
+    ``read("procedural:walking")``.
 
-    What is said here overrides what stands in a sidecar file (walk.motion.toml, or motion.toml for a folder), and that
-    what the file and its collection say. `skeleton` "body" gives our 24 joints, ready for sensors, "file" the file's
-    own. `body_model` is a SMPL model file (.npz) of your own, for limbs as long as the poses' betas say. The world is
-    z up, lengths are metres; `Motion.notes` tells what was repaired. Where the body jumps from one frame to the next,
-    as from a calibration pose into the movement, a gap of one frame is put unless `mend` is False.
+    What is said here overrides what stands in a sidecar file (walk.motion.toml, or motion.toml for
+    a folder), and that what the file and its collection say. `skeleton` "body" gives our 24 joints,
+    ready for sensors, "file" the file's own. `body_model` is a SMPL model file (.npz) of your own,
+    for limbs as long as the poses' betas say. The world is z up, lengths are metres; `Motion.notes`
+    tells what was repaired. Where the body jumps from one frame to the next, as from a calibration
+    pose into the movement, a gap of one frame is put unless `mend` is False.
 
-    Raises ReadError for a damaged file, UnitError where the skeleton is no body in its unit, DataError where it does
-    not stand in its axes, UnknownNameError for formats, units, axes and joints that are not known.
+    Raises ReadError for a damaged file, UnitError where the skeleton is no body in its unit,
+    DataError where it does not stand in its axes, UnknownNameError for formats, units, axes and
+    joints that are not known.
     """
     made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
     path = Path(path)
@@ -104,11 +125,15 @@ def read(
     )
     about = said if made else said.over(sidecar(path)).over(known_layout(path))
     if about.frame_rate is not None and not 0.0 < about.frame_rate < np.inf:
-        raise DataError(f"A frame rate is a positive number of frames per second; found {about.frame_rate}.")
+        raise DataError(
+            f"A frame rate is a positive number of frames per second; found {about.frame_rate}."
+        )
     if path.suffix.lower() in _PICKLED and not made:
         raise ReadError(
-            f"{path} holds pickled objects, which could run anything when opened; it is never opened here. Save its "
-            "arrays where you trust it: np.savez('clip.npz', poses=..., trans=..., mocap_framerate=...)."
+            f"{path} holds pickled objects, which could run anything when opened; it is never "
+            f"opened here. Save its "
+            "arrays where you trust it: np.savez('clip.npz', poses=..., trans=..., "
+            "mocap_framerate=...)."
         )
     kind = "procedural" if made else about.format or _BY_SUFFIX.get(path.suffix.lower())
     if kind not in _READERS:
@@ -173,17 +198,25 @@ def _described(motion: Motion, path: Path, about: About) -> Motion:
 def find(folder: Path | str) -> list[Path]:
     """All clips under a folder that `read` can read, sorted; the file itself where it is one.
 
-    An .npz or .npy counts only if it holds poses, or is damaged. Raises ReadError where nothing is found.
+    An .npz or .npy counts only if it holds poses, or is damaged. Raises ReadError where nothing is
+    found.
     """
     folder = Path(folder)
     if folder.is_file():
         return [folder]
     found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds_motion(path)]
     if not found:
-        pickled = next((path for path in folder.rglob("*") if path.suffix.lower() in _PICKLED), None)
+        pickled = next(
+            (path for path in folder.rglob("*") if path.suffix.lower() in _PICKLED), None
+        )
         raise ReadError(
-            f"{folder} holds no motion capture: {', '.join(_BY_SUFFIX)} were looked for in all its folders."
-            + (f" Pickles such as {pickled.name} are never opened; docs/simulation.md says more." if pickled else "")
+            f"{folder} holds no motion capture: {', '.join(_BY_SUFFIX)} were looked for in all its "
+            f"folders."
+            + (
+                f" Pickles such as {pickled.name} are never opened; docs/simulation.md says more."
+                if pickled
+                else ""
+            )
         )
     return found
 

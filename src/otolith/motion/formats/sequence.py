@@ -25,11 +25,12 @@ class Span:
 
 
 def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tuple[Span, ...]]:
-    """One motion out of several: each goes on where the last ended, facing the same way, on the same floor.
+    """One motion out of several: each goes on where the last ended, facing the same way, on the
+    same floor.
 
-    The last `passage_s` of each and the first of the next are blended (joint by joint along the shortest turn, speed
-    over the ground by weight), and belong to no span. Raises DataError where skeletons or frame rates differ, or a
-    clip is shorter than two passages.
+    The last `passage_s` of each and the first of the next are blended (joint by joint along the
+    shortest turn, speed over the ground by weight), and belong to no span. Raises DataError where
+    skeletons or frame rates differ, or a clip is shorter than two passages.
     """
     if not motions:
         raise DataError("There is no motion to join; give at least one.")
@@ -40,7 +41,8 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
             raise DataError("Motions to be joined need the same joints and frame rate.")
         if motion.frames <= 2 * overlap or overlap < 2:
             raise DataError(
-                f"Clip '{motion.clip}' lasts {motion.duration_s:.1f} s; to be joined by passages of {passage_s} s it "
+                f"Clip '{motion.clip}' lasts {motion.duration_s:.1f} s; to be joined by passages "
+                f"of {passage_s} s it "
                 "must be longer than two of them, and a passage at least two frames."
             )
     total = sum(m.frames for m in motions) - overlap * (len(motions) - 1)
@@ -59,7 +61,10 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
         path = rotations.rotate(heading[None], motion.root)
         path[:, 2] += last_floor - _floor(motion, 0)
         # Over the ground speeds are blended, in height places: the seat is where it is.
-        step_last, step_own = np.diff(root[start - 1 : end], axis=0), np.diff(path[: overlap + 1], axis=0)
+        step_last, step_own = (
+            np.diff(root[start - 1 : end], axis=0),
+            np.diff(path[: overlap + 1], axis=0),
+        )
         way = np.cumsum((1.0 - weight)[:, None] * step_last + weight[:, None] * step_own, axis=0)
         blended = root[start - 1] + way
         blended[:, 2] = (1.0 - weight) * root[start:end, 2] + weight * path[:overlap, 2]

@@ -1,11 +1,12 @@
-"""Any skeleton to ours: the 24 joints of `otolith.data.skeleton.JOINTS`, each with our axes, so that sensors can be
-worn.
+"""Any skeleton to ours: the 24 joints of `otolith.data.skeleton.JOINTS`, each with our axes, so
+that sensors can be worn.
 
-Every source gives its joints axes of their own. What is kept is how each bone really moves; what is found is one
-constant rotation per joint between its axes and ours, from anatomy, so that two files of one trial agree whatever their
-axes: along the bone it follows from the skeleton; about the bone, elbows and knees are hinges, and over a clip the
-hinge shows which way arm, forearm, thigh and shank face. Skeletons that bear our joints' names (SMPL's) have our axes
-already, in the pose without rotations: a body with arms spread.
+Every source gives its joints axes of their own. What is kept is how each bone really moves; what is
+found is one constant rotation per joint between its axes and ours, from anatomy, so that two files
+of one trial agree whatever their axes: along the bone it follows from the skeleton; about the bone,
+elbows and knees are hinges, and over a clip the hinge shows which way arm, forearm, thigh and shank
+face. Skeletons that bear our joints' names (SMPL's) have our axes already, in the pose without
+rotations: a body with arms spread.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import DataError
-from otolith.data.skeleton import FINGERS, JOINTS, PARENTS, REFERENCE_STATURE_M, SKELETON, reference_offsets
+from otolith.data.skeleton import (
+    FINGERS,
+    JOINTS,
+    PARENTS,
+    REFERENCE_STATURE_M,
+    SKELETON,
+    reference_offsets,
+)
 from otolith.motion import rotations
 from otolith.motion.formats.names import LIMBS, joint_names
 from otolith.motion.motion import Motion
@@ -48,11 +56,13 @@ def to_body(
     joints: Mapping[str, str] | None = None,
     rest: Literal["auto", "t_pose", "anatomy"] = "auto",
 ) -> Motion:
-    """The same movement on our 24 joints (and 30 of the hands, where they are there), positions kept.
+    """The same movement on our 24 joints (and 30 of the hands, where they are there), positions
+    kept.
 
-    `joints` names joints that are not recognised, theirs to ours. `rest` says where our axes are found: in the pose
-    without rotations ("t_pose"), in the movement ("anatomy"), or in the former for skeletons of our names only. Joints
-    that the source lacks are rigid with their parents; a limb that it lacks is left out.
+    `joints` names joints that are not recognised, theirs to ours. `rest` says where our axes are
+    found: in the pose without rotations ("t_pose"), in the movement ("anatomy"), or in the former
+    for skeletons of our names only. Joints that the source lacks are rigid with their parents; a
+    limb that it lacks is left out.
 
     Raises UnknownNameError where joints are not recognised.
     """
@@ -60,7 +70,9 @@ def to_body(
     source = _Source(motion, names)
     own = set(JOINTS[:22]) <= set(motion.joints)
     spread = rest == "t_pose" or (rest == "auto" and own and source.stands_spread())
-    lacking = {part for limb, parts in LIMBS.items() if parts[0] not in names for part in _whole(limb)}
+    lacking = {
+        part for limb, parts in LIMBS.items() if parts[0] not in names for part in _whole(limb)
+    }
     kept = [joint for joint in JOINTS if joint not in lacking]
     turns: dict[str, np.ndarray] = {}
     doubtful: set[str] = set()
@@ -80,16 +92,29 @@ def to_body(
                 turns[f"{side}_elbow"] = _with_twist(turns[f"{side}_elbow"], turns[f"{side}_wrist"])
     places = source.places(kept, spread)
     if "neck" in names and "head" in names:
-        # Some necks have joints that ours has not: it is turned so that the head stays where it was.
+        # Some necks have joints that ours has not: it is turned so that the head stays where it
+        # was.
         nod = places["head"] - places["neck"]
-        was = np.median(rotations.rotate(rotations.conjugate(turns["neck"]), nod)[~motion.lost], axis=0)
-        turns["neck"] = rotations.multiply(shortest(rotations.rotate(turns["neck"], was), nod), turns["neck"])
+        was = np.median(
+            rotations.rotate(rotations.conjugate(turns["neck"]), nod)[~motion.lost], axis=0
+        )
+        turns["neck"] = rotations.multiply(
+            shortest(rotations.rotate(turns["neck"], was), nod), turns["neck"]
+        )
     for finger in FINGERS:
-        if finger in motion.joints and motion.joints[motion.parents[motion.joint(finger)]] in (*FINGERS, *kept):
+        if finger in motion.joints and motion.joints[motion.parents[motion.joint(finger)]] in (
+            *FINGERS,
+            *kept,
+        ):
             kept.append(finger)
             turns[finger], places[finger] = source.turn[finger], source.place[finger]
     return _assembled(
-        motion, kept, turns, places, doubtful, sorted(limb for limb in LIMBS if LIMBS[limb][0] in lacking)
+        motion,
+        kept,
+        turns,
+        places,
+        doubtful,
+        sorted(limb for limb in LIMBS if LIMBS[limb][0] in lacking),
     )
 
 
@@ -99,8 +124,11 @@ def _whole(limb: str) -> tuple[str, ...]:
     return (*LIMBS[limb], *(f"{side}_{part}" for part in more))
 
 
-def _with_twist(elbow: Float[np.ndarray, "F 4"], wrist: Float[np.ndarray, "F 4"]) -> Float[np.ndarray, "F 4"]:
-    """The forearm turned about itself as far as the hand is: a wrist bends, only the forearm can turn the palm."""
+def _with_twist(
+    elbow: Float[np.ndarray, "F 4"], wrist: Float[np.ndarray, "F 4"]
+) -> Float[np.ndarray, "F 4"]:
+    """The forearm turned about itself as far as the hand is: a wrist bends, only the forearm can
+    turn the palm."""
     relative = rotations.multiply(rotations.conjugate(elbow), wrist)
     twist = relative * np.array([0.0, 1.0, 0.0, 1.0])
     length = np.linalg.norm(twist, axis=1, keepdims=True)
@@ -123,7 +151,11 @@ def _assembled(
         if index == 0:
             local[:, 0] = turns[joint]
             continue
-        parent = SKELETON[joint][0] if joint in SKELETON else motion.joints[motion.parents[motion.joint(joint)]]
+        parent = (
+            SKELETON[joint][0]
+            if joint in SKELETON
+            else motion.joints[motion.parents[motion.joint(joint)]]
+        )
         assert parent is not None
         back = rotations.conjugate(turns[parent])
         seen = rotations.rotate(back, places[joint] - places[parent])[there]
@@ -134,13 +166,17 @@ def _assembled(
     notes = list(motion.notes)
     if loose > _RIGID_M:
         notes.append(
-            f"joints between ours, or bones that stretch, move a joint by up to {100 * loose:.0f} cm: left out"
+            f"joints between ours, or bones that stretch, move a joint by up to {100 * loose:.0f} "
+            f"cm: left out"
         )
     if absent:
-        notes.append(f"the source has no {', '.join(absent).replace('_', ' ')}: sensors cannot be worn there")
+        notes.append(
+            f"the source has no {', '.join(absent).replace('_', ' ')}: sensors cannot be worn there"
+        )
     if doubtful:
         notes.append(
-            f"straight all the time, so that the turn about the bone is a guess: {', '.join(sorted(doubtful))}"
+            f"straight all the time, so that the turn about the bone is a guess: "
+            f"{', '.join(sorted(doubtful))}"
         )
     return replace(
         motion,
@@ -155,12 +191,17 @@ def _assembled(
 
 
 class _Source:
-    """A clip as it is: where its joints are and how they are turned, and what that says about their axes."""
+    """A clip as it is: where its joints are and how they are turned, and what that says about their
+    axes."""
 
     def __init__(self, motion: Motion, names: Mapping[str, str]) -> None:
         self.names = dict(names)
         self.there = ~motion.lost
-        used = [*dict.fromkeys([*names.values(), *(finger for finger in FINGERS if finger in motion.joints)])]
+        used = [
+            *dict.fromkeys(
+                [*names.values(), *(finger for finger in FINGERS if finger in motion.joints)]
+            )
+        ]
         places, turns = motion.forward(used)
         self.place = {name: places[:, k] for k, name in enumerate(used)}
         self.turn = {name: turns[:, k] for k, name in enumerate(used)}
@@ -175,7 +216,9 @@ class _Source:
         self.heading = rotations.IDENTITY
         if np.linalg.norm(forward) > 0.5 * np.linalg.norm(left) > 0:
             self.heading = rotations.from_axis_angle(np.arctan2(forward[1], forward[0]) * Z)
-        legs = sum(self._length(f"left_{a}", f"left_{b}") for a, b in (("hip", "knee"), ("knee", "ankle")))
+        legs = sum(
+            self._length(f"left_{a}", f"left_{b}") for a, b in (("hip", "knee"), ("knee", "ankle"))
+        )
         self.size = legs / (0.491 * REFERENCE_STATURE_M)
         """How large the body is, relative to the reference."""
 
@@ -186,7 +229,8 @@ class _Source:
         return np.asarray(self.place[self.names[b]] - self.place[self.names[a]])
 
     def places(self, kept: list[str], spread: bool) -> dict[str, Float[np.ndarray, "F 3"]]:
-        """Where each of our joints is; those that the source lacks lie on the line to the next one that it has."""
+        """Where each of our joints is; those that the source lacks lie on the line to the next one
+        that it has."""
         out: dict[str, np.ndarray] = {}
         for joint in kept:
             if joint in self.names:
@@ -214,8 +258,12 @@ class _Source:
         return rotations.multiply(self.turn[self.names[joint]], constant)
 
     def stands_spread(self) -> bool:
-        """Whether the pose without rotations is a body upright, with straight legs, arms spread and feet forward."""
-        rest = {ours: rotations.rotate(rotations.conjugate(self.heading), place) for ours, place in self.rest.items()}
+        """Whether the pose without rotations is a body upright, with straight legs, arms spread and
+        feet forward."""
+        rest = {
+            ours: rotations.rotate(rotations.conjugate(self.heading), place)
+            for ours, place in self.rest.items()
+        }
 
         def points(a: str, b: str, way: Vector, degrees: float) -> bool:
             if a not in rest or b not in rest:
@@ -236,16 +284,20 @@ class _Source:
         )
 
     def rest_axes(self, joint: str) -> tuple[Float[np.ndarray, "4"], bool]:
-        """Our axes in the joint's own, from the T pose: the body's heading, then the shortest turn along the bone."""
+        """Our axes in the joint's own, from the T pose: the body's heading, then the shortest turn
+        along the bone."""
         side, _, part = joint.rpartition("_")
         end = f"{side}_{_ALONG.get(part, '')}"
         if end not in self.names:
             return self.heading, True
         ours = rotations.rotate(self.heading, np.array(SKELETON[end][1]))
-        return rotations.multiply(shortest(ours, self.rest[end] - self.rest[joint]), self.heading), True
+        return rotations.multiply(
+            shortest(ours, self.rest[end] - self.rest[joint]), self.heading
+        ), True
 
     def anatomical_axes(self, joint: str) -> tuple[Float[np.ndarray, "4"], bool]:
-        """Our axes in the joint's own, from how the body moved; False where nothing showed the turn about the bone."""
+        """Our axes in the joint's own, from how the body moved; False where nothing showed the turn
+        about the bone."""
         side, _, part = joint.rpartition("_")
         sign = 1.0 if side == "left" else -1.0
         lateral = self.lateral(joint)
@@ -259,7 +311,9 @@ class _Source:
             end = f"{side}_foot"
             if end not in self.names:
                 return _axes(self.within(joint, self.up()), across, Z, Y), True
-            return _axes(self.within(joint, self.to(joint, end)), across, np.array(SKELETON[end][1]), Y), True
+            return _axes(
+                self.within(joint, self.to(joint, end)), across, np.array(SKELETON[end][1]), Y
+            ), True
         if part in ("shoulder", "elbow", "wrist"):
             end = f"{side}_{_ALONG[part]}"
             bone = (joint, end) if end in self.names else (f"{side}_elbow", joint)
@@ -271,29 +325,41 @@ class _Source:
         if part == "collar":
             arm = f"{side}_shoulder"
             up = self.within(joint, self.up_of_trunk(), self.standing)
-            return _axes(self.within(joint, self.to(joint, arm)), up, np.array(SKELETON[arm][1]), Z), True
+            return _axes(
+                self.within(joint, self.to(joint, arm)), up, np.array(SKELETON[arm][1]), Z
+            ), True
         if part in ("foot", "hand"):  # rigid with what carries it, on average
             parent = f"{side}_{'ankle' if part == 'foot' else 'wrist'}"
             constant, _ = self.anatomical_axes(parent)
-            return self._average(joint, rotations.multiply(self.turn[self.names[parent]], constant)), True
+            return self._average(
+                joint, rotations.multiply(self.turn[self.names[parent]], constant)
+            ), True
         if joint == "pelvis":
             return _axes(lateral, self.within(joint, self.up_of_trunk(), self.standing), Y, Z), True
         return _axes(self.within(joint, self.up_of_trunk(), self.standing), lateral, Z, Y), True
 
     def lateral(self, joint: str) -> Vector:
-        """Where the body's left is in the joint's own axes, averaged over the clip: shoulders above, hips below."""
+        """Where the body's left is in the joint's own axes, averaged over the clip: shoulders
+        above, hips below."""
         hips = self.to("right_hip", "left_hip")
-        if joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "foot") or "left_shoulder" not in self.names:
+        if (
+            joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "foot")
+            or "left_shoulder" not in self.names
+        ):
             return self.within(joint, hips)
         shoulders = self.to("right_shoulder", "left_shoulder")
-        return self.within(joint, shoulders if joint != "spine1" else _units(shoulders) + _units(hips))
+        return self.within(
+            joint, shoulders if joint != "spine1" else _units(shoulders) + _units(hips)
+        )
 
     def up_of_trunk(self) -> Float[np.ndarray, "F 3"]:
         """From the hips to the shoulders; up, where the source has no shoulders."""
         if "left_shoulder" not in self.names:
             return self.up()
         hips = self.place[self.names["left_hip"]] + self.place[self.names["right_hip"]]
-        shoulders = self.place[self.names["left_shoulder"]] + self.place[self.names["right_shoulder"]]
+        shoulders = (
+            self.place[self.names["left_shoulder"]] + self.place[self.names["right_shoulder"]]
+        )
         return np.asarray(shoulders - hips)
 
     def up(self) -> Float[np.ndarray, "F 3"]:
@@ -305,20 +371,31 @@ class _Source:
 
     @cached_property
     def standing(self) -> Float[np.ndarray, " F"]:
-        """How much each frame counts for the posture of the trunk: most where it goes on in the line of the thighs."""
-        thighs = _units(self.to("left_knee", "left_hip")) + _units(self.to("right_knee", "right_hip"))
+        """How much each frame counts for the posture of the trunk: most where it goes on in the
+        line of the thighs."""
+        thighs = _units(self.to("left_knee", "left_hip")) + _units(
+            self.to("right_knee", "right_hip")
+        )
         straight = np.sum(_units(self.up_of_trunk()) * _units(thighs), axis=1)
         return np.asarray(np.maximum(straight, 0.01) ** 8)
 
     def within(
-        self, joint: str, world: Float[np.ndarray, "F 3"], weight: Float[np.ndarray, " F"] | None = None
+        self,
+        joint: str,
+        world: Float[np.ndarray, "F 3"],
+        weight: Float[np.ndarray, " F"] | None = None,
     ) -> Vector:
         """A direction of the world as the joint's own axes see it, averaged over the clip."""
-        seen = rotations.rotate(rotations.conjugate(self.turn[self.names[joint]]), _units(world))[self.there]
-        return np.asarray(np.average(seen, axis=0, weights=None if weight is None else weight[self.there]))
+        seen = rotations.rotate(rotations.conjugate(self.turn[self.names[joint]]), _units(world))[
+            self.there
+        ]
+        return np.asarray(
+            np.average(seen, axis=0, weights=None if weight is None else weight[self.there])
+        )
 
     def hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Vector, bool]:
-        """Axis of the hinge b between bones a-b and b-c, as the joint's axes see it, and whether it ever opened."""
+        """Axis of the hinge b between bones a-b and b-c, as the joint's axes see it, and whether it
+        ever opened."""
         axis = np.cross(_units(self.to(a, b)), _units(self.to(b, c)))
         seen = rotations.rotate(rotations.conjugate(self.turn[self.names[joint]]), axis)
         mean = seen[self.there].mean(axis=0)
@@ -333,8 +410,11 @@ def _units(vectors: Float[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3"]:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
-def _axes(along: Vector, across: Vector, ours_along: Vector, ours_across: Vector) -> Float[np.ndarray, "4"]:
-    """Rotation from our axes to a joint's: `ours_along` comes to lie on `along`, `ours_across` nearest to `across`."""
+def _axes(
+    along: Vector, across: Vector, ours_along: Vector, ours_across: Vector
+) -> Float[np.ndarray, "4"]:
+    """Rotation from our axes to a joint's: `ours_along` comes to lie on `along`, `ours_across`
+    nearest to `across`."""
 
     def triad(first: Vector, second: Vector) -> np.ndarray:
         first = _told_apart(first)
@@ -348,7 +428,8 @@ def _told_apart(vector: Vector) -> Vector:
     length = float(np.linalg.norm(vector))
     if not length > _SAME:
         raise DataError(
-            "Joints of this skeleton lie on one another or in one line, so that the axes of a bone cannot be seen: the "
+            "Joints of this skeleton lie on one another or in one line, so that the axes of a bone "
+            "cannot be seen: the "
             "file is damaged, or a joint is named wrongly."
         )
     return np.asarray(vector / length)

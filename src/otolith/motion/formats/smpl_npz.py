@@ -1,9 +1,11 @@
-"""Poses of the SMPL family in .npz files: AMASS, GRAB in AMASS' form, How2Sign, and video-to-pose estimators.
+"""Poses of the SMPL family in .npz files: AMASS, GRAB in AMASS' form, How2Sign, and video-to-pose
+estimators.
 
-SMPL: Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), https://doi.org/10.1145/2816795.2818013; with
-hands (SMPL-H): Romero et al., "Embodied Hands" (2017), https://doi.org/10.1145/3130800.3130883; SMPL-X: Pavlakos et al.
-(2019), https://arxiv.org/abs/1904.05866. AMASS: Mahmood et al. (2019), https://arxiv.org/abs/1904.03278. Poses are
-rotation vectors, joint by joint. Nothing in a file is ever unpickled.
+SMPL: Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015),
+https://doi.org/10.1145/2816795.2818013; with hands (SMPL-H): Romero et al., "Embodied Hands"
+(2017), https://doi.org/10.1145/3130800.3130883; SMPL-X: Pavlakos et al. (2019),
+https://arxiv.org/abs/1904.05866. AMASS: Mahmood et al. (2019), https://arxiv.org/abs/1904.03278.
+Poses are rotation vectors, joint by joint. Nothing in a file is ever unpickled.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ JOINTS_OF: dict[int, tuple[str, ...]] = {
     165: (*JOINTS[:22], *FACE, *FINGERS),
 }
 _WHOLE = ("poses", "fullpose")
-# What different writers call the parts of a pose; the first group's world is z up, a camera's -y is up.
+# What different writers call the parts of a pose; the first group's world is z up, a camera's -y is
+# up.
 _PARTS: dict[str, tuple[str, ...]] = {
     "root": ("root_orient", "global_orient", "smplx_root_pose", "smpl_root_pose"),
     "body": ("pose_body", "body_pose", "smplx_body_pose", "smpl_body_pose"),
@@ -41,8 +44,9 @@ _PATH = ("trans", "transl", "cam_trans", "smplx_transl")
 _RATES = ("mocap_framerate", "mocap_frame_rate", "frame_rate", "framerate", "fps")
 _PICKLED = {"body", "obj_name"}
 _WIDTH = {"root": (3,), "body": (63, 69), "left hand": (45,), "right hand": (45,)}
-# Knuckles as fractions of stature from the wrist, arms spread, palms down: thumb side, outward, up. Hand length 0.108
-# of stature (Drillis and Contini 1966); the fingers' shares after Buryanov and Kotiuk (2010).
+# Knuckles as fractions of stature from the wrist, arms spread, palms down: thumb side, outward, up.
+# Hand length 0.108 of stature (Drillis and Contini 1966); the fingers' shares after Buryanov and
+# Kotiuk (2010).
 _KNUCKLES = {
     "index": (0.014, 0.055, 0.0),
     "middle": (0.002, 0.056, 0.002),
@@ -60,27 +64,38 @@ def read_npz(
     frame_rate: float | None = None,
     stature_m: float = REFERENCE_STATURE_M,
 ) -> Motion:
-    """Read poses of SMPL (24 joints), SMPL-H (52) or SMPL-X (55), told apart by how many numbers a pose has.
+    """Read poses of SMPL (24 joints), SMPL-H (52) or SMPL-X (55), told apart by how many numbers a
+    pose has.
 
-    `up` is the file's upward axis: z for whole poses (AMASS, GRAB), -y (a camera's) for poses in parts, unless given.
-    Limbs have the lengths of the file's betas where `model` names a SMPL model file (.npz) of the user's own, else
-    those of an average body of `stature_m`. `frame_rate` overrides the file's.
+    `up` is the file's upward axis: z for whole poses (AMASS, GRAB), -y (a camera's) for poses in
+    parts, unless given. Limbs have the lengths of the file's betas where `model` names a SMPL model
+    file (.npz) of the user's own, else those of an average body of `stature_m`. `frame_rate`
+    overrides the file's.
 
-    Raises ReadError for a file that is none or holds pickled objects, lacks poses or frame rate, or has another shape.
+    Raises ReadError for a file that is none or holds pickled objects, lacks poses or frame rate, or
+    has another shape.
     """
     path = Path(path)
-    content = _load(path, {*_WHOLE, *_PATH, *_RATES, "betas", *(key for part in _PARTS.values() for key in part)})
+    content = _load(
+        path,
+        {*_WHOLE, *_PATH, *_RATES, "betas", *(key for part in _PARTS.values() for key in part)},
+    )
     poses, camera = _poses(path, content)
     joints = JOINTS_OF[poses.shape[1]]
     rate_hz = frame_rate or _rate(path, content)
     shift = next((content[key] for key in _PATH if key in content), np.zeros((len(poses), 3)))
     if shift.shape != (len(poses), 3):
-        raise ReadError(f"{path}: the path has shape {shift.shape}, where {len(poses)} poses need ({len(poses)}, 3).")
+        raise ReadError(
+            f"{path}: the path has shape {shift.shape}, where {len(poses)} poses need "
+            f"({len(poses)}, 3)."
+        )
     notes = []
     origin = np.zeros(3)
     if model is None:
         offsets = rest_offsets(joints, stature_m)
-        notes.append(f"no body model was given: limbs are those of an average body of {stature_m:.2f} m")
+        notes.append(
+            f"no body model was given: limbs are those of an average body of {stature_m:.2f} m"
+        )
     else:
         places = model_joints(Path(model), np.ravel(content.get("betas", np.zeros(0))), joints)
         origin = places[0]
@@ -89,14 +104,18 @@ def read_npz(
     template = up_axis("y")  # the model at rest stands along y and faces z
     q = rotations.from_axis_angle(poses.reshape(len(poses), -1, 3))
     local = np.concatenate([rotations.rotate(template, q[..., :3]), q[..., 3:]], axis=-1)
-    local[:, 0] = rotations.multiply(rotations.multiply(axes, q[:, 0]), rotations.conjugate(template))
+    local[:, 0] = rotations.multiply(
+        rotations.multiply(axes, q[:, 0]), rotations.conjugate(template)
+    )
     root = rotations.rotate(axes, origin + shift)
     if lost := int((~np.isfinite(poses).all(axis=1) | ~np.isfinite(shift).all(axis=1)).sum()):
         notes.append(f"{lost} frames with numbers that are not finite are gaps")
     if lost == len(poses):
         raise ReadError(f"{path}: none of its {lost} frames is finite; there is nothing to read.")
     parents = (-1, *_parents(joints)[1:])
-    return Motion(rotations.unroll(local), root, rate_hz, joints, parents, offsets, notes=tuple(notes))
+    return Motion(
+        rotations.unroll(local), root, rate_hz, joints, parents, offsets, notes=tuple(notes)
+    )
 
 
 def holds_poses(path: Path) -> bool:
@@ -109,27 +128,38 @@ def holds_poses(path: Path) -> bool:
             names = set(arrays.names)
     except ReadError:
         return True
-    # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say so.
-    return bool(names & set(_WHOLE)) or names >= _PICKLED or all(names & set(_PARTS[p]) for p in ("root", "body"))
+    # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say
+    # so.
+    return (
+        bool(names & set(_WHOLE))
+        or names >= _PICKLED
+        or all(names & set(_PARTS[p]) for p in ("root", "body"))
+    )
 
 
 def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     if path.suffix.lower() in (".pkl", ".pickle"):
         raise ReadError(
-            f"{path} is a pickle, which could run anything when opened; it is never opened here. Take the .npz of the "
-            "same model, or convert it once where you trust it: docs/simulation.md, 'Bodies from a model file'."
+            f"{path} is a pickle, which could run anything when opened; it is never opened here. "
+            f"Take the .npz of the "
+            "same model, or convert it once where you trust it: docs/simulation.md, 'Bodies from a "
+            "model file'."
         )
     with npz(path) as archive:
         keys = set(archive.names)
         if keys >= _PICKLED and not keys & set(_WHOLE):
             raise ReadError(
-                f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these could run "
-                "anything and are never opened. Take GRAB from AMASS, or save the poses anew where you trust "
+                f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these "
+                f"could run "
+                "anything and are never opened. Take GRAB from AMASS, or save the poses anew where "
+                "you trust "
                 "them: docs/simulation.md, 'GRAB and How2Sign'."
             )
         out = _numbers(path, archive, sorted(wanted & keys))
     if not out:
-        raise ReadError(f"{path} holds no poses; its arrays are {', '.join(sorted(keys)) or 'none'}.")
+        raise ReadError(
+            f"{path} holds no poses; its arrays are {', '.join(sorted(keys)) or 'none'}."
+        )
     return out
 
 
@@ -151,29 +181,41 @@ def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray
             if poses.ndim != 2 or poses.shape[1] not in JOINTS_OF or not len(poses):
                 raise ReadError(
                     f"{path}: '{key}' has shape {content[key].shape}; a pose has "
-                    f"{', '.join(map(str, JOINTS_OF))} numbers (SMPL without and with hands, SMPL-H, SMPL-X)."
+                    f"{', '.join(map(str, JOINTS_OF))} numbers (SMPL without and with hands, "
+                    f"SMPL-H, SMPL-X)."
                 )
             return poses, False
-    found = {part: next((key for key in keys if key in content), None) for part, keys in _PARTS.items()}
+    found = {
+        part: next((key for key in keys if key in content), None) for part, keys in _PARTS.items()
+    }
     if found["root"] is None or found["body"] is None:
-        raise ReadError(f"{path} holds no 'poses', and not both a root and a body pose; found {', '.join(content)}.")
+        raise ReadError(
+            f"{path} holds no 'poses', and not both a root and a body pose; found "
+            f"{', '.join(content)}."
+        )
     parts = []
     for part, name in found.items():
         if name is None:
             continue
         value = content[name]
         if value.ndim < 2 or not value.size:
-            raise ReadError(f"{path}: '{name}' has shape {value.shape}; a row for each frame was expected.")
+            raise ReadError(
+                f"{path}: '{name}' has shape {value.shape}; a row for each frame was expected."
+            )
         value = value.reshape(len(value), -1)
         if value.shape[1] not in _WIDTH[part]:
             raise ReadError(
-                f"{path}: '{name}' has {value.shape[1]} numbers per frame, expected {_WIDTH[part]}: rotation vectors, "
+                f"{path}: '{name}' has {value.shape[1]} numbers per frame, expected "
+                f"{_WIDTH[part]}: rotation vectors, "
                 "not principal components or matrices."
             )
         # SMPL's last two joints are its hands, which SMPL-H turns by the wrist.
         parts.append(value[:, :63] if part == "body" and found["left hand"] else value)
     if len({len(part) for part in parts}) != 1:
-        raise ReadError(f"{path}: the parts of the pose have different lengths: {[len(part) for part in parts]}.")
+        raise ReadError(
+            f"{path}: the parts of the pose have different lengths: "
+            f"{[len(part) for part in parts]}."
+        )
     if len(parts) == 3:
         raise ReadError(f"{path} holds one hand's pose only; give both or none.")
     return np.concatenate(parts, axis=1), found["root"] != "root_orient"
@@ -199,7 +241,9 @@ def _parents(joints: tuple[str, ...]) -> list[int]:
     return [0 if (parent := parent_of(joint)) is None else joints.index(parent) for joint in joints]
 
 
-def rest_offsets(joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarray, "J 3"]:
+def rest_offsets(
+    joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M
+) -> Float[np.ndarray, "J 3"]:
     """Offsets at rest of an average body's joints, hands and face included, in metres and our axes."""
     body = reference_offsets(stature_m)
     out = np.zeros((len(joints), 3))
@@ -235,7 +279,8 @@ class BodyModel:
     """Triangles; None where the file leaves them out."""
 
     def skin(self, betas: Float[np.ndarray, " K"]) -> Float[np.ndarray, "V 3"]:
-        """The skin of the body of these betas at rest; what is beyond the model's directions is left out."""
+        """The skin of the body of these betas at rest; what is beyond the model's directions is
+        left out."""
         used = min(len(betas), self.shapes.shape[2])
         return np.asarray(self.vertices + self.shapes[:, :, :used] @ betas[:used])
 
@@ -244,24 +289,41 @@ class BodyModel:
         return np.asarray(self.regressor @ self.skin(betas))
 
 
-# Joints -> directions in shapedirs -> how many of them are shapes: SMPL-X files carry a face's expressions behind.
+# Joints -> directions in shapedirs -> how many of them are shapes: SMPL-X files carry a face's
+# expressions behind.
 _SHAPES = {55: {20: 10, 400: 300}}
 
 
 def read_model(path: Path | str) -> BodyModel:
     """Read a SMPL, SMPL-H or SMPL-X model file (.npz) of the user's own; nothing is unpickled.
 
-    Needs v_template, shapedirs and J_regressor; weights, f and kintree_table are read where they are. Raises ReadError
-    where something is missing, pickled, or does not fit, with a way to convert where the file is a pickle (.pkl).
+    Needs v_template, shapedirs and J_regressor; weights, f and kintree_table are read where they
+    are. Raises ReadError where something is missing, pickled, or does not fit, with a way to
+    convert where the file is a pickle (.pkl).
     """
     path = Path(path)
-    content = _load(path, {"v_template", "shapedirs", "J_regressor", "kintree_table", "weights", "f"})
+    content = _load(
+        path, {"v_template", "shapedirs", "J_regressor", "kintree_table", "weights", "f"}
+    )
     if missing := {"v_template", "shapedirs", "J_regressor"} - content.keys():
         raise ReadError(f"{path} lacks {', '.join(sorted(missing))}: it is no SMPL model file.")
-    vertices, shapes, regressor = content["v_template"], content["shapedirs"], content["J_regressor"]
-    joints = next((known for known in JOINTS_OF.values() if regressor.ndim == 2 and len(known) == len(regressor)), None)
+    vertices, shapes, regressor = (
+        content["v_template"],
+        content["shapedirs"],
+        content["J_regressor"],
+    )
+    joints = next(
+        (
+            known
+            for known in JOINTS_OF.values()
+            if regressor.ndim == 2 and len(known) == len(regressor)
+        ),
+        None,
+    )
     if joints is None or len(joints) == 22:
-        raise ReadError(f"{path} has {len(regressor)} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55.")
+        raise ReadError(
+            f"{path} has {len(regressor)} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55."
+        )
     if (
         vertices.shape != (regressor.shape[1], 3)
         or shapes.shape[:2] != vertices.shape
@@ -269,14 +331,22 @@ def read_model(path: Path | str) -> BodyModel:
         or ("weights" in content and content["weights"].shape != regressor.T.shape)
         or ("f" in content and content["f"].shape[1:] != (3,))
     ):
-        raise ReadError(f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another.")
+        raise ReadError(
+            f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another."
+        )
     if "kintree_table" in content and not _hang_so(content["kintree_table"], joints):
-        raise ReadError(f"{path}: its joints hang on one another otherwise than in SMPL: it is another model.")
+        raise ReadError(
+            f"{path}: its joints hang on one another otherwise than in SMPL: it is another model."
+        )
     count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
     if "f" in content and not _are_points(content["f"], len(vertices)):
-        raise ReadError(f"{path}: f does not name three of its {len(vertices)} points for each triangle.")
+        raise ReadError(
+            f"{path}: f does not name three of its {len(vertices)} points for each triangle."
+        )
     faces = content["f"].astype(np.int64) if "f" in content else None
-    return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, content.get("weights"), faces)
+    return BodyModel(
+        path, joints, vertices, shapes[:, :, :count], regressor, content.get("weights"), faces
+    )
 
 
 def _hang_so(table: np.ndarray, joints: tuple[str, ...]) -> bool:
@@ -285,18 +355,24 @@ def _hang_so(table: np.ndarray, joints: tuple[str, ...]) -> bool:
 
 
 def _are_points(faces: np.ndarray, count: int) -> bool:
-    return faces.dtype.kind in "iuf" and bool(((faces >= 0) & (faces < count) & (faces == np.floor(faces))).all())
+    return faces.dtype.kind in "iuf" and bool(
+        ((faces >= 0) & (faces < count) & (faces == np.floor(faces))).all()
+    )
 
 
-def model_joints(path: Path, betas: Float[np.ndarray, " K"], joints: tuple[str, ...]) -> Float[np.ndarray, "J 3"]:
-    """Where the joints of a SMPL model file are at rest for a body's shape, in the model's axes (y up), in metres.
+def model_joints(
+    path: Path, betas: Float[np.ndarray, " K"], joints: tuple[str, ...]
+) -> Float[np.ndarray, "J 3"]:
+    """Where the joints of a SMPL model file are at rest for a body's shape, in the model's axes (y
+    up), in metres.
 
-    That is J (v + S betas). Raises ReadError as `read_model` does, and where the model has not the joints that the
-    poses turn.
+    That is J (v + S betas). Raises ReadError as `read_model` does, and where the model has not the
+    joints that the poses turn.
     """
     model = read_model(path)
     if not set(joints) <= set(model.joints):
         raise ReadError(
-            f"{path} has {len(model.joints)} joints, the poses turn {len(joints)}: take the model they name."
+            f"{path} has {len(model.joints)} joints, the poses turn {len(joints)}: take the model "
+            f"they name."
         )
     return np.asarray(model.places(betas)[[model.joints.index(joint) for joint in joints]])

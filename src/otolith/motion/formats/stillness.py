@@ -1,4 +1,5 @@
-"""Sitting, standing and lying: postures that people hold, change now and then, and never hold quite still."""
+"""Sitting, standing and lying: postures that people hold, change now and then, and never hold quite
+still."""
 
 from __future__ import annotations
 
@@ -28,17 +29,43 @@ def _swapped(posture: Posture) -> dict[str, float]:
     for name, value in posture.items():
         side, _, rest = name.partition("_")
         name = f"{other[side]}_{rest}" if side in other else name
-        out[name] = -value if name in ("pelvis_roll", "pelvis_yaw", "trunk_bend", "trunk_twist", "head_turn") else value
+        out[name] = (
+            -value
+            if name in ("pelvis_roll", "pelvis_yaw", "trunk_bend", "trunk_twist", "head_turn")
+            else value
+        )
     return out
 
 
-HANGING = _both(shoulder_flexion=-2, shoulder_abduction=8, shoulder_rotation=10, elbow_flexion=18, pronation=15)
-FOLDED = _both(shoulder_flexion=28, shoulder_abduction=12, shoulder_rotation=62, elbow_flexion=105, pronation=50)
-IN_POCKETS = _both(shoulder_flexion=-8, shoulder_abduction=18, shoulder_rotation=22, elbow_flexion=48, pronation=20)
-ON_HIPS = _both(shoulder_flexion=-18, shoulder_abduction=42, shoulder_rotation=18, elbow_flexion=95, pronation=70)
-ON_THIGHS = _both(shoulder_flexion=24, shoulder_abduction=8, shoulder_rotation=12, elbow_flexion=52, pronation=75)
-IN_LAP = _both(shoulder_flexion=16, shoulder_abduction=8, shoulder_rotation=42, elbow_flexion=68, pronation=40)
-ON_TABLE = _both(shoulder_flexion=38, shoulder_abduction=14, shoulder_rotation=30, elbow_flexion=78, pronation=80)
+HANGING = _both(
+    shoulder_flexion=-2, shoulder_abduction=8, shoulder_rotation=10, elbow_flexion=18, pronation=15
+)
+FOLDED = _both(
+    shoulder_flexion=28,
+    shoulder_abduction=12,
+    shoulder_rotation=62,
+    elbow_flexion=105,
+    pronation=50,
+)
+IN_POCKETS = _both(
+    shoulder_flexion=-8, shoulder_abduction=18, shoulder_rotation=22, elbow_flexion=48, pronation=20
+)
+ON_HIPS = _both(
+    shoulder_flexion=-18,
+    shoulder_abduction=42,
+    shoulder_rotation=18,
+    elbow_flexion=95,
+    pronation=70,
+)
+ON_THIGHS = _both(
+    shoulder_flexion=24, shoulder_abduction=8, shoulder_rotation=12, elbow_flexion=52, pronation=75
+)
+IN_LAP = _both(
+    shoulder_flexion=16, shoulder_abduction=8, shoulder_rotation=42, elbow_flexion=68, pronation=40
+)
+ON_TABLE = _both(
+    shoulder_flexion=38, shoulder_abduction=14, shoulder_rotation=30, elbow_flexion=78, pronation=80
+)
 PHONE = HANGING | {
     "right_shoulder_flexion": 26.0,
     "right_shoulder_rotation": 28.0,
@@ -49,11 +76,26 @@ PHONE = HANGING | {
 SEATED_PHONE = PHONE | {key: value for key, value in ON_THIGHS.items() if key.startswith("left")}
 # Turned about the body's long axis: what is the pelvis' yaw before it is laid down.
 ON_BACK = {"pelvis_yaw": 0.0}
-ON_RIGHT_SIDE = {"pelvis_yaw": -75.0, "left_hip_flexion": 48.0, "left_knee_flexion": 62.0, "right_hip_flexion": 15.0}
-ON_BELLY_ARMS = _both(shoulder_flexion=14, shoulder_rotation=62, elbow_flexion=82, shoulder_abduction=14, pronation=60)
+ON_RIGHT_SIDE = {
+    "pelvis_yaw": -75.0,
+    "left_hip_flexion": 48.0,
+    "left_knee_flexion": 62.0,
+    "right_hip_flexion": 15.0,
+}
+ON_BELLY_ARMS = _both(
+    shoulder_flexion=14, shoulder_rotation=62, elbow_flexion=82, shoulder_abduction=14, pronation=60
+)
 UNDER_HEAD = _both(shoulder_abduction=110, shoulder_rotation=-75, elbow_flexion=125, pronation=0)
 
-STANDING: tuple[Posture, ...] = (HANGING, HANGING, FOLDED, IN_POCKETS, ON_HIPS, PHONE, _swapped(PHONE))
+STANDING: tuple[Posture, ...] = (
+    HANGING,
+    HANGING,
+    FOLDED,
+    IN_POCKETS,
+    ON_HIPS,
+    PHONE,
+    _swapped(PHONE),
+)
 SITTING: tuple[Posture, ...] = (
     ON_THIGHS,
     IN_LAP,
@@ -75,8 +117,8 @@ def standing(style: Style, seconds: float, rate_hz: float, rng: np.random.Genera
     """Standing at ease, the arms held this way and that, the body swaying over its feet."""
     frames = round(seconds * rate_hz) + 1
     angles = _held(STANDING, style, frames, rate_hz, rng)
-    # Sway of the whole body over the ankles: about 0.3 degrees, slower than 1 Hz (Winter 1995, "Human balance and
-    # posture control during standing and walking").
+    # Sway of the whole body over the ankles: about 0.3 degrees, slower than 1 Hz (Winter 1995,
+    # "Human balance and posture control during standing and walking").
     sway = 0.3 * drift(rng, frames, rate_hz, 1.2)
     shift = 0.7 * style.restlessness * drift(rng, frames, rate_hz, 6.0)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
@@ -115,20 +157,32 @@ def lying(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
     return Motion(local, root, rate_hz)
 
 
-def _held(postures: Sequence[Posture], style: Style, frames: int, rate_hz: float, rng: np.random.Generator) -> Angles:
+def _held(
+    postures: Sequence[Posture], style: Style, frames: int, rate_hz: float, rng: np.random.Generator
+) -> Angles:
     """Postures one after another, with this person's habit of the arms, breath and small movements."""
     # Nobody uses every posture within a minute or two: three, by chance, the person's own.
-    own = [postures[i] for i in rng.choice(len(postures), size=min(3, len(postures)), replace=False)]
-    angles: Angles = dict(holds(rng, own, frames, rate_hz, hold_s=18.0 / max(style.restlessness, 0.3)))
+    own = [
+        postures[i] for i in rng.choice(len(postures), size=min(3, len(postures)), replace=False)
+    ]
+    angles: Angles = dict(
+        holds(rng, own, frames, rate_hz, hold_s=18.0 / max(style.restlessness, 0.3))
+    )
     for side in SIDES:
         for name, habit in (("elbow_flexion", style.elbow), ("shoulder_abduction", style.carriage)):
-            angles[f"{side}_{name}"] = np.maximum(angles.get(f"{side}_{name}", 0.0), 4.0 - habit) + habit
+            angles[f"{side}_{name}"] = (
+                np.maximum(angles.get(f"{side}_{name}", 0.0), 4.0 - habit) + habit
+            )
         for name, size in (("elbow_flexion", 1.5), ("shoulder_flexion", 0.8), ("pronation", 2.5)):
             key = f"{side}_{name}"
             # Fidgeting comes in bouts: the square of a slow drift is mostly small.
             bout = np.minimum(drift(rng, frames, rate_hz, 4.0) ** 2, 4.0)
-            angles[key] = angles.get(key, 0.0) + size * style.restlessness * bout * drift(rng, frames, rate_hz, 0.35)
+            angles[key] = angles.get(key, 0.0) + size * style.restlessness * bout * drift(
+                rng, frames, rate_hz, 0.35
+            )
     breath = np.sin(2.0 * np.pi * cadenced(rng, frames, rate_hz, BREATHS_HZ, 0.1))
     angles["trunk_flexion"] = angles.get("trunk_flexion", 0.0) + 0.4 * breath
-    angles["head_turn"] = angles.get("head_turn", 0.0) + 8.0 * style.restlessness * drift(rng, frames, rate_hz, 3.0)
+    angles["head_turn"] = angles.get("head_turn", 0.0) + 8.0 * style.restlessness * drift(
+        rng, frames, rate_hz, 3.0
+    )
     return angles

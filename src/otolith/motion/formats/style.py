@@ -9,7 +9,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Style:
-    """One person's manner of moving; the defaults are an average adult, exactly regular and symmetric."""
+    """One person's manner of moving; the defaults are an average adult, exactly regular and
+    symmetric."""
 
     cadence: float = 1.0
     """Steps per minute relative to the average of each gait."""
@@ -42,9 +43,10 @@ class Style:
     def draw(cls, rng: np.random.Generator) -> Style:
         """A person by chance.
 
-        The spread of cadence (8 %) and of stride time from cycle to cycle (about 3 %) is that of healthy adults
-        (Winter, "The Biomechanics and Motor Control of Human Gait", 1991; Hausdorff, "Gait dynamics, fractals and
-        falls", 2007, https://doi.org/10.1016/j.humov.2007.05.003); the others are chosen by eye.
+        The spread of cadence (8 %) and of stride time from cycle to cycle (about 3 %) is that of
+        healthy adults (Winter, "The Biomechanics and Motor Control of Human Gait", 1991; Hausdorff,
+        "Gait dynamics, fractals and falls", 2007, https://doi.org/10.1016/j.humov.2007.05.003); the
+        others are chosen by eye.
         """
 
         def near_one(spread: float, low: float, high: float) -> float:

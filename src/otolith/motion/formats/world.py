@@ -1,4 +1,5 @@
-"""From a file's own axes and unit into the world: z up, metres; each stated, and checked against the body."""
+"""From a file's own axes and unit into the world: z up, metres; each stated, and checked against
+the body."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ STATURE_M = (0.5, 3.0)
 """A standing body is between these tall."""
 UP_TOLERANCE_DEG = 45.0
 
-# Columns: where the file's x, y and z axis point in the world. y-up files face z as a rule; facing x is the world's.
+# Columns: where the file's x, y and z axis point in the world. y-up files face z as a rule; facing
+# x is the world's.
 _AXES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "y": ((0, 1, 0), (0, 0, 1), (1, 0, 0)),
@@ -29,16 +31,20 @@ _AXES: dict[str, tuple[tuple[int, int, int], ...]] = {
 
 
 def up_axis(up: str) -> Float[np.ndarray, "4"]:
-    """Rotation file_to_world (quaternion xyzw) for a file whose upward axis is x, y, z, -x, -y or -z."""
+    """Rotation file_to_world (quaternion xyzw) for a file whose upward axis is x, y, z, -x, -y or
+    -z."""
     if up not in _AXES:
-        raise UnknownNameError(f"There is no axis '{up}'; a file's upward axis is one of {', '.join(_AXES)}.")
+        raise UnknownNameError(
+            f"There is no axis '{up}'; a file's upward axis is one of {', '.join(_AXES)}."
+        )
     return rotations.from_matrix(np.array(_AXES[up], dtype=np.float64).T)
 
 
 def to_world(motion: Motion, up: str) -> Motion:
     """The same motion in the world (z up), from a file whose upward axis is `up`.
 
-    The axes of all joints are renamed with it, so that the pose without rotations stands upright here, too.
+    The axes of all joints are renamed with it, so that the pose without rotations stands upright
+    here, too.
     """
     return _renamed(motion, up_axis(up))
 
@@ -70,12 +76,21 @@ def metres(unit: str) -> float:
 
 
 def check_stature(name: str, stature_m: float, unit: str) -> None:
-    """Raise UnitError where a skeleton is taller or smaller than any human, naming the unit that would fit."""
+    """Raise UnitError where a skeleton is taller or smaller than any human, naming the unit that
+    would fit."""
     if STATURE_M[0] <= stature_m <= STATURE_M[1]:
         return
     in_file = stature_m / metres(unit)
-    fitting = [f"'{other}' ({in_file * size:.2f} m)" for other, size in UNITS.items() if 1.2 <= in_file * size <= 2.2]
-    hint = f" It fits {' or '.join(fitting)}: say unit=..." if fitting else " Say unit=... with the file's own unit."
+    fitting = [
+        f"'{other}' ({in_file * size:.2f} m)"
+        for other, size in UNITS.items()
+        if 1.2 <= in_file * size <= 2.2
+    ]
+    hint = (
+        f" It fits {' or '.join(fitting)}: say unit=..."
+        if fitting
+        else " Say unit=... with the file's own unit."
+    )
     raise UnitError(
         f"{name}: taken as '{unit}', this skeleton stands {stature_m:.3g} m tall, where bodies are "
         f"{STATURE_M[0]} to {STATURE_M[1]} m.{hint}"
@@ -88,14 +103,19 @@ def tilt_deg(motion: Motion, head: str, feet: tuple[str, ...]) -> float:
     line = places[:, 0] - places[:, 1:].mean(axis=1)
     line = line[np.isfinite(line).all(axis=1)]
     length = np.linalg.norm(line, axis=1)
-    return float(np.median(np.rad2deg(np.arccos(np.clip(line[:, 2] / np.maximum(length, 1e-12), -1.0, 1.0)))))
+    return float(
+        np.median(np.rad2deg(np.arccos(np.clip(line[:, 2] / np.maximum(length, 1e-12), -1.0, 1.0))))
+    )
 
 
 def check_up(name: str, tilt: float, up: str) -> None:
-    """Raise DataError where a body lies or hangs for most of a clip, as one does whose up axis was taken wrongly."""
+    """Raise DataError where a body lies or hangs for most of a clip, as one does whose up axis was
+    taken wrongly."""
     if tilt > UP_TOLERANCE_DEG:
         raise DataError(
-            f"{name}: with up='{up}' the head is {tilt:.0f} degrees away from above the feet for half of the clip. "
-            f"Say up=... ({', '.join(_AXES)}) if the axis is another; if the person does lie, hang or fall, say "
+            f"{name}: with up='{up}' the head is {tilt:.0f} degrees away from above the feet for "
+            f"half of the clip. "
+            f"Say up=... ({', '.join(_AXES)}) if the axis is another; if the person does lie, hang "
+            f"or fall, say "
             "check_up=False."
         )

@@ -1,4 +1,5 @@
-"""Curves that motions are made of: cycles from a few key points, pulses, holds, and variation that never repeats."""
+"""Curves that motions are made of: cycles from a few key points, pulses, holds, and variation that
+never repeats."""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ HARMONICS = 8  # joint angles in gait hold nothing above 6 to 8 times the stride
 
 @lru_cache(maxsize=128)
 def fourier(points: KeyPoints, harmonics: int = HARMONICS) -> Float[np.ndarray, " H"]:
-    """Complex Fourier coefficients (harmonic 0 upward) of the smooth closed curve through (percent of cycle, value)."""
+    """Complex Fourier coefficients (harmonic 0 upward) of the smooth closed curve through (percent
+    of cycle, value)."""
     from scipy.interpolate import CubicSpline
 
     percent, value = np.array(points, dtype=np.float64).T
-    curve = CubicSpline(np.append(percent, percent[0] + 100.0), np.append(value, value[0]), bc_type="periodic")
+    curve = CubicSpline(
+        np.append(percent, percent[0] + 100.0), np.append(value, value[0]), bc_type="periodic"
+    )
     spectrum = np.fft.rfft(curve(np.arange(256) * (100.0 / 256))) / 256
     spectrum[1:] *= 2.0
     return np.asarray(spectrum[: harmonics + 1])
@@ -29,8 +33,11 @@ def cycle(phase: Float[np.ndarray, " F"], points: KeyPoints) -> Float[np.ndarray
     return series(phase, fourier(points))
 
 
-def series(phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]) -> Float[np.ndarray, " F"]:
-    """A Fourier series read at a phase counted in cycles; harmonics by Horner's rule, one exponential for all."""
+def series(
+    phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]
+) -> Float[np.ndarray, " F"]:
+    """A Fourier series read at a phase counted in cycles; harmonics by Horner's rule, one
+    exponential for all."""
     turn = np.exp(2j * np.pi * phase)
     total = np.zeros_like(turn)
     for coefficient in coefficients[::-1]:
@@ -41,13 +48,16 @@ def series(phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]
 def ease(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
     """From 0 to 1 as an unhurried limb moves: the minimum-jerk curve.
 
-    Flash and Hogan, "The coordination of arm movements" (1985), https://doi.org/10.1523/JNEUROSCI.05-07-01688.1985
+    Flash and Hogan, "The coordination of arm movements" (1985),
+    https://doi.org/10.1523/JNEUROSCI.05-07-01688.1985
     """
     s = np.clip(x, 0.0, 1.0)
     return np.asarray(s**3 * (10.0 - 15.0 * s + 6.0 * s**2))
 
 
-def drift(rng: np.random.Generator, frames: int, rate_hz: float, every_s: float) -> Float[np.ndarray, " F"]:
+def drift(
+    rng: np.random.Generator, frames: int, rate_hz: float, every_s: float
+) -> Float[np.ndarray, " F"]:
     """Smooth variation of about unit size that changes its mind every `every_s` seconds."""
     from scipy.interpolate import CubicSpline
 
@@ -60,7 +70,8 @@ def drift(rng: np.random.Generator, frames: int, rate_hz: float, every_s: float)
 def cadenced(
     rng: np.random.Generator, frames: int, rate_hz: float, cycles_hz: float, jitter: float
 ) -> Float[np.ndarray, " F"]:
-    """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of variation)."""
+    """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of
+    variation)."""
     rate = cycles_hz * (1.0 + jitter * drift(rng, frames, rate_hz, 1.0 / cycles_hz))
     return np.asarray(rng.uniform() + np.cumsum(rate) / rate_hz)
 
@@ -88,7 +99,8 @@ def holds(
 ) -> dict[str, Float[np.ndarray, " F"]]:
     """Stay in one posture, then move to another: angles over time from variants of a posture.
 
-    Each visit to a posture differs by about `spread` degrees per angle; keys that a variant lacks rest at 0.
+    Each visit to a posture differs by about `spread` degrees per angle; keys that a variant lacks
+    rest at 0.
     """
     keys = sorted({key for variant in variants for key in variant})
     time_s = np.arange(frames) / rate_hz
@@ -97,7 +109,9 @@ def holds(
     start = -10.0 * move_s  # the first posture is reached before the clip begins
     while start < time_s[-1] + move_s:
         variant = variants[int(rng.integers(len(variants)))]
-        target = np.array([variant.get(key, 0.0) for key in keys]) + spread * rng.standard_normal(len(keys))
+        target = np.array([variant.get(key, 0.0) for key in keys]) + spread * rng.standard_normal(
+            len(keys)
+        )
         move = ease((time_s - start) / (move_s * rng.uniform(0.7, 1.6)))
         values += (target - current)[:, None] * move
         current, start = target, max(start, 0.0) + hold_s * rng.uniform(0.5, 1.5)

@@ -19,16 +19,24 @@ SEGMENT_M = 0.2455 * REFERENCE_STATURE_M  # thigh and shank, equal to within hal
 def _standing_arms(style: Style, restless: Float[np.ndarray, " F"]) -> Angles:
     angles: Angles = dict(HANGING)
     for side in SIDES:
-        angles[f"{side}_elbow_flexion"] = HANGING[f"{side}_elbow_flexion"] + max(style.elbow, -12.0) + 2.0 * restless
-        angles[f"{side}_shoulder_abduction"] = HANGING[f"{side}_shoulder_abduction"] + style.carriage
+        angles[f"{side}_elbow_flexion"] = (
+            HANGING[f"{side}_elbow_flexion"] + max(style.elbow, -12.0) + 2.0 * restless
+        )
+        angles[f"{side}_shoulder_abduction"] = (
+            HANGING[f"{side}_shoulder_abduction"] + style.carriage
+        )
         angles[f"{side}_pronation"] = HANGING[f"{side}_pronation"] + style.pronation
     return angles
 
 
 def _crouch(drop_m: Float[np.ndarray, " F"], pelvis_pitch: Angle, style: Style) -> Angles:
-    """Legs for hips that have sunk by so many metres straight over the ankles; a limping body leans a little."""
+    """Legs for hips that have sunk by so many metres straight over the ankles; a limping body leans
+    a little."""
     fold = np.rad2deg(np.arccos(np.clip(1.0 - drop_m / (2.0 * SEGMENT_M), 0.0, 1.0)))
-    angles: Angles = {"pelvis_pitch": pelvis_pitch, "pelvis_roll": 10.0 * style.asymmetry * drop_m / SEGMENT_M}
+    angles: Angles = {
+        "pelvis_pitch": pelvis_pitch,
+        "pelvis_roll": 10.0 * style.asymmetry * drop_m / SEGMENT_M,
+    }
     for side in SIDES:
         angles |= flat_footed(fold, fold, pelvis_pitch, side)
         angles[f"{side}_hip_abduction"] = 8.0
@@ -36,13 +44,16 @@ def _crouch(drop_m: Float[np.ndarray, " F"], pelvis_pitch: Angle, style: Style) 
 
 
 def squat(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    """Squats, one every three seconds or so, the arms reaching forward for balance or folded at the chest."""
+    """Squats, one every three seconds or so, the arms reaching forward for balance or folded at the
+    chest."""
     frames = round(seconds * rate_hz) + 1
     phase = cadenced(rng, frames, rate_hz, 0.36 * style.tempo, 2.0 * style.jitter)
     beat = np.mod(phase, 1.0)
     # Down in 40 % of the cycle, up in 35 %, and a rest on top.
     down = ease(beat / 0.4) - ease((beat - 0.43) / 0.35)
-    depth = down * np.clip(style.amplitude * (1.0 + style.jitter * drift(rng, frames, rate_hz, 3.0)), 0.5, 1.25)
+    depth = down * np.clip(
+        style.amplitude * (1.0 + style.jitter * drift(rng, frames, rate_hz, 3.0)), 0.5, 1.25
+    )
     angles = _crouch(0.36 * depth, 32.0 * depth + style.posture, style)
     angles["trunk_flexion"] = 6.0 * depth + style.posture
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.6)
@@ -50,10 +61,15 @@ def squat(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
     for side in SIDES:
         hand = style.side(side)
         angles |= {
-            f"{side}_shoulder_flexion": (8.0 + 100.0 * depth * hand if reach else 42.0 + 20.0 * depth) + restless,
+            f"{side}_shoulder_flexion": (
+                8.0 + 100.0 * depth * hand if reach else 42.0 + 20.0 * depth
+            )
+            + restless,
             f"{side}_shoulder_abduction": 8.0 + style.carriage,
             f"{side}_shoulder_rotation": 5.0 if reach else 45.0,
-            f"{side}_elbow_flexion": np.maximum((20.0 if reach else 118.0) + style.elbow + 2.0 * restless, 4.0),
+            f"{side}_elbow_flexion": np.maximum(
+                (20.0 if reach else 118.0) + style.elbow + 2.0 * restless, 4.0
+            ),
             f"{side}_pronation": (55.0 if reach else 20.0) + style.pronation,
         }
     local = local_rotations(angles, frames)
@@ -65,20 +81,28 @@ def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Ge
     frames = round(seconds * rate_hz) + 1
     phase = cadenced(rng, frames, rate_hz, 0.22 * style.tempo, 2.0 * style.jitter)
     beat = np.mod(phase, 1.0)
-    # Sit down, sit, stand up, stand; rising takes about 1.5 s (Schenkman et al., "Whole-body movements during rising
-    # to standing from sitting", 1990), the trunk leans some 40 degrees before the seat is left.
+    # Sit down, sit, stand up, stand; rising takes about 1.5 s (Schenkman et al., "Whole-body
+    # movements during rising to standing from sitting", 1990), the trunk leans some 40 degrees
+    # before the seat is left.
     down, up = ease(beat / 0.34), ease((beat - 0.50) / 0.30)
     seated = down - up
     lean_down, lean_up = _hump(beat / 0.36), _hump((beat - 0.44) / 0.34)
     lean = 38.0 * style.amplitude * (lean_down + lean_up) + style.posture
     angles: Angles = {"pelvis_pitch": 0.7 * lean, "trunk_flexion": 0.3 * lean}
     for side in SIDES:
-        angles |= flat_footed(2.0 + 80.0 * seated, 2.0 + 14.0 * (lean_down + lean_up), angles["pelvis_pitch"], side)
+        angles |= flat_footed(
+            2.0 + 80.0 * seated, 2.0 + 14.0 * (lean_down + lean_up), angles["pelvis_pitch"], side
+        )
         angles[f"{side}_hip_abduction"] = 6.0
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.5)
     pushes = rng.uniform() < 0.5  # hands on the thighs while rising, else they swing forward
     for side in SIDES:
-        swing = (18.0 if pushes else 45.0) * (lean_down + lean_up) * style.arm_swing**0.5 * style.side(side)
+        swing = (
+            (18.0 if pushes else 45.0)
+            * (lean_down + lean_up)
+            * style.arm_swing**0.5
+            * style.side(side)
+        )
         angles |= {
             f"{side}_shoulder_flexion": -2.0 + 24.0 * seated + swing + restless,
             f"{side}_shoulder_abduction": 8.0 + style.carriage,
@@ -95,14 +119,16 @@ def _hump(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
 
 
 def jumping(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    """Jumping on the spot, again and again: the body flies freely between pushes, knees give on landing."""
+    """Jumping on the spot, again and again: the body flies freely between pushes, knees give on
+    landing."""
     frames = round(seconds * rate_hz) + 1
     hops_hz, stance = 1.7 * style.tempo**0.5, 0.62
     phase = cadenced(rng, frames, rate_hz, hops_hz, style.jitter)
     height = bounce(phase, stance, hops_hz)
     leaving = float(bounce(np.array([0.0]), stance, hops_hz)[0])
     beat = np.mod(phase, 1.0)
-    # Below the height at which the feet leave, the knees take it up; the root softens the corner at take-off.
+    # Below the height at which the feet leave, the knees take it up; the root softens the corner at
+    # take-off.
     drop = 0.5 * (leaving - height + np.sqrt((leaving - height) ** 2 + 0.02**2))
     angles = _crouch(drop, 70.0 * drop, style)
     flying = _hump((beat - stance + 0.06) / (1.0 - stance + 0.12))
@@ -139,21 +165,34 @@ def boxing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
             widths[side].append(width)
             now += width * rng.uniform(0.75, 1.05)
         now += rng.uniform(0.1, 1.2) / style.tempo
-    dance = np.sin(2.0 * np.pi * cadenced(rng, frames, rate_hz, 1.9 * style.tempo, 3.0 * style.jitter))
+    dance = np.sin(
+        2.0 * np.pi * cadenced(rng, frames, rate_hz, 1.9 * style.tempo, 3.0 * style.jitter)
+    )
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.4)
     angles = _crouch(0.035 + 0.012 * style.amplitude * dance, 6.0, style)
     twist: Angle = -12.0 if lead == "left" else 12.0  # the lead shoulder is kept in front
     for side, turn in zip(SIDES, (-1.0, 1.0), strict=True):
-        blow = pulses(time_s, starts[side], widths[side]) * min(style.amplitude, 1.15) * style.side(side)
+        blow = (
+            pulses(time_s, starts[side], widths[side])
+            * min(style.amplitude, 1.15)
+            * style.side(side)
+        )
         twist = twist + turn * 24.0 * blow
         angles |= {
             f"{side}_shoulder_flexion": 38.0 + 46.0 * blow + 3.0 * restless,
             f"{side}_shoulder_abduction": 14.0 + style.carriage + 8.0 * blow,
             f"{side}_shoulder_rotation": 18.0 - 14.0 * blow,
-            f"{side}_elbow_flexion": np.maximum(124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless, 4.0),
+            f"{side}_elbow_flexion": np.maximum(
+                124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless, 4.0
+            ),
             f"{side}_pronation": 0.5 * style.pronation + 75.0 * blow,
         }
-    angles |= {"trunk_twist": twist, "trunk_flexion": 8.0 + style.posture, "head_turn": -0.8 * twist, "head_nod": -6.0}
+    angles |= {
+        "trunk_twist": twist,
+        "trunk_flexion": 8.0 + style.posture,
+        "head_turn": -0.8 * twist,
+        "head_nod": -6.0,
+    }
     angles[f"{lead}_hip_flexion"] = angles[f"{lead}_hip_flexion"] + 8.0
     angles[f"{rear}_hip_flexion"] = angles[f"{rear}_hip_flexion"] - 8.0
     local = local_rotations(angles, frames)
@@ -176,7 +215,9 @@ def waving(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
         f"{hand}_shoulder_flexion": (20.0 if high else 22.0) + 3.0 * restless,
         f"{hand}_shoulder_abduction": (80.0 if high else 18.0) + raised + 6.0 * follow,
         f"{hand}_shoulder_rotation": (-72.0 if high else -5.0) + (4.0 if high else 26.0) * wave,
-        f"{hand}_elbow_flexion": (78.0 if high else 122.0) + style.elbow + (24.0 if high else 5.0) * wave,
+        f"{hand}_elbow_flexion": (78.0 if high else 122.0)
+        + style.elbow
+        + (24.0 if high else 5.0) * wave,
         f"{hand}_pronation": 30.0 + 0.5 * style.pronation + 10.0 * follow,
         "trunk_bend": (5.0 if hand == "left" else -5.0) + 1.5 * follow,
         "trunk_flexion": style.posture,

@@ -1,8 +1,9 @@
 """Walking, running and stairs, from published joint-angle curves of healthy adults.
 
-Angles are given as key points (percent of the stride from the foot's first contact, degrees), read off the normative
-figures named beside each, and joined by a smooth closed curve. Hip angles are of the thigh against the vertical, so
-that the pelvis may stand upright. The path of the pelvis is not written down: it follows from the feet.
+Angles are given as key points (percent of the stride from the foot's first contact, degrees), read
+off the normative figures named beside each, and joined by a smooth closed curve. Hip angles are of
+the thigh against the vertical, so that the pelvis may stand upright. The path of the pelvis is not
+written down: it follows from the feet.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion.formats.pose import SIDES, Angles, local_rotations, soles
 from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.curves import KeyPoints, cadenced, cycle, drift, ease, fourier, series
+from otolith.motion.procedural.curves import (
+    KeyPoints,
+    cadenced,
+    cycle,
+    drift,
+    ease,
+    fourier,
+    series,
+)
 
 SOFT_M = 0.02
 """How softly a foot takes over: soles and heel pads give by a centimetre or two."""
@@ -46,8 +55,9 @@ class Gait:
     """Height gained with each step."""
 
 
-# Perry and Burnfield, "Gait Analysis: Normal and Pathological Function" (2010); cadence 113 steps/min. Arms: Murray,
-# Sepic and Barnard, "Patterns of sagittal rotation of the upper limbs in walking" (1967).
+# Perry and Burnfield, "Gait Analysis: Normal and Pathological Function" (2010); cadence 113
+# steps/min. Arms: Murray, Sepic and Barnard, "Patterns of sagittal rotation of the upper limbs in
+# walking" (1967).
 WALKING = Gait(
     stride_hz=0.94,
     hip=((0, 26), (12, 20), (30, 2), (52, -18), (62, -9), (75, 18), (86, 29), (95, 27)),
@@ -58,8 +68,8 @@ WALKING = Gait(
     shoulder=(-8.0, 16.0),
     elbow=(25.0, 12.0),
 )
-# Novacheck, "The biomechanics of running" (1998), https://doi.org/10.1016/S0966-6362(97)00038-6: about 3 m/s, 168 steps
-# a minute.
+# Novacheck, "The biomechanics of running" (1998), https://doi.org/10.1016/S0966-6362(97)00038-6:
+# about 3 m/s, 168 steps a minute.
 RUNNING = Gait(
     stride_hz=1.40,
     hip=((0, 32), (12, 26), (25, 5), (40, -16), (55, 8), (72, 42), (82, 44), (93, 36)),
@@ -106,18 +116,25 @@ def running(style: Style, seconds: float, rate_hz: float, rng: np.random.Generat
     return _gait(RUNNING, style, seconds, rate_hz, rng)
 
 
-def climbing_stairs(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
+def climbing_stairs(
+    style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
+) -> Motion:
     """Climbing stairs, foot over foot."""
     return _gait(CLIMBING_STAIRS, style, seconds, rate_hz, rng)
 
 
-def descending_stairs(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
+def descending_stairs(
+    style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
+) -> Motion:
     """Descending stairs, foot over foot."""
     return _gait(DESCENDING_STAIRS, style, seconds, rate_hz, rng)
 
 
-def _gait(gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    # What lies within a stride is told from what lies beyond by looking a stride both ways: one more at each end.
+def _gait(
+    gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
+) -> Motion:
+    # What lies within a stride is told from what lies beyond by looking a stride both ways: one
+    # more at each end.
     margin = int(np.ceil(1.5 * rate_hz / (gait.stride_hz * style.cadence)))
     wanted = round(seconds * rate_hz) + 1
     frames = wanted + 2 * margin
@@ -126,7 +143,9 @@ def _gait(gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.rand
     angles = _legs(gait, style, phase, vary) | _arms(gait, style, phase, vary)
     angles |= (trunk := _trunk(gait, style, phase, vary))
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        angles[f"{side}_hip_abduction"] = -sign * trunk["pelvis_roll"]  # the pelvis tilts over legs that stay upright
+        angles[f"{side}_hip_abduction"] = (
+            -sign * trunk["pelvis_roll"]
+        )  # the pelvis tilts over legs that stay upright
     way, lacking = _path(gait, phase, soles(local_rotations(angles, frames), rate_hz), rate_hz)
     forward, left = np.rad2deg(lacking.T / LEG_M)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
@@ -143,15 +162,20 @@ def _gait(gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.rand
     angles["pelvis_yaw"] = angles["pelvis_yaw"] + heading
     turn = np.exp(1j * np.deg2rad(heading))
     bent = np.cumsum(np.gradient(way[:, 0] + 1j * way[:, 1]) * turn)
-    root = np.stack([bent.real - bent[margin].real, bent.imag - bent[margin].imag, height - floor], axis=1)
+    root = np.stack(
+        [bent.real - bent[margin].real, bent.imag - bent[margin].imag, height - floor], axis=1
+    )
     return Motion(local_rotations(angles, frames), root, rate_hz).cut(margin, margin + wanted)
 
 
-def _legs(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]) -> Angles:
+def _legs(
+    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
+) -> Angles:
     angles: Angles = {}
     for side, lag in zip(SIDES, (0.0, 0.5 + 0.1 * style.asymmetry), strict=True):
         own, reach = phase - lag, style.stride * style.side(side) * vary
-        # Only the hip widens the stride: a knee bent more at contact would shorten the leg, not the step.
+        # Only the hip widens the stride: a knee bent more at contact would shorten the leg, not the
+        # step.
         hip = cycle(own, gait.hip)
         mean = float(fourier(gait.hip)[0].real)
         angles |= {
@@ -163,9 +187,12 @@ def _legs(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[
     return angles
 
 
-def _trunk(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]) -> Angles:
-    # Pelvis: 4 degrees to each side in the transverse and frontal planes (Perry and Burnfield); the chest turns
-    # against it. At left contact the left hip is ahead, so the pelvis is turned to the right.
+def _trunk(
+    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
+) -> Angles:
+    # Pelvis: 4 degrees to each side in the transverse and frontal planes (Perry and Burnfield); the
+    # chest turns against it. At left contact the left hip is ahead, so the pelvis is turned to the
+    # right.
     stride, step = 2.0 * np.pi * phase, 4.0 * np.pi * phase
     turn = -4.0 * style.stride * vary * np.cos(stride)
     tilt = 4.0 * vary * np.sin(stride + 0.5)
@@ -180,7 +207,9 @@ def _trunk(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float
     }
 
 
-def _arms(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]) -> Angles:
+def _arms(
+    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
+) -> Angles:
     angles: Angles = {}
     for side, lag in zip(SIDES, (0.5, 0.0), strict=True):
         # An arm swings with the other side's leg.
@@ -191,14 +220,17 @@ def _arms(gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[
             f"{side}_shoulder_flexion": gait.shoulder[0] + gait.shoulder[1] * reach * swing,
             f"{side}_shoulder_abduction": 7.0 + style.carriage + 2.0 * reach * late,
             f"{side}_shoulder_rotation": 10.0 + 8.0 * reach * swing,
-            f"{side}_elbow_flexion": np.maximum(gait.elbow[0] + style.elbow + gait.elbow[1] * reach * late, 3.0),
+            f"{side}_elbow_flexion": np.maximum(
+                gait.elbow[0] + style.elbow + gait.elbow[1] * reach * late, 3.0
+            ),
             f"{side}_pronation": 15.0 + style.pronation,
         }
     return angles
 
 
 def _share(gait: Gait, phase: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F 4"]:
-    """Share of the weight that each heel and ball bears, from the phase: in walking it rolls from heel to ball."""
+    """Share of the weight that each heel and ball bears, from the phase: in walking it rolls from
+    heel to ball."""
     own = np.stack([phase, phase, phase - 0.5, phase - 0.5], axis=1)
     bears = np.clip(np.cos(2.0 * np.pi * (own - gait.stance / 2.0)) + 0.25, 0.0, None) ** 2
     level = not gait.rise_m and gait.stance > 0.5
@@ -211,33 +243,48 @@ def _share(gait: Gait, phase: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F 4
 def _path(
     gait: Gait, phase: Float[np.ndarray, " F"], sole: Float[np.ndarray, "F 4 3"], rate_hz: float
 ) -> tuple[Float[np.ndarray, "F 2"], Float[np.ndarray, "F 2"]]:
-    """Way of the pelvis over the ground, and by how much the feet must be moved so that they do not slip on it.
+    """Way of the pelvis over the ground, and by how much the feet must be moved so that they do not
+    slip on it.
 
-    Angles read off a figure, taken at their word, would jerk the pelvis at each step. It is given the smooth way of a
-    real one instead (speed within a step varies by about a tenth), and the legs make up for the difference.
+    Angles read off a figure, taken at their word, would jerk the pelvis at each step. It is given
+    the smooth way of a real one instead (speed within a step varies by about a tenth), and the legs
+    make up for the difference.
     """
-    speed = -np.sum(_share(gait, phase)[..., None] * np.gradient(sole, 1.0 / rate_hz, axis=0), axis=1)
+    speed = -np.sum(
+        _share(gait, phase)[..., None] * np.gradient(sole, 1.0 / rate_hz, axis=0), axis=1
+    )
     held = np.cumsum(speed[:, :2], axis=0) / rate_hz
     even = np.stack([_slow(held[:, axis], phase) for axis in (0, 1)], axis=1)
     if gait.stance < 0.5:
-        # Braking and push of each step are 6 % of a runner's speed (Novacheck 1998); in flight nothing is held.
+        # Braking and push of each step are 6 % of a runner's speed (Novacheck 1998); in flight
+        # nothing is held.
         stride_m = np.gradient(even, axis=0) / np.gradient(phase)[:, None]
-        return even + 0.06 * stride_m * np.sin(4.0 * np.pi * phase)[:, None] / (4.0 * np.pi), np.zeros_like(even)
+        return even + 0.06 * stride_m * np.sin(4.0 * np.pi * phase)[:, None] / (
+            4.0 * np.pi
+        ), np.zeros_like(even)
     way = even + 0.25 * (held - even)
     return way, held - way
 
 
 def _height(
-    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], sole: Float[np.ndarray, "F 4 3"], rate_hz: float
+    gait: Gait,
+    style: Style,
+    phase: Float[np.ndarray, " F"],
+    sole: Float[np.ndarray, "F 4 3"],
+    rate_hz: float,
 ) -> Float[np.ndarray, " F"]:
-    """Height of the pelvis: in flight a runner falls freely; else the foot that stands is on the floor, or its step."""
+    """Height of the pelvis: in flight a runner falls freely; else the foot that stands is on the
+    floor, or its step."""
     if gait.stance < 0.5:
-        height = bounce(2.0 * phase, min(0.95, 2.0 * gait.stance), 2.0 * gait.stride_hz * style.cadence)
+        height = bounce(
+            2.0 * phase, min(0.95, 2.0 * gait.stance), 2.0 * gait.stride_hz * style.cadence
+        )
         return np.asarray(height - np.quantile((height[:, None] + sole[..., 2]).min(axis=1), 0.1))
     if not gait.rise_m:  # the soft minimum of the soles' heights
         lowest = sole[..., 2].min(axis=1)
         return np.asarray(
-            -lowest + SOFT_M * np.log(np.exp(-(sole[..., 2] - lowest[:, None]) / SOFT_M).sum(axis=1) / 2.0)
+            -lowest
+            + SOFT_M * np.log(np.exp(-(sole[..., 2] - lowest[:, None]) / SOFT_M).sum(axis=1) / 2.0)
         )
     speed = -np.sum(_share(gait, phase) * np.gradient(sole[..., 2], 1.0 / rate_hz, axis=0), axis=1)
     held = np.cumsum(speed) / rate_hz
@@ -245,10 +292,14 @@ def _height(
     return np.asarray(climbed + 0.6 * (held - _slow(held, phase)))
 
 
-def _slow(values: Float[np.ndarray, " F"], phase: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+def _slow(
+    values: Float[np.ndarray, " F"], phase: Float[np.ndarray, " F"]
+) -> Float[np.ndarray, " F"]:
     """What is left of a curve when everything within a stride is taken out, linear between strides."""
     knots = np.arange(phase[0], phase[-1], 1.0)
-    means = np.array([values[(phase >= knot - 0.5) & (phase < knot + 0.5)].mean() for knot in knots])
+    means = np.array(
+        [values[(phase >= knot - 0.5) & (phase < knot + 0.5)].mean() for knot in knots]
+    )
     if len(knots) < 4:
         return np.asarray(np.interp(phase, knots, means))
     from scipy.interpolate import CubicSpline
@@ -256,11 +307,14 @@ def _slow(values: Float[np.ndarray, " F"], phase: Float[np.ndarray, " F"]) -> Fl
     return np.asarray(CubicSpline(knots, means, bc_type="natural")(phase))
 
 
-def bounce(phase: Float[np.ndarray, " F"], stance: float, cycles_hz: float) -> Float[np.ndarray, " F"]:
-    """Height (m, about its mean) of a body that is pushed up during the first `stance` of each cycle and then flies.
+def bounce(
+    phase: Float[np.ndarray, " F"], stance: float, cycles_hz: float
+) -> Float[np.ndarray, " F"]:
+    """Height (m, about its mean) of a body that is pushed up during the first `stance` of each
+    cycle and then flies.
 
-    The force is half a sine whose mean over the cycle is the body's weight; twice integrated term by term, so that
-    what a sensor on it reads in flight is zero but for the dropped harmonics.
+    The force is half a sine whose mean over the cycle is the body's weight; twice integrated term
+    by term, so that what a sensor on it reads in flight is zero but for the dropped harmonics.
     """
     s = (np.arange(512) + 0.5) / 512
     force = np.where(s < stance, np.pi / (2.0 * stance) * np.sin(np.pi * s / stance), 0.0)

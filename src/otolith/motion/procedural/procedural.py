@@ -1,7 +1,9 @@
-"""Motions that the project makes itself, from equations: for demonstrations, tests and documentation without a network.
+"""Motions that the project makes itself, from equations: for demonstrations, tests and
+documentation without a network.
 
-They are plausible, not captured: joint angles follow published curves where there are any, everything else was
-written down and looked at. What they are good for is knowing the truth; what they are not is a replacement for people.
+They are plausible, not captured: joint angles follow published curves where there are any,
+everything else was written down and looked at. What they are good for is knowing the truth; what
+they are not is a replacement for people.
 """
 
 from __future__ import annotations
@@ -46,24 +48,33 @@ def make(
 ) -> Motion:
     """A motion of one activity by one person, such as ``make("walking", seconds=30)``.
 
-    The same style and seed give the same motion; another seed gives the same person another time. The skeleton is the
-    reference body of 1.70 m, its lowest point on the floor (z = 0), its first frame facing x.
+    The same style and seed give the same motion; another seed gives the same person another time.
+    The skeleton is the reference body of 1.70 m, its lowest point on the floor (z = 0), its first
+    frame facing x.
 
-    Raises UnknownNameError for an activity that is not in `PROCEDURAL`, ConfigError for a length or a rate that holds
-    less than two strides or under 20 frames per second.
+    Raises UnknownNameError for an activity that is not in `PROCEDURAL`, ConfigError for a length or
+    a rate that holds less than two strides or under 20 frames per second.
     """
     if name not in PROCEDURAL:
         raise UnknownNameError(
-            f"There is no procedural motion '{name}'.{nearest(name, PROCEDURAL)} Known: {', '.join(PROCEDURAL)}."
+            f"There is no procedural motion '{name}'.{nearest(name, PROCEDURAL)} Known: "
+            f"{', '.join(PROCEDURAL)}."
         )
     if not (3.0 <= seconds < np.inf and 20.0 <= rate_hz <= 10_000.0):
         raise ConfigError(
-            f"A procedural motion is at least 3 s long, at 20 to 10,000 frames per second; asked for {seconds} s "
+            f"A procedural motion is at least 3 s long, at 20 to 10,000 frames per second; asked "
+            f"for {seconds} s "
             f"at {rate_hz} Hz."
         )
     rng = np.random.default_rng(seed)
     motion = PROCEDURAL[name](style or Style(), seconds, rate_hz, rng)
     clip = f"{name.replace(' ', '_')}-{rng.integers(2**32):08x}"
     return replace(
-        motion, label=name, text=name, performer=performer, clip=clip, source="otolith procedural", terms=TERMS
+        motion,
+        label=name,
+        text=name,
+        performer=performer,
+        clip=clip,
+        source="otolith procedural",
+        terms=TERMS,
     )

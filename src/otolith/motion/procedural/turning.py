@@ -1,4 +1,5 @@
-"""Rotations that readers need: Euler angles of any number of axes, and the shortest way between two directions."""
+"""Rotations that readers need: Euler angles of any number of axes, and the shortest way between two
+directions."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from otolith.motion import rotations
 
 
 def turned(order: str, angles: Float[np.ndarray, "*leading K"]) -> Float[np.ndarray, "*leading 4"]:
-    """Quaternions of one to three angles (radians); order as in SciPy: "ZXY" with the body, "zxy" about fixed axes.
+    """Quaternions of one to three angles (radians); order as in SciPy: "ZXY" with the body, "zxy"
+    about fixed axes.
 
     Axes that a joint does not have are put last, where turning by nothing changes nothing.
     """
@@ -21,11 +23,14 @@ def turned(order: str, angles: Float[np.ndarray, "*leading K"]) -> Float[np.ndar
 def shortest(
     a: Float[np.ndarray, "*#leading 3"], b: Float[np.ndarray, "*#leading 3"]
 ) -> Float[np.ndarray, "*leading 4"]:
-    """The shortest rotation that lays direction a on b; where they are opposite, half a turn about an axis across."""
+    """The shortest rotation that lays direction a on b; where they are opposite, half a turn about
+    an axis across."""
     a = a / np.maximum(np.linalg.norm(a, axis=-1, keepdims=True), 1e-12)
     b = b / np.maximum(np.linalg.norm(b, axis=-1, keepdims=True), 1e-12)
     q = np.concatenate([np.cross(a, b), 1.0 + np.sum(a * b, axis=-1, keepdims=True)], axis=-1)
-    across = np.cross(a, np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])))
+    across = np.cross(
+        a, np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    )
     half = np.concatenate([across, np.zeros_like(across[..., :1])], axis=-1)
     q = np.where(np.linalg.norm(q, axis=-1, keepdims=True) < 1e-9, half, q)
     return np.asarray(q / np.linalg.norm(q, axis=-1, keepdims=True))

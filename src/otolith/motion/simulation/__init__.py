@@ -1,1 +1,2 @@
-"""From motions to what worn sensors would have measured: bodies, placements, kinematics, sensors, noise, people."""
+"""From motions to what worn sensors would have measured: bodies, placements, kinematics, sensors,
+noise, people."""

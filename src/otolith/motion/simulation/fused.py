@@ -1,9 +1,11 @@
-"""Many sensors on one body at once: from joints to readings in one pass, without an array in between.
+"""Many sensors on one body at once: from joints to readings in one pass, without an array in
+between.
 
-The same quintic spline as `otolith.motion.simulation.kinematics`, as a recursion: spline coefficients of even frames
-come out of two short filters that run once forwards and once backwards (Unser, "Splines: a perfect fit for signal and
-image processing", 1999, https://doi.org/10.1109/79.799930). What a frame does to coefficients 40 frames away is lost in
-the rounding of float64, so a clip can be worked through in blocks that fit the processor's cache.
+The same quintic spline as `otolith.motion.simulation.kinematics`, as a recursion: spline
+coefficients of even frames come out of two short filters that run once forwards and once backwards
+(Unser, "Splines: a perfect fit for signal and image processing", 1999,
+https://doi.org/10.1109/79.799930). What a frame does to coefficients 40 frames away is lost in the
+rounding of float64, so a clip can be worked through in blocks that fit the processor's cache.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ HALO = 40
 _BLOCK = 512
 _ROW = _BLOCK + 2 * HALO
 _GRAVITY = STANDARD_GRAVITY
-# The roots of the quintic B-spline's filter inside the unit circle, z^4 + 26 z^3 + 66 z^2 + 26 z + 1.
+# The roots of the quintic B-spline's filter inside the unit circle, z^4 + 26 z^3 + 66 z^2 + 26 z +
+# 1.
 _POLES = (
     np.sqrt(270.0 - np.sqrt(70980.0)) / 2.0 + np.sqrt(105.0) / 2.0 - 13.0 / 2.0,
     np.sqrt(270.0 + np.sqrt(70980.0)) / 2.0 - np.sqrt(105.0) / 2.0 - 13.0 / 2.0,
@@ -38,19 +41,24 @@ def sense(
     sensor_to_joint: Float[np.ndarray, "S 4"],
     time_s: Float[np.ndarray, " T"] | None = None,
 ) -> Float[np.ndarray, "S T 6"]:
-    """What ideal sensors on moving joints read: acceleration (with gravity, m/s²) and angular rate (rad/s), float32.
+    """What ideal sensors on moving joints read: acceleration (with gravity, m/s²) and angular rate
+    (rad/s), float32.
 
-    position, joint_to_world: of each sensor's joint, frame by frame, metres and quaternions xyzw; lever: from the
-    joint to the sensor in the joint's axes, metres; sensor_to_joint: how it is turned there. time_s: moments wanted,
-    rising, within the clip; each frame's own where left out. Reckoned in float64. The ends of the clip go on as
-    polynomials of degree five. Raises DataError for fewer than 6 frames, frames that are not finite (cut the clip
-    there), or moments outside of the clip.
+    position, joint_to_world: of each sensor's joint, frame by frame, metres and quaternions xyzw;
+    lever: from the joint to the sensor in the joint's axes, metres; sensor_to_joint: how it is
+    turned there. time_s: moments wanted, rising, within the clip; each frame's own where left out.
+    Reckoned in float64. The ends of the clip go on as polynomials of degree five. Raises DataError
+    for fewer than 6 frames, frames that are not finite (cut the clip there), or moments outside of
+    the clip.
     """
     frames, sensors = position.shape[:2]
     if frames < 6:
         raise DataError(f"A quintic spline needs at least 6 frames, found {frames}.")
     if not (np.isfinite(position).all() and np.isfinite(joint_to_world).all()):
-        raise DataError("Frames that are not finite cannot be differentiated; cut the clip there: motion.cut(a, b).")
+        raise DataError(
+            "Frames that are not finite cannot be differentiated; cut the clip there: "
+            "motion.cut(a, b)."
+        )
     arguments = (
         np.ascontiguousarray(position, dtype=np.float64),
         np.ascontiguousarray(joint_to_world, dtype=np.float64),
@@ -65,7 +73,8 @@ def sense(
     at = np.asarray(time_s, dtype=np.float64) * rate_hz
     if at.size and (at[0] < 0.0 or at[-1] > frames - 1 + 1e-6 or np.any(np.diff(at) < 0)):
         raise DataError(
-            f"Moments rise and lie within the clip, 0 to {(frames - 1) / rate_hz:.3f} s; found {at[0] / rate_hz:.3f} "
+            f"Moments rise and lie within the clip, 0 to {(frames - 1) / rate_hz:.3f} s; found "
+            f"{at[0] / rate_hz:.3f} "
             f"to {at[-1] / rate_hz:.3f} s."
         )
     out = np.empty((sensors, at.size, 6), dtype=np.float32)
@@ -73,9 +82,10 @@ def sense(
     return out
 
 
-# All rows of a block lie in one flat array, at distances known when this is compiled: so the compiler sees that rows
-# do not overlap and handles four or eight frames at a time. Rows 0-2: point, then its spline coefficients; 3-6: the
-# sensor's quaternion, then its coefficients; 7-10: the quaternion as it was; 11-16: readings.
+# All rows of a block lie in one flat array, at distances known when this is compiled: so the
+# compiler sees that rows do not overlap and handles four or eight frames at a time. Rows 0-2:
+# point, then its spline coefficients; 3-6: the sensor's quaternion, then its coefficients; 7-10:
+# the quaternion as it was; 11-16: readings.
 _ROWS = 17
 _FAST = {"contract", "nsz", "arcp"}
 
@@ -90,7 +100,8 @@ def _prepare(
     mount: np.ndarray,
     first: int,
 ) -> int:
-    """Fill a block with a sensor's points and quaternions, go on at the ends, and turn them into coefficients."""
+    """Fill a block with a sensor's points and quaternions, go on at the ends, and turn them into
+    coefficients."""
     frames = len(position)
     start, stop = max(0, HALO - first), min(_ROW, frames - first + HALO)
     shift = first - HALO
@@ -101,7 +112,8 @@ def _prepare(
             work[axis * _ROW + i] = position[i + shift, sensor, axis]
         for axis in range(4):
             work[(3 + axis) * _ROW + i] = turns[i + shift, sensor, axis]
-    # Whole rows, also what lies beyond the clip: the compiler then knows every index, and nothing reads the rest.
+    # Whole rows, also what lies beyond the clip: the compiler then knows every index, and nothing
+    # reads the rest.
     for i in range(_ROW):
         x, y, z, w = work[3 * _ROW + i], work[4 * _ROW + i], work[5 * _ROW + i], work[6 * _ROW + i]
         scale = 1.0 / np.sqrt(x * x + y * y + z * z + w * w)
@@ -114,7 +126,8 @@ def _prepare(
         work[4 * _ROW + i] = w * my - x * mz + y * mw + z * mx
         work[5 * _ROW + i] = w * mz + x * my - y * mx + z * mw
         work[6 * _ROW + i] = w * mw - x * mx - y * my - z * mz
-    # A quaternion and its negative are one rotation: neighbours of opposite sign would tear the spline.
+    # A quaternion and its negative are one rotation: neighbours of opposite sign would tear the
+    # spline.
     for i in range(1, _ROW):
         work[7 * _ROW + i] = (
             work[3 * _ROW + i] * work[3 * _ROW + i - 1]
@@ -167,7 +180,8 @@ def _extend(work: np.ndarray, start: int, stop: int) -> None:
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
 def _coefficients(work: np.ndarray, stop: int) -> None:
-    # Seven recursions side by side: each waits for its own last result, and the others fill the wait.
+    # Seven recursions side by side: each waits for its own last result, and the others fill the
+    # wait.
     px, py, pz, qx, qy, qz, qw = (
         work[0] / _REST, work[_ROW] / _REST, work[2 * _ROW] / _REST, work[3 * _ROW] / _REST,
         work[4 * _ROW] / _REST, work[5 * _ROW] / _REST, work[6 * _ROW] / _REST,
@@ -205,10 +219,15 @@ def _read(
     ax: float, ay: float, az: float, x: float, y: float, z: float, w: float,
     dx: float, dy: float, dz: float, dw: float,
 ) -> tuple[float, float, float, float, float, float]:  # fmt: skip
-    """Acceleration less gravity, turned into the sensor's axes, and twice the vector part of conjugate(q) dq."""
+    """Acceleration less gravity, turned into the sensor's axes, and twice the vector part of
+    conjugate(q) dq."""
     scale = 1.0 / (x * x + y * y + z * z + w * w)
     az = az + _GRAVITY
-    tx, ty, tz = 2.0 * scale * (z * ay - y * az), 2.0 * scale * (x * az - z * ax), 2.0 * scale * (y * ax - x * ay)
+    tx, ty, tz = (
+        2.0 * scale * (z * ay - y * az),
+        2.0 * scale * (x * az - z * ax),
+        2.0 * scale * (y * ax - x * ay),
+    )
     return (
         ax + w * tx - y * tz + z * ty,
         ay + w * ty - z * tx + x * tz,
@@ -221,7 +240,12 @@ def _read(
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _on_frames(
-    position: np.ndarray, turns: np.ndarray, rate_hz: float, arm: np.ndarray, mount: np.ndarray, out: np.ndarray
+    position: np.ndarray,
+    turns: np.ndarray,
+    rate_hz: float,
+    arm: np.ndarray,
+    mount: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     work = np.empty(_ROWS * _ROW)
     slope, bend = rate_hz / 24.0, rate_hz * rate_hz / 6.0
@@ -257,7 +281,8 @@ def _on_frames(
 
 @nb.njit(cache=True, nogil=True)
 def _weights(f: float, of: np.ndarray) -> None:
-    """Six weights each for the value, the slope and the bend, a fraction f after a frame (Cox and de Boor)."""
+    """Six weights each for the value, the slope and the bend, a fraction f after a frame (Cox and
+    de Boor)."""
     b = np.zeros(6)
     b[0] = 1.0
     for p in range(1, 6):
@@ -308,7 +333,12 @@ def _at_moments(
                         qx, qy = work[3 * _ROW + i + tap], work[4 * _ROW + i + tap]
                         qz, qw = work[5 * _ROW + i + tap], work[6 * _ROW + i + tap]
                         x, y, z, w = x + value * qx, y + value * qy, z + value * qz, w + value * qw
-                        dx, dy, dz, dw = dx + slope * qx, dy + slope * qy, dz + slope * qz, dw + slope * qw
+                        dx, dy, dz, dw = (
+                            dx + slope * qx,
+                            dy + slope * qy,
+                            dz + slope * qz,
+                            dw + slope * qw,
+                        )
                     r0, r1, r2, r3, r4, r5 = _read(
                         bend * ax, bend * ay, bend * az, x, y, z, w,
                         rate_hz * dx, rate_hz * dy, rate_hz * dz, rate_hz * dw,

@@ -19,17 +19,19 @@ FORMAT = 1
 
 
 class Journal:
-    """The finished recordings of a study folder: settings in the first line, then one line for each.
+    """The finished recordings of a study folder: settings in the first line, then one line for
+    each.
 
-    A line is written after the files of its recording, so that whatever has a line is whole; a line that was cut off
-    or damaged counts for nothing, nor does one whose files are gone. Only ids and marks are kept in memory.
+    A line is written after the files of its recording, so that whatever has a line is whole; a line
+    that was cut off or damaged counts for nothing, nor does one whose files are gone. Only ids and
+    marks are kept in memory.
     """
 
     def __init__(self, mine: Owned, settings: Mapping[str, Any], overwrite: bool = False) -> None:
         """Open the journal of a folder that is ours, or begin one.
 
-        Raises ConfigError where the folder holds a simulation with other settings, DataError where it holds another
-        study; `overwrite` replaces a study in either case.
+        Raises ConfigError where the folder holds a simulation with other settings, DataError where
+        it holds another study; `overwrite` replaces a study in either case.
         """
         self.folder, self.path = mine.folder, mine.folder / FILE
         self.done: dict[str, str] = {}
@@ -45,13 +47,16 @@ class Journal:
             before, now = found.get("settings", {}), header["settings"]
             other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
             raise ConfigError(
-                f"{mine.folder} holds a simulation made with other settings ({', '.join(other) or 'an older format'}). "
+                f"{mine.folder} holds a simulation made with other settings "
+                f"({', '.join(other) or 'an older format'}). "
                 "Choose another --out, repeat the settings to go on with it, or pass --overwrite."
             )
         mine.claim([FILE])
         if self._holds_damage():
             write_text(self.path, "".join(map(_line, [header, *self.lines()])))
-        told = [_line(line) for line in self.lines() if _is_there(self.folder, line)]  # with all their checksums
+        told = [
+            _line(line) for line in self.lines() if _is_there(self.folder, line)
+        ]  # with all their checksums
         self.done = {line["id"]: line["mark"] for line in map(json.loads, told)}
         if told != [_line(line) for line in self.lines()]:
             write_text(self.path, "".join([_line(header), *told]))
@@ -70,11 +75,14 @@ class Journal:
 
     def _holds_damage(self) -> bool:
         content = self.path.read_bytes()
-        return not content.endswith(b"\n") or content.count(b"\n") != 1 + sum(1 for _ in self.lines())
+        return not content.endswith(b"\n") or content.count(b"\n") != 1 + sum(
+            1 for _ in self.lines()
+        )
 
 
 def _is_there(folder: Path, line: Mapping[str, Any]) -> bool:
-    """Whether all files of a line are there as they were written; checksums that an older version lacks are added."""
+    """Whether all files of a line are there as they were written; checksums that an older version
+    lacks are added."""
     try:
         entry = line["entry"]
         for part in (*entry["streams"], *entry.get("partners", {}).values()):
@@ -101,7 +109,9 @@ def _line(content: Mapping[str, Any]) -> str:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as opened:
-        sealed = f'"{SEAL}"'.encode() in next(opened, b"")  # not in journals of before there were seals
+        sealed = f'"{SEAL}"'.encode() in next(
+            opened, b""
+        )  # not in journals of before there were seals
         for text in opened:
             line = _parsed(text, sealed)
             if line is not None and line.keys() >= _WHOLE and isinstance(line["entry"], dict):
@@ -122,7 +132,11 @@ def _header(path: Path) -> dict[str, Any] | None:
 def _parsed(text: bytes, sealed: bool = False) -> dict[str, Any] | None:
     try:
         content = json.loads(text) if text.endswith(b"\n") else None
-        if not isinstance(content, dict) or seal_holds(content) is False or (sealed and SEAL not in content):
+        if (
+            not isinstance(content, dict)
+            or seal_holds(content) is False
+            or (sealed and SEAL not in content)
+        ):
             return None
     except (ValueError, RecursionError):
         return None

@@ -13,9 +13,11 @@ from otolith.motion import rotations
 from otolith.motion.simulation.smoothing import SavitzkyGolay, Smoothing, noise_cutoff, smooth
 
 DEGREE = 5
-"""A quintic spline: its second derivative is itself a cubic spline, smooth where the next difference is taken."""
+"""A quintic spline: its second derivative is itself a cubic spline, smooth where the next
+difference is taken."""
 BRIDGE_S = 0.1
-"""Lost frames are interpolated up to here; a longer loss is a gap, which nothing is differentiated across."""
+"""Lost frames are interpolated up to here; a longer loss is a gap, which nothing is differentiated
+across."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +52,49 @@ def track(
     smoothing: Smoothing = "none",
     bridge_s: float = BRIDGE_S,
 ) -> Track:
-    """Follow a sensor: a quintic spline through its places and quaternions (float64), differentiated exactly.
+    """Follow a sensor: a quintic spline through its places and quaternions (float64),
+    differentiated exactly.
 
-    `time_s` (from the first frame, within the clip) are the moments wanted; each frame's own where left out. Away
-    from the ends the error falls with the fourth power of the frame interval: 1e-7 for 2 Hz at 200 frames per second.
-    An interpolating spline through captured places follows their noise: smoothing="auto" takes a cut-off from the
-    path's own spectrum, a number is a cut-off in Hz, and `SavitzkyGolay(window, order)` is that filter.
+    `time_s` (from the first frame, within the clip) are the moments wanted; each frame's own where
+    left out. Away from the ends the error falls with the fourth power of the frame interval: 1e-7
+    for 2 Hz at 200 frames per second. An interpolating spline through captured places follows their
+    noise: smoothing="auto" takes a cut-off from the path's own spectrum, a number is a cut-off in
+    Hz, and `SavitzkyGolay(window, order)` is that filter.
 
-    Frames that are not finite are lost: up to `bridge_s` they are interpolated and counted, beyond it everything
-    inside is NaN. Signs of quaternions may flip. Raises DataError for fewer than 6 frames, or fewer than the window
-    of the filter, and for moments outside of the clip; ConfigError for a cut-off that the frames cannot hold.
+    Frames that are not finite are lost: up to `bridge_s` they are interpolated and counted, beyond
+    it everything inside is NaN. Signs of quaternions may flip. Raises DataError for fewer than 6
+    frames, or fewer than the window of the filter, and for moments outside of the clip; ConfigError
+    for a cut-off that the frames cannot hold.
     """
     frames = len(position)
     needed = smoothing.window if isinstance(smoothing, SavitzkyGolay) else DEGREE + 1
     if frames < needed:
-        what = "A Savitzky-Golay window of that length" if needed > DEGREE + 1 else "A quintic spline"
-        raise DataError(f"{what} needs at least {needed} frames, found {frames}. Use a longer clip or less smoothing.")
+        what = (
+            "A Savitzky-Golay window of that length" if needed > DEGREE + 1 else "A quintic spline"
+        )
+        raise DataError(
+            f"{what} needs at least {needed} frames, found {frames}. Use a longer clip or less "
+            f"smoothing."
+        )
     last_s = (frames - 1) / rate_hz
-    wanted_s = np.arange(frames) / rate_hz if time_s is None else np.asarray(time_s, dtype=np.float64)
+    wanted_s = (
+        np.arange(frames) / rate_hz if time_s is None else np.asarray(time_s, dtype=np.float64)
+    )
     if wanted_s.size and (wanted_s.min() < 0.0 or wanted_s.max() > last_s + 1e-9):
         raise DataError(
-            f"Moments from {wanted_s.min():.3f} to {wanted_s.max():.3f} s were asked of a clip that lasts from 0 to "
+            f"Moments from {wanted_s.min():.3f} to {wanted_s.max():.3f} s were asked of a clip "
+            f"that lasts from 0 to "
             f"{last_s:.3f} s."
         )
     samples = np.concatenate([position, sensor_to_world], axis=1).astype(np.float64)
     observed = np.asarray(np.isfinite(samples).all(axis=1))
-    pieces = [piece for piece in _pieces(observed, bridge_s * rate_hz) if observed[piece].sum() >= needed]
+    pieces = [
+        piece for piece in _pieces(observed, bridge_s * rate_hz) if observed[piece].sum() >= needed
+    ]
     if not pieces:
         raise DataError(
-            f"No stretch of {needed} observed frames is left of {frames}, {int(observed.sum())} of which hold numbers."
+            f"No stretch of {needed} observed frames is left of {frames}, {int(observed.sum())} of "
+            f"which hold numbers."
         )
     for piece in pieces:
         _repair(samples[piece], observed[piece])
@@ -89,14 +105,20 @@ def track(
         inside = (wanted_s >= start_s - 1e-9) & (wanted_s <= stop_s + 1e-9)
         if inside.any():
             out[inside] = _differentiate(
-                samples[piece], observed[piece], rate_hz, wanted_s[inside] - start_s, smoothing, cutoffs
+                samples[piece],
+                observed[piece],
+                rate_hz,
+                wanted_s[inside] - start_s,
+                smoothing,
+                cutoffs,
             )
     bridged = sum(int((~observed[piece]).sum()) for piece in pieces)
     return Track(wanted_s, out[:, :3], out[:, 3:6], out[:, 6:10], out[:, 10:], cutoffs, bridged)
 
 
 def _pieces(observed: np.ndarray, bridge: float) -> Iterator[slice]:
-    """Stretches from an observed frame to another, with no longer loss than `bridge` frames in between."""
+    """Stretches from an observed frame to another, with no longer loss than `bridge` frames in
+    between."""
     index = np.flatnonzero(observed)
     if index.size:
         cuts = np.flatnonzero(np.diff(index) - 1 > bridge + 1e-9)
@@ -111,10 +133,14 @@ def _repair(samples: np.ndarray, observed: np.ndarray) -> None:
     samples[observed, 3:] = rotations.unroll(rotations.normalise(samples[observed, 3:]))
     if not observed.all():
         index = np.flatnonzero(observed)
-        samples[~observed] = make_interp_spline(index, samples[observed], k=3)(np.flatnonzero(~observed))
+        samples[~observed] = make_interp_spline(index, samples[observed], k=3)(
+            np.flatnonzero(~observed)
+        )
 
 
-def _cutoffs(pieces: list[np.ndarray], rate_hz: float, smoothing: Smoothing) -> tuple[float | None, float | None]:
+def _cutoffs(
+    pieces: list[np.ndarray], rate_hz: float, smoothing: Smoothing
+) -> tuple[float | None, float | None]:
     if isinstance(smoothing, SavitzkyGolay):
         bandwidth = smoothing.bandwidth_hz(rate_hz)
         return bandwidth, bandwidth
@@ -126,7 +152,9 @@ def _cutoffs(pieces: list[np.ndarray], rate_hz: float, smoothing: Smoothing) -> 
             noise_cutoff([piece[:, 3:] for piece in pieces], rate_hz),
         )
     if isinstance(smoothing, str):
-        raise ConfigError(f"Smoothing is 'none', 'auto', a cut-off in Hz or a SavitzkyGolay; found '{smoothing}'.")
+        raise ConfigError(
+            f"Smoothing is 'none', 'auto', a cut-off in Hz or a SavitzkyGolay; found '{smoothing}'."
+        )
     return float(smoothing), float(smoothing)
 
 
@@ -145,7 +173,9 @@ def _differentiate(
     own_s = np.arange(len(samples)) / rate_hz
     if isinstance(smoothing, SavitzkyGolay):
         parts = [
-            savgol_filter(part, smoothing.window, smoothing.order, deriv=times, delta=1.0 / rate_hz, axis=0)
+            savgol_filter(
+                part, smoothing.window, smoothing.order, deriv=times, delta=1.0 / rate_hz, axis=0
+            )
             for part, times in ((samples, 0), (samples[:, 3:], 1), (samples[:, :3], 2))
         ]
         found = make_interp_spline(own_s, np.concatenate(parts, axis=1), k=3)(wanted_s)
@@ -158,6 +188,11 @@ def _differentiate(
         value, dq = spline(wanted_s), spline.derivative(1)(wanted_s)[:, 3:]
         acceleration = spline.derivative(2)(wanted_s)[:, :3]
     q = value[:, 3:]
-    # Between frames the spline leaves the unit sphere by a hair: dividing by the squared length corrects the rate.
-    rate = 2.0 * rotations.multiply(rotations.conjugate(q), dq)[:, :3] / np.sum(q * q, axis=1, keepdims=True)
+    # Between frames the spline leaves the unit sphere by a hair: dividing by the squared length
+    # corrects the rate.
+    rate = (
+        2.0
+        * rotations.multiply(rotations.conjugate(q), dq)[:, :3]
+        / np.sum(q * q, axis=1, keepdims=True)
+    )
     return np.concatenate([value[:, :3], acceleration, rotations.normalise(q), rate], axis=1)

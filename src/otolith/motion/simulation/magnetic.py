@@ -9,25 +9,35 @@ from otolith.core.errors import ConfigError
 from otolith.motion import rotations
 
 
-def local_field(strength_ut: float, dip_deg: float, north_deg: float = 0.0) -> Float[np.ndarray, "3"]:
+def local_field(
+    strength_ut: float, dip_deg: float, north_deg: float = 0.0
+) -> Float[np.ndarray, "3"]:
     """The earth's field in the world's axes (z up), µT.
 
-    strength_ut: 25 to 65 over the earth; dip_deg: how far the field points below the horizon, -90 to 90 (positive in
-    the north); north_deg: where magnetic north is, turned to the left from the world's x axis. All three for a place
-    and a day: World Magnetic Model, https://www.ncei.noaa.gov/products/world-magnetic-model. Indoors iron bends the
-    field, which this does not. Raises ConfigError for a dip beyond a right angle or a strength that is no number.
+    strength_ut: 25 to 65 over the earth; dip_deg: how far the field points below the horizon, -90
+    to 90 (positive in the north); north_deg: where magnetic north is, turned to the left from the
+    world's x axis. All three for a place and a day: World Magnetic Model,
+    https://www.ncei.noaa.gov/products/world-magnetic-model. Indoors iron bends the field, which
+    this does not. Raises ConfigError for a dip beyond a right angle or a strength that is no
+    number.
     """
     if not (abs(dip_deg) <= 90.0 and 0.0 < strength_ut < np.inf and np.isfinite(north_deg)):
         raise ConfigError(
-            f"A field of {strength_ut} µT that dips by {dip_deg}° is none: the earth's has 25 to 65 µT and dips by -90 "
+            f"A field of {strength_ut} µT that dips by {dip_deg}° is none: the earth's has 25 to "
+            f"65 µT and dips by -90 "
             "to 90°. Middle Europe: local_field(49, 66)."
         )
     dip, north = np.deg2rad(dip_deg), np.deg2rad(north_deg)
-    return strength_ut * np.array([np.cos(dip) * np.cos(north), np.cos(dip) * np.sin(north), -np.sin(dip)])
+    return strength_ut * np.array(
+        [np.cos(dip) * np.cos(north), np.cos(dip) * np.sin(north), -np.sin(dip)]
+    )
 
 
 def field_reading(
     sensor_to_world: Float[np.ndarray, "T 4"], field_ut: Float[np.ndarray, "3"]
 ) -> Float[np.ndarray, "T 3"]:
-    """What an ideal magnetometer reads in a field that is the same everywhere, in the sensor's axes, µT."""
-    return rotations.rotate(rotations.conjugate(sensor_to_world), np.asarray(field_ut, dtype=np.float64)[None])
+    """What an ideal magnetometer reads in a field that is the same everywhere, in the sensor's
+    axes, µT."""
+    return rotations.rotate(
+        rotations.conjugate(sensor_to_world), np.asarray(field_ut, dtype=np.float64)[None]
+    )

@@ -1,4 +1,5 @@
-"""What a real device adds to the truth: noise, offsets that wander, wrong scales, steps, the end of its range, loss."""
+"""What a real device adds to the truth: noise, offsets that wander, wrong scales, steps, the end of
+its range, loss."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Noise:
     gyro_range: float = np.inf
     """Largest angular rate per axis, rad/s."""
     acc_scale: float = 0.0
-    """Standard deviation over devices and axes of the accelerometer's scale error; 0.01 is one per cent."""
+    """Standard deviation over devices and axes of the accelerometer's scale error; 0.01 is one per
+    cent."""
     gyro_scale: float = 0.0
     """The same of the gyroscope."""
     acc_step: float = 0.0
@@ -49,7 +51,8 @@ class Noise:
     mag_step: float = 0.0
     """Smallest difference that the magnetometer tells, µT."""
     jitter_s: float = 0.0
-    """Standard deviation of the moments of sampling about an even clock, s; stamps say the true moments."""
+    """Standard deviation of the moments of sampling about an even clock, s; stamps say the true
+    moments."""
     loss: float = 0.0
     """Share of samples that never arrive, below 1."""
     burst: float = 1.0
@@ -58,12 +61,17 @@ class Noise:
     def __post_init__(self) -> None:
         if not (0.0 <= self.loss < 1.0 and self.burst >= 1.0 and self.jitter_s >= 0.0):
             raise ConfigError(
-                f"A share of loss lies in [0, 1), bursts have at least one sample, jitter is not negative; found loss "
+                f"A share of loss lies in [0, 1), bursts have at least one sample, jitter is not "
+                f"negative; found loss "
                 f"{self.loss}, burst {self.burst}, jitter_s {self.jitter_s}."
             )
 
     def add(
-        self, acceleration: Float[np.ndarray, "T 3"], angular_rate: Float[np.ndarray, "T 3"], rate_hz: float, seed: int
+        self,
+        acceleration: Float[np.ndarray, "T 3"],
+        angular_rate: Float[np.ndarray, "T 3"],
+        rate_hz: float,
+        seed: int,
     ) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3"]]:
         """What one device of this kind would have read, given the truth; the seed is the device.
 
@@ -77,14 +85,29 @@ class Noise:
 
     @property
     def _accelerometer(self) -> tuple[float, ...]:
-        return self.acc_density, self.acc_bias, self.acc_walk, self.acc_range, self.acc_scale, self.acc_step
+        return (
+            self.acc_density,
+            self.acc_bias,
+            self.acc_walk,
+            self.acc_range,
+            self.acc_scale,
+            self.acc_step,
+        )
 
     @property
     def _gyroscope(self) -> tuple[float, ...]:
-        return self.gyro_density, self.gyro_bias, self.gyro_walk, self.gyro_range, self.gyro_scale, self.gyro_step
+        return (
+            self.gyro_density,
+            self.gyro_bias,
+            self.gyro_walk,
+            self.gyro_range,
+            self.gyro_scale,
+            self.gyro_step,
+        )
 
     def add_magnetic(self, field: Float[np.ndarray, "T 3"], seed: int) -> Float[np.ndarray, "T 3"]:
-        """What the device's magnetometer would have read, µT, given the truth; the seed is the device."""
+        """What the device's magnetometer would have read, µT, given the truth; the seed is the
+        device."""
         rng = np.random.default_rng([seed, 2])
         out = field + self.mag_bias * rng.standard_normal(3)
         if self.mag_noise:
@@ -92,20 +115,25 @@ class Noise:
         return np.asarray(_stepped(out, self.mag_step))
 
     def clock(self, samples: int, rate_hz: float, seed: int) -> tuple[Float[np.ndarray, " T"], int]:
-        """When the samples that arrive were taken, in seconds, and how many of `samples` never arrived.
+        """When the samples that arrive were taken, in seconds, and how many of `samples` never
+        arrived.
 
-        Moments vary about an even clock, by two fifths of a period at most, so that they stay in order; loss comes in
-        bursts (Gilbert, "Capacity of a Burst-Noise Channel", 1960, https://doi.org/10.1002/j.1538-7305.1960.tb03959.x).
+        Moments vary about an even clock, by two fifths of a period at most, so that they stay in
+        order; loss comes in bursts (Gilbert, "Capacity of a Burst-Noise Channel", 1960,
+        https://doi.org/10.1002/j.1538-7305.1960.tb03959.x).
         """
         rng = np.random.default_rng([seed, 3])
         time_s = np.arange(samples) / rate_hz
         if self.jitter_s and samples:
-            late = np.clip(self.jitter_s * rng.standard_normal(samples), -0.4 / rate_hz, 0.4 / rate_hz)
+            late = np.clip(
+                self.jitter_s * rng.standard_normal(samples), -0.4 / rate_hz, 0.4 / rate_hz
+            )
             time_s = np.clip(time_s + late, 0.0, time_s[-1])
         if not self.loss:
             return time_s, 0
         arrives = np.ones(samples, dtype=bool)
-        # Alternating runs of good and bad samples, geometric, whose mean lengths give the share that is lost.
+        # Alternating runs of good and bad samples, geometric, whose mean lengths give the share
+        # that is lost.
         at, good = 0, self.burst * (1.0 - self.loss) / self.loss
         while at < samples:
             at += int(rng.geometric(1.0 / max(good, 1.0)))
@@ -133,14 +161,17 @@ def _stepped(values: np.ndarray, step: float) -> np.ndarray:
     return step * np.rint(values / step) if step else values
 
 
-# Noise densities, typical offsets (taken as standard deviations) and ranges stand in the makers' data sheets. How far
-# an offset wanders does not: these values let it move by a tenth of the typical offset in ten minutes. Sheets bound the
-# scale at a few per cent (±3 % in that of InvenSense's MPU-6050, PS-MPU-6000A-00, 6.1 and 6.2): a third of that is the
-# standard deviation here. Steps are those of 16 bits over the range. Stamps that phones round to a millisecond scatter
-# by 0.3 to 0.5 ms (0.45 ms in the data set MEX). Loss is a matter of the radio and the room: none is assumed.
+# Noise densities, typical offsets (taken as standard deviations) and ranges stand in the makers'
+# data sheets. How far an offset wanders does not: these values let it move by a tenth of the
+# typical offset in ten minutes. Sheets bound the scale at a few per cent (±3 % in that of
+# InvenSense's MPU-6050, PS-MPU-6000A-00, 6.1 and 6.2): a third of that is the standard deviation
+# here. Steps are those of 16 bits over the range. Stamps that phones round to a millisecond scatter
+# by 0.3 to 0.5 ms (0.45 ms in the data set MEX). Loss is a matter of the radio and the room: none
+# is assumed.
 NOISES: dict[str, Noise] = {
     "none": Noise(),
-    # Bosch Sensortec BMI160 (data sheet BST-BMI160-DS000): 180 µg/√Hz, 0.007 °/s/√Hz, ±40 mg, ±3 °/s; 8 g, 2000 °/s.
+    # Bosch Sensortec BMI160 (data sheet BST-BMI160-DS000): 180 µg/√Hz, 0.007 °/s/√Hz, ±40 mg, ±3
+    # °/s; 8 g, 2000 °/s.
     "watch": Noise(
         acc_density=0.180 * MILLI_G,
         gyro_density=0.007 * DEGREE,
@@ -155,7 +186,8 @@ NOISES: dict[str, Noise] = {
         acc_step=STANDARD_GRAVITY / 4096.0,
         gyro_step=DEGREE / 16.4,
     ),
-    # TDK InvenSense MPU-6500 (product specification): 300 µg/√Hz, 0.01 °/s/√Hz, ±60 mg, ±5 °/s; 8 g, 2000 °/s.
+    # TDK InvenSense MPU-6500 (product specification): 300 µg/√Hz, 0.01 °/s/√Hz, ±60 mg, ±5 °/s; 8
+    # g, 2000 °/s.
     "phone": Noise(
         acc_density=0.300 * MILLI_G,
         gyro_density=0.010 * DEGREE,
@@ -172,10 +204,11 @@ NOISES: dict[str, Noise] = {
         mag_step=0.15,  # AK8963, 16 bits
         jitter_s=0.00045,
     ),
-    # Xsens MTw Awinda (user manual MW0502P): 200 µg/√Hz, 0.01 °/s/√Hz, 10 °/h, 0.1 mg; ±160 m/s², ±2000 °/s; calibrated
-    # one by one, so the stability is all the offset that is left; scale within half a per cent. At rest, two trackers
-    # of OpenSense's example recording show 189 to 205 µg/√Hz, and none of 8 lost a packet in 25 s. Magnetometer: the
-    # same maker's MTi-300 sheet, 0.5 mG root mean square.
+    # Xsens MTw Awinda (user manual MW0502P): 200 µg/√Hz, 0.01 °/s/√Hz, 10 °/h, 0.1 mg; ±160 m/s²,
+    # ±2000 °/s; calibrated one by one, so the stability is all the offset that is left; scale
+    # within half a per cent. At rest, two trackers of OpenSense's example recording show 189 to 205
+    # µg/√Hz, and none of 8 lost a packet in 25 s. Magnetometer: the same maker's MTi-300 sheet, 0.5
+    # mG root mean square.
     "mtw": Noise(
         acc_density=0.200 * MILLI_G,
         gyro_density=0.010 * DEGREE,
@@ -193,5 +226,7 @@ NOISES: dict[str, Noise] = {
 def noise(name: str) -> Noise:
     """The errors of a kind of device by name; raises UnknownNameError that names the nearest."""
     if name not in NOISES:
-        raise UnknownNameError(f"There is no noise '{name}'.{nearest(name, NOISES)} Known: {', '.join(NOISES)}.")
+        raise UnknownNameError(
+            f"There is no noise '{name}'.{nearest(name, NOISES)} Known: {', '.join(NOISES)}."
+        )
     return NOISES[name]

@@ -1,4 +1,5 @@
-"""What goes with a simulated recording: the pose of the body, and what each sensor truly did, sample by sample."""
+"""What goes with a simulated recording: the pose of the body, and what each sensor truly did,
+sample by sample."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ _MIRROR = np.array([1.0, -1.0, 1.0])
 
 
 def pose(motion: Motion, rate_hz: float) -> dict[str, Float[np.ndarray, " F"]]:
-    """Where each joint is, in metres in the world (z up), at a steady rate: `time_s`, `pelvis.x`, `pelvis.y`, …
+    """Where each joint is, in metres in the world (z up), at a steady rate: `time_s`, `pelvis.x`,
+    `pelvis.y`, …
 
-    22 joints of the body, NaN where the capture lacks one; then 15 of each hand where it has them. Moments inside of a
-    gap of the capture are left out.
+    22 joints of the body, NaN where the capture lacks one; then 15 of each hand where it has them.
+    Moments inside of a gap of the capture are left out.
     """
     from scipy.interpolate import make_interp_spline
 
@@ -49,7 +51,11 @@ def pose(motion: Motion, rate_hz: float) -> dict[str, Float[np.ndarray, " F"]]:
     out = {"time_s": time_s[whole]}
     for joint in (*POSE_JOINTS, *fingers):
         for axis, letter in enumerate("xyz"):
-            column = found[whole, 3 * there.index(joint) + axis] if joint in there else np.full(whole.sum(), np.nan)
+            column = (
+                found[whole, 3 * there.index(joint) + axis]
+                if joint in there
+                else np.full(whole.sum(), np.nan)
+            )
             out[f"{joint}.{letter}"] = column.astype(np.float32)
     return out
 
@@ -64,10 +70,11 @@ def truth(
 ) -> dict[str, Float[np.ndarray, " T"]]:
     """What each sensor truly did, sample by sample, whatever its noise; NaN inside of gaps.
 
-    Of each placement: `left_wrist.position.x` (metres in the world, z up), `left_wrist.speed` (m/s, how fast its point
-    moves through the world, travelling included) and `left_wrist.orientation.x` to `.w` (sensor_to_world, unit
-    quaternion xyzw). Of each left/right pair: `left_wrist~right_wrist.symmetry`, metres between the left sensor and
-    the mirror image of the right one in the pelvis' axes: 0 where both sides hold the same posture.
+    Of each placement: `left_wrist.position.x` (metres in the world, z up), `left_wrist.speed` (m/s,
+    how fast its point moves through the world, travelling included) and `left_wrist.orientation.x`
+    to `.w` (sensor_to_world, unit quaternion xyzw). Of each left/right pair:
+    `left_wrist~right_wrist.symmetry`, metres between the left sensor and the mirror image of the
+    right one in the pelvis' axes: 0 where both sides hold the same posture.
     """
     out: dict[str, np.ndarray] = {"time_s": time_s}
     places: dict[str, np.ndarray] = {}
@@ -76,11 +83,17 @@ def truth(
     for placement in placements:
         moments = np.concatenate([np.minimum(time_s, last_s), before, after])
         path = worn(motion, placement, body, (mounting or {}).get(placement), moments, smoothing)
-        here, back, ahead = path.position[:count], path.position[count : 2 * count], path.position[2 * count :]
+        here, back, ahead = (
+            path.position[:count],
+            path.position[count : 2 * count],
+            path.position[2 * count :],
+        )
         # At the edge of a gap one side is all that there is.
         no_back, no_ahead = np.isnan(back[:, :1]), np.isnan(ahead[:, :1])
         seconds = np.where(no_ahead[:, 0], time_s, after) - np.where(no_back[:, 0], time_s, before)
-        way = np.linalg.norm(np.where(no_ahead, here, ahead) - np.where(no_back, here, back), axis=1)
+        way = np.linalg.norm(
+            np.where(no_ahead, here, ahead) - np.where(no_back, here, back), axis=1
+        )
         places[placement] = here
         for axis, letter in enumerate("xyz"):
             out[f"{placement}.position.{letter}"] = here[:, axis]
@@ -91,10 +104,17 @@ def truth(
     pairs = bilateral_pairs(list(placements))
     if pairs:
         pelvis = track(
-            motion.root, motion.rotations[:, 0], motion.rate_hz, np.minimum(time_s, last_s), smoothing=smoothing
+            motion.root,
+            motion.rotations[:, 0],
+            motion.rate_hz,
+            np.minimum(time_s, last_s),
+            smoothing=smoothing,
         )
         back_turn = rotations.conjugate(pelvis.sensor_to_world)
         for left, right in pairs:
-            own, other = (rotations.rotate(back_turn, places[name] - pelvis.position) for name in (left, right))
+            own, other = (
+                rotations.rotate(back_turn, places[name] - pelvis.position)
+                for name in (left, right)
+            )
             out[f"{left}~{right}.symmetry"] = np.linalg.norm(own - _MIRROR * other, axis=1)
     return out

@@ -1,4 +1,5 @@
-"""Where on a skeleton each placement is: the bone it moves with, its lever arm, and which way its axes point."""
+"""Where on a skeleton each placement is: the bone it moves with, its lever arm, and which way its
+axes point."""
 
 from __future__ import annotations
 
@@ -16,10 +17,12 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Site:
-    """A default mounting, in the frame of its joint at rest (x forward, y left, z up, arms in a T, palms down)."""
+    """A default mounting, in the frame of its joint at rest (x forward, y left, z up, arms in a T,
+    palms down)."""
 
     joint: str
-    """The joint whose bone carries the sensor: the elbow turns the forearm, so it carries a watch."""
+    """The joint whose bone carries the sensor: the elbow turns the forearm, so it carries a watch.
+    """
     bone: Vector
     """Along the bone, in fractions of stature."""
     skin: Vector
@@ -41,8 +44,9 @@ class Site:
 
 FRONT, BACK, LEFT, UP = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
-# Left side; the right one is its mirror. On limbs x points up the body when it stands with hanging arms, except at
-# wrist, hand and foot, where it points to the fingers or toes as on most worn devices.
+# Left side; the right one is its mirror. On limbs x points up the body when it stands with hanging
+# arms, except at wrist, hand and foot, where it points to the fingers or toes as on most worn
+# devices.
 _SIDED: dict[str, Site] = {
     "wrist": Site("elbow", (0.0, 0.134, 0.0), (0.0, 0.0, 0.025), LEFT, UP),
     "forearm": Site("elbow", (0.0, 0.070, 0.0), (0.0, 0.0, 0.035), LEFT, UP),
@@ -76,7 +80,9 @@ def _site(name: str) -> Site | None:
     joint = site.joint if site.joint == "head" else f"{side}_{site.joint}"
     if side == "left":
         return Site(joint, site.bone, site.skin, site.x_axis, site.z_axis)
-    return Site(joint, *(_mirror(vector) for vector in (site.bone, site.skin, site.x_axis, site.z_axis)))
+    return Site(
+        joint, *(_mirror(vector) for vector in (site.bone, site.skin, site.x_axis, site.z_axis))
+    )
 
 
 SITES: dict[str, Site] = {name: found for name in PLACEMENTS if (found := _site(name)) is not None}
@@ -86,6 +92,7 @@ def site(name: str) -> Site:
     """Where a placement is on the skeleton; raises UnknownNameError that names the nearest."""
     if name not in SITES:
         raise UnknownNameError(
-            f"No sensor can be simulated at '{name}'.{nearest(name, SITES)} Known: {', '.join(SITES)}."
+            f"No sensor can be simulated at '{name}'.{nearest(name, SITES)} Known: "
+            f"{', '.join(SITES)}."
         )
     return SITES[name]

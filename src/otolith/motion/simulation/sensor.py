@@ -25,7 +25,8 @@ from otolith.motion.simulation.smoothing import Smoothing
 GRAVITY = np.array([0.0, 0.0, -STANDARD_GRAVITY])
 """In the world (z up), m/s²."""
 HARDEST = (500.0, 150.0)
-"""m/s² and rad/s that no part of a body exceeds (a boxer's fist, a pitcher's shoulder): beyond, a marker jumped."""
+"""m/s² and rad/s that no part of a body exceeds (a boxer's fist, a pitcher's shoulder): beyond, a
+marker jumped."""
 CHUNK = 8192
 """Frames of a clip that are worked on at a time."""
 
@@ -49,12 +50,16 @@ class Mounting:
     """Shift in metres, in the sensor's axes as they should be."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, degrees: float = 6.0, metres: float = 0.012) -> Mounting:
-        """A sensor put on by hand: a few degrees and a centimetre or so off, the same all through the recording."""
+    def draw(
+        cls, rng: np.random.Generator, degrees: float = 6.0, metres: float = 0.012
+    ) -> Mounting:
+        """A sensor put on by hand: a few degrees and a centimetre or so off, the same all through
+        the recording."""
         turn, shift = degrees * rng.standard_normal(3), metres * rng.standard_normal(3)
         shift[2] *= 0.3  # it lies on the skin
         return cls(
-            (float(turn[0]), float(turn[1]), float(turn[2])), (float(shift[0]), float(shift[1]), float(shift[2]))
+            (float(turn[0]), float(turn[1]), float(turn[2])),
+            (float(shift[0]), float(shift[1]), float(shift[2])),
         )
 
     @classmethod
@@ -79,11 +84,13 @@ def _degrees(quaternion: Float[np.ndarray, "4"]) -> tuple[float, float, float]:
 def ideal(path: Track) -> Reading:
     """Acceleration ``R (r'' - g)`` and angular rate in the sensor's frame, from a sensor's path.
 
-    The equations of an inertial sensor, as in Young et al., "IMUSim: A simulation environment for inertial sensing
-    algorithm design and evaluation" (2011).
+    The equations of an inertial sensor, as in Young et al., "IMUSim: A simulation environment for
+    inertial sensing algorithm design and evaluation" (2011).
     """
     world_to_sensor = rotations.conjugate(path.sensor_to_world)
-    return Reading(rotations.rotate(world_to_sensor, path.acceleration - GRAVITY), path.angular_rate)
+    return Reading(
+        rotations.rotate(world_to_sensor, path.acceleration - GRAVITY), path.angular_rate
+    )
 
 
 def worn(
@@ -94,13 +101,24 @@ def worn(
     time_s: Float[np.ndarray, " T"] | None = None,
     smoothing: Smoothing = "none",
 ) -> Track:
-    """Path of a sensor worn at a placement by a body that moves so; the motion is taken as that body's own."""
+    """Path of a sensor worn at a placement by a body that moves so; the motion is taken as that
+    body's own."""
     place = site(placement)
-    (position,), (joint_to_world,) = (np.moveaxis(part, 1, 0) for part in motion.forward((place.joint,)))
+    (position,), (joint_to_world,) = (
+        np.moveaxis(part, 1, 0) for part in motion.forward((place.joint,))
+    )
     lever, turned = _mount(place, body or Body(), mounting)
     point = position + rotations.rotate(joint_to_world, lever)
-    # A lost frame may stand for a jump of the markers, which must not be differentiated across: nothing is bridged.
-    return track(point, rotations.multiply(joint_to_world, turned), motion.rate_hz, time_s, smoothing, bridge_s=0.0)
+    # A lost frame may stand for a jump of the markers, which must not be differentiated across:
+    # nothing is bridged.
+    return track(
+        point,
+        rotations.multiply(joint_to_world, turned),
+        motion.rate_hz,
+        time_s,
+        smoothing,
+        bridge_s=0.0,
+    )
 
 
 def _mount(place: Site, on: Body, mounting: Mounting | None) -> tuple[np.ndarray, np.ndarray]:
@@ -122,10 +140,12 @@ def sense_worn(
     mounting: Mapping[str, Mounting],
     time_s: Float[np.ndarray, " T"],
 ) -> Float[np.ndarray, "S T 6"]:
-    """Readings of several ideal sensors at once, acceleration and angular rate: a chunk of frames after another.
+    """Readings of several ideal sensors at once, acceleration and angular rate: a chunk of frames
+    after another.
 
-    What is in memory beside the result does not grow with the clip. The same numbers as `worn` and `ideal`, away from
-    the ends to 1e-7, and a hundred times as fast. Raises DataError for fewer than 6 frames or for lost ones.
+    What is in memory beside the result does not grow with the clip. The same numbers as `worn` and
+    `ideal`, away from the ends to 1e-7, and a hundred times as fast. Raises DataError for fewer
+    than 6 frames or for lost ones.
     """
     from otolith.motion.simulation.fused import HALO, sense
 
@@ -133,14 +153,19 @@ def sense_worn(
     places = [site(placement) for placement in placements]
     joints = list(dict.fromkeys(place.joint for place in places))
     which = [joints.index(place.joint) for place in places]
-    mounts = [_mount(place, on, mounting.get(placement)) for place, placement in zip(places, placements, strict=True)]
+    mounts = [
+        _mount(place, on, mounting.get(placement))
+        for place, placement in zip(places, placements, strict=True)
+    ]
     levers, turns = np.stack([lever for lever, _ in mounts]), np.stack([turn for _, turn in mounts])
     out = np.empty((len(places), len(time_s), 6), dtype=np.float32)
     for first in range(0, motion.frames, CHUNK):
         stop = min(motion.frames, first + CHUNK)
         low, high = max(0, first - HALO), min(motion.frames, stop + HALO)
         # Moments past the last frame by a rounding belong to the last chunk, as do those on it.
-        start, end = np.searchsorted(time_s * motion.rate_hz, [first, stop if stop < motion.frames else np.inf])
+        start, end = np.searchsorted(
+            time_s * motion.rate_hz, [first, stop if stop < motion.frames else np.inf]
+        )
         if start == end:
             continue
         position, joint_to_world = motion.cut(low, high).forward(joints)
@@ -165,23 +190,28 @@ def simulate(
     smoothing: Smoothing = "none",
     magnetic_field_ut: Sequence[float] | Float[np.ndarray, "3"] | None = None,
 ) -> Recording:
-    """Record a motion with virtual sensors: one stream of acceleration and angular rate per placement.
+    """Record a motion with virtual sensors: one stream of acceleration and angular rate per
+    placement.
 
-    body: who wears them; the motion is fitted to it (else it is taken as it is). mounting: per placement, how the
-    sensor sits otherwise than by default. noise_of: a kind of device ("none", "watch", "phone", "mtw") or its figures,
-    one device per placement, chosen by the seed. segments: what is labelled; the whole clip where left out and the
-    motion has a label. smoothing: as in `otolith.motion.simulation.kinematics.track`, for motions captured with noise.
-    magnetic_field_ut: of the place, in the world's axes (`otolith.motion.simulation.magnetic.local_field`); adds a
-    magnetometer. Acceleration includes gravity. The motion's own rate bounds what can be seen: it is interpolated.
+    body: who wears them; the motion is fitted to it (else it is taken as it is). mounting: per
+    placement, how the sensor sits otherwise than by default. noise_of: a kind of device ("none",
+    "watch", "phone", "mtw") or its figures, one device per placement, chosen by the seed. segments:
+    what is labelled; the whole clip where left out and the motion has a label. smoothing: as in
+    `otolith.motion.simulation.kinematics.track`, for motions captured with noise.
+    magnetic_field_ut: of the place, in the world's axes
+    (`otolith.motion.simulation.magnetic.local_field`); adds a magnetometer. Acceleration includes
+    gravity. The motion's own rate bounds what can be seen: it is interpolated.
 
-    Frames that the motion lost are a gap in the recording, and so are samples beyond what a body can do (500 m/s², 150
-    rad/s: captured markers that jump); streams report both. `otolith.data.signals` bridges up to 0.1 s, and marks it.
-    Raises UnknownNameError for an unknown placement or noise, DataError for a clip of fewer than 6 frames, ConfigError
-    for a rate that is not positive or no placement.
+    Frames that the motion lost are a gap in the recording, and so are samples beyond what a body
+    can do (500 m/s², 150 rad/s: captured markers that jump); streams report both.
+    `otolith.data.signals` bridges up to 0.1 s, and marks it. Raises UnknownNameError for an unknown
+    placement or noise, DataError for a clip of fewer than 6 frames, ConfigError for a rate that is
+    not positive or no placement.
     """
     if not (np.isfinite(rate_hz) and rate_hz > 0) or not placements:
         raise ConfigError(
-            f"A simulation needs a positive rate and at least one placement; found {rate_hz} Hz and {list(placements)}."
+            f"A simulation needs a positive rate and at least one placement; found {rate_hz} Hz "
+            f"and {list(placements)}."
         )
     errors = noise(noise_of) if isinstance(noise_of, str) else noise_of
     moved = motion if body is None else fit(motion, body)
@@ -196,7 +226,11 @@ def simulate(
     for index, placement in enumerate(placements):
         device = seed * 1000 + index
         time_s, missing = errors.clock(samples, rate_hz, device)
-        reports = [RowReport("lost samples", 0, f"{missing} never came: simulated loss")] if missing else []
+        reports = (
+            [RowReport("lost samples", 0, f"{missing} never came: simulated loss")]
+            if missing
+            else []
+        )
         field = None
         if together is not None:
             reading = Reading(together[index, :, :3], together[index, :, 3:])
@@ -207,15 +241,23 @@ def simulate(
             path = worn(moved, placement, body, sits.get(placement), time_s, smoothing)
             reading = ideal(path)
             if magnetic_field_ut is not None:
-                truth = field_reading(path.sensor_to_world, np.asarray(magnetic_field_ut, dtype=np.float64))
+                truth = field_reading(
+                    path.sensor_to_world, np.asarray(magnetic_field_ut, dtype=np.float64)
+                )
                 field = errors.add_magnetic(truth, device)
         absurd = (np.abs(reading.acceleration) > HARDEST[0]).any(axis=1)
         absurd |= (np.abs(reading.angular_rate) > HARDEST[1]).any(axis=1)
         acceleration, rate = errors.add(*reading, rate_hz, device)
-        values = np.concatenate([acceleration, rate] + ([] if field is None else [field]), axis=1).astype(np.float32)
+        values = np.concatenate(
+            [acceleration, rate] + ([] if field is None else [field]), axis=1
+        ).astype(np.float32)
         gap = ~np.isfinite(values).all(axis=1)
         if gap.any():
-            reports.append(RowReport("gap in the motion", int(gap.sum()), "frames of the capture that were lost"))
+            reports.append(
+                RowReport(
+                    "gap in the motion", int(gap.sum()), "frames of the capture that were lost"
+                )
+            )
         if absurd.any():
             limits = f"beyond {HARDEST[0]:g} m/s² or {HARDEST[1]:g} rad/s: no body moves so, a marker jumped"
             reports.append(RowReport("implausible movement", int(absurd.sum()), limits))
@@ -232,11 +274,16 @@ def simulate(
             )
         )
     if segments is None:
-        segments = () if motion.label is None else (Segment(0.0, samples / rate_hz, motion.label, "simulated"),)
+        segments = (
+            ()
+            if motion.label is None
+            else (Segment(0.0, samples / rate_hz, motion.label, "simulated"),)
+        )
     wearer = body.name if body else "as captured"
     who = motion.performer or motion.clip or "unknown"
     return Recording(
-        id=name or "-".join(part.replace(" ", "_") for part in (who, motion.clip or "clip", wearer)),
+        id=name
+        or "-".join(part.replace(" ", "_") for part in (who, motion.clip or "clip", wearer)),
         subject=subject or who,
         streams=tuple(streams),
         segments=tuple(segments),
@@ -244,5 +291,7 @@ def simulate(
         clip=motion.clip,
         body=wearer,
         origin="simulated",
-        facts={"stature_m": round(body.stature_m, 3), "mass_kg": round(body.mass_kg, 1)} if body else {},
+        facts={"stature_m": round(body.stature_m, 3), "mass_kg": round(body.mass_kg, 1)}
+        if body
+        else {},
     )

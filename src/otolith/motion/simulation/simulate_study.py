@@ -1,4 +1,5 @@
-"""Clips of motion capture in, a study out: every clip on every body, one recording at a time, resumable."""
+"""Clips of motion capture in, a study out: every clip on every body, one recording at a time,
+resumable."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class SimulationConfig:
     placements: tuple[str, ...] = ("left_wrist", "right_wrist")
     """Where sensors sit."""
     bodies: int = 1
-    """How many bodies make each clip's movement: the first is the average one of 1.70 m, the others are drawn."""
+    """How many bodies make each clip's movement: the first is the average one of 1.70 m, the others
+    are drawn."""
     rate_hz: float = 50.0
     """Samples per second of the sensors."""
     noise: str = "none"
@@ -57,13 +59,14 @@ class SimulationConfig:
     heading: Literal["keep", "remove"] = "keep"
     """Whether a clip faces where it was captured, or starts facing x."""
     mounting: Literal["exact", "by_hand", "any"] = "exact"
-    """Whether sensors sit as their placement says, a few degrees and a centimetre off, or turned any way: other for
-    each body."""
+    """Whether sensors sit as their placement says, a few degrees and a centimetre off, or turned
+    any way: other for each body."""
     mountings: Mapping[str, Mounting] = field(default_factory=dict)
-    """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is drawn."""
+    """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is
+    drawn."""
     smoothing: str | float = "auto"
-    """"auto" takes the noise out of captured paths, by their own spectrum; "none" leaves it; a number is a cut-off
-    in Hz. Procedural paths have no noise and are left alone."""
+    """"auto" takes the noise out of captured paths, by their own spectrum; "none" leaves it; a
+    number is a cut-off in Hz. Procedural paths have no noise and are left alone."""
     pose_hz: float = 30.0
     """Poses per second."""
     seed: int = 0
@@ -78,12 +81,19 @@ class SimulationConfig:
             site(placement)
         noise(self.noise)
         if not self.placements or len(set(self.placements)) < len(self.placements):
-            raise ConfigError(f"A simulation needs placements, each once; found {list(self.placements)}.")
+            raise ConfigError(
+                f"A simulation needs placements, each once; found {list(self.placements)}."
+            )
         if self.bodies < 1 or self.seed < 0:
-            raise ConfigError(f"Bodies go from 1 up and seeds from 0; found {self.bodies} and {self.seed}.")
+            raise ConfigError(
+                f"Bodies go from 1 up and seeds from 0; found {self.bodies} and {self.seed}."
+            )
         for name in ("rate_hz", "pose_hz"):
             if not 0.0 < getattr(self, name) <= 10_000.0:
-                raise ConfigError(f"{name} is a number of times per second, up to 10,000; found {getattr(self, name)}.")
+                raise ConfigError(
+                    f"{name} is a number of times per second, up to 10,000; found "
+                    f"{getattr(self, name)}."
+                )
         for name, known in (
             ("heading", ("keep", "remove")),
             ("mounting", ("exact", "by_hand", "any")),
@@ -92,10 +102,13 @@ class SimulationConfig:
                 raise ConfigError(f"{name} is {' or '.join(known)}; found '{getattr(self, name)}'.")
         cut = self.smoothing
         if not (cut in ("auto", "none") if isinstance(cut, str) else 0.0 < cut < float("inf")):
-            raise ConfigError(f"smoothing is auto, none or a cut-off in Hz above 0; found '{self.smoothing}'.")
+            raise ConfigError(
+                f"smoothing is auto, none or a cut-off in Hz above 0; found '{self.smoothing}'."
+            )
         if strange := set(self.mountings) - set(self.placements):
             raise ConfigError(
-                f"A mounting is given for {', '.join(sorted(strange))}, where no sensor sits; placements are "
+                f"A mounting is given for {', '.join(sorted(strange))}, where no sensor sits; "
+                f"placements are "
                 f"{', '.join(self.placements)}."
             )
 
@@ -111,17 +124,20 @@ def simulate_study(
     on_error: Literal["stop", "skip"] = "stop",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Study:
-    """Simulate what sensors on many bodies would have measured of many clips, and write it as a study.
+    """Simulate what sensors on many bodies would have measured of many clips, and write it as a
+    study.
 
-    sources: files of motion capture, folders of them, or procedural motions by name ("procedural:walking", or
-    "procedural" for all). reading: what `otolith.motion.formats.read` is told of every file, such as frame_rate, unit,
-    up. One clip is in memory at a time. Each recording gets its pose and truth (`otolith.motion.simulation.partners`)
-    and its text; performer, clip and body are kept apart, and splits go by performer, else by group of clips or clip. A
-    finished recording is noted in simulated.jsonl: the same call again goes on behind it.
+    sources: files of motion capture, folders of them, or procedural motions by name
+    ("procedural:walking", or "procedural" for all). reading: what `otolith.motion.formats.read` is
+    told of every file, such as frame_rate, unit, up. One clip is in memory at a time. Each
+    recording gets its pose and truth (`otolith.motion.simulation.partners`) and its text;
+    performer, clip and body are kept apart, and splits go by performer, else by group of clips or
+    clip. A finished recording is noted in simulated.jsonl: the same call again goes on behind it.
 
-    on_error "skip" leaves a clip out that cannot be used, and tells so in skipped.json; clips that do not move as a
-    human body can (`otolith.motion.formats.plausibility`) are kept, and told in doubtful.json. Raises what reading
-    raises, ConfigError where `out` holds a simulation with other settings, DataError where it holds something else.
+    on_error "skip" leaves a clip out that cannot be used, and tells so in skipped.json; clips that
+    do not move as a human body can (`otolith.motion.formats.plausibility`) are kept, and told in
+    doubtful.json. Raises what reading raises, ConfigError where `out` holds a simulation with other
+    settings, DataError where it holds something else.
     """
     folder, config, reading = Path(out), config or SimulationConfig(), dict(reading or {})
     clips = clips_of(sources)
@@ -144,7 +160,8 @@ def _simulate(
     on_error: Literal["stop", "skip"],
     progress: Callable[[int, int, str], None] | None,
 ) -> list[str]:
-    """Write the recordings that the journal does not know, and return the ids of all that are wanted."""
+    """Write the recordings that the journal does not know, and return the ids of all that are
+    wanted."""
     folder = mine.folder
     who = bodies(config.bodies, config.seed, config.ranges, config.body_model)
     done, total = 0, len(clips) * len(who)
@@ -160,7 +177,9 @@ def _simulate(
             doubts = [finding.message for finding in check(motion)] if motion is not None else []
             for id, body in left.items():
                 assert motion is not None
-                journal.add(id, mark, {"doubts": doubts, **_record(folder, id, motion, body, config)})
+                journal.add(
+                    id, mark, {"doubts": doubts, **_record(folder, id, motion, body, config)}
+                )
                 done += 1
                 if progress:
                     progress(done, total, id)
@@ -178,7 +197,8 @@ def _simulate(
 
 
 def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
-    """Every clip that the sources name, each once, with a key that is unique among them and can be a file's name.
+    """Every clip that the sources name, each once, with a key that is unique among them and can be
+    a file's name.
 
     Raises ReadError for a folder without motion capture, ConfigError where no source is given.
     """
@@ -189,7 +209,9 @@ def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
         text = str(source)
         if not Path(source).exists() and (text in PROCEDURAL or text.partition(":")[0] == PREFIX):
             one = text.removeprefix(PREFIX).removeprefix(":")
-            found |= {f"{PREFIX}:{name}": f"{PREFIX}:{name}" for name in ([one] if one else PROCEDURAL)}
+            found |= {
+                f"{PREFIX}:{name}": f"{PREFIX}:{name}" for name in ([one] if one else PROCEDURAL)
+            }
         else:
             found |= {str(path.resolve()): path for path in find(Path(source))}
     # Files of one name in several folders take their folders' names in front, as many as it needs.
@@ -201,7 +223,10 @@ def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
         apart: dict[str, set[str]] = {}
         for place, key in zip(places, keys, strict=True):
             apart.setdefault(key, set()).add(place)
-        keys = [_key(place, depth) if len(apart[key]) > 1 else key for place, key in zip(found, keys, strict=True)]
+        keys = [
+            _key(place, depth) if len(apart[key]) > 1 else key
+            for place, key in zip(found, keys, strict=True)
+        ]
     unique: dict[str, str | Path] = {}
     for key, source in zip(keys, found.values(), strict=True):
         number = 2
@@ -225,16 +250,26 @@ def _mark(source: str | Path) -> str:
     return f"{facts.st_size} {facts.st_mtime_ns}"
 
 
-def _settings(sources: Sequence[str | Path], config: SimulationConfig, reading: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(
+    sources: Sequence[str | Path], config: SimulationConfig, reading: Mapping[str, Any]
+) -> dict[str, Any]:
     # Paths are of one machine; whether they are the same is all that counts.
-    named = [str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources]
+    named = [
+        str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources
+    ]
     model = Path(config.body_model)
     told = f"{model.name} {model.stat().st_size}" if model.is_file() else config.body_model
-    said = {**dataclasses.asdict(config), "body_model": told, "reading": {k: str(v) for k, v in reading.items()}}
+    said = {
+        **dataclasses.asdict(config),
+        "body_model": told,
+        "reading": {k: str(v) for k, v in reading.items()},
+    }
     return {"sources": digest(named), **said}
 
 
-def _record(folder: Path, id: str, motion: Motion, body: Body, config: SimulationConfig) -> dict[str, Any]:
+def _record(
+    folder: Path, id: str, motion: Motion, body: Body, config: SimulationConfig
+) -> dict[str, Any]:
     """Write one clip on one body with all its partners, and return what the study will say of it."""
     motion = on_the_floor(motion, facing_x=config.heading == "remove")
     smoothing: Smoothing = "none" if motion.source == "otolith procedural" else config.smoothing
@@ -256,20 +291,30 @@ def _record(folder: Path, id: str, motion: Motion, body: Body, config: Simulatio
     moved = put_on(motion, body)
     poses = pose(moved, config.pose_hz)
     written = write_partner(folder, "pose", id, poses)
-    time_s = np.arange(int(np.floor(motion.duration_s * config.rate_hz + 1e-6)) + 1) / config.rate_hz
+    time_s = (
+        np.arange(int(np.floor(motion.duration_s * config.rate_hz + 1e-6)) + 1) / config.rate_hz
+    )
     facts = truth(moved, config.placements, time_s, body, mounting, smoothing)
     known = np.isfinite(np.stack(list(facts.values()))).all(axis=0)
-    true = write_partner(folder, "truth", id, {column: values[known] for column, values in facts.items()})
+    true = write_partner(
+        folder, "truth", id, {column: values[known] for column, values in facts.items()}
+    )
     entry["partners"] = {
         "pose": {**written, "rate_hz": config.pose_hz, "joints": (len(poses) - 1) // 3},
         "truth": {**true, "rate_hz": config.rate_hz},
     }
-    still = {sensor: norms[quiet] for sensor, (norms, quiet) in recording.still_blocks().items() if quiet.any()}
+    still = {
+        sensor: norms[quiet]
+        for sensor, (norms, quiet) in recording.still_blocks().items()
+        if quiet.any()
+    }
     return {
         "entry": entry,
         "segments": [dataclasses.asdict(segment) for segment in recording.segments],
         "text": motion.text or motion.label or "",
-        "still": {sensor: [float(np.median(norms)), 0.5 * len(norms)] for sensor, norms in still.items()},
+        "still": {
+            sensor: [float(np.median(norms)), 0.5 * len(norms)] for sensor, norms in still.items()
+        },
         "source": motion.source,
         "terms": motion.terms,
     }
@@ -280,7 +325,10 @@ def _mountings(body: Body, config: SimulationConfig) -> dict[str, Mounting]:
         return dict(config.mountings)
     draw = Mounting.draw if config.mounting == "by_hand" else Mounting.draw_any
     rng = np.random.default_rng([config.seed, 1, zlib.crc32(body.name.encode())])
-    return {placement: config.mountings.get(placement, Mounting()).then(draw(rng)) for placement in config.placements}
+    return {
+        placement: config.mountings.get(placement, Mounting()).then(draw(rng))
+        for placement in config.placements
+    }
 
 
 def _told(recording: Recording, motion: Motion) -> Recording:
@@ -295,30 +343,48 @@ def _told(recording: Recording, motion: Motion) -> Recording:
         streams.append(dataclasses.replace(stream, reports=(*stream.reports, *reports)))
     facts = {**recording.facts, "frame_rate_hz": round(motion.rate_hz, 4)}
     facts |= {"split": motion.split} if motion.split else {}
-    return dataclasses.replace(recording, streams=tuple(streams), clip_group=motion.group, facts=facts)
+    return dataclasses.replace(
+        recording, streams=tuple(streams), clip_group=motion.group, facts=facts
+    )
 
 
-def _finish(folder: Path, journal: Journal, wanted: Sequence[str], config: SimulationConfig, name: str) -> Study:
+def _finish(
+    folder: Path, journal: Journal, wanted: Sequence[str], config: SimulationConfig, name: str
+) -> Study:
     found = {line["id"]: line for line in journal.lines()}
     lines = [found[id] for id in wanted]
-    doubtful = [{"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]]
+    doubtful = [
+        {"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]
+    ]
     if doubtful:
         write_json(claim(folder, "doubtful.json"), doubtful)
     write_texts(
-        folder, [Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"]) for line in lines if line["text"]]
+        folder,
+        [
+            Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"])
+            for line in lines
+            if line["text"]
+        ],
     )
     still: dict[str, list[list[float]]] = {}
     for line in lines:
         for sensor, facts in line["still"].items():
             still.setdefault(sensor, []).append(facts)
-    # The unit is known by construction, so nothing is refused here: what is at rest in a clip may well be falling.
+    # The unit is known by construction, so nothing is refused here: what is at rest in a clip may
+    # well be falling.
     verdicts = {
         (sensor, "included"): GravityVerdict(
-            True, float(np.median([norm for norm, _ in facts])), sum(seconds for _, seconds in facts), True, ""
+            True,
+            float(np.median([norm for norm, _ in facts])),
+            sum(seconds for _, seconds in facts),
+            True,
+            "",
         )
         for sensor, facts in sorted(still.items())
     }
-    segments = [{"recording": line["id"], **segment} for line in lines for segment in line["segments"]]
+    segments = [
+        {"recording": line["id"], **segment} for line in lines for segment in line["segments"]
+    ]
     return finish_study(
         folder,
         [line["entry"] for line in lines],

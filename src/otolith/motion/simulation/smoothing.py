@@ -1,8 +1,10 @@
-"""How much of a captured path is movement and how much is noise, and the filters that keep the first.
+"""How much of a captured path is movement and how much is noise, and the filters that keep the
+first.
 
-Differentiating twice multiplies noise by the square of its frequency, so the spectrum of a captured path's
-acceleration falls to a valley, where movement ends, and rises again, where only noise is left. The valley is read off
-the path itself: no measured acceleration is needed to place the cut-off.
+Differentiating twice multiplies noise by the square of its frequency, so the spectrum of a captured
+path's acceleration falls to a valley, where movement ends, and rises again, where only noise is
+left. The valley is read off the path itself: no measured acceleration is needed to place the
+cut-off.
 """
 
 from __future__ import annotations
@@ -18,25 +20,31 @@ from otolith.core.errors import ConfigError, DataError
 BLOCK_S = 2.0
 """Length of the stretches whose spectra are averaged."""
 LOWEST_HZ = 6.0
-"""People move up to here at the least, the usual cut-off for gait: no valley is looked for below."""
+"""People move up to here at the least, the usual cut-off for gait: no valley is looked for below.
+"""
 HIGHEST_HZ = 25.0
-"""Optics see next to nothing of a body above here, so a path that shows no valley below is cut here. (On the paired
-sets in docs/simulation.md, no position has its valley above 21 Hz.)"""
+"""Optics see next to nothing of a body above here, so a path that shows no valley below is cut
+here. (On the paired sets in docs/simulation.md, no position has its valley above 21 Hz.)"""
 _LOUD = 0.1
-"""Share of the stretches that is left out, the loudest above a quarter of the frame rate: frames where markers jump."""
+"""Share of the stretches that is left out, the loudest above a quarter of the frame rate: frames
+where markers jump."""
 _RISE = 1.5
-"""A valley counts where the spectrum comes back to this many times its lowest value: a chance dip does not."""
+"""A valley counts where the spectrum comes back to this many times its lowest value: a chance dip
+does not."""
 _FLAT = 1.05
-"""Steps shake a foot at all frequencies, so its valley is a plain: the cut-off lies where the plain ends."""
+"""Steps shake a foot at all frequencies, so its valley is a plain: the cut-off lies where the plain
+ends."""
 _ORDER = 3
 
 
 @dataclass(frozen=True)
 class SavitzkyGolay:
-    """Least-squares polynomials over a sliding window, differentiated: the usual filter of captured motion.
+    """Least-squares polynomials over a sliding window, differentiated: the usual filter of captured
+    motion.
 
-    Savitzky and Golay, "Smoothing and Differentiation of Data by Simplified Least Squares Procedures" (1964),
-    https://doi.org/10.1021/ac60214a047. Raises ConfigError where the window is not odd or not longer than the order.
+    Savitzky and Golay, "Smoothing and Differentiation of Data by Simplified Least Squares
+    Procedures" (1964), https://doi.org/10.1021/ac60214a047. Raises ConfigError where the window is
+    not odd or not longer than the order.
     """
 
     window: int = 21
@@ -47,7 +55,8 @@ class SavitzkyGolay:
     def __post_init__(self) -> None:
         if self.window % 2 == 0 or not 2 <= self.order < self.window:
             raise ConfigError(
-                f"A Savitzky-Golay window is an odd number of frames above its order, which is 2 or more; found window "
+                f"A Savitzky-Golay window is an odd number of frames above its order, which is 2 "
+                f"or more; found window "
                 f"{self.window}, order {self.order}. Try SavitzkyGolay(21, 3)."
             )
 
@@ -64,24 +73,27 @@ class SavitzkyGolay:
 
 
 Smoothing = str | float | SavitzkyGolay
-"""'none' (an interpolating spline), 'auto' (a cut-off from the path's own noise), a cut-off in Hz, or a filter."""
+"""'none' (an interpolating spline), 'auto' (a cut-off from the path's own noise), a cut-off in Hz,
+or a filter."""
 
 
 def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> float | None:
     """Frequency in Hz above which a twice differentiated path holds noise alone, 25 at the most.
 
-    pieces: gap-free stretches of one path, (F, C) each: positions or quaternions, in any unit. The cut-off is the
-    lowest point of the second derivative's power spectrum (Welch's average over stretches of 2 s, half an octave
-    wide) from which it rises again; the highest such, where several are about as low. None where there is no such
-    point and the frames come too slowly to hold 25 Hz. Raises DataError where no stretch has 32 frames and lasts half
-    a second.
+    pieces: gap-free stretches of one path, (F, C) each: positions or quaternions, in any unit. The
+    cut-off is the lowest point of the second derivative's power spectrum (Welch's average over
+    stretches of 2 s, half an octave wide) from which it rises again; the highest such, where
+    several are about as low. None where there is no such point and the frames come too slowly to
+    hold 25 Hz. Raises DataError where no stretch has 32 frames and lasts half a second.
     """
     needed = max(32, int(np.ceil(0.5 * rate_hz)))
     whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= needed]
     if not whole:
         raise DataError(
-            f"The noise of a path cannot be told from its movement in {max(map(len, pieces), default=0)} frames at "
-            f"{rate_hz:g} Hz; {needed} are needed. Give a cut-off in Hz (smoothing=12.0) or smoothing='none'."
+            f"The noise of a path cannot be told from its movement in "
+            f"{max(map(len, pieces), default=0)} frames at "
+            f"{rate_hz:g} Hz; {needed} are needed. Give a cut-off in Hz (smoothing=12.0) or "
+            f"smoothing='none'."
         )
     block = min(int(BLOCK_S * rate_hz), max(map(len, whole)))
     hertz, power = _spectrum([piece for piece in whole if len(piece) >= block], block, rate_hz)
@@ -103,8 +115,11 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     return HIGHEST_HZ if 0.45 * rate_hz > HIGHEST_HZ else None
 
 
-def _spectrum(pieces: Sequence[np.ndarray], block: int, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean power over half-overlapping stretches (Hann's window, straight lines taken off), channels added up."""
+def _spectrum(
+    pieces: Sequence[np.ndarray], block: int, rate_hz: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean power over half-overlapping stretches (Hann's window, straight lines taken off),
+    channels added up."""
     from scipy.signal import detrend
 
     window = np.hanning(block + 2)[1:-1, None]
@@ -120,20 +135,26 @@ def _spectrum(pieces: Sequence[np.ndarray], block: int, rate_hz: float) -> tuple
 
 
 def smooth(
-    values: Float[np.ndarray, "F C"], rate_hz: float, cutoff_hz: float, observed: np.ndarray | None = None
+    values: Float[np.ndarray, "F C"],
+    rate_hz: float,
+    cutoff_hz: float,
+    observed: np.ndarray | None = None,
 ) -> Float[np.ndarray, "F C"]:
-    """Keep what is slower than a cut-off: a smoothing spline on even frames, half of the amplitude at the cut-off.
+    """Keep what is slower than a cut-off: a smoothing spline on even frames, half of the amplitude
+    at the cut-off.
 
-    Minimises the squared distance to the frames plus a penalty on the third difference, which is a Butterworth filter
-    of third order run forwards and backwards without its trouble at the ends (Whittaker, "On a New Method of
-    Graduation", 1923; Eilers, "A Perfect Smoother", 2003, https://doi.org/10.1021/ac034173t). Frames that are not
-    `observed` are bridged. Raises ConfigError unless 0 < cutoff_hz < rate_hz / 2.
+    Minimises the squared distance to the frames plus a penalty on the third difference, which is a
+    Butterworth filter of third order run forwards and backwards without its trouble at the ends
+    (Whittaker, "On a New Method of Graduation", 1923; Eilers, "A Perfect Smoother", 2003,
+    https://doi.org/10.1021/ac034173t). Frames that are not `observed` are bridged. Raises
+    ConfigError unless 0 < cutoff_hz < rate_hz / 2.
     """
     from scipy.linalg import solveh_banded
 
     if not 0.0 < cutoff_hz < rate_hz / 2.0:
         raise ConfigError(
-            f"A cut-off lies between 0 and half the frame rate, {rate_hz / 2:g} Hz; found {cutoff_hz:g} Hz."
+            f"A cut-off lies between 0 and half the frame rate, {rate_hz / 2:g} Hz; found "
+            f"{cutoff_hz:g} Hz."
         )
     frames = len(values)
     if frames <= _ORDER:
@@ -144,7 +165,9 @@ def smooth(
     bands = np.zeros((_ORDER + 1, frames))
     for row in range(_ORDER + 1):
         for column in range(row + 1):
-            bands[row - column, column : column + frames - _ORDER] += penalty * taps[row] * taps[column]
+            bands[row - column, column : column + frames - _ORDER] += (
+                penalty * taps[row] * taps[column]
+            )
     bands[0] += weight
     seen = np.where(weight[:, None] > 0, values, 0.0)
     return np.asarray(solveh_banded(bands, weight[:, None] * seen, lower=True))

@@ -30,16 +30,19 @@ TIME = "time"
 
 
 def view(study: Study, recording: str | None = None, rrd: Path | None = None) -> None:
-    """Show a recording in Rerun's window until it is closed, or write it as an .rrd file that Rerun opens.
+    """Show a recording in Rerun's window until it is closed, or write it as an .rrd file that Rerun
+    opens.
 
-    Signals of any recording; of a simulated one also its skeleton and how its sensors moved and turned. The first
-    recording where none is named. Raises ConfigError where rerun-sdk is not installed or no window opens, StudyError
-    for a recording that is not there.
+    Signals of any recording; of a simulated one also its skeleton and how its sensors moved and
+    turned. The first recording where none is named. Raises ConfigError where rerun-sdk is not
+    installed or no window opens, StudyError for a recording that is not there.
     """
     try:
         import rerun
     except ImportError as error:
-        raise ConfigError("Viewing needs rerun-sdk (521 MB). Type: pip install 'otolith[view]'") from error
+        raise ConfigError(
+            "Viewing needs rerun-sdk (521 MB). Type: pip install 'otolith[view]'"
+        ) from error
     found = study.recording(recording or study.entries[0]["id"])
     stream = rerun.RecordingStream("otolith", recording_id=printable(f"{study.name}/{found.id}"))
     # Rerun's own file only notes in a log that the disk is full.
@@ -61,28 +64,35 @@ def view(study: Study, recording: str | None = None, rrd: Path | None = None) ->
 def show_window(content: bytes, program: Sequence[str] = (sys.executable, "-m", "rerun")) -> None:
     """Open Rerun's window on a recording, and return when it is closed.
 
-    Left to itself the window listens on all interfaces, gives what it shows to whoever asks, and reports its use to
-    its makers. Here it reads a file in a private folder, listens on 127.0.0.1 only and reaches no other machine.
-    Raises ConfigError where no window opens.
+    Left to itself the window listens on all interfaces, gives what it shows to whoever asks, and
+    reports its use to its makers. Here it reads a file in a private folder, listens on 127.0.0.1
+    only and reaches no other machine. Raises ConfigError where no window opens.
     """
     with tempfile.TemporaryDirectory(prefix="otolith-view-") as private:
         path, log = Path(private, "recording.rrd"), Path(private, "log.txt")
         path.write_bytes(content)
         command = [*program, "--bind", LOOPBACK, "--port", str(_free_port()), str(path)]
         with log.open("wb") as out:
-            ended = subprocess.run(command, env=os.environ | ALONE, stdout=out, stderr=out, check=False)
+            ended = subprocess.run(
+                command, env=os.environ | ALONE, stdout=out, stderr=out, check=False
+            )
         if ended.returncode:
             lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            said = next((line for line in lines if "panicked" in line or "rror" in line), (lines or ["no word"])[-1])
+            said = next(
+                (line for line in lines if "panicked" in line or "rror" in line),
+                (lines or ["no word"])[-1],
+            )
             raise ConfigError(
-                f"Rerun's window ended with exit status {ended.returncode} ({said:.200}). Where there is no screen, "
+                f"Rerun's window ended with exit status {ended.returncode} ({said:.200}). Where "
+                f"there is no screen, "
                 "write a file with --rrd FILE, or draw with --figure FILE.svg."
             )
 
 
 LOOPBACK = "127.0.0.1"
 _NOWHERE = "http://127.0.0.1:9"
-"""A proxy that nobody is: Rerun asks its makers for a newer version, and has no option against it."""
+"""A proxy that nobody is: Rerun asks its makers for a newer version, and has no option against it.
+"""
 ALONE = {"CI": "true"} | dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), _NOWHERE
 )
@@ -100,7 +110,9 @@ def _layout(recording: Recording) -> Any:
     import rerun.blueprint as blueprint
 
     signals = [
-        blueprint.TimeSeriesView(origin=f"signals/{sensor}/{quantity}", name=f"{sensor}: {_UNITS[quantity]}")
+        blueprint.TimeSeriesView(
+            origin=f"signals/{sensor}/{quantity}", name=f"{sensor}: {_UNITS[quantity]}"
+        )
         for stream in recording.streams
         for sensor, quantity in triads(stream.channels)
     ]
@@ -117,7 +129,9 @@ def _signals(stream: Any, recording: Recording) -> None:
         when = rerun.TimeColumn(TIME, duration=part.time_s)
         for (sensor, quantity), columns in triads(part.channels).items():
             entity = f"signals/{sensor}/{quantity}"
-            stream.log(entity, rerun.SeriesLines(colors=_COLOURS, names=["x", "y", "z"]), static=True)
+            stream.log(
+                entity, rerun.SeriesLines(colors=_COLOURS, names=["x", "y", "z"]), static=True
+            )
             values = part.values[:, list(columns)].astype(np.float64)
             scalars = rerun.Scalars.columns(scalars=values.ravel()).partition([3] * len(values))
             stream.send_columns(entity, indexes=[when], columns=scalars)
@@ -130,18 +144,34 @@ def _skeleton(stream: Any, pose: dict[str, np.ndarray]) -> None:
     import rerun
 
     places = {
-        name[:-2]: np.stack([pose[f"{name[:-2]}.{axis}"] for axis in "xyz"], 1) for name in pose if name[-2:] == ".x"
+        name[:-2]: np.stack([pose[f"{name[:-2]}.{axis}"] for axis in "xyz"], 1)
+        for name in pose
+        if name[-2:] == ".x"
     }
-    # A bone from every joint to its parent; the joints of a finger come in threes, the first of which is at the wrist.
-    bones = [(JOINTS[PARENTS[JOINTS.index(joint)]], joint) for joint in places if joint in JOINTS and joint != "pelvis"]
+    # A bone from every joint to its parent; the joints of a finger come in threes, the first of
+    # which is at the wrist.
+    bones = [
+        (JOINTS[PARENTS[JOINTS.index(joint)]], joint)
+        for joint in places
+        if joint in JOINTS and joint != "pelvis"
+    ]
     for finger in (joint for joint in places if joint not in JOINTS):
         number = int(finger[-1])
-        bones.append((f"{finger.split('_')[0]}_wrist" if number == 1 else f"{finger[:-1]}{number - 1}", finger))
-    bones = [(a, b) for a, b in bones if np.isfinite(places[a]).all() and np.isfinite(places[b]).all()]
+        bones.append(
+            (
+                f"{finger.split('_')[0]}_wrist" if number == 1 else f"{finger[:-1]}{number - 1}",
+                finger,
+            )
+        )
+    bones = [
+        (a, b) for a, b in bones if np.isfinite(places[a]).all() and np.isfinite(places[b]).all()
+    ]
     strips = np.stack([np.stack([places[a], places[b]], axis=1) for a, b in bones], axis=1)
     when = rerun.TimeColumn(TIME, duration=pose["time_s"])
     stream.log("world", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-    lines = rerun.LineStrips3D.columns(strips=strips.reshape(-1, 2, 3)).partition([len(bones)] * len(strips))
+    lines = rerun.LineStrips3D.columns(strips=strips.reshape(-1, 2, 3)).partition(
+        [len(bones)] * len(strips)
+    )
     stream.send_columns("world/skeleton", indexes=[when], columns=lines)
 
 
@@ -155,11 +185,15 @@ def _sensors(stream: Any, truth: dict[str, np.ndarray], placements: list[str]) -
         entity = f"world/sensors/{placement}"
         stream.log(
             entity,
-            rerun.Arrows3D(vectors=_AXIS_M * np.eye(3), colors=_COLOURS, labels=[placement, "", ""]),
+            rerun.Arrows3D(
+                vectors=_AXIS_M * np.eye(3), colors=_COLOURS, labels=[placement, "", ""]
+            ),
             static=True,
         )
         stream.send_columns(
-            entity, indexes=[when], columns=rerun.Transform3D.columns(translation=place, quaternion=turn)
+            entity,
+            indexes=[when],
+            columns=rerun.Transform3D.columns(translation=place, quaternion=turn),
         )
         speed = rerun.Scalars.columns(scalars=truth[f"{placement}.speed"].astype(np.float64))
         stream.send_columns(f"truth/{placement}/speed", indexes=[when], columns=speed)
