@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from otolith import Evaluation, Recording, Segment, Stream, write_study
+from otolith import Cut, Recording, Segment, Stream, write_study
 from otolith.core.files import read_json, write_sealed
 from otolith.data.channels import triad
 from otolith.data.study_files import file_facts
@@ -62,10 +62,8 @@ print(json.dumps({"windows": count, "samples": total, "before_mb": before, "cut_
 def make(folder: Path, hours: float, hours_each: float) -> float:
     """Write a study of (about) so many hours into a folder and return how many it has."""
     count = max(2, round(hours / hours_each))
-    evaluation = Evaluation(seconds=5.0, rate_hz=float(RATE_HZ))
-    write_study(
-        folder, [_recording(i, hours_each) for i in range(2)], name="memory", evaluation=evaluation
-    )
+    cut = Cut(seconds=5.0, rate_hz=float(RATE_HZ))
+    write_study(folder, [_recording(i, hours_each) for i in range(2)], name="memory", cut=cut)
     content = read_json(folder / "study.json")
     originals = content["recordings"]
     content["recordings"] = [

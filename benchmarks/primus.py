@@ -48,10 +48,10 @@ def pretrained(name: str, epochs: int, batch: int, **more: Any) -> dict[str, Any
 
 
 def terms(
-    partners: dict[str, Any], epochs: int, without: tuple[str, ...] = ()
+    modalities: dict[str, Any], epochs: int, without: tuple[str, ...] = ()
 ) -> dict[str, dict[str, Any]]:
-    """Every row of the ablation, and IMU2CLIP with the same partners."""
-    named = {"text": "minilm", "pose": "pose_vector"} | partners
+    """Every row of the ablation, and IMU2CLIP with the same modalities."""
+    named = {"text": "minilm", "pose": "pose_vector"} | modalities
     rows = {"imu2clip": pretrained("imu2clip", epochs, 64, objective_settings=dict(named))}
     for name, weights in TERMS.items():
         if name not in without:

@@ -148,7 +148,7 @@ def on_hapt(draws: int, threads: int) -> list[dict[str, Any]]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         study = import_dataset(Path(data) / "data" / "hapt", "hapt", Path(folder) / "hapt")
-        windows = labelled_windows(study, study.evaluation)
+        windows = labelled_windows(study, study.cut)
         for name in ENCODERS:
             encoder = PretrainedEncoder.fresh(windows, name, 0)
             vectors = encoder.embed(windows, Runtime("cpu", "fp32", threads))

@@ -65,7 +65,7 @@ OTHERS = (
     ("simclr", "stacked_rnn"),
 )
 """Objectives and encoders that are measured beside PIM on TPN."""
-WITH_PARTNERS = (
+WITH_MODALITIES = (
     *(("primus", encoder) for encoder in ("tpn", "stacked_rnn")),
     ("imu2clip", "stacked_rnn"),
     ("multi3net", "channel_attention"),
@@ -159,7 +159,7 @@ def bare(
     the end."""
     data, held_back = (
         {"values": side._values.clone(), "present": side.present, "received": side._received}
-        | side.partners
+        | side.modalities
         for side in (run.training[0], run.validation[0])
     )
     optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
@@ -176,8 +176,8 @@ def bare(
         values, present, received, *others = (tensor[index] for tensor in side.values())
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             values = torch.nan_to_num((values - mean) / std)
-            partners = dict(zip(list(side)[3:], others, strict=True))
-            return loss(Batch(values, present, received, channels, rate_hz, partners=partners))
+            modalities = dict(zip(list(side)[3:], others, strict=True))
+            return loss(Batch(values, present, received, channels, rate_hz, modalities=modalities))
 
     def epoch() -> float:
         nonlocal epochs
@@ -226,7 +226,10 @@ def rivals(run: _Run) -> dict[str, Callable[[], float]]:
         ]
         plain_groups = [{"params": kernels, "weight_decay": 2e-4}, {"params": others}]
         loops["plain torch"] = bare(
-            run, lambda batch: plain(batch.values, batch.partners["physics"]), [plain], plain_groups
+            run,
+            lambda batch: plain(batch.values, batch.modalities["physics"]),
+            [plain],
+            plain_groups,
         )
     return loops
 
@@ -311,7 +314,7 @@ def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> flo
     return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
 
 
-def partnered(folder: Path) -> Windows:
+def modalityed(folder: Path) -> Windows:
     """Return windows of UTD-MHAD's right wrist, whose recordings have poses and texts."""
     cut = {
         "placements": ("right_wrist",),
@@ -404,7 +407,7 @@ def main() -> None:
     parser.add_argument(
         "--study", type=Path, help="UTD-MHAD, imported: also objectives with poses and texts"
     )
-    parser.add_argument("--only-partners", action="store_true", help="nothing but these")
+    parser.add_argument("--only-modalities", action="store_true", help="nothing but these")
     parser.add_argument("--quick", action="store_true", help="a few windows, to see that it runs")
     options = parser.parse_args()
     if options.quick:
@@ -412,21 +415,21 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     rows: list[dict[str, Any]] = []
     for precision in ("fp32", "bf16"):
-        for sensors in () if options.only_partners else (1, 3):
+        for sensors in () if options.only_modalities else (1, 3):
             rows += pretraining(
                 made_windows(options.windows, sensors), options.batch, precision, options.repeats
             )
-        for objective, encoder in () if options.only_partners else OTHERS:
+        for objective, encoder in () if options.only_modalities else OTHERS:
             quarter = made_windows(options.windows // 4, 1)
             rows += pretraining(
                 quarter, options.batch, precision, options.repeats, objective, encoder
             )
-        for objective, encoder in WITH_PARTNERS if options.study else ():
-            windows = partnered(options.study)[: options.windows]
+        for objective, encoder in WITH_MODALITIES if options.study else ():
+            windows = modalityed(options.study)[: options.windows]
             rows += pretraining(
                 windows, options.batch, precision, options.repeats, objective, encoder
             )
-    for shots in () if options.only_partners else (2, 8):
+    for shots in () if options.only_modalities else (2, 8):
         rows.append(adaptation(shots, 5 if options.quick else 50, options.repeats))
     products = {name: product_flops(getattr(torch, name)) / 1e9 for name in ("float32", "bfloat16")}
     print(table(rows, "ours", "rival"))

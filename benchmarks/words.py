@@ -94,7 +94,7 @@ def unseen(study: Any, pretrained: Callable[[Any, str], Any], runtime: Any) -> d
     from otolith.learn.splits import people_folds
     from otolith.measure.sides import labelled_windows
 
-    windows = labelled_windows(study, study.evaluation)
+    windows = labelled_windows(study, study.cut)
     groups = np.array_split(np.random.default_rng(SEED).permutation(len(windows.classes)), GROUPS)
     scores = Scores()
     for number, people in enumerate(people_folds(windows.subjects, FOLDS, SEED)):
@@ -123,11 +123,11 @@ def from_motion(study: Any, others: Sequence[Any], encoders: Path, runtime: Any)
     from otolith.learn.training.pretrained import PretrainedEncoder
     from otolith.measure.sides import labelled_windows, other_windows
 
-    evaluation = dataclasses.replace(
-        study.evaluation, seconds=4.0, slot="", placements=("right_wrist",), labels=tuple(CLASSES)
+    cut = dataclasses.replace(
+        study.cut, seconds=4.0, slot="", placements=("right_wrist",), labels=tuple(CLASSES)
     )
-    tested = labelled_windows(study, evaluation, "drop")
-    training = Windows.concatenate([other_windows(other, evaluation, "drop") for other in others])
+    tested = labelled_windows(study, cut, "drop")
+    training = Windows.concatenate([other_windows(other, cut, "drop") for other in others])
     scores = Scores()
     finished = [
         path.parent for path in encoders.glob("*/config.json") if path.parent.suffix != ".partial"

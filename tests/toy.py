@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
+from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.data.channels import Channel, triad
 from otolith.learn.modalities.texts import TextModel
 
@@ -61,12 +61,10 @@ def _stream(name: str, channels: list[Channel], time_s: np.ndarray, values: np.n
 def write_toy_study(folder: Path, people: int = 6, **choices: object) -> Study:
     """Write the study; `choices` are those of `toy_recording`."""
     recordings = [toy_recording(f"p{i}", **choices) for i in range(people)]  # type: ignore[arg-type]
-    return write_study(
-        folder, recordings, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=RATE_HZ)
-    )
+    return write_study(folder, recordings, name="toy", cut=Cut(seconds=2.0, rate_hz=RATE_HZ))
 
 
-def add_partners(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 16) -> None:
+def add_modalities(folder: Path, without: Sequence[str] = ("p1-1",), width: int = 16) -> None:
     """Give a toy study texts that say the label, and vectors of a "video" of every 2 s, but not to
     all recordings."""
     import pyarrow as pa

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from otolith.data.recording import Recording as Recording
     from otolith.data.recording import Segment as Segment
     from otolith.data.recording import Stream as Stream
-    from otolith.data.study import Evaluation as Evaluation
+    from otolith.data.study import Cut as Cut
     from otolith.data.study import Study as Study
     from otolith.data.study import write_study as write_study
     from otolith.data.windows import Windows as Windows
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Bound when first used, so that `import otolith` stays quick and pulls no torch.
 _WHERE = {
     "Channel": "otolith.data.channels:Channel",
-    "Evaluation": "otolith.data.study:Evaluation",
+    "Cut": "otolith.data.study:Cut",
     "OtolithError": "otolith.core.errors:OtolithError",
     "OtolithWarning": "otolith.core.errors:OtolithWarning",
     "PretrainedEncoder": "otolith.learn.training.pretrained:PretrainedEncoder",

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from otolith.cli.app import app
 from otolith.data.recording import Recording
-from otolith.data.study import Evaluation, write_study
+from otolith.data.study import Cut, write_study
 from otolith.learn.training.checkpoint import save
 
 MAPPING = """
@@ -49,10 +49,8 @@ def recordings() -> list[Recording]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three people as a study and as a folder with a file for each sensor, and who recognises them."""
     folder = tmp_path_factory.mktemp("many")
-    evaluation = Evaluation(seconds=2.0, rate_hz=50.0, overlap=0.5)
-    write_study(
-        folder / "study", recordings(), name="toy", source="toy", terms="CC0", evaluation=evaluation
-    )
+    cut = Cut(seconds=2.0, rate_hz=50.0, overlap=0.5)
+    write_study(folder / "study", recordings(), name="toy", source="toy", terms="CC0", cut=cut)
     for recording in recordings():
         person = folder / "visits" / recording.subject
         person.mkdir(parents=True)

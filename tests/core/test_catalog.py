@@ -67,13 +67,13 @@ def test__family__unknown_kind__names_the_nearest() -> None:
         family("encoder")
 
 
-def test__placements__partners__are_mutual_and_on_the_other_side() -> None:
+def test__placements__modalities__are_mutual_and_on_the_other_side() -> None:
     for name, place in PLACEMENTS.items():
         assert place.name == name
-        if place.partner is not None:
-            assert PLACEMENTS[place.partner].partner == name
-            assert {name.partition("_")[0], place.partner.partition("_")[0]} == {"left", "right"}
-            assert name.partition("_")[2] == place.partner.partition("_")[2]
+        if place.modality is not None:
+            assert PLACEMENTS[place.modality].modality == name
+            assert {name.partition("_")[0], place.modality.partition("_")[0]} == {"left", "right"}
+            assert name.partition("_")[2] == place.modality.partition("_")[2]
 
 
 def test__bilateral_pairs__only_whole_pairs_left_first() -> None:

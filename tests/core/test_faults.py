@@ -193,16 +193,14 @@ def test__what_was_typed__steers_no_terminal(arguments: tuple[str, ...], tmp_pat
 def test__names_in_a_study__steer_no_terminal_and_keep_their_brackets(tmp_path: Path) -> None:
     from toy import toy_recording
 
-    from otolith import Evaluation, write_study
+    from otolith import Cut, write_study
 
     recording = toy_recording("p0", gyro=False)
     first, *rest = recording.segments
     recording = replace(
         recording, segments=(replace(first, label="[red]sit[/red]\x1b[2J\u202e"), *rest)
     )
-    write_study(
-        tmp_path / "s", [recording], name=HOSTILE, evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
-    )
+    write_study(tmp_path / "s", [recording], name=HOSTILE, cut=Cut(seconds=2.0, rate_hz=50.0))
     for more in ((), ("--json",)):
         done = run("info", str(tmp_path / "s"), *more, COLUMNS="200")
         assert done.returncode == 0, done.stderr

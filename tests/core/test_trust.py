@@ -22,7 +22,7 @@ from otolith.core.errors import CheckpointError, ConfigError, OtolithError, Unkn
 from otolith.core.files import write_json
 from otolith.data.windows import Windows
 from otolith.learn import encoders, heads, objectives
-from otolith.learn import modalities as partners
+from otolith.learn import modalities as modalities
 from otolith.learn.modalities._models import model_folder, refuse_code
 from otolith.learn.modalities.alignment import Alignment, Role
 from otolith.learn.modalities.sentence import Sentence
@@ -40,7 +40,7 @@ from otolith.learn.modalities.pose_vector import PoseVector
 Path(__file__).with_name("sprung").touch()
 class Mine(TPN): pass
 class Head(LinearHead): pass
-class Partner(PoseVector): pass
+class Modality(PoseVector): pass
 def called(*given, **settings): Path(__file__).with_name("called").touch()
 """
 HOSTILE = [
@@ -114,9 +114,9 @@ def test__a_file__names_what_is_in_no_table__nothing_is_imported(
     before = set(sys.modules)
     for table in (
         encoders.FAMILY,
-        encoders.PARTNER_ENCODERS,
+        encoders.MODALITY_ENCODERS,
         heads.FAMILY,
-        partners.FAMILY,
+        modalities.FAMILY,
         objectives.FAMILY,
     ):
         with pytest.raises(UnknownNameError):
@@ -124,7 +124,7 @@ def test__a_file__names_what_is_in_no_table__nothing_is_imported(
     original = json.loads((encoder / CONFIG).read_text())
     changes: tuple[Callable[[dict[str, Any]], None], ...] = (
         lambda c: c["encoder"].update(name=name),
-        lambda c: c["alignment"]["partners"]["text"].update(partner=name),
+        lambda c: c["alignment"]["partners"]["text"].update(modality=name),
     )
     for change in changes:
         write_json(encoder / CONFIG, original)
@@ -137,7 +137,7 @@ def test__a_file__names_what_is_in_no_table__nothing_is_imported(
     }
 
 
-def test__a_file__names_getoutput_as_partner__runs_no_command(
+def test__a_file__names_getoutput_as_modality__runs_no_command(
     encoder: Path, tmp_path: Path
 ) -> None:
     mark = tmp_path / "mark"
@@ -145,7 +145,7 @@ def test__a_file__names_getoutput_as_partner__runs_no_command(
         encoder,
         lambda c: c["alignment"]["partners"].update(
             text={
-                "partner": "subprocess:getoutput",
+                "modality": "subprocess:getoutput",
                 "settings": {"cmd": f"touch {mark}"},
                 "dimension": 384,
             }
@@ -269,7 +269,7 @@ def test__trust__said_in_the_file_itself__counts_for_nothing(encoder: Path, lab:
         lambda c: (
             c["encoder"].update(name="tpn")
             or c["alignment"]["partners"]["text"].update(
-                partner="evil_lab:Partner", trust=["evil_lab"]
+                modality="evil_lab:Modality", trust=["evil_lab"]
             )
         ),
     )
@@ -281,9 +281,9 @@ def test__trust__said_in_the_file_itself__counts_for_nothing(encoder: Path, lab:
 def test__a_caller__names_what_is_no_member__is_told_before_it_is_called(lab: Path) -> None:
     tables = (
         encoders.FAMILY,
-        encoders.PARTNER_ENCODERS,
+        encoders.MODALITY_ENCODERS,
         heads.FAMILY,
-        partners.FAMILY,
+        modalities.FAMILY,
         objectives.FAMILY,
     )
     for table in tables:

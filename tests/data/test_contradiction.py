@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otolith import Evaluation, Recording, Segment, Stream, write_study
+from otolith import Cut, Recording, Segment, Stream, write_study
 from otolith.core.errors import OtolithWarning, StudyError
 from otolith.data.channels import triad
 from otolith.data.contradiction import contradicting, merged, other_label
@@ -22,7 +22,7 @@ def cut(folder: Path, *segments: tuple[float, float, str], **choices: Any) -> An
     values = np.tile(np.array([0.1, 0.2, 9.81], dtype=np.float32), (400, 1))
     stream = Stream("waist", tuple(triad("waist", "acc")), time_s, values, 10.0)
     recording = Recording("r", "p", (stream,), tuple(Segment(*s) for s in segments))
-    study = write_study(folder / "study", [recording], name="hand", evaluation=Evaluation())
+    study = write_study(folder / "study", [recording], name="hand", cut=Cut())
     return study.windows(
         **{"seconds": 2.0, "rate_hz": 10.0, "overlap": 0.0, "quantities": ("acc",)} | choices
     )

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import toy_recording
 
-from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
+from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.core.caches import cache_folder
 from otolith.core.errors import ConfigError, StudyError, UnknownNameError
 from otolith.data import grid as store
@@ -46,9 +46,7 @@ def recording(
 
 def cut(folder: Path, *recordings: Recording, **choices: Any) -> Any:
     settings = {"seconds": 1.0, "rate_hz": RATE_HZ, "quantities": ("acc",)} | choices
-    return write_study(folder / "study", recordings, name="hand", evaluation=Evaluation()).windows(
-        **settings
-    )
+    return write_study(folder / "study", recordings, name="hand", cut=Cut()).windows(**settings)
 
 
 def places(windows: Any) -> list[tuple[float, str]]:
@@ -261,8 +259,8 @@ def test__slot__of_the_study_and_placements_asked__are_shown_under_their_names(
     tmp_path: Path,
 ) -> None:
     parts = [recording([(0, 5, "a")], id=place, places=(place,)) for place in ("chest", "head")]
-    hidden = Evaluation(seconds=2.0, rate_hz=10.0, quantities=("acc",), slot="imu")
-    study = write_study(tmp_path / "study", parts, name="hidden", evaluation=hidden)
+    hidden = Cut(seconds=2.0, rate_hz=10.0, quantities=("acc",), slot="imu")
+    study = write_study(tmp_path / "study", parts, name="hidden", cut=hidden)
     assert {channel.placement for channel in study.windows().channels} == {"imu"}
     shown = study.windows(placements=("head",), missing="drop")
     assert {channel.placement for channel in shown.channels} == {"head"} and set(

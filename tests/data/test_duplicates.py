@@ -18,7 +18,7 @@ from otolith.core.errors import OtolithWarning
 from otolith.data.duplicates import duplicates, told
 from otolith.data.readers import import_tables
 from otolith.data.recording import Recording
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark
 from otolith.show.page import save_with_page
@@ -29,9 +29,7 @@ def copied(recording: Recording, id: str, subject: str) -> Recording:
 
 
 def study_of(folder: Path, *recordings: Recording) -> Study:
-    return write_study(
-        folder, recordings, name="s", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
-    )
+    return write_study(folder, recordings, name="s", cut=Cut(seconds=2.0, rate_hz=50.0))
 
 
 def test__duplicates__people_that_differ__finds_nothing(toy_study: Study) -> None:

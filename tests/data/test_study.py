@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import RATE_HZ, toy_recording, write_toy_study
 
-from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
+from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.core.errors import DataError, StudyError, UnitError
 from otolith.core.files import write_sealed
 from otolith.data.channels import triad
@@ -44,13 +44,11 @@ def test__round_trip__every_field_of_a_recording__comes_back(tmp_path: Path) -> 
         "clip-1 ä", "body 1", (stream,), (Segment(0.0, 0.04, "läuft", "expert"),), "2", "anna", "clip", "group",
         "small", "simulated", "removed", {"age": 31, "height_m": 1.7, "side": "left"}, "2026-03-29T08:15:00.500+02:00",
     )  # fmt: skip
-    evaluation = Evaluation(2.0, 25.0, 0.0, "majority", ("läuft",), ("gyro",), ("head",), pad=True)
-    study = write_study(
-        tmp_path, [made], name="n", source="s", terms="t", citation="c", evaluation=evaluation
-    )
+    cut = Cut(2.0, 25.0, 0.0, "majority", ("läuft",), ("gyro",), ("head",), pad=True)
+    study = write_study(tmp_path, [made], name="n", source="s", terms="t", citation="c", cut=cut)
     again = Study.load(tmp_path)
     assert (again.name, again.source, again.terms, again.citation) == ("n", "s", "t", "c")
-    assert again.evaluation == evaluation
+    assert again.cut == cut
     assert again.entries == study.entries
     (read,) = list(again)
     np.testing.assert_array_equal(read.streams[0].time_s, time)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toy import add_partners, write_toy_study
+from toy import add_modalities, write_toy_study
 
 from otolith import Study
 from otolith.core import caches
@@ -23,10 +23,10 @@ from otolith.core.files import SEAL, file_digest, read_json, write_json, write_s
 from otolith.core.limits import allow_bytes
 from otolith.data.paired import (
     Text,
-    read_partner,
+    read_modality,
     read_table,
     read_texts,
-    write_partner,
+    write_modality,
     write_texts,
 )
 from otolith.data.recording import Segment
@@ -39,10 +39,12 @@ def study(tmp_path: Path) -> Study:
 
 
 @pytest.fixture
-def partnered(study: Study) -> Study:
+def modalityed(study: Study) -> Study:
     """The same study with texts and poses that study.json covers, and a video that it does not."""
-    add_partners(study.folder, without=())
-    write_partner(study.folder, "pose", "p0-1", {"time_s": np.arange(3.0), "pelvis.x": np.zeros(3)})
+    add_modalities(study.folder, without=())
+    write_modality(
+        study.folder, "pose", "p0-1", {"time_s": np.arange(3.0), "pelvis.x": np.zeros(3)}
+    )
     aside = study.folder.parent / "video.parquet"
     shutil.move(study.folder / "partners" / "video.parquet", aside)
     assert verify_study(study.folder, accept_edits=True).accepted
@@ -76,18 +78,18 @@ def with_column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
     return change
 
 
-def test__write__study_json__vouches_for_every_file(partnered: Study) -> None:
+def test__write__study_json__vouches_for_every_file(modalityed: Study) -> None:
     there = {
-        p.relative_to(partnered.folder).as_posix() for p in partnered.folder.rglob("*.parquet")
+        p.relative_to(modalityed.folder).as_posix() for p in modalityed.folder.rglob("*.parquet")
     }
-    assert set(partnered.checksums) == there - {"partners/video.parquet"}
-    for file, told in partnered.checksums.items():
-        path = partnered.folder / file
+    assert set(modalityed.checksums) == there - {"partners/video.parquet"}
+    for file, told in modalityed.checksums.items():
+        path = modalityed.folder / file
         assert (told["sha256"], told["bytes"]) == (file_digest(path), path.stat().st_size)
     assert (
-        partnered.hash
-        == partnered.seal[:16]
-        == read_json(partnered.folder / "study.json")[SEAL][:16]
+        modalityed.hash
+        == modalityed.seal[:16]
+        == read_json(modalityed.folder / "study.json")[SEAL][:16]
     )
 
 
@@ -169,50 +171,50 @@ def test__accept_edits__format_1__is_of_the_present_format_afterwards(study: Stu
         ("segments.parquet", lambda study: study.hash),
         ("partners/text.parquet", lambda study: read_texts(study.folder)),
         ("partners/text.parquet", lambda study: study.info()),
-        ("partners/pose/p0-1.parquet", lambda study: read_partner(study.folder, "pose", "p0-1")),
+        ("partners/pose/p0-1.parquet", lambda study: read_modality(study.folder, "pose", "p0-1")),
     ],
 )
 @pytest.mark.parametrize("harm", [one_bit, lambda path: rows(path, without_last), Path.unlink])
 def test__read__a_file_that_changed__says_which_and_what_to_type(
-    file: str, read: Callable[[Study], Any], harm: Callable[[Path], None], partnered: Study
+    file: str, read: Callable[[Study], Any], harm: Callable[[Path], None], modalityed: Study
 ) -> None:
-    read(partnered)
-    harm(partnered.folder / file)
+    read(modalityed)
+    harm(modalityed.folder / file)
     said = "is missing" if harm is Path.unlink else "was changed or damaged"
     if harm is Path.unlink and file.startswith("partners"):
         return  # a study without texts is a study
     with pytest.raises(StudyError, match=rf"{file} {said}.*otolith verify .* --accept-edits"):
-        read(Study.load(partnered.folder))
-    assert not verify_study(partnered.folder).whole
+        read(Study.load(modalityed.folder))
+    assert not verify_study(modalityed.folder).whole
 
 
-def test__read__a_file_brought_by_hand__is_used_and_told_by_verify(partnered: Study) -> None:
-    assert partnered.partners["video"] == 2
-    found = verify_study(partnered.folder)
+def test__read__a_file_brought_by_hand__is_used_and_told_by_verify(modalityed: Study) -> None:
+    assert modalityed.modalities["video"] == 2
+    found = verify_study(modalityed.folder)
     assert found.whole
     (note,) = found.notes
     assert "video.parquet is not covered yet" in note
-    before = partnered.hash
-    assert verify_study(partnered.folder, accept_edits=True).accepted
-    assert verify_study(partnered.folder).notes == []
-    assert Study.load(partnered.folder).hash != before
-    one_bit(partnered.folder / "partners" / "video.parquet")
+    before = modalityed.hash
+    assert verify_study(modalityed.folder, accept_edits=True).accepted
+    assert verify_study(modalityed.folder).notes == []
+    assert Study.load(modalityed.folder).hash != before
+    one_bit(modalityed.folder / "partners" / "video.parquet")
     with pytest.raises(StudyError, match=r"video\.parquet was changed or damaged"):
-        Study.load(partnered.folder).info()
+        Study.load(modalityed.folder).info()
 
 
-def test__verify__many_faults__names_each(partnered: Study) -> None:
+def test__verify__many_faults__names_each(modalityed: Study) -> None:
     for file in (STREAM, "segments.parquet", "partners/text.parquet"):
-        one_bit(partnered.folder / file)
-    (partnered.folder / "recordings" / "p1-1.right_wrist.parquet").unlink()
-    (partnered.folder / "partners" / "pose" / "p0-1.parquet").unlink()
+        one_bit(modalityed.folder / file)
+    (modalityed.folder / "recordings" / "p1-1.right_wrist.parquet").unlink()
+    (modalityed.folder / "partners" / "pose" / "p0-1.parquet").unlink()
     shutil.copy(
-        partnered.folder / "recordings" / "p1-1.left_wrist.parquet",
-        partnered.folder / "recordings" / "x.parquet",
+        modalityed.folder / "recordings" / "p1-1.left_wrist.parquet",
+        modalityed.folder / "recordings" / "x.parquet",
     )
-    path = partnered.folder / "study.json"
+    path = modalityed.folder / "study.json"
     path.write_text(path.read_text().replace("walking", "wandering").replace('"toy"', '"boy"'))
-    found = verify_study(partnered.folder)
+    found = verify_study(modalityed.folder)
     told = "\n".join(found.faults)
     for word in (
         "seal",
@@ -227,7 +229,7 @@ def test__verify__many_faults__names_each(partnered: Study) -> None:
     # Damage is none that could be accepted, whoever asks: a page that cannot be read, a recording
     # that is gone.
     before = path.read_bytes()
-    again = verify_study(partnered.folder, accept_edits=True)
+    again = verify_study(modalityed.folder, accept_edits=True)
     assert not again.whole and not again.accepted
     assert path.read_bytes() == before
 
@@ -282,10 +284,10 @@ def test__verify__many_faults__names_each(partnered: Study) -> None:
     ],
 )
 def test__accept_edits__what_cannot_be_used__stays_a_fault(
-    file: str, change: Callable[[pa.Table], pa.Table], fault: str, partnered: Study
+    file: str, change: Callable[[pa.Table], pa.Table], fault: str, modalityed: Study
 ) -> None:
-    rows(partnered.folder / file, change)
-    found = verify_study(partnered.folder, accept_edits=True)
+    rows(modalityed.folder / file, change)
+    found = verify_study(modalityed.folder, accept_edits=True)
     assert not found.accepted
     assert [fault in one for one in found.faults] == [True], found.faults
 
@@ -313,11 +315,11 @@ def test__accept_edits__rows_taken_out_and_put_in__are_accounted_for(study: Stud
     assert Study.load(study.folder).entries[0]["duration_s"] == 688.0
 
 
-def test__accept_edits__a_modality_file_taken_out__is_forgotten(partnered: Study) -> None:
-    (partnered.folder / "partners" / "text.parquet").unlink()
-    assert not verify_study(partnered.folder).whole
-    assert verify_study(partnered.folder, accept_edits=True).accepted
-    assert "partners/text.parquet" not in Study.load(partnered.folder).checksums
+def test__accept_edits__a_modality_file_taken_out__is_forgotten(modalityed: Study) -> None:
+    (modalityed.folder / "partners" / "text.parquet").unlink()
+    assert not verify_study(modalityed.folder).whole
+    assert verify_study(modalityed.folder, accept_edits=True).accepted
+    assert "partners/text.parquet" not in Study.load(modalityed.folder).checksums
 
 
 def test__verify__segments_beside_their_recording_or_of_no_time__are_noted(tmp_path: Path) -> None:
@@ -399,12 +401,12 @@ def test__read_texts__one_long_text_in_many_rows__is_held_once(study: Study) -> 
     assert len({id(text.text) for text in texts}) == 1
 
 
-def test__write_texts__over_covered_ones__is_an_edit_to_accept(partnered: Study) -> None:
-    write_texts(partnered.folder, [Text("p0-1", 0.0, 1.0, "other words")])
+def test__write_texts__over_covered_ones__is_an_edit_to_accept(modalityed: Study) -> None:
+    write_texts(modalityed.folder, [Text("p0-1", 0.0, 1.0, "other words")])
     with pytest.raises(DataError, match="--accept-edits"):
-        read_texts(partnered.folder)
-    assert verify_study(partnered.folder, accept_edits=True).accepted
-    assert [text.text for text in read_texts(partnered.folder)["p0-1"]] == ["other words"]
+        read_texts(modalityed.folder)
+    assert verify_study(modalityed.folder, accept_edits=True).accepted
+    assert [text.text for text in read_texts(modalityed.folder)["p0-1"]] == ["other words"]
 
 
 def test__read__vectors_that_unpack_to_more_than_they_may__take_no_memory(study: Study) -> None:
@@ -423,7 +425,7 @@ def test__read__vectors_that_unpack_to_more_than_they_may__take_no_memory(study:
 
 
 def test__read__a_footer_that_contradicts_itself__does_not_end_the_process(study: Study) -> None:
-    add_partners(study.folder, without=())
+    add_modalities(study.folder, without=())
     path = study.folder / "partners" / "video.parquet"
     whole = path.read_bytes()
     rng = np.random.default_rng(0)

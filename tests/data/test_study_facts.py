@@ -86,7 +86,7 @@ ENTRY, STREAM = ("recordings", 1), ("recordings", 1, "streams", 0)
         (
             (*ENTRY, "partners"),
             {"pose": "there"},
-            r"partners\.pose is 'there'; it must be an object",
+            r"modalities\.pose is 'there'; it must be an object",
         ),
         (STREAM, [], r"recordings\[1\]\.streams\[0\] is \[\]; it must be an object"),
         ((*STREAM, "file"), None, "file is None"),

@@ -50,5 +50,5 @@ ABSURD_VALUES: tuple[Any, ...] = (
     "\x1b[2J", "subprocess:getoutput", "os:system", "builtins:eval", "otolith.cli.app:main",
     "=1+1", "\u202e", "💥", "nan",
     "1e9", [], {}, [None], [[]], [1, "a", None], {"a": 1}, {"": {}}, ["x"] * 1000, [0] * 1000, [[1, 2], [3]],
-    {"partner": "os:system"},
+    {"modality": "os:system"},
 )  # fmt: skip

@@ -41,13 +41,13 @@ def _aligned() -> Any:
     """An encoder that shares a space with words."""
     import tempfile
 
-    from toy import add_partners
+    from toy import add_modalities
 
     from otolith.learn.training.pretrain import pretrain
     from otolith.learn.training.runtime import Runtime
 
     study = small_study(Path(tempfile.mkdtemp()), people=3)
-    add_partners(study.folder)
+    add_modalities(study.folder)
     told = {"text": "toy:BagOfWords", "pose": "", "width": 8, "nn": 0.5}
     windows = study.windows(seconds=1.0)
     return pretrain(

@@ -26,7 +26,7 @@ def _reader(name: str) -> Callable[[Path, Path, str], Any]:
     def read(given: Path, out: Path, harmed: str) -> Any:
         dataset = FAMILY.resolve(name)()
         recordings = list(dataset.read(given))
-        dataset.write_partners(
+        dataset.write_modalities(
             given, out, [replace(recording, streams=()) for recording in recordings]
         )
         return recordings, written(out)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.target import Target
-from fuzz.targets_studies import CACHE, _partners
+from fuzz.targets_studies import CACHE, _modalities
 
 
 def _report(folder: Path) -> None:
@@ -143,7 +143,7 @@ def _accepted(given: Path, out: Path, harmed: str) -> Any:
     if not found.whole:
         raise ReadError(found.faults[0])
     study = Study.load(given / "study")
-    return list(study), study.partners
+    return list(study), study.modalities
 
 
 def _recipe(folder: Path) -> None:
@@ -206,7 +206,7 @@ def _commands(folder: Path) -> None:
     from fuzz.targets_checkpoints import _windows
     from otolith.use.recogniser import Recogniser
 
-    _partners(folder)
+    _modalities(folder)
     quick: dict[str, Any] = {
         "steps": 3,
         "epochs": 1,
@@ -244,8 +244,8 @@ TARGETS = (
     Target("results", _report, _read_report, (), "ours", ("results/results.json",), reseal=reseal),
     Target("report_page", _report, _page, (), "ours", ("results/results.json",), reseal=reseal),
     Target("cell", _cell, _read_cell, (), "ours"),
-    Target("verify", _partners, _verified, (), "ours", ("study/*",), writes=CACHE),
-    Target("verify_accept", _partners, _accepted, (), "rest", ("study/*",), factors=(), writes=("study",)),
+    Target("verify", _modalities, _verified, (), "ours", ("study/*",), writes=CACHE),
+    Target("verify_accept", _modalities, _accepted, (), "rest", ("study/*",), factors=(), writes=("study",)),
     Target("recipe", _recipe, _read_recipe, (), "rest", ("recipe.toml",), factors=()),
     Target("recipe_options", _recipe, _benchmark_recipe, (), "rest", ("recipe.toml",), factors=()),
     Target(

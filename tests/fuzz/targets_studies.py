@@ -36,17 +36,17 @@ def _read_study(given: Path, out: Path, harmed: str) -> Any:
     return list(study), facts, study.rows
 
 
-def _partners(folder: Path) -> None:
-    from toy import add_partners
+def _modalities(folder: Path) -> None:
+    from toy import add_modalities
 
-    from otolith.data.paired import write_partner
+    from otolith.data.paired import write_modality
     from otolith.data.study_check import verify_study
 
     study = small_study(folder)
-    add_partners(study.folder, without=("p1-1",))
+    add_modalities(study.folder, without=("p1-1",))
     for recording in study:
         time_s = np.arange(0.0, recording.duration_s, 0.1)
-        write_partner(study.folder, "pose", recording.id, {"time_s": time_s} | _pose(len(time_s)))
+        write_modality(study.folder, "pose", recording.id, {"time_s": time_s} | _pose(len(time_s)))
     verify_study(study.folder, accept_edits=True)  # study.json vouches for them from now on
 
 
@@ -62,15 +62,15 @@ def _texts(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
     from otolith.data.paired import read_texts
 
-    return read_texts(given / "study"), Study.load(given / "study").partners
+    return read_texts(given / "study"), Study.load(given / "study").modalities
 
 
 def _poses(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.data.paired import read_partner
+    from otolith.data.paired import read_modality
 
     return [
-        read_partner(given / "study", "pose", entry["id"])
+        read_modality(given / "study", "pose", entry["id"])
         for entry in Study.load(given / "study").entries
     ]
 
@@ -79,15 +79,15 @@ def _cut(folder: Path) -> None:
     """With the store that windows are cut from, so that no case has to make it."""
     from otolith import Study
 
-    _partners(folder)
+    _modalities(folder)
     Study.load(folder / "study").windows()
 
 
 def _vectors(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.learn import modalities as partners
+    from otolith.learn import modalities as modalities
 
-    found = partners.FAMILY.resolve("vectors")(name="video").vectors(
+    found = modalities.FAMILY.resolve("vectors")(name="video").vectors(
         Study.load(given / "study").windows()
     )
     return found.values, found.present
@@ -95,9 +95,11 @@ def _vectors(given: Path, out: Path, harmed: str) -> Any:
 
 def _pose_vector(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.learn import modalities as partners
+    from otolith.learn import modalities as modalities
 
-    found = partners.FAMILY.resolve("pose_vector")().vectors(Study.load(given / "study").windows())
+    found = modalities.FAMILY.resolve("pose_vector")().vectors(
+        Study.load(given / "study").windows()
+    )
     return found.values, found.present
 
 
@@ -114,10 +116,10 @@ def _npy(folder: Path) -> None:
 
 def _vectors_npy(given: Path, out: Path, harmed: str) -> Any:
     from otolith import Study
-    from otolith.learn import modalities as partners
+    from otolith.learn import modalities as modalities
 
     file = str(given / "vectors.npy")
-    found = partners.FAMILY.resolve("vectors")(file=file).vectors(
+    found = modalities.FAMILY.resolve("vectors")(file=file).vectors(
         Study.load(given / "study").windows()
     )
     if not np.isfinite(found.values).all():
@@ -314,26 +316,26 @@ TARGETS = (
     _ours("study_streams", _study, _read_study, "study/recordings/*", reseal=reseal),
     _ours("study_segments", _study, _read_study, "study/segments.parquet", reseal=reseal),
     _ours(
-        "partner_texts", _partners, _texts, "study/partners/text.parquet", reseal=reseal,
-        covers=("partner minilm", "partner sentence", "partner clip_text"),
+        "modality_texts", _modalities, _texts, "study/partners/text.parquet", reseal=reseal,
+        covers=("modality minilm", "modality sentence", "modality clip_text"),
     ),
-    _ours("partner_poses", _partners, _poses, "study/partners/pose/*", reseal=reseal),
+    _ours("modality_poses", _modalities, _poses, "study/partners/pose/*", reseal=reseal),
     _ours(
-        "partner_pose_vector", _cut, _pose_vector, "study/partners/pose/*", reseal=reseal,
-        covers=("partner pose_vector",),
+        "modality_pose_vector", _cut, _pose_vector, "study/partners/pose/*", reseal=reseal,
+        covers=("modality pose_vector",),
     ),
     _ours(
-        "partner_vectors", _cut, _vectors, "study/partners/video.parquet", reseal=reseal, covers=("partner vectors",),
+        "modality_vectors", _cut, _vectors, "study/partners/video.parquet", reseal=reseal, covers=("modality vectors",),
     ),
     Target(
-        "partner_vectors_npy", _npy, _vectors_npy, ("partner vectors",), "rest", ("vectors.npy",), factors=(),
+        "modality_vectors_npy", _npy, _vectors_npy, ("modality vectors",), "rest", ("vectors.npy",), factors=(),
         writes=CACHE,
     ),
     _ours(
-        "partner_video_files", _film, _video_files, "study/partners/video_files.parquet", reseal=reseal,
-        covers=("partner clip_video",),
+        "modality_video_files", _film, _video_files, "study/partners/video_files.parquet", reseal=reseal,
+        covers=("modality clip_video",),
     ),
-    Target("film", _film, _pictures, ("partner clip_video",), "rest", ("study/partners/a.mp4",), factors=()),
+    Target("film", _film, _pictures, ("modality clip_video",), "rest", ("study/partners/a.mp4",), factors=()),
     _ours("store", _cut, _windows, "study/.cache/*"),
     _ours("cache_arrays", _arrays, _read_arrays, "made.cache"),
     _ours("journal", _simulated, _journal, "study/simulated.jsonl", writes=("study",)),

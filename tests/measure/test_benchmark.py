@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from toy import toy_recording, write_toy_study
 
-from otolith import Evaluation, Study, write_study
+from otolith import Cut, Study, write_study
 from otolith.core.errors import (
     ConfigError,
     DataError,
@@ -296,7 +296,7 @@ def test__one_person__no_fold_is_possible_and_nothing_is_written(tmp_path: Path)
 
 def test__one_class__there_is_nothing_to_tell_apart(tmp_path: Path) -> None:
     made = [toy_recording(f"p{i}", seconds_each=4.0, labels=("walking",)) for i in range(3)]
-    study = write_study(tmp_path / "study", made, name="one", evaluation=Evaluation(2.0, 50.0))
+    study = write_study(tmp_path / "study", made, name="one", cut=Cut(2.0, 50.0))
     with pytest.raises(ConfigError, match=r"'one' has one class or none \(walking\)"):
         benchmark([study], **CHOICES, out=tmp_path / "out")
 
@@ -326,7 +326,7 @@ def test__same_study_twice__is_refused(study: Study, tmp_path: Path) -> None:
 
 def test__two_studies__each_has_its_own_people_and_rows(study: Study, tmp_path: Path) -> None:
     made = [toy_recording(f"q{i}", seconds_each=4.0) for i in range(3)]
-    other = write_study(tmp_path / "study", made, name="other", evaluation=Evaluation(2.0, 50.0))
+    other = write_study(tmp_path / "study", made, name="other", cut=Cut(2.0, 50.0))
     report = benchmark(
         [study, other], **CHOICES | {"methods": ["logistic"], "shots": ["all"]}, out=tmp_path / "out"
     )  # fmt: skip
@@ -373,7 +373,7 @@ def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_test
             f"p{number % 2}", seconds_each=4.0 + 0.1 * number, id=f"take{number}"
         )
         made.append(replace(recording, facts={"split": part} if part else {}))
-    study = write_study(tmp_path / "listed", made, name="listed", evaluation=Evaluation(2.0, 50.0))
+    study = write_study(tmp_path / "listed", made, name="listed", cut=Cut(2.0, 50.0))
     choices = CHOICES | {"methods": ["logistic"], "shots": [2], "draws": 1}
     report = benchmark([study], **choices, split="official", out=tmp_path / "out")
     row = report.rows[0]
@@ -385,7 +385,7 @@ def test__benchmark__by_the_authors_lists__who_stands_on_both_sides_is_only_test
     assert "listed: one fold, by its authors' lists of recordings (official)" in report.notes
 
 
-def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
+def test__benchmark__modality_fraction__reaches_the_methods_that_have_modalities(
     study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
@@ -393,13 +393,13 @@ def test__benchmark__partner_fraction__reaches_the_methods_that_have_partners(
         "otolith.measure.benchmark.run_all",
         lambda work, tasks, *_: seen.extend(task.method for task in tasks) or [],
     )
-    own = {"told": {"objective": "primus", "objective_settings": {"partner_fraction": 0.5}}}
+    own = {"told": {"objective": "primus", "objective_settings": {"modality_fraction": 0.5}}}
     choices = CHOICES | {"methods": ["primus", "told", "pim", "scratch"], "own_methods": own}
-    benchmark([study], **choices, partner_fraction=0.1, out=tmp_path)
-    shares = {method.name: method.objective_settings.get("partner_fraction") for method in seen}
+    benchmark([study], **choices, modality_fraction=0.1, out=tmp_path)
+    shares = {method.name: method.objective_settings.get("modality_fraction") for method in seen}
     assert shares == {"primus": 0.1, "told": 0.5, "pim": None, "scratch": None}
     with pytest.raises(ConfigError, match="share from 0 to 1"):
-        benchmark([study], **choices, partner_fraction=1.5, out=tmp_path)
+        benchmark([study], **choices, modality_fraction=1.5, out=tmp_path)
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"method": "logistic"}', b"[]", b"\xff", "flip"])

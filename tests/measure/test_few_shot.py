@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from toy import toy_recording, write_toy_study
 
-from otolith import Evaluation, Study, write_study
+from otolith import Cut, Study, write_study
 from otolith.core.errors import DataError, OtolithWarning, SplitError, StudyError, UnknownNameError
 from otolith.core.files import write_json
 from otolith.data.paired import Text, write_texts
@@ -33,11 +33,11 @@ class OwnEncoder(TPN):
 def fold_of(
     study: Study, out: Path, test: tuple[str, ...], method: str = "logistic", **more: Any
 ) -> Fold:
-    evaluation = more.pop("evaluation", study.evaluation.to_json())
+    cut = more.pop("evaluation", study.cut.to_json())
     shots = more.pop("shots", (1, 2, "all"))
     return Fold(
         str(study.folder),
-        evaluation,
+        cut,
         "error",
         parse_method(method),
         0,
@@ -59,8 +59,8 @@ def test__fold__held_out_people__are_in_nothing_that_is_learned_from(
 
 
 def test__fold__pretraining__sees_no_label_but_every_stretch(toy_study: Study) -> None:
-    evaluation = replace(toy_study.evaluation, labels=("walking",))
-    labelled, plain = labelled_windows(toy_study, evaluation), plain_windows(toy_study, evaluation)
+    cut = replace(toy_study.cut, labels=("walking",))
+    labelled, plain = labelled_windows(toy_study, cut), plain_windows(toy_study, cut)
     assert set(labelled.labels) == {"walking"}
     assert plain.classes == () and not plain.is_labelled.any()
     assert (
@@ -69,8 +69,8 @@ def test__fold__pretraining__sees_no_label_but_every_stretch(toy_study: Study) -
 
 
 def test__fold__trials_with_one_window__pretrains_on_those(toy_study: Study) -> None:
-    evaluation = replace(toy_study.evaluation, label_rule="centred")
-    labelled, plain = labelled_windows(toy_study, evaluation), plain_windows(toy_study, evaluation)
+    cut = replace(toy_study.cut, label_rule="centred")
+    labelled, plain = labelled_windows(toy_study, cut), plain_windows(toy_study, cut)
     assert len(labelled) == len(plain) == 18
     assert not plain.is_labelled.any()
 
@@ -96,11 +96,9 @@ def test__fold__simulated__no_clip_and_no_performer_on_both_sides(
         for number, clip in enumerate(("walk", "run", "sit", "jump"))
         for body in range(3)
     ]  # fmt: skip
-    study = write_study(
-        tmp_path / "virtual", made, name="virtual", evaluation=Evaluation(2.0, 50.0)
-    )
+    study = write_study(tmp_path / "virtual", made, name="virtual", cut=Cut(2.0, 50.0))
     clip = {recording.id: recording.clip for recording in made}
-    labelled = labelled_windows(study, study.evaluation)
+    labelled = labelled_windows(study, study.cut)
     folds = people_folds(labelled.subjects, 4)
     assert len(folds) == (2 if performers else 4)
     for test in folds:
@@ -116,7 +114,7 @@ QUICK = {"pretrain": {"epochs": 1, "patience": 0}, "adapt": {"epochs": 1}}
 
 def other_study(folder: Path) -> Study:
     made = (toy_recording(f"q{n}", seconds_each=4.0, id=f"q{n}") for n in range(3))
-    return write_study(folder, made, name="other", evaluation=Evaluation(1.0, 25.0, overlap=0.0))
+    return write_study(folder, made, name="other", cut=Cut(1.0, 25.0, overlap=0.0))
 
 
 def test__fold__pretrained_on_another_study__takes_its_windows_alone_or_too(
@@ -245,7 +243,7 @@ def test__cell_path__what_decides_a_cell__changes_it(toy_study: Study, tmp_path:
         replace(fold, method=parse_method("forest")),
         replace(fold, method=parse_method("scratch")),
         replace(fold, runtime=Runtime("cpu", "bf16", 1)),
-        replace(fold, evaluation=fold.evaluation | {"seconds": 1.0}),
+        replace(fold, cut=fold.cut | {"seconds": 1.0}),
     ]
     paths = {FoldRun(other).cell_path(1, 0) for other in [fold, *others]}
     assert len(paths) == 7
@@ -299,7 +297,7 @@ def test__run__class_that_only_the_held_out_have__is_noted_and_counted_wrong(
         toy_recording("p0"),
         *(toy_recording(f"p{i}", labels=("resting", "shaking")) for i in (1, 2)),
     ]
-    study = write_study(tmp_path / "study", made, name="toy", evaluation=Evaluation(2.0, 50.0))
+    study = write_study(tmp_path / "study", made, name="toy", cut=Cut(2.0, 50.0))
     row = FoldRun(fold_of(study, tmp_path / "out", ("p0",))).run("all", 0)
     assert (
         "class 'walking' is in the held-out people but not in the training people" in row["notes"]

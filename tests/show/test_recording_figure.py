@@ -10,7 +10,7 @@ import pytest
 from toy import write_toy_study
 
 from otolith.core.errors import DataError
-from otolith.data.paired import read_partner
+from otolith.data.paired import read_modality
 from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
 from otolith.show.recording_figure import POSES, recording_figure, write_recording_figure
 
@@ -19,7 +19,7 @@ def test__recording_figure__body__stands_on_the_floor_at_its_moments(tmp_path: P
     config = SimulationConfig(placements=("left_wrist",), heading="remove")
     study = simulate_study(["procedural:standing"], tmp_path / "s", config)
     (entry,) = study.entries
-    pose, truth = (read_partner(study.folder, name, entry["id"]) for name in ("pose", "truth"))
+    pose, truth = (read_modality(study.folder, name, entry["id"]) for name in ("pose", "truth"))
     figure = recording_figure(study.recording(entry["id"]), 2.0, 6.0, pose, truth)
     body, acceleration, angular_rate = figure.axes
     assert len(body.lines) == POSES * (21 + 3)  # bones, and three axes of one sensor

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 from toy import toy_recording
 
-from otolith import Evaluation, Recording, Segment, Stream, Study, write_study
+from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.data.channels import triad
-from otolith.data.paired import Text, write_partner, write_texts
+from otolith.data.paired import Text, write_modality, write_texts
 from otolith.show.study_page import study_page, study_text, write_study_page
 from otolith.show.study_summary import count, evaluation_sentence, summarise_study
 
@@ -211,9 +211,7 @@ def test__page__colours__follow_light_and_dark(toy_study: Study) -> None:
 def test__evaluation_sentence__says_every_choice(
     change: dict[str, object], said: str, toy_study: Study
 ) -> None:
-    assert said in evaluation_sentence(
-        replace(toy_study, evaluation=replace(Evaluation(), **change))
-    )  # type: ignore
+    assert said in evaluation_sentence(replace(toy_study, cut=replace(Cut(), **change)))  # type: ignore
 
 
 def test__count__one_and_many() -> None:
@@ -224,7 +222,7 @@ def test__count__one_and_many() -> None:
     ]
 
 
-def test__text__partners__are_told_where_there_are_any(tmp_path: Path) -> None:
+def test__text__modalities__are_told_where_there_are_any(tmp_path: Path) -> None:
     study = write_study(tmp_path, [toy_recording(f"p{i}", 2.0) for i in range(2)], name="spoken")
     assert "partners" not in printed(study)
     (first, second) = (entry["id"] for entry in study.entries)
@@ -232,8 +230,8 @@ def test__text__partners__are_told_where_there_are_any(tmp_path: Path) -> None:
         tmp_path,
         [Text(first, 0.0, 2.0, "a person rests"), Text(second, 0.0, 2.0, "a person rests")],
     )
-    write_partner(tmp_path, "pose", second, {"time_s": np.zeros(1)})
-    assert "partners: pose (1 of 2 recordings), text (all recordings)" in printed(study)
+    write_modality(tmp_path, "pose", second, {"time_s": np.zeros(1)})
+    assert "modalities: pose (1 of 2 recordings), text (all recordings)" in printed(study)
     assert (
         "Beside the signals: pose (1 of 2 recordings), text (all recordings)."
         in Page(study_page(study)).words

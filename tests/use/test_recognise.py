@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import toy_recording, write_toy_study
 
-from otolith import Evaluation, Recording, Stream, Study
+from otolith import Cut, Recording, Stream, Study
 from otolith.core.errors import ChannelError, ConfigError, DataError, OtolithWarning
 from otolith.data.channels import channel_names
 from otolith.data.windows import Windows
@@ -254,7 +254,7 @@ def test__recognise__whole_numbers_as_classes__become_text(toy_windows: Windows)
 def test__chain__round_trip__is_the_same(toy_study: Study) -> None:
     windows = toy_study.windows(placements=("left_wrist",), overlap=0.25, pad=True, missing="mask")
     chain = SignalChain.of(windows)
-    assert chain.evaluation == Evaluation(
+    assert chain.cut == Cut(
         seconds=2.0, rate_hz=50.0, placements=("left_wrist",), overlap=0.25, pad=True
     )
     assert SignalChain.load(chain.schema(), chain.steps(), "here") == chain

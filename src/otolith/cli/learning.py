@@ -183,7 +183,7 @@ def _plain_windows(folder: Path, chosen: dict[str, Any], missing: str) -> Any:
     from otolith.measure.sides import plain_windows
 
     study = Study.load(folder)
-    return plain_windows(study, study.evaluation.changed(chosen), missing)
+    return plain_windows(study, study.cut.changed(chosen), missing)
 
 
 def _narrowed(start: Any, placements: list[str]) -> Any:
@@ -275,7 +275,7 @@ def adapt(
     cutting = start.cutting() if isinstance(start, PretrainedEncoder) else {}
     cutting |= {"labels": words(labels)} if labels else {}
     opened = Study.load(study)
-    asked = opened.evaluation.changed(cutting | tables.get("windows", {}))
+    asked = opened.cut.changed(cutting | tables.get("windows", {}))
     windows = opened.windows(**asked.to_json(), missing=missing.value).labelled
     added = (
         [added_windows(Study.load(folder), asked, missing.value) for folder in words(add)]

@@ -77,7 +77,7 @@ def benchmark(
             "people."
         ),
     ] = "people",
-    partner_fraction: Annotated[
+    modality_fraction: Annotated[
         float | None,
         typer.Option(
             help="Share of the windows whose text, video or pose pretraining sees.", min=0, max=1
@@ -148,7 +148,7 @@ def benchmark(
         try:
             report = _benchmark(
                 opened, words(methods), words(shots), folds, draws, out, seed, device, threads, precision, workers,
-                chosen, missing.value, own, quiet, pretrained_on, split.value, partner_fraction, seeds,
+                chosen, missing.value, own, quiet, pretrained_on, split.value, modality_fraction, seeds,
             )  # fmt: skip
         except InterruptedRunError:
             keep_recipe(context, out)
@@ -217,7 +217,7 @@ def _tell(report: Any, folder: Path) -> None:
 
 def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
     from otolith.core.errors import StudyError
-    from otolith.data.study import Evaluation, Study, write_study
+    from otolith.data.study import Cut, Study, write_study
     from otolith.motion.bodies.people import virtual_study
 
     name = f"{people} virtual people, seed {seed}"
@@ -236,7 +236,7 @@ def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
             name=name,
             source="simulated by otolith from motions of its own making",
             terms="CC0",
-            evaluation=Evaluation(seconds=2.5, rate_hz=50.0, overlap=0.5),
+            cut=Cut(seconds=2.5, rate_hz=50.0, overlap=0.5),
             progress=tick,
         )
 
@@ -245,7 +245,7 @@ def _benchmark(
     studies: list[Any], methods: list[Any], shots: list[str], folds: int, draws: int, out: Path, seed: int,
     device: Device, threads: int | None, precision: Precision, workers: int | None, chosen: dict[str, Any],
     missing: str, own: dict[str, Any] | None, quiet: bool, pretrain_on: list[str] | None = None,
-    split: str = "people", partner_fraction: float | None = None, seeds: int = 1,
+    split: str = "people", modality_fraction: float | None = None, seeds: int = 1,
 ) -> Any:  # fmt: skip
     from otolith.measure import benchmark as measure
     from otolith.show.page import save_with_page
@@ -259,6 +259,6 @@ def _benchmark(
         return measure.benchmark(
             studies, methods, shots, folds=folds, draws=draws, out=out, seed=seed, seeds=seeds,
             runtime=runtime, workers=workers, windows=chosen, missing=missing, own_methods=own,
-            pretrain_on=pretrain_on or (), split=split, partner_fraction=partner_fraction, command=typed(),
+            pretrain_on=pretrain_on or (), split=split, modality_fraction=modality_fraction, command=typed(),
             progress=show, save=save_with_page,
         )  # fmt: skip

@@ -30,7 +30,7 @@ def retrieve(
     encoder: Annotated[
         Path, typer.Argument(help="Encoder folder, pretrained together with texts, video or poses.")
     ],
-    study: Annotated[Path, typer.Argument(help="Study folder with such partners.")],
+    study: Annotated[Path, typer.Argument(help="Study folder with such modalities.")],
     people: Annotated[
         str | None,
         typer.Option(

@@ -182,7 +182,7 @@ def list_(
     family: Annotated[
         str,
         typer.Argument(
-            help="datasets, readers, partners, augmentations, objectives, encoders, heads, "
+            help="datasets, readers, modalities, augmentations, objectives, encoders, heads, "
             "metrics, placements, "
             "activities or methods."
         ),
@@ -215,7 +215,7 @@ def listing(name: str) -> list[tuple[str, str]]:
 
     if name == "placements":
         return [
-            (p.name, p.words + (f" (pair: {p.partner})" if p.partner else ""))
+            (p.name, p.words + (f" (pair: {p.modality})" if p.modality else ""))
             for p in catalog.PLACEMENTS.values()
         ]
     if name == "activities":

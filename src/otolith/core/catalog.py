@@ -195,7 +195,7 @@ class Placement:
     """A place on the body where a sensor is worn."""
 
     name: str
-    partner: str | None
+    modality: str | None
     """The same place on the other side of the body, where there is one."""
     words: str
     """How a person would say it."""
@@ -256,11 +256,11 @@ def bilateral_pairs(placements: list[str] | tuple[str, ...]) -> list[tuple[str, 
     placements."""
     here = set(placements)
     return [
-        (name, partner)
+        (name, modality)
         for name in placements
         if name.startswith("left_")
-        and (partner := PLACEMENTS[name].partner) in here
-        and partner is not None
+        and (modality := PLACEMENTS[name].modality) in here
+        and modality is not None
     ]
 
 
@@ -294,7 +294,7 @@ ACTIVITIES: tuple[str, ...] = (
 FAMILIES: dict[str, str] = {
     "datasets": "otolith.data.datasets",
     "readers": "otolith.data.readers",
-    "partners": "otolith.learn.modalities",
+    "modalities": "otolith.learn.modalities",
     "augmentations": "otolith.learn.augmentations",
     "objectives": "otolith.learn.objectives",
     "encoders": "otolith.learn.encoders",

@@ -18,7 +18,7 @@ class Batch:
 
     values: (B, C, T) float32. present: (B, C) bool, False where a window lacks a channel (its
     values are then 0 after normalisation). received: (B, T) bool, False where samples were
-    interpolated or padded. code: (B,) int64 class index or -1. partners: name -> what goes with
+    interpolated or padded. code: (B,) int64 class index or -1. modalities: name -> what goes with
     each window, first axis B.
     """
 
@@ -28,7 +28,7 @@ class Batch:
     channels: tuple[Channel, ...]
     rate_hz: float
     code: Tensor | None = None
-    partners: dict[str, Tensor] = field(default_factory=dict)
+    modalities: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -43,7 +43,7 @@ class Batch:
             self.rate_hz,
             None if self.code is None else self.code.to(device, non_blocking=True),
             {
-                name: partner.to(device, non_blocking=True)
-                for name, partner in self.partners.items()
+                name: modality.to(device, non_blocking=True)
+                for name, modality in self.modalities.items()
             },
         )

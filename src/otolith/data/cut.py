@@ -15,7 +15,7 @@ from otolith.data.duplicates import stream_contents
 from otolith.data.grid import Missing, Place, resampled_store, wanted_channels
 from otolith.data.recording import Segment, group_of_entry
 from otolith.data.store import Store
-from otolith.data.study import Evaluation, Study
+from otolith.data.study import Cut, Study
 from otolith.data.windows import UNLABELLED, Windows
 
 MOST_BRIDGED = 0.2
@@ -25,35 +25,35 @@ _RELEASE_ROWS = 2**25
 """Rows whose marks of loss are looked at before their pages are handed back to the system."""
 
 
-def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Windows:
+def cut_windows(study: Study, cut: Cut, missing: Missing = "error") -> Windows:
     """Cut a study into windows.
 
     `missing` says what to do with a recording that lacks a wanted channel: "error" names it, "mask"
     keeps it with the channel marked absent, "drop" leaves it out and counts it. Raises StudyError
     where no window results, ConfigError for lengths, rates or rules that cannot be.
     """
-    samples = evaluation.seconds * evaluation.rate_hz
+    samples = cut.seconds * cut.rate_hz
     length = round(samples) if math.isfinite(samples) else 0
-    if length < 2 or not 0 <= evaluation.overlap < 1 or evaluation.rate_hz <= 0:
+    if length < 2 or not 0 <= cut.overlap < 1 or cut.rate_hz <= 0:
         raise ConfigError(
-            f"Windows of {evaluation.seconds} s at {evaluation.rate_hz} Hz with overlap "
-            f"{evaluation.overlap} cannot be "
+            f"Windows of {cut.seconds} s at {cut.rate_hz} Hz with overlap "
+            f"{cut.overlap} cannot be "
             "cut: a window needs two samples or more, and an overlap of at least 0 and under 1."
         )
-    if evaluation.label_rule not in ("inside", "majority", "centred", "unlabelled"):
+    if cut.label_rule not in ("inside", "majority", "centred", "unlabelled"):
         raise ConfigError(
-            f"label_rule is inside, majority, centred or unlabelled, not '{evaluation.label_rule}'."
+            f"label_rule is inside, majority, centred or unlabelled, not '{cut.label_rule}'."
         )
-    channels = wanted_channels(study, evaluation)
-    classes = _classes(study, evaluation)
-    store, places, left_out = resampled_store(study, evaluation, channels, missing)
+    channels = wanted_channels(study, cut)
+    classes = _classes(study, cut)
+    store, places, left_out = resampled_store(study, cut, channels, missing)
     dropped: dict[str, int] = {"recording lacks a channel": len(left_out)} if left_out else {}
     parts: list[_Cuts] = []
     owner: list[int] = []
     looked_at = 0
     for index, place in enumerate(places):
         segments = [s for s in study.segments.get(place.recording, ()) if s.label in classes]
-        found = _cut_stretch(place.start_s, place.rows, segments, evaluation, length, dropped)
+        found = _cut_stretch(place.start_s, place.rows, segments, cut, length, dropped)
         if len(found.offset):
             found = _drop_bridged(found, store, index, length, dropped)
         parts.append(found)
@@ -62,7 +62,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         if looked_at > _RELEASE_ROWS:
             store.release()
             looked_at = 0
-    _count_uncovered(study, evaluation, classes, places, dropped)
+    _count_uncovered(study, cut, classes, places, dropped)
     _warn_of_contradictions(study, dropped)
     piece = np.array(owner, dtype=np.int64)
     if not len(piece):
@@ -71,7 +71,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
             or "no stretch is long enough"
         )
         raise StudyError(
-            f"Study '{study.name}' gives no window of {evaluation.seconds:g} s ({reasons}). "
+            f"Study '{study.name}' gives no window of {cut.seconds:g} s ({reasons}). "
             "Ask for shorter windows, or allow pad=True."
         )
     offset = np.concatenate([part.offset for part in parts])
@@ -81,13 +81,13 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
     return Windows(
         store=store,
         channels=channels,
-        rate_hz=evaluation.rate_hz,
+        rate_hz=cut.rate_hz,
         length=length,
         first_row=store.pieces[piece, 0] + offset,
         piece=piece,
         subject=np.array(groups, dtype=object)[piece],
         recording=np.array([p.recording for p in places], dtype=object)[piece],
-        start_s=np.array([p.start_s for p in places])[piece] + offset / evaluation.rate_hz,
+        start_s=np.array([p.start_s for p in places])[piece] + offset / cut.rate_hz,
         code=np.array(
             [table.get(label, UNLABELLED) for part in parts for label in part.label], dtype=np.int64
         ),
@@ -97,7 +97,7 @@ def cut(study: Study, evaluation: Evaluation, missing: Missing = "error") -> Win
         gravity=_gravity(study),
         origin="simulated" if study.simulated else "measured",
         dropped=dropped,
-        recipe=evaluation.to_json() | {"missing": missing},
+        recipe=cut.to_json() | {"missing": missing},
         folders={study.name: study.folder},
         contents={e["id"]: stream_contents(e) for e in study.entries},
     )
@@ -109,11 +109,11 @@ class _Cuts:
     label: list[str]
 
 
-def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
-    if evaluation.label_rule == "unlabelled":
+def _classes(study: Study, cut: Cut) -> tuple[str, ...]:
+    if cut.label_rule == "unlabelled":
         return ()
     here = set(study.label_seconds)
-    absent = [label for label in evaluation.labels if label not in here]
+    absent = [label for label in cut.labels if label not in here]
     if absent:
         raise StudyError(
             f"Study '{study.name}' has no label {', '.join(map(repr, absent))}; "
@@ -124,7 +124,7 @@ def _classes(study: Study, evaluation: Evaluation) -> tuple[str, ...]:
             f"Study '{study.name}' has no labelled stretch, so no window can have a label. "
             "For windows without labels say label_rule='unlabelled'."
         )
-    return tuple(evaluation.labels) or tuple(sorted(here))
+    return tuple(cut.labels) or tuple(sorted(here))
 
 
 def _gravity(study: Study) -> str:
@@ -142,13 +142,13 @@ def _cut_stretch(
     start_s: float,
     rows: int,
     segments: Sequence[Segment],
-    evaluation: Evaluation,
+    cut: Cut,
     length: int,
     dropped: dict[str, int],
 ) -> _Cuts:
     """Return where the windows of one stretch start, in samples from its start, and their labels."""
-    rate, hop = evaluation.rate_hz, max(1, round(length * (1 - evaluation.overlap)))
-    rule = evaluation.label_rule
+    rate, hop = cut.rate_hz, max(1, round(length * (1 - cut.overlap)))
+    rule = cut.label_rule
     if rule != "centred":  # where each segment is a trial of its own
         segments = merged(segments, length / rate)
     if rule in ("unlabelled", "majority"):
@@ -176,10 +176,10 @@ def _cut_stretch(
         first, last = max(first, 0), min(last, rows)
         if rule == "inside" and last - first >= length:
             chosen = list(range(first, last - length + 1, hop))
-        elif rule == "centred" or evaluation.centre_short:
+        elif rule == "centred" or cut.centre_short:
             centre = (first + last - length) // 2
             fits = min(max(centre, 0), rows - length)
-            chosen = [centre] if evaluation.pad else [fits] if fits >= 0 else []
+            chosen = [centre] if cut.pad else [fits] if fits >= 0 else []
         else:
             chosen = []
         if not chosen:
@@ -260,18 +260,18 @@ def too_bridged(bits: np.ndarray, offset: np.ndarray, length: int) -> np.ndarray
 
 def _count_uncovered(
     study: Study,
-    evaluation: Evaluation,
+    cut: Cut,
     classes: tuple[str, ...],
     places: Iterable[Place],
     dropped: dict[str, int],
 ) -> None:
     """Count the segments of which no stretch holds a sample, so that they do not vanish without a
     word."""
-    if evaluation.label_rule not in ("inside", "centred"):
+    if cut.label_rule not in ("inside", "centred"):
         return
     spans: dict[str, list[tuple[float, float]]] = {}
     for place in places:
-        end_s = place.start_s + place.rows / evaluation.rate_hz
+        end_s = place.start_s + place.rows / cut.rate_hz
         spans.setdefault(place.recording, []).append((place.start_s, end_s))
     for recording, held in spans.items():
         for segment in study.segments.get(recording, ()):

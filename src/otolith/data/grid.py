@@ -19,7 +19,7 @@ from otolith.data.channels import AXES, Channel, channel_names
 from otolith.data.recording import Recording
 from otolith.data.signals.resample import Stretch, join, to_grid
 from otolith.data.store import LOST, STORES, VALUES, Store
-from otolith.data.study import Evaluation, Study
+from otolith.data.study import Cut, Study
 
 Missing = Literal["error", "mask", "drop"]
 STORE_FORMAT = 3
@@ -36,7 +36,7 @@ class Place:
     rows: int
 
 
-def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]:
+def wanted_channels(study: Study, cut: Cut) -> tuple[Channel, ...]:
     """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
     found = {
         Channel.parse(n)
@@ -45,64 +45,62 @@ def wanted_channels(study: Study, evaluation: Evaluation) -> tuple[Channel, ...]
         for n in stream["channels"]
     }
     there = {c.placement for c in found}
-    places = evaluation.placements or tuple(study.placements)
-    for name in (*places, *filter(None, [evaluation.slot])):
+    places = cut.placements or tuple(study.placements)
+    for name in (*places, *filter(None, [cut.slot])):
         placement(name)
-    if nobody := [name for name in evaluation.placements if name not in there]:
+    if nobody := [name for name in cut.placements if name not in there]:
         raise StudyError(
             f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has "
             f"{', '.join(study.placements)}."
         )
-    if evaluation.slot:
-        found = {_shown(c, evaluation) for c in found}
-        places = (evaluation.slot,)
+    if cut.slot:
+        found = {_shown(c, cut) for c in found}
+        places = (cut.slot,)
     out = []
     for place in places:
         for device in sorted({c.device for c in found if c.placement == place}):
-            for quantity in evaluation.quantities:
+            for quantity in cut.quantities:
                 out += [
                     c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found
                 ]
     if not out:
         where = ", ".join(places) or "any place"
         raise StudyError(
-            f"Study '{study.name}' has none of {', '.join(evaluation.quantities)} at {where}; "
+            f"Study '{study.name}' has none of {', '.join(cut.quantities)} at {where}; "
             f"it has {', '.join(sorted(channel_names(found)))}."
         )
     return tuple(out)
 
 
-def _shown(channel: Channel, evaluation: Evaluation) -> Channel:
+def _shown(channel: Channel, cut: Cut) -> Channel:
     """The channel as the model sees it: under the slot's name, where there is a slot and its place
     may fill it."""
-    if not evaluation.slot or (
-        evaluation.placements and channel.placement not in evaluation.placements
-    ):
+    if not cut.slot or (cut.placements and channel.placement not in cut.placements):
         return channel
-    return Channel(evaluation.slot, channel.quantity, channel.axis, frame=channel.frame)
+    return Channel(cut.slot, channel.quantity, channel.axis, frame=channel.frame)
 
 
 def resampled_store(
-    study: Study, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+    study: Study, cut: Cut, channels: tuple[Channel, ...], missing: Missing
 ) -> tuple[Store, list[Place], list[str]]:
     """Return the study's stretches on one grid, from the cache where they were made before, and
     what was left out."""
     what = [
         STORE_FORMAT,
         study.hash,
-        evaluation.rate_hz,
-        evaluation.slot,
+        cut.rate_hz,
+        cut.slot,
         channel_names(channels),
         missing,
         BRIDGE_S,
     ]
     # Without a slot the channels' names say their places.
-    key = digest([*what, *(evaluation.placements if evaluation.slot else ())])
+    key = digest([*what, *(cut.placements if cut.slot else ())])
     folder = cache_folder(study.folder, f"{STORES}{key}")
     made = _opened(folder, key, channels)
     if made is None:
         with atomic_folder(folder, (FACTS, VALUES, LOST)) as temporary:
-            _write_store(temporary, key, study, evaluation, channels, missing)
+            _write_store(temporary, key, study, cut, channels, missing)
         made = _opened(folder, key, channels)
     if made is None:
         raise StudyError(
@@ -167,7 +165,7 @@ def _write_store(
     folder: Path,
     key: str,
     study: Study,
-    evaluation: Evaluation,
+    cut: Cut,
     channels: tuple[Channel, ...],
     missing: Missing,
 ) -> None:
@@ -180,7 +178,7 @@ def _write_store(
         for entry in study.entries:
             # Nothing here holds on to a recording, so that one and not two of them fill the memory.
             made = _append(
-                on_grid(study.recording(entry["id"]), evaluation, channels, missing), values, lost
+                on_grid(study.recording(entry["id"]), cut, channels, missing), values, lost
             )
             if made is None:
                 left_out.append(entry["id"])
@@ -214,19 +212,19 @@ def _append(
 
 
 def on_grid(
-    recording: Recording, evaluation: Evaluation, channels: tuple[Channel, ...], missing: Missing
+    recording: Recording, cut: Cut, channels: tuple[Channel, ...], missing: Missing
 ) -> list[Stretch] | None:
     """Return a recording's gap-free stretches with the wanted channels in order, or None where it
     is to be dropped."""
     sensors: list[list[Stretch]] = []
     order: list[Channel] = []
     for stream in recording.streams:
-        named = [_shown(c, evaluation) for c in stream.channels]
+        named = [_shown(c, cut) for c in stream.channels]
         columns = [i for i, c in enumerate(named) if c in channels]
         if not columns or stream.rows_kept < 2:
             continue
         sensors.append(
-            to_grid(stream.time_s, stream.values[:, columns], evaluation.rate_hz, bridge_s=BRIDGE_S)
+            to_grid(stream.time_s, stream.values[:, columns], cut.rate_hz, bridge_s=BRIDGE_S)
         )
         order += [named[i] for i in columns]
     absent = [c for c in channels if c not in order]
@@ -241,10 +239,10 @@ def on_grid(
         return None
     if len(set(order)) != len(order):
         raise StudyError(
-            f"Recording '{recording.id}' has two sensors for the slot '{evaluation.slot}'; a slot "
+            f"Recording '{recording.id}' has two sensors for the slot '{cut.slot}'; a slot "
             f"holds one."
         )
-    joined = join(sensors, evaluation.rate_hz) if len(sensors) > 1 else sensors[0]
+    joined = join(sensors, cut.rate_hz) if len(sensors) > 1 else sensors[0]
     where = [order.index(c) if c in order else -1 for c in channels]
     out = []
     for stretch in joined:

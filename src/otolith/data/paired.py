@@ -1,4 +1,4 @@
-"""Partners on disk: texts of stretches of time, poses and truth of recordings, vectors made
+"""Modalities on disk: texts of stretches of time, poses and truth of recordings, vectors made
 elsewhere."""
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from otolith.core.ownership import claim
 from otolith.core.text import well_formed
 from otolith.data.parquet import number_column, read_parquet, text_column, write_parquet
 from otolith.data.study import Study, checksums_of
-from otolith.data.study_files import PARTNERS, file_facts, refuse_changed
+from otolith.data.study_files import MODALITIES, file_facts, refuse_changed
 from otolith.data.windows import Windows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOLDER = PARTNERS
+FOLDER = MODALITIES
 TEXTS = f"{FOLDER}/text.parquet"
 LABEL = "label"
 """What stands in a text's `source` where it merely says the label."""
@@ -40,15 +40,15 @@ class Text:
     """`label` where the words merely say the label; else where they come from, or nothing."""
 
 
-def partner_file(name: str, recording: str) -> str:
-    """Where a partner of one recording is, from the study's folder on."""
+def modality_file(name: str, recording: str) -> str:
+    """Where a modality of one recording is, from the study's folder on."""
     return f"{FOLDER}/{name}/{recording}.parquet"
 
 
-def write_partner(
+def write_modality(
     folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
-    """Write a partner of one recording, whole or not at all: `time_s` in float64, all else in
+    """Write a modality of one recording, whole or not at all: `time_s` in float64, all else in
     float32.
 
     Returns where it lies, and its checksums, as study.json may hold them.
@@ -59,13 +59,13 @@ def write_partner(
         column: pa.array(values if column == "time_s" else values.astype(np.float32))
         for column, values in columns.items()
     }
-    with atomic_path(claim(folder, partner_file(name, recording))) as temporary:
+    with atomic_path(claim(folder, modality_file(name, recording))) as temporary:
         write_parquet(temporary, pa.table(arrays))
-        return {"file": partner_file(name, recording), **file_facts(temporary)}
+        return {"file": modality_file(name, recording), **file_facts(temporary)}
 
 
 def is_there(folder: Path, file: str) -> bool:
-    """Return whether a study has a file of partners.
+    """Return whether a study has a file of modalities.
 
     Raises StudyError where study.json vouches for it and it is gone: what was lost is not taken for
     never there.
@@ -77,13 +77,13 @@ def is_there(folder: Path, file: str) -> bool:
     return False
 
 
-def read_partner(folder: Path, name: str, recording: str) -> dict[str, np.ndarray]:
-    """Read a partner of one recording back: column by column, "pose" or "truth".
+def read_modality(folder: Path, name: str, recording: str) -> dict[str, np.ndarray]:
+    """Read a modality of one recording back: column by column, "pose" or "truth".
 
     Raises StudyError where the recording has none, or its file is damaged.
     """
-    path = inside(folder, partner_file(name, recording))
-    if not is_there(folder, partner_file(name, recording)):
+    path = inside(folder, modality_file(name, recording))
+    if not is_there(folder, modality_file(name, recording)):
         raise StudyError(f"Recording '{recording}' of {folder} has no {name}: there is no {path}.")
     table = read_table(path)
     return {column: number_column(path, table, column) for column in table.column_names}
@@ -151,7 +151,7 @@ def durations(folder: Path) -> dict[str, float]:
 
 
 def refuse_stranger(path: Path, number: int, recording: str | None, known: Collection[str]) -> None:
-    """Raise StudyError where a row of partners is of a recording that the study has not."""
+    """Raise StudyError where a row of modalities is of a recording that the study has not."""
     if recording not in known:
         raise StudyError(
             f"{path}: row {number} is of recording '{recording}', which the study has not."

@@ -22,9 +22,9 @@ from otolith.data.duplicates import duplicates
 from otolith.data.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
 from otolith.data.study_facts import check_facts, checksums_in
 from otolith.data.study_files import (
-    PARTNERS,
+    MODALITIES,
     SEGMENTS,
-    count_partners,
+    count_modalities,
     file_facts,
     files_of,
     how_to_go_on,
@@ -50,7 +50,7 @@ LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Cut:
     """How a study is cut and judged by default, so that figures can be compared."""
 
     seconds: float = 5.0
@@ -82,7 +82,7 @@ class Evaluation:
         """Return this as what JSON writes."""
         return dataclasses.asdict(self)
 
-    def changed(self, given: Mapping[str, Any]) -> Evaluation:
+    def changed(self, given: Mapping[str, Any]) -> Cut:
         """Return this with some choices different; whoever names placements sees them under their
         own names.
 
@@ -98,7 +98,7 @@ class Evaluation:
             raise
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
+    def from_json(cls, content: Mapping[str, Any]) -> Cut:
         """Read it back; StudyError where a key is unknown."""
         known = {f.name: f.default for f in dataclasses.fields(cls)}
         for key in content:
@@ -152,7 +152,7 @@ class Study:
     source: str = ""
     terms: str = ""
     citation: str = ""
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    cut: Cut = field(default_factory=Cut)
     gravity_checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     checksums: dict[str, dict[str, Any]] = field(default_factory=dict)
     """File of the folder -> its sha256 and bytes: of every file that study.json vouches for."""
@@ -213,7 +213,7 @@ class Study:
             content.get("source", ""),
             content.get("terms", ""),
             content.get("citation", ""),
-            Evaluation.from_json(content.get("evaluation", {})),
+            Cut.from_json(content.get("evaluation", {})),
             content.get("gravity_checks", {}),
             checksums_in(content),
             str(content.get(SEAL, "")) if format == FORMAT else "",
@@ -262,12 +262,12 @@ class Study:
         return read_segments(self.folder, self._by_id)
 
     @property
-    def partners(self) -> dict[str, int]:
+    def modalities(self) -> dict[str, int]:
         """What lies beside the signals (text, pose, …), and how many recordings have it.
 
         Raises StudyError where one of its files was changed or is damaged.
         """
-        return count_partners(self.folder, self._by_id, self.checksums)
+        return count_modalities(self.folder, self._by_id, self.checksums)
 
     @property
     def subjects(self) -> list[str]:
@@ -332,12 +332,12 @@ class Study:
             "hours": self.hours,
             "placements": self.placements,
             "labels": self.label_seconds,
-            "partners": self.partners,
+            "partners": self.modalities,
             "rows": self.rows,
             "duplicates": [pair.sentence() for pair in duplicates(self.entries)],
             "origin": "simulated" if self.simulated else "measured",
             "gravity": self.gravity_checks,
-            "evaluation": self.evaluation.to_json(),
+            "evaluation": self.cut.to_json(),
             "source": self.source,
             "terms": self.terms,
             "citation": self.citation,
@@ -350,18 +350,16 @@ class Study:
         """Cut the recordings into equal windows that still know subject, recording, start and
         label.
 
-        What is not given comes from the study's own evaluation (see `Evaluation` for every choice).
+        What is not given comes from the study's own evaluation (see `Cut` for every choice).
         `missing` says what to do where a recording lacks a channel: "error" (default), "mask" or
         "drop".
         """
-        from otolith.data.cut import cut  # a verb further down the house, bound here for its users
+        from otolith.data.cut import cut_windows  # a verb further down the house, bound here for its users
 
         missing = choices.pop("missing", "error")
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
-        evaluation = self.evaluation.changed(
-            {key: value for key, value in given.items() if value is not None}
-        )
-        return cut(self, evaluation, missing=missing)
+        cut = self.cut.changed({key: value for key, value in given.items() if value is not None})
+        return cut_windows(self, cut, missing=missing)
 
 
 _vouched: dict[Path, tuple[Fingerprint, dict[str, dict[str, Any]]]] = {}
@@ -399,7 +397,7 @@ def write_study(
     source: str = "",
     terms: str = "",
     citation: str = "",
-    evaluation: Evaluation | None = None,
+    cut: Cut | None = None,
     beside: Callable[[], Mapping[str, Any]] = dict,
     progress: Callable[[Recording], None] | None = None,
 ) -> Study:
@@ -423,7 +421,7 @@ def write_study(
         path.unlink(missing_ok=True)
         return _write_study(
             folder, recordings, progress, beside, name=name, source=source, terms=terms, citation=citation,
-            evaluation=evaluation,
+            cut=cut,
         )  # fmt: skip
 
 
@@ -474,7 +472,7 @@ def finish_study(
     source: str = "",
     terms: str = "",
     citation: str = "",
-    evaluation: Evaluation | None = None,
+    cut: Cut | None = None,
 ) -> Study:
     """Make a folder of recordings (`write_recording`) a study: its segments, then study.json;
     return it opened.
@@ -495,14 +493,14 @@ def finish_study(
         mine.settle(files_of(entries))
         vouched = checksums_in({"recordings": entries})
         # What somebody else lays into partners/ is his to vouch for: otolith verify --accept-edits.
-        beside = {SEGMENTS, *(file for file in mine.named if file.startswith(f"{PARTNERS}/"))}
+        beside = {SEGMENTS, *(file for file in mine.named if file.startswith(f"{MODALITIES}/"))}
         content = {
             "otolith_study": FORMAT,
             "name": name,
             "source": source,
             "terms": terms,
             "citation": citation,
-            "evaluation": (evaluation or Evaluation()).to_json(),
+            "evaluation": (cut or Cut()).to_json(),
             "gravity_checks": checks,
             "files": {
                 file: file_facts(folder / file)

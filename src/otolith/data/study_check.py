@@ -26,7 +26,7 @@ from otolith.data.recording import RowReport, Stream
 from otolith.data.store import LOST, STORES, VALUES
 from otolith.data.study import FORMAT, Study, as_written
 from otolith.data.study_files import (
-    PARTNERS,
+    MODALITIES,
     SEGMENTS,
     TIME,
     fault_of_rows,
@@ -104,7 +104,7 @@ def verify_study(
             progress(number, len(now["recordings"]), entry["id"])
         check.streams(entry)
     check.segments()
-    check.partners(now)
+    check.modalities(now)
     check.strangers(now)
     check.caches()
     if progress:
@@ -215,7 +215,7 @@ class _Check:
                     f"{held[0]}: {len(which)} segments {what}; the first is {which[0]}"
                 )
 
-    def partners(self, now: dict[str, Any]) -> None:
+    def modalities(self, now: dict[str, Any]) -> None:
         """Read every modality file, those among them that study.json does not name."""
         of_entries = {
             part["file"]: part
@@ -224,9 +224,9 @@ class _Check:
         }
         there = {
             path.relative_to(self.folder).as_posix()
-            for path in (self.folder / PARTNERS).rglob("*.parquet")
+            for path in (self.folder / MODALITIES).rglob("*.parquet")
         }
-        named = {file for file in self.told if file.startswith(f"{PARTNERS}/")} | set(of_entries)
+        named = {file for file in self.told if file.startswith(f"{MODALITIES}/")} | set(of_entries)
         for file in sorted(there | named):
             if self.accept and file not in there:  # taken out on purpose
                 for entry in now["recordings"]:
@@ -294,7 +294,7 @@ class _Check:
             return  # nothing of it is used
         damaged = [
             path
-            for path in sorted((cache / PARTNERS).glob("*.cache"))
+            for path in sorted((cache / MODALITIES).glob("*.cache"))
             if caches.fault_of_arrays(path)
         ]
         damaged += [folder for folder in sorted(cache.glob(f"{STORES}*")) if _damaged_store(folder)]

@@ -1,4 +1,4 @@
-"""The files of a study's folder: signals, labelled stretches, which partners lie beside them, and
+"""The files of a study's folder: signals, labelled stretches, which modalities lie beside them, and
 what is ours."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from otolith.data.recording import RowReport, Segment, Stream
 
 SEGMENTS = "segments.parquet"
 TIME = "time_s"
-PARTNERS = "partners"
+MODALITIES = "partners"
 """Where what goes with the signals lies: texts, poses, vectors."""
 
 
@@ -211,24 +211,24 @@ def write_segments(folder: Path, segments: Sequence[dict[str, Any]]) -> None:
         write_parquet(temporary, pa.Table.from_pylist(rows, schema=schema), "snappy")
 
 
-def count_partners(
+def count_modalities(
     folder: Path, recordings: Collection[str], checksums: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, int]:
-    """Return which partners lie in a study's folder, and how many of its recordings each knows.
+    """Return which modalities lie in a study's folder, and how many of its recordings each knows.
 
     Raises StudyError where a file was changed, is damaged or names no recordings.
     """
     out: dict[str, int] = {}
     for file in checksums:
-        if file.startswith(f"{PARTNERS}/") and not (folder / file).exists():
+        if file.startswith(f"{MODALITIES}/") and not (folder / file).exists():
             refuse_changed(folder, file, checksums)
-    for path in sorted((folder / PARTNERS).glob("*")):
+    for path in sorted((folder / MODALITIES).glob("*")):
         name = path.name.removesuffix(".parquet")
         if path.is_dir():
             known = {file.stem for file in path.glob("*.parquet")}
         elif path.suffix == ".parquet":
             table = read_parquet(
-                refuse_changed(folder, f"{PARTNERS}/{path.name}", checksums), ["recording"]
+                refuse_changed(folder, f"{MODALITIES}/{path.name}", checksums), ["recording"]
             )
             known = {str(id) for id in text_column(path, table, "recording")}
         else:
@@ -294,8 +294,8 @@ def _beside(folder: Path) -> set[str]:
     except _NO_STUDY:
         return set()
     return {
-        f"{PARTNERS}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")
-    } | {f"{PARTNERS}/text.parquet"}
+        f"{MODALITIES}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")
+    } | {f"{MODALITIES}/text.parquet"}
 
 
 def _entries(folder: Path) -> Sequence[Mapping[str, Any]]:

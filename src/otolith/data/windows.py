@@ -61,7 +61,7 @@ class Windows:
     recipe: dict[str, Any] = field(default_factory=dict)
     """How these windows were cut."""
     folders: dict[str, Path] = field(default_factory=dict)
-    """Name of each study -> its folder, where partners of windows lie; nothing for windows of
+    """Name of each study -> its folder, where modalities of windows lie; nothing for windows of
     arrays."""
 
     contents: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -129,7 +129,7 @@ def _chosen(
     inner: list[Report] = []
     chosen: dict[tuple[str, int], str] = {}
     for study in studies:
-        cut = study.evaluation.changed(shared.get("windows") or {})
+        cut = study.cut.changed(shared.get("windows") or {})
         people = labelled_windows(study, cut, shared.get("missing", "error")).subjects
         for number, tested in enumerate(people_folds(people, folds, shared["seed"])):
             place = out / "inner" / f"{study.name}-{number + 1}"

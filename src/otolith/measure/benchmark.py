@@ -51,7 +51,7 @@ def benchmark(
     own_methods: Mapping[str, Mapping[str, Any]] | None = None,
     pretrain_on: Sequence[str] = (),
     split: str = "people",
-    partner_fraction: float | None = None,
+    modality_fraction: float | None = None,
     leave_out: Sequence[str] = (),
     command: str = "",
     progress: Callable[[int, int, str], None] | None = None,
@@ -66,7 +66,7 @@ def benchmark(
     content hash, so the same call goes on where it was stopped. Writes results.json and its tables
     through `save`; `otolith.show.page.save_with_page` adds the page. `windows` overrides parts of
     each study's own evaluation; `pretrain_on` is given to methods that pretrain and do not say
-    themselves whom on (see `Method.pretrain_on`), `partner_fraction` to those with partners: the
+    themselves whom on (see `Method.pretrain_on`), `modality_fraction` to those with modalities: the
     share of windows that keep theirs. `split` `official` or `takes` goes by the lists that a data
     set's authors made (see `official_parts`), with one fold; People of `leave_out` take no part,
     neither in training nor in testing. `progress(done, cells, what)` is called after each cell, and
@@ -81,8 +81,8 @@ def benchmark(
     chosen = [
         _told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods
     ]
-    if partner_fraction is not None:
-        chosen = [_told_share(method, partner_fraction) for method in chosen]
+    if modality_fraction is not None:
+        chosen = [_told_share(method, modality_fraction) for method in chosen]
     wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
     _refuse_twice("method", [method.name for method in chosen])
     _refuse_twice("study", [study.name for study in studies])
@@ -188,10 +188,10 @@ def _told_share(method: Method, fraction: float) -> Method:
     kind = None if method.objective in BUILT_IN else objectives.FAMILY.resolve(method.objective)
     if kind is None:
         return method
-    known = "partner_fraction" in {f.name for f in dataclasses.fields(kind.Config)}
-    if not known or "partner_fraction" in method.objective_settings:
+    known = "modality_fraction" in {f.name for f in dataclasses.fields(kind.Config)}
+    if not known or "modality_fraction" in method.objective_settings:
         return method
-    told = method.objective_settings | {"partner_fraction": fraction}
+    told = method.objective_settings | {"modality_fraction": fraction}
     kind(**told)
     return dataclasses.replace(method, objective_settings=told)
 
@@ -234,8 +234,8 @@ class _Plan:
         parted: dict[str, list[list[str]]] = {}
         for study in studies:
             notes += warn_of_duplicates(study.name, study.entries)
-            evaluation = study.evaluation.changed(self.overrides)
-            labelled = labelled_windows(study, evaluation, self.missing).without(self.leave_out)
+            cut = study.cut.changed(self.overrides)
+            labelled = labelled_windows(study, cut, self.missing).without(self.leave_out)
             if len(labelled.classes) < 2:
                 found = ", ".join(labelled.classes) or "none"
                 raise ConfigError(
@@ -264,10 +264,10 @@ class _Plan:
                         f"learnt from"
                     )
             parted[study.name] = parts
-            facts.append(_facts(study, labelled, plain_windows(study, evaluation, self.missing)))
+            facts.append(_facts(study, labelled, plain_windows(study, cut, self.missing)))
             tasks += [
                 Fold(
-                    str(study.folder), evaluation.to_json(), self.missing, method, number, tuple(test),
+                    str(study.folder), cut.to_json(), self.missing, method, number, tuple(test),
                     self.shots, self.draws, seed, self.runtime, str(self.out), lists,
                     away=self.leave_out, pictured=number == 0 and seed == self.seed,
                 )

@@ -16,9 +16,9 @@ from otolith.core.catalog import OWN_PATH
 from otolith.core.errors import CheckpointError, OtolithWarning, ReadError
 from otolith.core.files import SEAL, digest, inside, read_json, seal_holds, write_sealed
 from otolith.core.locks import only_writer
-from otolith.data.paired import FOLDER as PARTNERS
+from otolith.data.paired import FOLDER as MODALITIES
 from otolith.data.paired import model_stamp
-from otolith.data.study import Evaluation, Study
+from otolith.data.study import Cut, Study
 from otolith.data.windows import Windows
 from otolith.learn import heads
 from otolith.learn.embeddings import Embeddings
@@ -47,7 +47,7 @@ class Fold:
 
     study: str
     """Folder of the study."""
-    evaluation: dict[str, Any]
+    cut: dict[str, Any]
     missing: str
     method: Method
     number: int
@@ -73,10 +73,10 @@ class FoldRun:
 
     def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
         self.fold, self.method, self._told = fold, fold.method, told
-        evaluation = Evaluation.from_json(fold.evaluation)
+        cut = Cut.from_json(fold.cut)
         sides = sides_of(
             Study.load(fold.study),
-            evaluation,
+            cut,
             fold.missing,
             fold.method,
             fold.test,
@@ -111,7 +111,7 @@ class FoldRun:
         ]
         what += [self.train.hash] if m.objective == "labels" else []
         folders = self.pretraining.folders
-        what += [model_stamp(str(folders[name] / PARTNERS)) for name in sorted(folders)]
+        what += [model_stamp(str(folders[name] / MODALITIES)) for name in sorted(folders)]
         return digest([CELL_FORMAT, self.pretraining.hash, what, self.pretraining_seed, f.runtime])
 
     @cached_property
@@ -409,7 +409,7 @@ def _named_by_caller(method: Method) -> list[str]:
     def named(content: Any, key: str = "") -> Iterator[str]:
         if isinstance(content, str) and OWN_PATH.fullmatch(content):
             yield content.partition(":")[0]
-        elif isinstance(content, str) and content and key in ("model", "file"):  # of partners
+        elif isinstance(content, str) and content and key in ("model", "file"):  # of modalities
             yield content
         elif isinstance(content, dict):
             for name, value in content.items():

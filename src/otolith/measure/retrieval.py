@@ -65,12 +65,12 @@ def scores_of(
 def retrieve(
     encoder: PretrainedEncoder, windows: Windows, runtime: Runtime | None = None
 ) -> list[dict[str, Any]]:
-    """Return a row for each partner that the encoder was aligned with and these windows have, and
+    """Return a row for each modality that the encoder was aligned with and these windows have, and
     each direction.
 
     Windows with the same text or vector share it as their right answer. Warns where the encoder was
     pretrained on people of these windows. Raises ConfigError where it shares no space with
-    anything, DataError where no window has a partner.
+    anything, DataError where no window has a modality.
     """
     space = encoder.require_alignment()
     motion = encoder.embed(windows, runtime, space="shared")
@@ -91,7 +91,7 @@ def retrieve(
     if not rows:
         raise DataError(
             f"None of these windows has what the encoder was aligned with "
-            f"({', '.join(space.roles)}): see partners in "
+            f"({', '.join(space.roles)}): see modalities in "
             "docs/recordings.md."
         )
     warn_of_seen(encoder.record, windows, "This encoder")

@@ -9,49 +9,49 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from otolith.core.errors import ConfigError, SplitError, StudyError
-from otolith.data.study import Evaluation, Study
+from otolith.data.study import Cut, Study
 from otolith.data.windows import Windows
 from otolith.learn.splits import Parts
 from otolith.measure.methods import BUILT_IN, Method
 from otolith.motion.fidelity.matching import people_matched_to
 
 
-def labelled_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+def labelled_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     """Return the labelled windows that count."""
-    return study.windows(**evaluation.to_json(), missing=missing).labelled
+    return study.windows(**cut.to_json(), missing=missing).labelled
 
 
-def plain_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+def plain_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     """Return the windows for pretraining, their labels unseen.
 
     Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of
     trials with one window each, those are taken.
     """
-    if evaluation.label_rule == "centred":
-        return labelled_windows(study, evaluation, missing).hide_labels()
+    if cut.label_rule == "centred":
+        return labelled_windows(study, cut, missing).hide_labels()
     return study.windows(
-        **evaluation.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing
+        **cut.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing
     )
 
 
-def other_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+def other_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     """Return the windows of another study for pretraining, as long and as fast as those of the
     study it is for.
 
     They lie on a plain grid with the overlap that the other study's own evaluation has.
     """
-    cut = evaluation.to_json() | {
+    choices = cut.to_json() | {
         "label_rule": "unlabelled",
         "labels": (),
-        "overlap": study.evaluation.overlap,
+        "overlap": study.cut.overlap,
     }
-    return study.windows(**cut, missing=missing)
+    return study.windows(**choices, missing=missing)
 
 
-def added_windows(study: Study, evaluation: Evaluation, missing: str = "error") -> Windows:
+def added_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     """Return the labelled windows of another study, cut like those that it is learnt from beside."""
-    cut = evaluation.to_json() | {"labels": (), "overlap": study.evaluation.overlap}
-    return study.windows(**cut, missing=missing).labelled
+    choices = cut.to_json() | {"labels": (), "overlap": study.cut.overlap}
+    return study.windows(**choices, missing=missing).labelled
 
 
 def of_recordings(windows: Windows, ids: Sequence[str]) -> Windows:
@@ -79,7 +79,7 @@ class Sides:
 
 def sides_of(
     study: Study,
-    evaluation: Evaluation,
+    cut: Cut,
     missing: str,
     method: Method,
     people: Sequence[str],
@@ -98,8 +98,8 @@ def sides_of(
     empty.
     """
     labelled, plain = (
-        labelled_windows(study, evaluation, missing),
-        plain_windows(study, evaluation, missing),
+        labelled_windows(study, cut, missing),
+        plain_windows(study, cut, missing),
     )
     absent = labelled.of(away)
     labelled, plain = labelled.without(away), plain.without(away)
@@ -143,7 +143,7 @@ def sides_of(
                 f"here. Match it "
                 "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
             )
-    seen = replace(evaluation, placements=method.pretrain_placements or evaluation.placements)
+    seen = replace(cut, placements=method.pretrain_placements or cut.placements)
     left_out: list[str] = []
 
     def strangers(windows: Windows) -> Windows:
@@ -168,6 +168,6 @@ def sides_of(
         test,
         plain,
         [strangers(other_windows(other, seen, missing)) for other in others],
-        [strangers(added_windows(other, evaluation, missing)) for other in adding],
+        [strangers(added_windows(other, cut, missing)) for other in adding],
         left_out,
     )

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from otolith.core.errors import DataError
 from otolith.data.channels import triads
-from otolith.data.paired import partner_file, read_partner
+from otolith.data.paired import modality_file, read_modality
 from otolith.data.recording import Recording
 from otolith.data.skeleton import JOINTS, PARENTS
 from otolith.data.study import Study
@@ -53,9 +53,9 @@ def write_recording_figure(
     """
     found = study.recording(recording or study.entries[0]["id"])
     first_s, last_s = _shown(found, start_s)
-    simulated = (study.folder / partner_file("pose", found.id)).exists()
-    pose = read_partner(study.folder, "pose", found.id) if simulated else None
-    truth = read_partner(study.folder, "truth", found.id) if simulated else None
+    simulated = (study.folder / modality_file("pose", found.id)).exists()
+    pose = read_modality(study.folder, "pose", found.id) if simulated else None
+    truth = read_modality(study.folder, "truth", found.id) if simulated else None
     figure = recording_figure(found, first_s, last_s, pose, truth)
     where = f"{found.id} of {study.name}, {first_s:.1f} to {last_s:.1f} s"
     body = " Above, the body at seven moments with each sensor's axes." if simulated else ""

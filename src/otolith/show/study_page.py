@@ -45,7 +45,7 @@ def study_text(study: Study) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {_headline(study, held)}"),
         Text(f"placements: {', '.join(study.placements)}"),
-        *([Text(f"partners: {partners_sentence(study)}")] if study.partners else []),
+        *([Text(f"modalities: {modalities_sentence(study)}")] if study.modalities else []),
         Text(_hours_sentence(held)),
         Text(),
         _sensor_table(study, held),
@@ -105,7 +105,7 @@ def study_page(study: Study) -> str:
             f"What this study holds, for whoever decides whether to build on it: "
             f"{_headline(study, held)}. "
             f"{_hours_sentence(held)}"
-            + (f" Beside the signals: {partners_sentence(study)}." if study.partners else "")
+            + (f" Beside the signals: {modalities_sentence(study)}." if study.modalities else "")
         ),
         banner=simulated if study.simulated else "",
         sections="\n".join(_sections(study, held)),
@@ -114,14 +114,14 @@ def study_page(study: Study) -> str:
     )
 
 
-def partners_sentence(study: Study) -> str:
+def modalities_sentence(study: Study) -> str:
     """Say what lies beside the signals of a study, and of how many recordings."""
     whole = len(study)
     return ", ".join(
         f"{name} (all recordings)"
         if known == whole
         else f"{name} ({known} of {count(whole, 'recording')})"
-        for name, known in study.partners.items()
+        for name, known in study.modalities.items()
     )
 
 

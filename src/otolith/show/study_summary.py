@@ -196,7 +196,7 @@ def count(number: int, what: str) -> str:
 
 def evaluation_sentence(study: Study) -> str:
     """Say how the study is cut and judged by default, in one sentence."""
-    e = study.evaluation
+    e = study.cut
     rule = {
         "inside": "each inside one labelled stretch",
         "majority": "labelled by what fills more than half",

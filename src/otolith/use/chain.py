@@ -26,7 +26,7 @@ from otolith.data.grid import BRIDGE_S, Missing, lost_bits, on_grid
 from otolith.data.recording import Recording, Stream
 from otolith.data.signals.resample import Stretch
 from otolith.data.store import Store
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.windows import UNLABELLED, Windows
 
 LEAST_RECORDED = 0.5
@@ -45,7 +45,7 @@ class SignalChain:
     length: int
     """Samples in a window."""
     gravity: str
-    evaluation: Evaluation
+    cut: Cut
     missing: Missing = "error"
 
     @property
@@ -59,14 +59,14 @@ class SignalChain:
         recipe = dict(windows.recipe)
         if "seconds" in recipe:
             missing = recipe.pop("missing", "error")
-            evaluation = Evaluation.from_json(recipe)
+            cut = Cut.from_json(recipe)
         else:
             missing = "error"
             places = tuple(dict.fromkeys(channel.placement for channel in windows.channels))
             quantities = tuple(dict.fromkeys(channel.quantity for channel in windows.channels))
             hidden = HIDDEN if places == (HIDDEN,) else ""
             shown = () if hidden else places
-            evaluation = Evaluation(
+            cut = Cut(
                 windows.seconds,
                 windows.rate_hz,
                 0.0,
@@ -76,9 +76,7 @@ class SignalChain:
                 shown,
                 slot=hidden,
             )
-        return cls(
-            windows.channels, windows.rate_hz, windows.length, windows.gravity, evaluation, missing
-        )
+        return cls(windows.channels, windows.rate_hz, windows.length, windows.gravity, cut, missing)
 
     def schema(self) -> dict[str, Any]:
         """Return what a window must be, as JSON writes it."""
@@ -91,9 +89,7 @@ class SignalChain:
 
     def steps(self) -> list[dict[str, Any]]:
         """Return every step between a recording and the encoder, by name and with its settings."""
-        window = {
-            k: list(v) if isinstance(v, tuple) else v for k, v in self.evaluation.to_json().items()
-        }
+        window = {k: list(v) if isinstance(v, tuple) else v for k, v in self.cut.to_json().items()}
         return [
             {"name": "resample", "rate_hz": self.rate_hz, "bridge_s": BRIDGE_S},
             {"name": "window", **window, "missing": self.missing, "most_bridged": MOST_BRIDGED},
@@ -142,11 +138,11 @@ class SignalChain:
                 int(schema["length"]),
                 schema["gravity"],
                 missing=window.pop("missing"),
-                evaluation=Evaluation.from_json(window),
+                cut=Cut.from_json(window),
             )
-            if chain.length != round(chain.evaluation.seconds * chain.rate_hz):
+            if chain.length != round(chain.cut.seconds * chain.rate_hz):
                 raise CheckpointError(
-                    f"{where}: {chain.length} samples are not the {chain.evaluation.seconds:g} s "
+                    f"{where}: {chain.length} samples are not the {chain.cut.seconds:g} s "
                     f"that windows last. "
                     "config.json was edited; copy the whole folder again."
                 )
@@ -173,14 +169,14 @@ class SignalChain:
             raise ConfigError(f"overlap is at least 0 and under 1, not {overlap}. Try overlap=0.5.")
         fitting = self.fit_channels(recording, allow_placement)
         missing: Missing = "mask" if self.missing == "mask" else "error"
-        stretches = on_grid(fitting, self.evaluation, self.channels, missing) or []
+        stretches = on_grid(fitting, self.cut, self.channels, missing) or []
         offsets = [self._offsets(len(stretch.received), overlap) for stretch in stretches]
         piece = np.repeat(np.arange(len(stretches)), [len(offset) for offset in offsets])
         if not len(piece):
             longest = (
                 max((len(stretch.received) for stretch in stretches), default=0) / self.rate_hz
             )
-            need = self.seconds * LEAST_RECORDED if self.evaluation.pad else self.seconds
+            need = self.seconds * LEAST_RECORDED if self.cut.pad else self.seconds
             raise DataError(
                 f"Recording '{recording.id}' is too short: this recogniser needs {need:g} s "
                 f"without a gap, the longest "
@@ -192,7 +188,7 @@ class SignalChain:
 
     def _offsets(self, rows: int, overlap: float) -> np.ndarray:
         hop = max(1, round(self.length * (1 - overlap)))
-        if rows < self.length and self.evaluation.pad and rows >= LEAST_RECORDED * self.length:
+        if rows < self.length and self.cut.pad and rows >= LEAST_RECORDED * self.length:
             return np.array([(rows - self.length) // 2])
         return np.arange(0, rows - self.length + 1, hop)
 
@@ -240,7 +236,7 @@ class SignalChain:
                 f"{self.gravity}. Export the recording that way, or adapt a recogniser to "
                 f"recordings like this one."
             )
-        slot = self.evaluation.slot
+        slot = self.cut.slot
         found = [
             dataclasses.replace(c, placement=slot, device="") if slot else c
             for c in recording.channels

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otolith.core.errors import ConfigError, OtolithWarning, nearest
-from otolith.data.study import Evaluation, Study
+from otolith.data.study import Cut, Study
 from otolith.data.windows import Windows
 from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, prompts_of, words_of
 from otolith.learn.training.adapt import AdaptConfig, Adapted
@@ -123,22 +123,20 @@ def few_examples(
 
 def chain_of(encoder: PretrainedEncoder) -> SignalChain:
     """Return the signal chain that an encoder was pretrained behind."""
-    cut = encoder.cutting()
+    known = encoder.cutting()
     recipe = encoder.record.get("windows", {}).get("recipe", {})
-    evaluation = Evaluation(
-        seconds=cut["seconds"],
-        rate_hz=cut["rate_hz"],
+    cut = Cut(
+        seconds=known["seconds"],
+        rate_hz=known["rate_hz"],
         overlap=0.0,
         label_rule="unlabelled",
-        quantities=tuple(cut["quantities"]),
-        placements=tuple(cut["placements"]),
-        slot=cut["slot"],
+        quantities=tuple(known["quantities"]),
+        placements=tuple(known["placements"]),
+        slot=known["slot"],
         pad=bool(recipe.get("pad", False)),
     )
     length = encoder.encoder.length
-    return SignalChain(
-        encoder.channels, encoder.encoder.rate_hz, length, encoder.gravity, evaluation
-    )
+    return SignalChain(encoder.channels, encoder.encoder.rate_hz, length, encoder.gravity, cut)
 
 
 def _of_these_classes(windows: Windows, names: list[str]) -> Windows:

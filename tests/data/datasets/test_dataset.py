@@ -70,9 +70,9 @@ def test__data_set__facts__match_the_files(name: str, tmp_path: Path) -> None:
             )
     assert placements == set(dataset.placements)
     assert 1 < len(subjects) <= dataset.subjects
-    assert labels and (labels & set(dataset.evaluation.labels) or not dataset.evaluation.labels)
-    assert set(dataset.evaluation.quantities) <= set(dataset.units) <= set(QUANTITIES)
-    assert set(dataset.evaluation.placements) <= set(dataset.placements)
+    assert labels and (labels & set(dataset.cut.labels) or not dataset.cut.labels)
+    assert set(dataset.cut.quantities) <= set(dataset.units) <= set(QUANTITIES)
+    assert set(dataset.cut.placements) <= set(dataset.placements)
     for quantity, unit in dataset.units.items():
         assert factor(quantity, unit) > 0
 
@@ -86,7 +86,7 @@ def test__import_dataset__sample__every_row_accounted_for(name: str, tmp_path: P
     assert seen == [entry["id"] for entry in study.entries]
     rows = study.rows
     assert rows["read"] == rows["kept"] + rows["reported"] > 0
-    assert study.evaluation == FAMILY.resolve(name).evaluation
+    assert study.cut == FAMILY.resolve(name).cut
     assert study.terms == FAMILY.resolve(name).terms
 
 

@@ -94,8 +94,8 @@ def test__utd_mhad__skeleton__spans_the_inertial_trial(tmp_path: Path) -> None:
 
 
 def test__utd_mhad__evaluation__hides_the_place_and_has_a_wrist_view() -> None:
-    evaluation = utd_mhad.UtdMhad.evaluation
-    assert (evaluation.slot, evaluation.label_rule, len(evaluation.labels)) == (
+    cut = utd_mhad.UtdMhad.cut
+    assert (cut.slot, cut.label_rule, len(cut.labels)) == (
         "imu",
         "centred",
         27,

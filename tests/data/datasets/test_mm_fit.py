@@ -10,7 +10,7 @@ import pytest
 
 from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.data.datasets import import_dataset, mm_fit
-from otolith.data.paired import read_partner, read_texts
+from otolith.data.paired import read_modality, read_texts
 from otolith.data.skeleton import HUMAN36M
 from otolith.learn.modalities.poses import poses_of
 
@@ -143,9 +143,9 @@ def test__read__unknown_exercise__is_named(source: Path) -> None:
 
 def test__import__poses_and_texts__go_with_windows(source: Path, tmp_path: Path) -> None:
     study = import_dataset(source, "mm_fit", tmp_path / "out")
-    pose = read_partner(study.folder, "pose", "w00")
+    pose = read_modality(study.folder, "pose", "w00")
     assert (pose["head.z"][0], pose["left_wrist.y"][0]) == pytest.approx((1.6, 0.2))
-    image = read_partner(study.folder, "pose_2d", "w00")
+    image = read_modality(study.folder, "pose_2d", "w00")
     assert len(image) == 1 + 2 * 18 and image["time_s"][-1] == pytest.approx(599 / 30, abs=0.03)
     said = [(t.text, t.source) for t in read_texts(study.folder)["w01"]]
     assert said[:2] == [
@@ -180,7 +180,7 @@ def test__import__whichever_side_the_list_calls_left__knees_tell(
         poses[:, :, 1:] = poses[:, :, [1 + mm_fit.MM_FIT.index(name) for name in HUMAN36M]]
     np.save(path, poses)
     study = import_dataset(source, "mm_fit", tmp_path / "out")
-    pose = read_partner(study.folder, "pose", "w00")
+    pose = read_modality(study.folder, "pose", "w00")
     assert (pose["left_wrist.y"][0], pose["right_knee.y"][0]) == pytest.approx((0.2, -0.2))
 
 
@@ -194,7 +194,7 @@ def test__import__thirty_two_joints_as_described__are_read_too(
     whole[:, :, [1 + n for n in mm_fit._OF_32]] = poses[:, :, 1:]
     np.save(path, whole)
     study = import_dataset(source, "mm_fit", tmp_path / "out")
-    assert read_partner(study.folder, "pose", "w00")["head.z"][0] == pytest.approx(1.6)
+    assert read_modality(study.folder, "pose", "w00")["head.z"][0] == pytest.approx(1.6)
     np.save(path, whole[:, :, :20])
     with pytest.raises(ReadError, match="has 19 joints; expected the 17"):
         import_dataset(source, "mm_fit", tmp_path / "other")
@@ -210,7 +210,7 @@ def test__read__stamps_that_all_but_stand_still__are_refused(source: Path) -> No
         import_dataset(source, "mm_fit", source.parent / "study")
 
 
-def test__write_partners__pose_without_a_place__is_refused(source: Path) -> None:
+def test__write_modalities__pose_without_a_place__is_refused(source: Path) -> None:
     for path in source.rglob("*_pose_3d.npy"):
         poses = np.load(path)
         poses[:, :, 1:] = np.nan

@@ -81,7 +81,7 @@ def test__real__labels__last_as_long_as_in_the_files(
     study = study_of(name)
     classes, seconds = LABELS[name]
     found = study.label_seconds
-    assert len(found) == classes and set(study.evaluation.labels) <= set(found)
+    assert len(found) == classes and set(study.cut.labels) <= set(found)
     for label, expected in seconds.items():
         assert found[label] == pytest.approx(expected, abs=0.1)
 

@@ -44,7 +44,7 @@ def test__distance__any_lengths__fills_the_table_as_defined(cost, band):
 
 
 def test__distance__worked_by_hand__is_that_number():
-    # 0 1 2 against 0 2 2: only the 1 has no partner, and it is 1 away from both neighbours.
+    # 0 1 2 against 0 2 2: only the 1 has no modality, and it is 1 away from both neighbours.
     assert dtw.distance(np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 2.0])) == 1.0
     assert dtw.distance(
         np.array([0.0, 0.0, 3.0]), np.array([0.0, 5.0, 5.0]), "squared", root=True

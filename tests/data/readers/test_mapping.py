@@ -43,7 +43,7 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
     found = parse_mapping(example)
     assert found.sensors[0].mag is not None and found.label is not None
     assert found.label.names == {"1": "walking"} and found.csv.decimal == ","
-    assert found.evaluation.seconds == 5.0
+    assert found.cut.seconds == 5.0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What tests of several partners share."""
+"""What tests of several modalities share."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
 ) -> None:
     film(study.folder / "film.mp4")
     filmed(study, "film.mp4")
-    partner = ClipVideo(model=clip)
+    modality = ClipVideo(model=clip)
     windows = study.windows(seconds=2.0, overlap=0.0, label_rule="unlabelled", labels=())
-    found = partner.vectors(windows)
+    found = modality.vectors(windows)
     own = windows.recording == study.entries[0]["id"]
     assert found.present[own].tolist() == [
         True,
@@ -100,7 +100,7 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
         for time_s, picture in frames(study.folder / "film.mp4", 0.1)
         if 0.95 <= time_s < 2.95
     ]
-    mean = partner._look(pictures).mean(axis=0)
+    mean = modality._look(pictures).mean(axis=0)
     np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
     monkeypatch.setattr(
         ClipVideo, "encode", None
@@ -216,12 +216,12 @@ def test__clip_video__missing_file_or_table__is_named(clip: str, study: Study) -
 
 
 def test__clip_text__words__are_unit_vectors_and_long_ones_told(clip: str) -> None:
-    partner = ClipText(model=clip)
-    vectors = partner.encode(["walking", "sitting stairs"])
-    assert vectors.shape == (2, 12) == (2, partner.dimension)
+    modality = ClipText(model=clip)
+    vectors = modality.encode(["walking", "sitting stairs"])
+    assert vectors.shape == (2, 12) == (2, modality.dimension)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     with pytest.warns(OtolithWarning, match="longer than the 8 tokens"):
-        partner.encode(["walking " * 30])
+        modality.encode(["walking " * 30])
 
 
 def test__clip__model_that_is_not_there__says_what_to_do(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every partner in the table promises."""
+"""What every modality in the table promises."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from toy_film import film
 
 from otolith import Study
 from otolith.core.errors import ConfigError
-from otolith.data.paired import Text, write_partner, write_texts
+from otolith.data.paired import Text, write_modality, write_texts
 from otolith.data.skeleton import POSE_JOINTS
 from otolith.data.windows import Windows
-from otolith.learn import modalities as partners
+from otolith.learn import modalities as modalities
 from otolith.learn.modalities.minilm import MiniLM
-from otolith.learn.modalities.partner import Partner
+from otolith.learn.modalities.modality import Modality
 from otolith.learn.modalities.texts import TextModel
 
-Make = Callable[[str], Partner]
+Make = Callable[[str], Modality]
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    """Three people, of whom the last has no partner of any kind."""
+    """Three people, of whom the last has no modality of any kind."""
     made = write_toy_study(tmp_path / "study", people=3, seconds_each=4.0)
     first, second, _ = (entry["id"] for entry in made.entries)
     words = ("resting", "walking")
@@ -45,7 +45,7 @@ def study(tmp_path: Path) -> Study:
             for joint in POSE_JOINTS
             for axis in "xyz"
         }
-        write_partner(made.folder, "pose", id, {"time_s": time_s} | place)
+        write_modality(made.folder, "pose", id, {"time_s": time_s} | place)
     _table(
         made, "video_files", recording=[first, second], file=["film.mp4"] * 2, start_s=[0.0, 1.0]
     )
@@ -70,7 +70,7 @@ def _table(study: Study, name: str, **columns: list[object]) -> None:
 
 @pytest.fixture
 def make(study: Study, request: pytest.FixtureRequest) -> Make:
-    def made(name: str) -> Partner:
+    def made(name: str) -> Modality:
         settings = {}
         if name.startswith("clip"):
             settings = {"model": request.getfixturevalue("clip")}
@@ -78,7 +78,7 @@ def make(study: Study, request: pytest.FixtureRequest) -> Make:
             film(study.folder / "film.mp4", seconds=13.0, rate=10)
         if name == "sentence":
             settings = {"model": MiniLM().where}
-        return partners.FAMILY.resolve(name)(**settings)  # type: ignore[no-any-return]
+        return modalities.FAMILY.resolve(name)(**settings)  # type: ignore[no-any-return]
 
     return made
 
@@ -87,13 +87,13 @@ def cut(study: Study) -> Windows:
     return study.windows(seconds=2.0, overlap=0.5, label_rule="unlabelled", labels=())
 
 
-@pytest.mark.parametrize("name", list(partners.FAMILY))
+@pytest.mark.parametrize("name", list(modalities.FAMILY))
 def test__contract__vectors__are_finite_and_zero_where_there_is_none(
     name: str, study: Study, make: Make
 ) -> None:
-    windows, partner = cut(study), make(name)
-    assert partner.kind in ("text", "video", "pose")
-    found = partner.vectors(windows)
+    windows, modality = cut(study), make(name)
+    assert modality.kind in ("text", "video", "pose")
+    found = modality.vectors(windows)
     assert (
         found.values.shape == (len(windows), found.dimension) and found.values.dtype == np.float32
     )
@@ -103,28 +103,28 @@ def test__contract__vectors__are_finite_and_zero_where_there_is_none(
     assert (np.abs(found.values[found.present]).sum(axis=1) > 0).all()
 
 
-@pytest.mark.parametrize("name", list(partners.FAMILY))
+@pytest.mark.parametrize("name", list(modalities.FAMILY))
 def test__contract__a_window__gets_the_same_vector_in_any_company(
     name: str, study: Study, make: Make
 ) -> None:
-    windows, partner = cut(study), make(name)
-    found = partner.vectors(windows)
+    windows, modality = cut(study), make(name)
+    found = modality.vectors(windows)
     some = np.random.default_rng(1).permutation(len(windows))[: len(windows) // 2]
     fewer = make(name).vectors(windows[some])
     np.testing.assert_allclose(fewer.values, found.values[some], atol=1e-5)
     np.testing.assert_array_equal(fewer.present, found.present[some])
 
 
-@pytest.mark.parametrize("name", list(partners.FAMILY))
+@pytest.mark.parametrize("name", list(modalities.FAMILY))
 def test__contract__settings__build_it_again_and_unknown_ones_fail(name: str, make: Make) -> None:
-    partner = make(name)
-    assert type(partner)(**partner.settings()).settings() == partner.settings()
+    modality = make(name)
+    assert type(modality)(**modality.settings()).settings() == modality.settings()
     with pytest.raises(ConfigError, match="no setting 'colour'"):
-        type(partner)(colour="red")
+        type(modality)(colour="red")
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in partners.FAMILY if name in ("minilm", "sentence", "clip_text")]
+    "name", [name for name in modalities.FAMILY if name in ("minilm", "sentence", "clip_text")]
 )
 def test__contract__text_models__give_unit_vectors_in_the_order_of_texts(
     name: str, make: Make

@@ -10,7 +10,7 @@ from toy import write_toy_study
 
 from otolith import Study
 from otolith.core.errors import ConfigError, StudyError
-from otolith.data.paired import write_partner
+from otolith.data.paired import write_modality
 from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.learn.modalities.pose_vector import PoseVector
 from otolith.learn.modalities.poses import has_poses, poses_of
@@ -59,8 +59,8 @@ def ids(study: Study) -> list[str]:
 
 def test__poses_of__a_known_movement__in_the_bodys_own_direction(study: Study) -> None:
     first, second, _ = ids(study)
-    write_partner(study.folder, "pose", first, body(GRID, heading=2.0, speed=1.0, at=5.0))
-    write_partner(study.folder, "pose", second, body(GRID))
+    write_modality(study.folder, "pose", first, body(GRID, heading=2.0, speed=1.0, at=5.0))
+    write_modality(study.folder, "pose", second, body(GRID))
     cut = windows(study)
     values, known = poses_of(cut, 20)
     assert has_poses(cut).sum() == 12
@@ -83,7 +83,7 @@ def test__poses_of__lost_poses_and_lost_joints__are_not_drawn_across(study: Stud
     table = body(GRID)
     table = {name: column[(GRID < 3.0) | (GRID > 3.5)] for name, column in table.items()}
     table["head.x"] = np.full_like(table["head.x"], np.nan)
-    write_partner(study.folder, "pose", ids(study)[0], table)
+    write_modality(study.folder, "pose", ids(study)[0], table)
     cut = windows(study)
     _, known = poses_of(cut)
     own = known[cut.recording == ids(study)[0]]
@@ -93,7 +93,7 @@ def test__poses_of__lost_poses_and_lost_joints__are_not_drawn_across(study: Stud
 
 @pytest.mark.parametrize("late_s", [-0.1, 0.5])
 def test__poses_of__clocks_that_differ__are_an_error(study: Study, late_s: float) -> None:
-    write_partner(study.folder, "pose", ids(study)[1], body(GRID) | {"time_s": GRID + late_s})
+    write_modality(study.folder, "pose", ids(study)[1], body(GRID) | {"time_s": GRID + late_s})
     with pytest.raises(
         StudyError, match=rf"'{ids(study)[1]}' .* out of step by more than half a pose"
     ):
@@ -102,9 +102,9 @@ def test__poses_of__clocks_that_differ__are_an_error(study: Study, late_s: float
 
 def test__pose_vector__place_and_heading__do_not_count_and_movement_does(study: Study) -> None:
     first, second, third = ids(study)
-    write_partner(study.folder, "pose", first, body(GRID, heading=-1.0, at=3.0))
-    write_partner(study.folder, "pose", second, body(GRID))
-    write_partner(study.folder, "pose", third, body(GRID * 1.0, speed=1.5))
+    write_modality(study.folder, "pose", first, body(GRID, heading=-1.0, at=3.0))
+    write_modality(study.folder, "pose", second, body(GRID))
+    write_modality(study.folder, "pose", third, body(GRID * 1.0, speed=1.5))
     cut = windows(study)
     found = PoseVector().vectors(cut)
     assert found.dimension == 22 * (3 + 8 * 3 + 1)
@@ -122,7 +122,7 @@ def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge
     study: Study,
 ) -> None:
     first, *_ = ids(study)
-    write_partner(study.folder, "pose", first, body(GRID))
+    write_modality(study.folder, "pose", first, body(GRID))
     padded = study.windows(seconds=20.0, overlap=0.0, label_rule="centred", pad=True)
     own = padded.recording == first
     assert own.sum() == 3 and padded.start_s[own][0] < 0
@@ -138,7 +138,7 @@ def test__poses_of__window_padded_past_its_recording__keeps_the_pose_of_the_edge
 def test__poses_of__part_of_a_joint__is_refused(study: Study) -> None:
     columns = body(GRID)
     del columns["head.z"]
-    write_partner(study.folder, "pose", ids(study)[0], columns)
+    write_modality(study.folder, "pose", ids(study)[0], columns)
     with pytest.raises(StudyError, match=r"a part of head, but not head\.z"):
         poses_of(windows(study))
 
@@ -146,7 +146,7 @@ def test__poses_of__part_of_a_joint__is_refused(study: Study) -> None:
 def test__poses_of__joint_beyond_any_room__is_not_known(study: Study) -> None:
     columns = body(GRID)
     columns["head.x"] = np.full(len(GRID), 3e38)
-    write_partner(study.folder, "pose", ids(study)[0], columns)
+    write_modality(study.folder, "pose", ids(study)[0], columns)
     values, known = poses_of(windows(study))
     head = POSE_JOINTS.index("head")
     assert not known[:, head].any() and known[:, 0].any() and np.isfinite(values).all()

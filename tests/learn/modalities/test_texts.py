@@ -219,15 +219,15 @@ def test__read_texts__columns_of_another_type__are_told(column: str, study: Stud
         read_texts(study.folder)
 
 
-def test__partners__file_that_study_json_vouches_for_and_is_gone__is_told(tmp_path: Path) -> None:
+def test__modalities__file_that_study_json_vouches_for_and_is_gone__is_told(tmp_path: Path) -> None:
     from otolith.data.study_check import verify_study
 
     study = write_toy_study(tmp_path / "study", people=2, seconds_each=2.0)
-    assert read_texts(study.folder) == {} and study.partners == {}
+    assert read_texts(study.folder) == {} and study.modalities == {}
     write_texts(study.folder, [Text("p0-1", 0.0, 1.0, "rests")])
     verify_study(study.folder, accept_edits=True)
     (study.folder / TEXTS).unlink()
     with pytest.raises(StudyError, match="is missing"):
         read_texts(study.folder)
     with pytest.raises(StudyError, match="is missing"):
-        assert Study.load(study.folder).partners
+        assert Study.load(study.folder).modalities

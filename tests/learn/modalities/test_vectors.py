@@ -94,16 +94,16 @@ def test__vectors__array__windows_of_some_people_find_their_own_rows(
     windows = cut(study)
     rows = np.random.default_rng(0).normal(size=(len(windows), 5)).astype(np.float32)
     np.save(tmp_path / "v.npy", rows)
-    partner = Vectors(file=str(tmp_path / "v.npy"))
+    modality = Vectors(file=str(tmp_path / "v.npy"))
     some = np.flatnonzero(windows.recording == study.entries[1]["id"])[::-1]
-    np.testing.assert_array_equal(partner.vectors(windows[some]).values, rows[some])
+    np.testing.assert_array_equal(modality.vectors(windows[some]).values, rows[some])
     shutil.copytree(study.folder, tmp_path / "b", ignore=shutil.ignore_patterns(".cache"))
     both = Windows.concatenate([windows, cut(replace(Study.load(tmp_path / "b"), name="b"))])
     with pytest.raises(StudyError, match=r"these are of several.*partners/NAME\.parquet"):
-        partner.vectors(both)
+        modality.vectors(both)
     moved = replace(windows, start_s=windows.start_s + 0.001)
     with pytest.raises(StudyError, match="Window 0 is none of study 'toy' as it is now"):
-        partner.vectors(moved)
+        modality.vectors(moved)
 
 
 def test__vectors__one_study_of_two_has_them__the_other_has_none(

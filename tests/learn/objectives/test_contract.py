@@ -19,12 +19,12 @@ from otolith.learn.training.loader import Loader
 from otolith.learn.training.pretrained import PretrainedEncoder
 
 NAMES = list(objectives.FAMILY)
-PARTNERS: dict[str, dict[str, Any]] = {
+MODALITIES: dict[str, dict[str, Any]] = {
     "imu2clip": {"text": "", "video": "vectors"},
     "primus": {"text": "", "video": "vectors", "queue": 64},
     "multi3net": {
         "text": "vectors",
-        "partner_settings": {"text": {"kind": "text"}},
+        "modality_settings": {"text": {"kind": "text"}},
         "pose_encoder": "",
     },
 }
@@ -32,16 +32,16 @@ PARTNERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def toy_windows(partnered_windows: Windows) -> Windows:
-    """All members meet windows with partners; those that want none do not look at them."""
-    return partnered_windows
+def toy_windows(modalityed_windows: Windows) -> Windows:
+    """All members meet windows with modalities; those that want none do not look at them."""
+    return modalityed_windows
 
 
 def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Encoder, Batch]:
     """An objective, an encoder and one standardised batch of everything."""
     windows = windows.hide_labels()
     start = PretrainedEncoder.fresh(windows, "tpn", seed=0)
-    goal: Objective = objectives.FAMILY.resolve(name)(**PARTNERS.get(name, {}) | settings)
+    goal: Objective = objectives.FAMILY.resolve(name)(**MODALITIES.get(name, {}) | settings)
     torch.manual_seed(0)
     goal.fit(windows, start.encoder)
     batch = Loader(windows, goal.targets(windows), batch_size=len(windows)).batch(
@@ -53,13 +53,13 @@ def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Enc
 
 def rows_of(batch: Batch, index: np.ndarray) -> Batch:
     chosen = torch.from_numpy(index)
-    partners = {name: partner[chosen] for name, partner in batch.partners.items()}
+    modalities = {name: modality[chosen] for name, modality in batch.modalities.items()}
     parts = {
         "values": batch.values[chosen],
         "present": batch.present[chosen],
         "received": batch.received[chosen],
     }
-    return dataclasses.replace(batch, **parts, code=None, partners=partners)
+    return dataclasses.replace(batch, **parts, code=None, modalities=modalities)
 
 
 @pytest.mark.parametrize("name", NAMES)

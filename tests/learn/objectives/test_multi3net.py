@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from toy import add_partners, toy_recording, write_toy_study
+from toy import add_modalities, toy_recording, write_toy_study
 
-from otolith import Evaluation, write_study
+from otolith import Cut, write_study
 from otolith.core.errors import ConfigError, OtolithError, StudyError
 from otolith.data.batch import Batch
-from otolith.data.paired import write_partner
+from otolith.data.paired import write_modality
 from otolith.data.study import Study
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
@@ -32,7 +32,7 @@ CPU = Runtime("cpu", "fp32", 1)
 JOINTS = ("pelvis", "left_hip", "right_hip", "left_wrist", "right_wrist")
 SMALL: dict[str, Any] = {
     "text": "vectors",
-    "partner_settings": {"text": {"kind": "text"}},
+    "modality_settings": {"text": {"kind": "text"}},
     "text_encoder_settings": {"filters": [4, 4, 4]},
     "pose_encoder_settings": {
         "joint_width": 8,
@@ -69,7 +69,7 @@ def add_poses(
             for axis, letter in enumerate("xyz"):
                 swing = 0.3 * np.sin((1 + number) * time_s + place + axis)
                 columns[f"{joint}.{letter}"] = 0.2 * place - 0.1 * axis + swing
-        write_partner(folder, "pose", entry["id"], columns)
+        write_modality(folder, "pose", entry["id"], columns)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     """Four people: one without vectors of words, one without poses, one whose right wrist no pose
     shows."""
     study = write_toy_study(tmp_path_factory.mktemp("posed") / "study", people=4, seconds_each=6.0)
-    add_partners(study.folder, without=("p1-1",), width=24)
+    add_modalities(study.folder, without=("p1-1",), width=24)
     add_poses(study.folder, without=("p2-1",), handless=("p3-1",))
     return study.windows().hide_labels()
 
@@ -96,16 +96,18 @@ def built(
 
 
 def rows_of(batch: Batch, rows: list[int]) -> Batch:
-    partners = {name: part[rows] for name, part in batch.partners.items()}
+    modalities = {name: part[rows] for name, part in batch.modalities.items()}
     parts = {name: getattr(batch, name)[rows] for name in ("values", "present", "received")}
-    return dataclasses.replace(batch, **parts, code=None, partners=partners)
+    return dataclasses.replace(batch, **parts, code=None, modalities=modalities)
 
 
 def in_doubles(goal: nn.Module, encoder: nn.Module, batch: Batch) -> Batch:
     goal.double()
     encoder.double()
-    partners = {n: p.double() if p.is_floating_point() else p for n, p in batch.partners.items()}
-    return dataclasses.replace(batch, values=batch.values.double(), partners=partners)
+    modalities = {
+        n: p.double() if p.is_floating_point() else p for n, p in batch.modalities.items()
+    }
+    return dataclasses.replace(batch, values=batch.values.double(), modalities=modalities)
 
 
 def contrast(q: Tensor, k: Tensor, rows: list[int], tau: float) -> float:
@@ -132,8 +134,8 @@ def test__multi3net__every_term__is_its_formula_in_float64(windows: Windows) -> 
         each = encoder(batch).sensors
         assert each is not None
         vectors = {"left_wrist": each[:, 0], "right_wrist": each[:, 1]}
-        vectors["text"] = goal.encoders["text"](batch.partners["text"])
-        vectors["pose"] = goal.encoders["pose"](*goal._pose(batch.partners))
+        vectors["text"] = goal.encoders["text"](batch.modalities["text"])
+        vectors["pose"] = goal.encoders["pose"](*goal._pose(batch.modalities))
         there = {name: list(range(8)) for name in vectors} | {
             "right_wrist": list(range(1, 8)),
             "text": [i for i in range(8) if i not in (2, 3)],
@@ -260,11 +262,11 @@ def test__multi3net__a_batch_that_lacks_something__still_has_finite_losses_and_g
     goal, encoder, batch = built(windows)
     goal.train()
     if lacking in ("text", "both", "everything"):
-        batch.partners["text_present"][:] = False
+        batch.modalities["text_present"][:] = False
     if lacking in ("pose", "both", "everything"):
-        batch.partners["pose_present"][:] = False
+        batch.modalities["pose_present"][:] = False
     if lacking == "some poses":
-        batch.partners["pose_present"][::2] = False
+        batch.modalities["pose_present"][::2] = False
     if lacking in ("right wrist", "everything"):
         batch.present[:, 6:] = False
     if lacking == "everything":
@@ -286,7 +288,7 @@ def test__multi3net__joints__that_no_pose_has_are_left_out_and_the_rest_masked(
     goal, _, batch = built(windows)
     assert set(goal.joints) == set(JOINTS)
     whose = windows.recording == "p3-1"
-    known = batch.partners["pose_joints"].numpy()
+    known = batch.modalities["pose_joints"].numpy()
     assert (
         not known[whose, goal.joints.index("right_wrist")].any()
         and known[whose].sum(axis=1).tolist() == [4] * 15
@@ -300,7 +302,7 @@ def test__multi3net__poses__are_standardised_over_the_training_people_joint_by_j
     windows: Windows,
 ) -> None:
     goal, _, batch = built(windows)
-    poses, known = goal._pose(batch.partners)
+    poses, known = goal._pose(batch.modalities)
     assert not poses[~known[:, None].expand(poses.shape[:3])].any()
     for joint in range(len(goal.joints)):
         own = poses[known[:, joint], :, joint].flatten(0, 1).double()
@@ -310,8 +312,8 @@ def test__multi3net__poses__are_standardised_over_the_training_people_joint_by_j
         )
 
 
-def test__multi3net__share_of_partners__is_a_part_of_those_there(windows: Windows) -> None:
-    half, all_ = (built(windows, partner_fraction=share)[2].partners for share in (0.5, 1.0))
+def test__multi3net__share_of_modalities__is_a_part_of_those_there(windows: Windows) -> None:
+    half, all_ = (built(windows, modality_fraction=share)[2].modalities for share in (0.5, 1.0))
     for name in ("text_present", "pose_present"):
         assert not (half[name] & ~all_[name]).any()
         assert 0 < int(half[name].sum()) < int(all_[name].sum())
@@ -349,9 +351,7 @@ def test__multi3net__a_wrist_that_some_lack__is_masked_or_refused(tmp_path: Path
         toy_recording(f"p{i}", 4.0, ("left_wrist",) if i == 3 else ("left_wrist", "right_wrist"))
         for i in range(4)
     ]
-    study = write_study(
-        tmp_path / "some", people, name="toy", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
-    )
+    study = write_study(tmp_path / "some", people, name="toy", cut=Cut(seconds=2.0, rate_hz=50.0))
     with pytest.raises(OtolithError, match="right_wrist"):
         study.windows()
     some = study.windows(missing="mask").hide_labels()

@@ -64,7 +64,7 @@ def asked(goal: PIM, targets: list[list[int]]) -> dict[str, float]:
     rows = len(targets)
     batch = Batch(
         torch.zeros(rows, 3, 4), torch.ones(rows, 3, dtype=torch.bool), torch.ones(rows, 4, dtype=torch.bool), channels,
-        50.0, partners={"physics": torch.tensor(targets)},
+        50.0, modalities={"physics": torch.tensor(targets)},
     )  # fmt: skip
     return {name: float(loss.detach()) for name, loss in goal(Constant(), batch).items()}
 

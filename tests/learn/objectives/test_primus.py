@@ -18,7 +18,13 @@ from otolith.data.windows import Windows
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.modalities.alignment import Alignment
-from otolith.learn.objectives._partners import Companions, Spread, Temperature, collapse_notes, kept
+from otolith.learn.objectives._modalities import (
+    Companions,
+    Spread,
+    Temperature,
+    collapse_notes,
+    kept,
+)
 from otolith.learn.objectives.imu2clip import IMU2CLIP
 from otolith.learn.objectives.primus import PRIMUS
 from otolith.learn.training.pretrain import pretrain
@@ -43,20 +49,20 @@ class Ends(Encoder):
         return Embeddings(pooled[:, None], pooled)
 
 
-def batch_of(rows: int = 9, seed: int = 0, first: int = 0, **partners: torch.Tensor) -> Batch:
+def batch_of(rows: int = 9, seed: int = 0, first: int = 0, **modalities: torch.Tensor) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     channels = (*triad("left_wrist", "acc"), *triad("left_wrist", "gyro"))
     values = torch.randn(rows, 6, 4, generator=generator)
     there = torch.ones(rows, 6, dtype=torch.bool), torch.ones(rows, 4, dtype=torch.bool)
     for name, width in {"video": 5, "text": 512}.items():
-        partners.setdefault(name, torch.randn(rows, width, generator=generator))
-        partners.setdefault(f"{name}_present", torch.rand(rows, generator=generator) < 0.7)
+        modalities.setdefault(name, torch.randn(rows, width, generator=generator))
+        modalities.setdefault(f"{name}_present", torch.rand(rows, generator=generator) < 0.7)
     return Batch(
         values,
         *there,
         channels,
         50.0,
-        partners=partners | {"window": torch.arange(first, first + rows)},
+        modalities=modalities | {"window": torch.arange(first, first + rows)},
     )
 
 
@@ -105,7 +111,7 @@ def linear(layer: nn.Module, x: np.ndarray) -> np.ndarray:
 
 def placed(space: Alignment, name: str, vectors: torch.Tensor) -> np.ndarray:
     x = vectors.double().numpy()
-    return linear(space.partners[name], x / np.linalg.norm(x, axis=1, keepdims=True))
+    return linear(space.modalities[name], x / np.linalg.norm(x, axis=1, keepdims=True))
 
 
 def ends(values: torch.Tensor) -> np.ndarray:
@@ -120,9 +126,9 @@ def test__primus__ss_and_mm__equal_their_formulas() -> None:
     motion = linear(goal.space.imu, ends(batch.values))
     expected = {"ss": 0.5 * contrast(own, back, 0.1, everyone)}
     for name in ("video", "text"):
-        mask = batch.partners[f"{name}_present"].numpy()
+        mask = batch.modalities[f"{name}_present"].numpy()
         expected[f"mm_{name}"] = 2.0 * contrast(
-            motion, placed(goal.space, name, batch.partners[name]), 0.1, mask
+            motion, placed(goal.space, name, batch.modalities[name]), 0.1, mask
         )
     assert losses == pytest.approx(expected, rel=1e-6)
 
@@ -133,12 +139,12 @@ def test__primus__nn_step_by_step__equals_a_plain_search_and_its_formula() -> No
     for step in range(5):
         batch = batch_of(seed=step, first=9 * (step % 2))
         losses = {name: float(loss.detach()) for name, loss in goal(Ends(), batch).items()}
-        present = {name: batch.partners[f"{name}_present"].numpy() for name in ("video", "text")}
+        present = {name: batch.modalities[f"{name}_present"].numpy() for name in ("video", "text")}
         own, motion = (
             linear(goal.ssl, ends(batch.values)),
             linear(goal.space.imu, ends(batch.values)),
         )
-        given = {"imu": own} | {name: batch.partners[name].double().numpy() for name in present}
+        given = {"imu": own} | {name: batch.modalities[name].double().numpy() for name in present}
         near: dict[str, list[np.ndarray]] = {"imu": [], "video": [], "text": []}
         held: dict[str, list[bool]] = {"imu": [], "video": [], "text": []}
         rows = [
@@ -146,7 +152,7 @@ def test__primus__nn_step_by_step__equals_a_plain_search_and_its_formula() -> No
             for i in range(9)
         ]
         for i, row in enumerate(rows):
-            found = search(slots, row, int(batch.partners["window"][i]))
+            found = search(slots, row, int(batch.modalities["window"][i]))
             for name, width in (("imu", 512), ("video", 5), ("text", 512)):
                 held[name].append(found is not None and name in found)
                 near[name].append(found[name] if held[name][-1] else np.ones(width))
@@ -161,7 +167,7 @@ def test__primus__nn_step_by_step__equals_a_plain_search_and_its_formula() -> No
         else:
             assert set(losses.values()) == {0.0}
         slots += [
-            row | {"number": batch.partners["window"][i].numpy()} for i, row in enumerate(rows)
+            row | {"number": batch.modalities["window"][i].numpy()} for i, row in enumerate(rows)
         ]
         slots = slots[-24:]
 
@@ -190,9 +196,9 @@ def test__imu2clip__equals_its_formula() -> None:
     expected = {
         f"mm_{name}": contrast(
             motion,
-            placed(goal.space, name, batch.partners[name]),
+            placed(goal.space, name, batch.modalities[name]),
             0.2,
-            batch.partners[f"{name}_present"].numpy(),
+            batch.modalities[f"{name}_present"].numpy(),
         )
         for name in ("video", "text")
     }
@@ -201,11 +207,11 @@ def test__imu2clip__equals_its_formula() -> None:
 
 def test__projection__only_where_widths_differ_unless_asked_for() -> None:
     goal = built(**FLAT)
-    assert isinstance(goal.space.partners["text"], nn.Identity) and isinstance(
-        goal.space.partners["video"], nn.Linear
+    assert isinstance(goal.space.modalities["text"], nn.Identity) and isinstance(
+        goal.space.modalities["video"], nn.Linear
     )
     goal = built(**FLAT, project="always")
-    assert isinstance(goal.space.partners["text"], nn.Linear)
+    assert isinstance(goal.space.modalities["text"], nn.Linear)
     assert isinstance(built(IMU2CLIP, width=12, text="").space.imu, nn.Identity)
     with pytest.raises(ConfigError, match="where_needed or always"):
         built(**FLAT, project="never")
@@ -224,10 +230,10 @@ def test__projection__only_where_widths_differ_unless_asked_for() -> None:
     ],
 )
 def test__primus__every_row_of_the_ablation__has_its_terms(
-    partnered_windows: Windows, weights: dict[str, Any], terms: set[str]
+    modalityed_windows: Windows, weights: dict[str, Any], terms: set[str]
 ) -> None:
     model = pretrain(
-        partnered_windows,
+        modalityed_windows,
         "primus",
         runtime=CPU,
         objective_settings=VIDEO | weights,
@@ -257,7 +263,7 @@ def test__primus__validation__feeds_no_queue_and_draws_the_same() -> None:
 
 
 def test__primus__interrupted__goes_on_with_its_queue(
-    partnered_windows: Windows, tmp_path: Any
+    modalityed_windows: Windows, tmp_path: Any
 ) -> None:
     asked: dict[str, Any] = {
         "runtime": CPU,
@@ -265,15 +271,15 @@ def test__primus__interrupted__goes_on_with_its_queue(
         "batch_size": 64,
         "objective_settings": VIDEO | {"queue": 50},
     }
-    whole = pretrain(partnered_windows, "primus", out=tmp_path / "whole", **asked)
+    whole = pretrain(modalityed_windows, "primus", out=tmp_path / "whole", **asked)
 
     def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
         if epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(partnered_windows, "primus", out=tmp_path / "broken", progress=stop, **asked)
-    again = pretrain(partnered_windows, "primus", out=tmp_path / "broken", **asked)
+        pretrain(modalityed_windows, "primus", out=tmp_path / "broken", progress=stop, **asked)
+    again = pretrain(modalityed_windows, "primus", out=tmp_path / "broken", **asked)
     assert again.history == whole.history
     assert all(
         torch.equal(t, again.encoder.state_dict()[n]) for n, t in whole.encoder.state_dict().items()
@@ -286,23 +292,23 @@ def test__primus__interrupted__goes_on_with_its_queue(
 
 
 def test__alignment__is_of_the_best_epoch_and_kept(
-    partnered_windows: Windows, tmp_path: Any
+    modalityed_windows: Windows, tmp_path: Any
 ) -> None:
     model = pretrain(
-        partnered_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
+        modalityed_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
         objective_settings=VIDEO,
     )  # fmt: skip
     again = PretrainedEncoder.load(tmp_path / "encoder")
     for one in (model, again):
-        vectors = one.embed(partnered_windows, CPU, space="shared")
-        assert vectors.shape == (len(partnered_windows), 512)
+        vectors = one.embed(modalityed_windows, CPU, space="shared")
+        assert vectors.shape == (len(modalityed_windows), 512)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(vectors, model.embed(partnered_windows, CPU, space="shared"))
+    np.testing.assert_array_equal(vectors, model.embed(modalityed_windows, CPU, space="shared"))
     assert "shares a space of 512 numbers with video ('vectors')" in again.card()
     assert again.record["fitted"]["windows_with"] == {"video": 132}
 
 
-def test__partners__none_at_all__is_told(toy_windows: Windows) -> None:
+def test__modalities__none_at_all__is_told(toy_windows: Windows) -> None:
     for kind in (PRIMUS, IMU2CLIP):
         with pytest.raises(
             ConfigError,
@@ -322,10 +328,10 @@ def test__partners__none_at_all__is_told(toy_windows: Windows) -> None:
         ({"augmentations": ()}, "name an augmentation"),
         ({"queue": 0}, "queue of 1 or more"),
         ({"temperature": 2.0}, "does not lie above 0 and within"),
-        ({"partner_fraction": 1.5}, "share from 0 to 1"),
-        ({"partner_settings": {"minilm": {}}}, "given by role"),
+        ({"modality_fraction": 1.5}, "share from 0 to 1"),
+        ({"modality_settings": {"minilm": {}}}, "given by role"),
         ({"text": "miniln"}, "Did you mean 'minilm'"),
-        ({"text": "otolith.core.errors:DataError"}, "is no partner"),
+        ({"text": "otolith.core.errors:DataError"}, "is no modality"),
     ],
 )
 def test__primus__bad_setting__is_told(settings: dict[str, Any], words: str) -> None:
@@ -343,18 +349,18 @@ def test__temperature__stays_within_bounds_and_comes_back() -> None:
         assert float(tau().detach()) == pytest.approx(expected)
 
 
-def test__partner_fraction__larger_share_holds_the_smaller(partnered_windows: Windows) -> None:
-    some, more = kept(partnered_windows, 0.1), kept(partnered_windows, 0.5)
+def test__modality_fraction__larger_share_holds_the_smaller(modalityed_windows: Windows) -> None:
+    some, more = kept(modalityed_windows, 0.1), kept(modalityed_windows, 0.5)
     assert 0.03 < some.mean() < 0.2 and 0.35 < more.mean() < 0.65
     assert (
         (more | ~some).all()
-        and kept(partnered_windows, 1.0).all()
-        and not kept(partnered_windows, 0.0).any()
+        and kept(modalityed_windows, 1.0).all()
+        and not kept(modalityed_windows, 0.0).any()
     )
     companions = Companions({"video": "vectors"}, {}, 0.5)
-    companions.fit(partnered_windows)
-    present = companions.targets(partnered_windows)["video_present"]
-    assert (present == (more & (partnered_windows.subject != "p1"))).all()
+    companions.fit(modalityed_windows)
+    present = companions.targets(modalityed_windows)["video_present"]
+    assert (present == (more & (modalityed_windows.subject != "p1"))).all()
 
 
 def test__spread__equals_its_definition() -> None:
@@ -372,12 +378,12 @@ def test__spread__equals_its_definition() -> None:
 
 
 def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(
-    partnered_windows: Windows,
+    modalityed_windows: Windows,
 ) -> None:
     # Steps so large that every unit of the encoder dies: all windows get the same vector.
     with pytest.warns(OtolithWarning, match="collapsed in epoch") as told:
         model = pretrain(
-            partnered_windows, "primus", runtime=CPU, epochs=4, batch_size=64, patience=0, learning_rate=3.0,
+            modalityed_windows, "primus", runtime=CPU, epochs=4, batch_size=64, patience=0, learning_rate=3.0,
             objective_settings=VIDEO | {"mm": 0, "video": ""},
         )  # fmt: skip
     assert len(told) == 1  # once, not in every epoch
@@ -404,41 +410,41 @@ def test__collapse__is_told_from_a_high_start_that_falls() -> None:
 
 
 def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
-    partnered_windows: Windows, tmp_path: Any
+    modalityed_windows: Windows, tmp_path: Any
 ) -> None:
-    values = np.random.default_rng(0).normal(size=(len(partnered_windows), 6)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(len(modalityed_windows), 6)).astype(np.float32)
     np.save(tmp_path / "clips.npy", values)
     given = {"video": {"file": str(tmp_path / "clips.npy")}}
     companions = Companions({"video": "vectors"}, given, 1.0)
-    companions.prepare(partnered_windows)
-    some = partnered_windows.of(["p2", "p4"])
+    companions.prepare(modalityed_windows)
+    some = modalityed_windows.of(["p2", "p4"])
     companions.fit(some)
     np.testing.assert_array_equal(
-        companions.targets(some)["video"], values[np.isin(partnered_windows.subject, ["p2", "p4"])]
+        companions.targets(some)["video"], values[np.isin(modalityed_windows.subject, ["p2", "p4"])]
     )
     model = pretrain(
-        partnered_windows, "imu2clip", runtime=CPU, epochs=1,
-        objective_settings={"text": "", "video": "vectors", "partner_settings": given},
+        modalityed_windows, "imu2clip", runtime=CPU, epochs=1,
+        objective_settings={"text": "", "video": "vectors", "modality_settings": given},
     )  # fmt: skip
     assert model.record["fitted"]["windows_with"] == {"video": 165}
 
 
-def test__primus__interrupted_and_the_partners_changed__is_refused(
-    partnered_windows: Windows, tmp_path: Any
+def test__primus__interrupted_and_the_modalities_changed__is_refused(
+    modalityed_windows: Windows, tmp_path: Any
 ) -> None:
-    values = np.random.default_rng(0).normal(size=(len(partnered_windows), 6)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(len(modalityed_windows), 6)).astype(np.float32)
     np.save(tmp_path / "clips.npy", values)
     given = {"text": "", "pose": "", "video": "vectors"}
     asked: dict[str, Any] = {"runtime": CPU, "epochs": 2, "out": tmp_path / "encoder"}
     asked["objective_settings"] = given | {
-        "partner_settings": {"video": {"file": str(tmp_path / "clips.npy")}}
+        "modality_settings": {"video": {"file": str(tmp_path / "clips.npy")}}
     }
 
     def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(partnered_windows, "primus", progress=stop, **asked)
+        pretrain(modalityed_windows, "primus", progress=stop, **asked)
     np.save(tmp_path / "clips.npy", values + 1)
     with pytest.raises(CheckpointError, match="holds the beginnings of another run"):
-        pretrain(partnered_windows, "primus", **asked)
+        pretrain(modalityed_windows, "primus", **asked)

@@ -65,8 +65,8 @@ def whole(dtype: torch.dtype = torch.float32) -> Batch:
     received[1, 10:20] = False
     values = torch.from_numpy(windows().values().copy()).to(dtype)
     values[3, 3:] = 0
-    partners = {"window": torch.arange(ROWS)}
-    return Batch(values, there, received, CHANNELS, 50.0, partners=partners)
+    modalities = {"window": torch.arange(ROWS)}
+    return Batch(values, there, received, CHANNELS, 50.0, modalities=modalities)
 
 
 def fitted(kind: type[Objective], **settings: Any) -> tuple[Any, Plain]:

@@ -10,7 +10,7 @@ import pytest
 from toy import toy_recording
 from typer.testing import CliRunner
 
-from otolith import Evaluation, Recogniser, Study, write_study
+from otolith import Cut, Recogniser, Study, write_study
 from otolith.cli.app import app
 from otolith.core.errors import ChannelError, DataError, SplitError
 from otolith.data.windows import Windows
@@ -30,14 +30,12 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Study:
     people = [toy_recording(f"q{i}", 8.0, labels=("walking", "shaking")) for i in range(2)]
     people += [toy_recording("q2", 8.0, labels=("resting",))]
     folder = tmp_path_factory.mktemp("other") / "other"
-    return write_study(
-        folder, people, name="other", evaluation=Evaluation(seconds=4.0, rate_hz=25.0)
-    )
+    return write_study(folder, people, name="other", cut=Cut(seconds=4.0, rate_hz=25.0))
 
 
 @pytest.fixture
 def added(other: Study, toy_study: Study) -> Windows:
-    return added_windows(other, toy_study.evaluation)
+    return added_windows(other, toy_study.cut)
 
 
 def test__with_added__labels__keep_their_names_and_the_first_study_its_codes(
@@ -63,7 +61,7 @@ def test__with_added__nothing_in_common_or_other_channels__is_told(
             toy_windows[toy_windows.labels != "resting"],
             [added[added.labels == "resting"].few("all")],
         )
-    one = other.windows(**toy_study.evaluation.to_json() | {"placements": ("left_wrist",)})
+    one = other.windows(**toy_study.cut.to_json() | {"placements": ("left_wrist",)})
     with pytest.raises(ChannelError, match="right_wrist"):
         with_added(toy_windows, [one])
 
@@ -103,13 +101,13 @@ def test__benchmark__virtual_sensors_of_a_tested_person__are_left_out_and_told(
         tmp_path / "virtual",
         [toy_recording(f"p{i}", 8.0, id=f"virtual-{i}") for i in range(6)],
         name="virtual",
-        evaluation=toy_study.evaluation,
+        cut=toy_study.cut,
     )
     adds = Method("more", head="logistic", encoder="features", add=(str(virtual.folder),))
     sees = Method("sees", "simclr", pretrain_on=(str(virtual.folder),))
     for method in (adds, sees):
         fold = Fold(
-            str(toy_study.folder), toy_study.evaluation.to_json(), "error", method, 0, ("p1", "p4"), (1,), 1, 0, CPU,
+            str(toy_study.folder), toy_study.cut.to_json(), "error", method, 0, ("p1", "p4"), (1,), 1, 0, CPU,
             str(tmp_path / "out"),
         )  # fmt: skip
         run = FoldRun(fold)

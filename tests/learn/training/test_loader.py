@@ -20,7 +20,7 @@ def test__loader__epoch__yields_every_window_once(toy_windows: Windows) -> None:
     batches = list(Loader(toy_windows, {"number": number}, batch_size=50, seed=1).epoch(3))
     assert [len(batch) for batch in batches] == [50, 50, 50, 48]
     assert len(batches) == len(Loader(toy_windows, batch_size=50))
-    seen = torch.cat([batch.partners["number"] for batch in batches]).numpy()
+    seen = torch.cat([batch.modalities["number"] for batch in batches]).numpy()
     assert sorted(seen.tolist()) == number.tolist() and seen.tolist() != number.tolist()
     values = torch.cat([batch.values for batch in batches]).numpy()
     np.testing.assert_array_equal(values, toy_windows.values()[seen])
@@ -30,7 +30,7 @@ def test__loader__epoch__yields_every_window_once(toy_windows: Windows) -> None:
 def test__loader__order__comes_from_seed_and_epoch_alone(toy_windows: Windows) -> None:
     def order(seed: int, epoch: int | None) -> list[int]:
         walk = Loader(toy_windows, {"n": np.arange(len(toy_windows))}, batch_size=64, seed=seed)
-        return [int(i) for batch in walk.epoch(epoch) for i in batch.partners["n"]]
+        return [int(i) for batch in walk.epoch(epoch) for i in batch.modalities["n"]]
 
     assert order(0, 5) == order(0, 5)
     assert order(0, 5) != order(0, 6) and order(0, 5) != order(1, 5)

@@ -10,7 +10,7 @@ import pytest
 from toy import toy_recording
 from typer.testing import CliRunner
 
-from otolith import Evaluation, Recogniser, write_study
+from otolith import Cut, Recogniser, write_study
 from otolith.cli.app import app
 from otolith.core.errors import ConfigError
 from otolith.data.windows import Windows
@@ -78,7 +78,7 @@ def test__benchmark__pretrained_on_two_wrists__is_tested_on_one(
 ) -> None:
     people = [toy_recording(f"s{i}", 6.0) for i in range(3)]
     other = write_study(
-        tmp_path / "other", people, name="other", evaluation=Evaluation(seconds=2.0, rate_hz=50.0)
+        tmp_path / "other", people, name="other", cut=Cut(seconds=2.0, rate_hz=50.0)
     )
     method = Method(
         "left", "simclr", "channel_attention", "linear", "frozen", encoder_settings=SMALL,

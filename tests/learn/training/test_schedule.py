@@ -12,7 +12,7 @@ import pytest
 import torch
 from toy import toy_recording
 
-from otolith import Evaluation, write_study
+from otolith import Cut, write_study
 from otolith.core.errors import SplitError
 from otolith.data.windows import Windows
 from otolith.learn.training import pretrain as module
@@ -31,10 +31,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     for name in ("a", "b"):
         people = [toy_recording(f"{name}{i}", 4.0, ("left_wrist",)) for i in range(3)]
         folder = tmp_path_factory.mktemp(name) / "study"
-        evaluation = Evaluation(seconds=2.0, rate_hz=50.0)
-        parts.append(
-            write_study(folder, people, name=name, evaluation=evaluation).windows().hide_labels()
-        )
+        cut = Cut(seconds=2.0, rate_hz=50.0)
+        parts.append(write_study(folder, people, name=name, cut=cut).windows().hide_labels())
     return Windows.concatenate(parts)
 
 
@@ -64,14 +62,14 @@ def test__windows__part__tells_the_studies_apart(two: Windows) -> None:
 def test__loader__groups__share_no_batch_and_every_window_comes_once(two: Windows) -> None:
     number = {"number": np.arange(len(two))}
     loader = Loader(two, number, batch_size=8, seed=3, groups=two.part)
-    batches = [batch.partners["number"].numpy() for batch in loader.epoch(1)]
+    batches = [batch.modalities["number"].numpy() for batch in loader.epoch(1)]
     assert all(len(set(two.part[rows])) == 1 for rows in batches)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(two))) and len(
         batches
     ) == len(loader)
     of = [int(two.part[rows[0]]) for rows in batches]
     assert of != sorted(of), "one study comes whole before the other"
-    again = [batch.partners["number"].numpy() for batch in loader.epoch(1)]
+    again = [batch.modalities["number"].numpy() for batch in loader.epoch(1)]
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
 
 
@@ -79,7 +77,7 @@ def test__loader__one_group__has_the_order_of_none(two: Windows) -> None:
     number = {"number": np.arange(len(two))}
     orders = [
         [
-            batch.partners["number"].tolist()
+            batch.modalities["number"].tolist()
             for batch in Loader(two, number, batch_size=8, groups=groups).epoch(2)
         ]
         for groups in (None, np.zeros(len(two), dtype=int))
@@ -176,7 +174,7 @@ def test__objective_that_mixes_no_studies__gets_batches_of_one(
     forward = SimCLR.forward
 
     def watched(self: Any, encoder: Any, batch: Any) -> Any:
-        met.append(len({str(two.subject[i])[0] for i in batch.partners["of"].tolist()}))
+        met.append(len({str(two.subject[i])[0] for i in batch.modalities["of"].tolist()}))
         return forward(self, encoder, batch)
 
     monkeypatch.setattr(SimCLR, "mixes_studies", False)

@@ -14,7 +14,7 @@ from toy import toy_recording
 
 from otolith import Study, write_study
 from otolith.core.errors import OtolithWarning
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.windows import Windows
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.seen import seen_people, sentences, training_facts
@@ -22,7 +22,7 @@ from otolith.measure.methods import Method
 from otolith.measure.sides import sides_of
 from otolith.use.recogniser import Recogniser
 
-CUT = Evaluation(seconds=2.0, rate_hz=50.0)
+CUT = Cut(seconds=2.0, rate_hz=50.0)
 
 
 def study_of(folder: Path, name: str, called: dict[str, str]) -> Study:
@@ -31,7 +31,7 @@ def study_of(folder: Path, name: str, called: dict[str, str]) -> Study:
         dataclasses.replace(toy_recording(who), id=f"{called_so}-{name}", subject=called_so)
         for called_so, who in called.items()
     ]
-    return write_study(folder, recordings, name=name, evaluation=CUT)
+    return write_study(folder, recordings, name=name, cut=CUT)
 
 
 def fitted(windows: Windows) -> Recogniser:
@@ -152,7 +152,7 @@ def test__sides__a_tested_person_in_another_study_by_content__is_left_out_there(
 ) -> None:
     other = study_of(tmp_path / "a", "more", {"zoe": "p3", "yan": "p9"})
     method = Method("m", "pim", pretrain_on=(str(other.folder),))
-    sides = sides_of(toy_study, toy_study.evaluation, "error", method, ["p3"], None)
+    sides = sides_of(toy_study, toy_study.cut, "error", method, ["p3"], None)
     assert sides.others[0].subjects == ["yan"]
     assert (
         "zoe, tested here, by the same recordings also stands in 'more': left out there"

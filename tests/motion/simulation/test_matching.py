@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from otolith.cli.app import app
 from otolith.core.errors import ChannelError, DataError, SplitError
 from otolith.core.files import read_json
-from otolith.data.paired import read_partner
+from otolith.data.paired import read_modality
 from otolith.data.study import Study, write_study
 from otolith.measure.benchmark import benchmark
 from otolith.motion.fidelity.matching import match_study, people_matched_to
@@ -52,7 +52,7 @@ def test__match_study__values__are_spread_as_the_real_ones(
         np.testing.assert_allclose(got.std(axis=0), spread, rtol=0.15)
 
 
-def test__match_study__partners_and_groups__go_along(
+def test__match_study__modalities_and_groups__go_along(
     pair: tuple[Study, Study], tmp_path: Path
 ) -> None:
     simulated, real = pair
@@ -61,8 +61,8 @@ def test__match_study__partners_and_groups__go_along(
     assert "CC BY 4.0" in study.terms
     (first, *_) = study.entries
     np.testing.assert_array_equal(
-        read_partner(study.folder, "pose", first["id"])["pelvis.z"],
-        read_partner(simulated.folder, "pose", first["id"])["pelvis.z"],
+        read_modality(study.folder, "pose", first["id"])["pelvis.z"],
+        read_modality(simulated.folder, "pose", first["id"])["pelvis.z"],
     )
     assert first["partners"] == simulated.entries[0]["partners"]
     kept = read_json(tmp_path / "out" / "matching.json")
@@ -137,7 +137,7 @@ def test__match__typed__tells_what_changed(pair: tuple[Study, Study], tmp_path: 
     assert typed("match", simulated, real, "--out", tmp_path / "m").exit_code == 2
 
 
-def test__match_study__a_partner_that_leads_elsewhere__is_not_copied(
+def test__match_study__a_modality_that_leads_elsewhere__is_not_copied(
     pair: tuple[Study, Study], tmp_path: Path
 ) -> None:
     simulated, real = pair

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from otolith.core.errors import ConfigError, DataError, OtolithError, UnknownNameError
-from otolith.data.paired import read_partner
+from otolith.data.paired import read_modality
 from otolith.data.study import Study
 from otolith.motion.formats import write_bvh
 from otolith.motion.procedural.procedural import make
@@ -56,13 +56,13 @@ def test__simulate_study__clip_and_body__stay_apart(study: Study) -> None:
     assert study.entries[1]["facts"]["stature_m"] != 1.7
 
 
-def test__simulate_study__partners__are_there_for_every_recording(study: Study) -> None:
+def test__simulate_study__modalities__are_there_for_every_recording(study: Study) -> None:
     for recording in study:
-        facts = read_partner(study.folder, "truth", recording.id)
+        facts = read_modality(study.folder, "truth", recording.id)
         for stream in recording.streams:
             np.testing.assert_allclose(facts["time_s"], stream.time_s)
         assert "left_wrist~right_wrist.symmetry" in facts
-        poses = read_partner(study.folder, "pose", recording.id)
+        poses = read_modality(study.folder, "pose", recording.id)
         assert len(poses) == 1 + 3 * 22
         assert poses["time_s"][1] == pytest.approx(0.1)
     texts = pq.read_table(study.folder / "partners" / "text.parquet").to_pylist()
@@ -74,7 +74,7 @@ def test__simulate_study__taller_body__strides_farther(study: Study) -> None:
     ways = []
     for id in ("walking-body00", "walking-body01"):
         pelvis = np.stack(
-            [read_partner(study.folder, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1
+            [read_modality(study.folder, "pose", id)[f"pelvis.{axis}"] for axis in "xy"], axis=1
         )
         ways.append(np.linalg.norm(pelvis[-1] - pelvis[0]))
     heights = [entry["facts"]["stature_m"] for entry in study.entries[:2]]

@@ -16,7 +16,10 @@ from typing import Any
 from otolith.core.errors import ConfigError, ReadError
 
 _LONGEST = 1000
-_NOT_WORD = r"\pM\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\pS\pZ\pC\x{203f}\x{2040}\x{2054}\x{fe33}\x{fe34}\x{fe4d}-\x{fe4f}\x{ff3f}"
+_NOT_WORD = (
+    r"\pM\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\pS\pZ\pC"
+    r"\x{203f}\x{2040}\x{2054}\x{fe33}\x{fe34}\x{fe4d}-\x{fe4f}\x{ff3f}"
+)
 _SPACE = r"\s\x0b\x1c-\x1f\x{85}\pZ"
 # Within brackets, and outside of them.
 _INSIDE = {"w": r"\pL\pN_", "W": _NOT_WORD, "d": r"\p{Nd}", "D": r"\P{Nd}", "s": _SPACE}

@@ -20,7 +20,7 @@ from otolith.data.paired import LABEL, Text, write_texts
 from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import header_of, read_columns
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation, natural_key
+from otolith.data.study import Cut, natural_key
 from otolith.data.units import factor
 
 SCENARIOS = {1: "indoors, fixed light", 2: "indoors, darker, light that changes", 3: "outdoors"}
@@ -58,7 +58,7 @@ class AlsHar(DataSet):
     rate_hz: ClassVar[float] = 30.0
     placements: ClassVar[tuple[str, ...]] = ("left_wrist",)
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=2.0, rate_hz=30.0, overlap=0.5, label_rule="majority", placements=("left_wrist",)
     )
     layout: ClassVar[str] = "[Ss]cenario*/*/*.csv"
@@ -124,7 +124,7 @@ class AlsHar(DataSet):
                 f"{', '.join(sorted({p.parts[-3] for p in paths}))}."
             )
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each activity in words, marked as a label."""
         write_texts(
             out,

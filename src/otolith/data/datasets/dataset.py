@@ -12,7 +12,7 @@ from otolith.core.catalog import Family
 from otolith.core.errors import ConfigError, ReadError, UnknownNameError, nearest
 from otolith.data.duplicates import warn_of_duplicates
 from otolith.data.recording import Recording
-from otolith.data.study import Evaluation, Study, write_study
+from otolith.data.study import Cut, Study, write_study
 from otolith.data.study_files import owned_study, refuse_taken
 
 FAMILY = Family(
@@ -50,7 +50,7 @@ class DataSet(ABC):
     placements: ClassVar[tuple[str, ...]]
     units: ClassVar[dict[str, str]]
     """quantity -> the unit in the authors' files; recordings are in SI."""
-    evaluation: ClassVar[Evaluation]
+    cut: ClassVar[Cut]
     """How figures on it are made comparable."""
     layout: ClassVar[str]
     """A glob that every whole copy answers to, from the folder that `verify` returns."""
@@ -62,7 +62,7 @@ class DataSet(ABC):
         Raises ReadError, naming the file, where one is damaged or missing.
         """
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write what else the authors recorded beside these recordings (texts, poses) into a study;
         nothing here.
 
@@ -117,12 +117,12 @@ def import_dataset(
     with owned_study(out):
         study = write_study(
             out,
-            _with_partners(dataset, Path(source), out),
+            _with_modalities(dataset, Path(source), out),
             name=dataset.name,
             source=dataset.url,
             terms=dataset.terms,
             citation=dataset.citation,
-            evaluation=dataset.evaluation,
+            cut=dataset.cut,
             progress=progress,
         )
     warn_of_duplicates(study.name, study.entries)
@@ -153,12 +153,12 @@ def _options(cls: Any, options: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _with_partners(dataset: DataSet, source: Path, out: Path) -> Iterator[Recording]:
+def _with_modalities(dataset: DataSet, source: Path, out: Path) -> Iterator[Recording]:
     read = []
     for recording in dataset.read(source):
         read.append(replace(recording, streams=()))  # what is large is not kept
         yield recording
-    dataset.write_partners(source, out, read)
+    dataset.write_modalities(source, out, read)
 
 
 def need(paths: Iterable[Path], of: str) -> None:

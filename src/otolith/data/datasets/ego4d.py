@@ -18,7 +18,7 @@ from otolith.data.datasets.dataset import DataSet
 from otolith.data.paired import write_texts
 from otolith.data.readers.columns import Columns, read_columns
 from otolith.data.recording import Recording, RowReport, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor
 
 SOURCE = "narration"
@@ -59,7 +59,7 @@ class Ego4D(DataSet):
     rate_hz: ClassVar[float] = 200.0
     placements: ClassVar[tuple[str, ...]] = ("head",)
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=5.0, rate_hz=50.0, overlap=0.0, label_rule="centred", placements=("head",)
     )
     layout: ClassVar[str] = "imu/*.csv"
@@ -111,7 +111,7 @@ class Ego4D(DataSet):
             )
             yield Recording(uid, person, streams, tuple(segments), session=uid, facts=facts)
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each narration as the text of the 5 s around its moment."""
         told = _narrations(self.verify(folder))
         texts = []

@@ -21,7 +21,7 @@ from otolith.data.datasets.dataset import DataSet
 from otolith.data.paired import write_texts
 from otolith.data.readers.aria import COLUMNS, RATES_HZ, read_imu
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 
 SOURCE = "atomic description"
 # A word of the take's task, and the class that PRIMUS counts it to.
@@ -75,7 +75,7 @@ class EgoExo4D(DataSet):
     rate_hz: ClassVar[float] = 1000.0
     placements: ClassVar[tuple[str, ...]] = ("head",)
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.0,
@@ -129,7 +129,7 @@ class EgoExo4D(DataSet):
                 "Get the part take_vrs_noimagestream."
             )
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each description as the text of the 5 s around its moment."""
         told = _descriptions(self.verify(folder))
         texts = []

@@ -17,7 +17,7 @@ from otolith.data.channels import triad
 from otolith.data.datasets.dataset import DataSet, need
 from otolith.data.readers.columns import CsvFormat, read_columns
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor
 
 ACTIVITIES = (
@@ -60,7 +60,7 @@ class Hapt(DataSet):
     rate_hz: ClassVar[float] = 50.0
     placements: ClassVar[tuple[str, ...]] = ("waist",)
     units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "rad/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=2.56,
         rate_hz=50.0,
         overlap=0.5,

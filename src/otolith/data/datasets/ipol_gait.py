@@ -19,7 +19,7 @@ from otolith.data.channels import triad
 from otolith.data.datasets.dataset import DataSet, need
 from otolith.data.readers.columns import CsvFormat, read_columns
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor
 
 SENSORS = {"lf": "left_foot", "rf": "right_foot", "lb": "lower_back"}
@@ -50,7 +50,7 @@ class IpolGait(DataSet):
     rate_hz: ClassVar[float] = 100.0
     placements: ClassVar[tuple[str, ...]] = ("left_foot", "right_foot", "lower_back")
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s", "mag": "normalised"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=2.0,
         rate_hz=50.0,
         overlap=0.5,

@@ -17,7 +17,7 @@ from otolith.data.datasets.dataset import DataSet
 from otolith.data.readers.clock import texts_to_seconds
 from otolith.data.readers.columns import CsvFormat, read_columns
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor
 
 EXERCISES = (
@@ -55,7 +55,7 @@ class Mex(DataSet):
     rate_hz: ClassVar[float] = 100.0
     placements: ClassVar[tuple[str, ...]] = ("thigh",)
     units: ClassVar[dict[str, str]] = {"acc": "g"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.5,

@@ -17,12 +17,12 @@ from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.core.foreign.arrays import read_npy, sane
 from otolith.data.channels import triad
 from otolith.data.datasets.dataset import DataSet
-from otolith.data.paired import LABEL, Text, write_partner, write_texts
+from otolith.data.paired import LABEL, Text, write_modality, write_texts
 from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import CsvFormat, read_columns
 from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.data.skeleton import MM_FIT, sided
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor, gravity_verdict, still_blocks
 
 DEVICES = {
@@ -108,7 +108,7 @@ class MmFit(DataSet):
     rate_hz: ClassVar[float] = 100.0
     placements: ClassVar[tuple[str, ...]] = tuple(DEVICES.values())
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s", "mag": "uT"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.5,
@@ -172,7 +172,7 @@ class MmFit(DataSet):
                 start=start_of(float(tables[first][0, 1]) / 1000, UTC),
             )
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write where joints were in space and in the image, and each set's exercise in words,
         marked as a label."""
         root = self.verify(folder)
@@ -191,7 +191,7 @@ class MmFit(DataSet):
                     columns = {"time_s": frames / fps - zero_s} | (
                         _space(path, places) if size == 3 else _image(path, places)
                     )
-                    write_partner(out, "pose" if size == 3 else name, recording.id, columns)
+                    write_modality(out, "pose" if size == 3 else name, recording.id, columns)
         write_texts(out, texts)
 
     def _stream(self, key: tuple[str, str], rows: np.ndarray, time_s: np.ndarray) -> Stream:

@@ -18,7 +18,7 @@ from otolith.data.paired import LABEL, Text, write_texts
 from otolith.data.readers.clock import start_of, texts_to_seconds
 from otolith.data.readers.columns import Columns, read_columns
 from otolith.data.recording import Recording, RowReport, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import STANDARD_GRAVITY, factor
 
 SENSORS = {
@@ -108,7 +108,7 @@ class OpenPack(DataSet):
     rate_hz: ClassVar[float] = 1000 / 30
     placements: ClassVar[tuple[str, ...]] = tuple(SENSORS.values())
     units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "deg/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=2.0,
         rate_hz=30.0,
         overlap=0.5,
@@ -164,7 +164,7 @@ class OpenPack(DataSet):
                 start=start,
             )
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each action with its operation as a text, marked as a label: it says more than one."""
         root = self.verify(folder)
         texts = []

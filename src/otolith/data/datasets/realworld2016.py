@@ -21,7 +21,7 @@ from otolith.data.datasets.dataset import DataSet
 from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import read_columns
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation, natural_key
+from otolith.data.study import Cut, natural_key
 from otolith.data.units import factor
 
 POSITIONS = {
@@ -87,7 +87,7 @@ class RealWorld2016(DataSet):
     rate_hz: ClassVar[float] = 50.0
     placements: ClassVar[tuple[str, ...]] = tuple(POSITIONS.values())
     units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s", "mag": "uT"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.5,

@@ -18,9 +18,9 @@ from otolith.core.foreign.mat import read_mat
 from otolith.data.channels import triad
 from otolith.data.datasets._utd_mhad import ACTIONS, SENTENCES
 from otolith.data.datasets.dataset import DataSet
-from otolith.data.paired import LABEL, Text, write_partner, write_texts
+from otolith.data.paired import LABEL, Text, write_modality, write_texts
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import factor
 
 WRIST_ACTIONS = ACTIONS[:21]
@@ -51,7 +51,7 @@ _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 @dataclass(frozen=True)
 class UtdMhad(DataSet):
     """UTD Multimodal Human Action Dataset: the wearable sensor, with the Kinect's joints and action
-    names as partners.
+    names as modalities.
 
     One recording per trial, the whole of it labelled with its action. The sensor sat on the right
     wrist for actions 1 to 21 and on the right thigh for 22 to 27, so the place would give the
@@ -71,7 +71,7 @@ class UtdMhad(DataSet):
     rate_hz: ClassVar[float] = 50.0
     placements: ClassVar[tuple[str, ...]] = ("right_wrist", "right_thigh")
     units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "deg/s"}
-    evaluation: ClassVar[Evaluation] = Evaluation(
+    cut: ClassVar[Cut] = Cut(
         seconds=4.0,
         rate_hz=50.0,
         overlap=0.0,
@@ -98,7 +98,7 @@ class UtdMhad(DataSet):
             id = path.name.removesuffix("_inertial.mat")
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
-    def write_partners(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
+    def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each trial's action as a sentence, and where its joints were; texts alone where
         `Skeleton/` lacks.
 
@@ -111,7 +111,7 @@ class UtdMhad(DataSet):
             words = SENTENCES[ACTIONS.index(segment.label)]
             texts.append(Text(recording.id, segment.start_s, segment.end_s, words, LABEL))
             if (root / "Skeleton").is_dir():
-                write_partner(out, "pose", recording.id, poses(root, recording.id))
+                write_modality(out, "pose", recording.id, poses(root, recording.id))
         write_texts(out, texts)
 
 

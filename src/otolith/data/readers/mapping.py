@@ -47,7 +47,7 @@ r"""The mapping file: what the columns of somebody's own tables mean, stated onc
     comment = "#"
     header = true                     # false: columns are called "1", "2", …
 
-    [evaluation]                      # how the study is cut by default: the fields of Evaluation
+    [evaluation]                      # how the study is cut by default: the fields of Cut
     seconds = 5.0
 
 An unknown key fails and names the nearest; a "?" stands for what is still to be filled in, and
@@ -71,7 +71,7 @@ from otolith.data.channels import QUANTITIES
 from otolith.data.readers.clock import check_format
 from otolith.data.readers.columns import CsvFormat
 from otolith.data.readers.strict import build, known
-from otolith.data.study import Evaluation
+from otolith.data.study import Cut
 from otolith.data.units import UNITS, factor
 
 
@@ -176,7 +176,7 @@ class Mapping:
     sensors: tuple[Sensor, ...]
     label: Label | None = None
     csv: CsvFormat = field(default_factory=CsvFormat)
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    cut: Cut = field(default_factory=Cut)
 
 
 def load_mapping(path: str | Path) -> Mapping:
@@ -227,7 +227,7 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapping:
         ),
         label,
         build(CsvFormat, content.get("csv", {}), f"[csv] of {name}"),
-        _evaluation(content.get("evaluation", {}), name),
+        _cut(content.get("evaluation", {}), name),
     )
     _check(mapping, name)
     return mapping
@@ -359,11 +359,11 @@ def _sensor(content: Any, where: str) -> Sensor:
     return dataclasses.replace(sensor, **triads)  # type: ignore[arg-type]
 
 
-def _evaluation(content: Any, name: str) -> Evaluation:
+def _cut(content: Any, name: str) -> Cut:
     if not isinstance(content, dict):
         raise ConfigError(f"[evaluation] of {name} is no table of settings.")
-    known(content, [f.name for f in dataclasses.fields(Evaluation)], f"[evaluation] of {name}")
-    return build(Evaluation, content, f"[evaluation] of {name}")
+    known(content, [f.name for f in dataclasses.fields(Cut)], f"[evaluation] of {name}")
+    return build(Cut, content, f"[evaluation] of {name}")
 
 
 def _refuse_open(content: Any, name: str, path: str = "") -> None:

@@ -91,7 +91,7 @@ def import_tables(
             source=facts.source or Path(source).name,
             terms=facts.terms,
             citation=facts.citation,
-            evaluation=mapping.evaluation,
+            cut=mapping.cut,
             beside=beside,
             progress=progress,
         )

@@ -14,15 +14,15 @@ FAMILY = Family(
     base="otolith.learn.encoders.encoder:Encoder",
 )
 
-# Of what goes with windows, not of windows: each keeps the promise of `partner_encoder.py`, and
+# Of what goes with windows, not of windows: each keeps the promise of `modality_encoder.py`, and
 # objectives name them.
-PARTNER_ENCODERS = Family(
-    "partner encoder",
+MODALITY_ENCODERS = Family(
+    "modality encoder",
     {
         "pose_former": "otolith.learn.encoders.pose_former:PoseFormer",
         "pose_attention": "otolith.learn.encoders.pose_attention:PoseAttention",
         "text_resnet": "otolith.learn.encoders.text_resnet:TextResNet",
         "text_mlp": "otolith.learn.encoders.text_resnet:TextMLP",
     },
-    base="otolith.learn.encoders.partner_encoder:PartnerEncoder",
+    base="otolith.learn.encoders.modality_encoder:ModalityEncoder",
 )

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders._attention import Positions, PostNorm
-from otolith.learn.encoders.partner_encoder import PartnerEncoder
+from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PoseAttentionConfig:
     """Vectors whose mean is the result."""
 
 
-class PoseAttention(PartnerEncoder):
+class PoseAttention(ModalityEncoder):
     """Poses (B, F, J, 3) in metres -> (B, D): a token for each moment, from all joints that are
     known then.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders._attention import PreNorm
-from otolith.learn.encoders.partner_encoder import PartnerEncoder
+from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PoseFormerConfig:
     joints, 1664 of 52."""
 
 
-class PoseFormer(PartnerEncoder):
+class PoseFormer(ModalityEncoder):
     """Poses (B, F, J, 3) in metres -> (B, D).
 
     Source: Zheng et al., "3D Human Pose Estimation with Spatial and Temporal Transformers" (2021),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith.core.errors import ConfigError
-from otolith.learn.encoders.partner_encoder import PartnerEncoder
+from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class TextResNetConfig:
     """How far a convolution steps, so that each block halves the vector; unpublished."""
 
 
-class TextResNet(PartnerEncoder):
+class TextResNet(ModalityEncoder):
     """A sentence vector (B, E) -> (B, D), where it can be moved towards what its windows and poses
     have in common.
 
@@ -86,7 +86,7 @@ class TextMLPConfig:
     """Share of them dropped while training."""
 
 
-class TextMLP(PartnerEncoder):
+class TextMLP(ModalityEncoder):
     """A sentence vector (B, E) -> (B, D) by two linear layers: the text encoder of Multi3Net before
     the residual one.
 

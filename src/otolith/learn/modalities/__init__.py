@@ -1,10 +1,10 @@
 """What goes with windows in another modality, as vectors: each member keeps the promise of
-`partner.py`."""
+`modality.py`."""
 
 from otolith.core.catalog import Family
 
 FAMILY = Family(
-    "partner",
+    "modality",
     {
         "minilm": "otolith.learn.modalities.minilm:MiniLM",
         "sentence": "otolith.learn.modalities.sentence:Sentence",
@@ -14,5 +14,5 @@ FAMILY = Family(
         "pose_vector": "otolith.learn.modalities.pose_vector:PoseVector",
     },
     extras={"minilm": "text", "sentence": "text", "clip_text": "video", "clip_video": "video"},
-    base="otolith.learn.modalities.partner:Partner",
+    base="otolith.learn.modalities.modality:Modality",
 )

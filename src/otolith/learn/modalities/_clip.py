@@ -1,4 +1,4 @@
-"""Loading CLIP, whose two towers are two partners."""
+"""Loading CLIP, whose two towers are two modalities."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load(name: str, beside: str, trust: Sequence[str] | None) -> tuple[Any, Any]
         raise ConfigError(
             f"The CLIP model '{name}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name "
             f"a folder that holds "
-            "it, or bring vectors of your own: the partner vectors."
+            "it, or bring vectors of your own: the modality vectors."
         ) from error
     model.train(False)
     return model.requires_grad_(False), prepares

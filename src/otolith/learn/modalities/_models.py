@@ -20,9 +20,9 @@ modules.json."""
 
 
 _INSTEAD = (
-    "Name a folder that holds one; or use the partner minilm, which needs no download; or bring "
+    "Name a folder that holds one; or use the modality minilm, which needs no download; or bring "
     "vectors of your own: "
-    "the partner vectors."
+    "the modality vectors."
 )
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith.core.errors import CheckpointError, ConfigError, UnknownNameError
-from otolith.learn import modalities as partners
-from otolith.learn.modalities.partner import Partner
+from otolith.learn import modalities as modalities
+from otolith.learn.modalities.modality import Modality
 from otolith.learn.modalities.texts import TextModel
 
 ROLES = ("video", "pose", "text")
@@ -24,9 +24,9 @@ ROLES = ("video", "pose", "text")
 
 @dataclass(frozen=True)
 class Role:
-    """Which partner an encoder was aligned with, and what is needed to ask it again."""
+    """Which modality an encoder was aligned with, and what is needed to ask it again."""
 
-    partner: str
+    modality: str
     """Its name: `minilm`, `clip_video`, `pose_vector`, …"""
     settings: dict[str, Any] = field(default_factory=dict)
     """Its settings."""
@@ -39,15 +39,15 @@ class Role:
     """Packages and models that may be loaded where a file said all this; None where the caller did.
     """
 
-    def ask(self) -> Partner:
-        """Return the partner; its model is loaded when it is first used."""
-        family = partners.FAMILY
+    def ask(self) -> Modality:
+        """Return the modality; its model is loaded when it is first used."""
+        family = modalities.FAMILY
         kind = (
-            family.resolve(self.partner)
+            family.resolve(self.modality)
             if self.trust is None
-            else family.stored(self.partner, self.trust)
+            else family.stored(self.modality, self.trust)
         )
-        found: Partner = kind(**self.settings)
+        found: Modality = kind(**self.settings)
         found.trust = self.trust
         return found
 
@@ -58,10 +58,10 @@ class Role:
 
 
 class Alignment(nn.Module):
-    """The space that an encoder shares with its partners, and a linear layer into it from each
+    """The space that an encoder shares with its modalities, and a linear layer into it from each
     side.
 
-    dimension: D of the encoder's vectors. width: E of the shared space. roles: partners by `text`,
+    dimension: D of the encoder's vectors. width: E of the shared space. roles: modalities by `text`,
     `video`, `pose`. linear: whether the encoder's own vectors go through a layer, or are in the
     space already (then D is E). In the space only directions count: likeness is the cosine.
     """
@@ -78,14 +78,14 @@ class Alignment(nn.Module):
                 )
             if not role.linear and role.dimension != width:
                 raise ConfigError(
-                    f"Partner '{role.partner}' has {role.dimension} numbers, the space has {width}."
+                    f"Modality '{role.modality}' has {role.dimension} numbers, the space has {width}."
                 )
         if not linear and dimension != width:
             raise ConfigError(
                 f"The encoder's vectors have {dimension} numbers, the space has {width}."
             )
         self.imu: nn.Module = nn.Linear(dimension, width) if linear else nn.Identity()
-        self.partners = nn.ModuleDict(
+        self.modalities = nn.ModuleDict(
             {
                 name: nn.Linear(r.dimension, width) if r.linear else nn.Identity()
                 for name, r in self.roles.items()
@@ -97,17 +97,17 @@ class Alignment(nn.Module):
         placed: Tensor = self.imu(pooled)
         return placed
 
-    def partner(self, name: str, vectors: Tensor) -> Tensor:
-        """Return where a partner's vectors lie in the space, (B, E), of any length; their own
+    def modality(self, name: str, vectors: Tensor) -> Tensor:
+        """Return where a modality's vectors lie in the space, (B, E), of any length; their own
         length does not count."""
-        placed: Tensor = self.partners[name](functional.normalize(vectors, dim=-1))
+        placed: Tensor = self.modalities[name](functional.normalize(vectors, dim=-1))
         return placed
 
     @torch.no_grad()
     def place(self, name: str, vectors: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N E"]:
-        """Return partner vectors as unit vectors (N, E) of the space; those that are absent lie
+        """Return modality vectors as unit vectors (N, E) of the space; those that are absent lie
         anywhere."""
-        placed = self.partner(
+        placed = self.modality(
             name, torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
         )
         unit: np.ndarray = functional.normalize(placed, dim=-1).numpy()
@@ -122,7 +122,9 @@ class Alignment(nn.Module):
         role = self.roles.get("text")
         model = role.ask() if role else None
         if not isinstance(model, TextModel):
-            what = ", ".join(self.roles) if role is None else f"vectors of texts ('{role.partner}')"
+            what = (
+                ", ".join(self.roles) if role is None else f"vectors of texts ('{role.modality}')"
+            )
             raise ConfigError(
                 f"This encoder was aligned with {what}, and cannot place words. Pretrain one with "
                 f"the texts of a "
@@ -137,18 +139,18 @@ class Alignment(nn.Module):
             "dimension": self.dimension,
             "width": self.width,
             "linear": isinstance(self.imu, nn.Linear),
-            "partners": {name: role.facts() for name, role in self.roles.items()},
+            "modalities": {name: role.facts() for name, role in self.roles.items()},
         }
 
     @classmethod
     def build(cls, facts: Mapping[str, Any], trust: Sequence[str] = ()) -> Alignment:
         """Build what `facts` from a file described, weights not loaded yet.
 
-        Raises CheckpointError where they were edited, UnknownNameError for a partner that is
+        Raises CheckpointError where they were edited, UnknownNameError for a modality that is
         neither in our table nor of a package that the caller trusts.
         """
         try:
-            roles = {name: _role(role, tuple(trust)) for name, role in facts["partners"].items()}
+            roles = {name: _role(role, tuple(trust)) for name, role in facts["modalities"].items()}
             return cls(int(facts["dimension"]), int(facts["width"]), roles, bool(facts["linear"]))
         except UnknownNameError:
             raise
@@ -168,8 +170,8 @@ def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
     if not isinstance(role.settings, dict) or not all(
         isinstance(key, str) for key in role.settings
     ):
-        raise TypeError("the settings of a partner are a table")
+        raise TypeError("the settings of a modality are a table")
     if type(role.dimension) is not int or type(role.linear) is not bool:
-        raise TypeError("a partner's dimension is a number, and linear true or false")
-    partners.FAMILY.admit(role.partner, trust, "The checkpoint")
+        raise TypeError("a modality's dimension is a number, and linear true or false")
+    modalities.FAMILY.admit(role.modality, trust, "The checkpoint")
     return role

@@ -28,7 +28,7 @@ from otolith.data.paired import (
 from otolith.data.parquet import number_column, text_column
 from otolith.data.windows import Windows
 from otolith.learn.modalities._clip import MODEL, load
-from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.modality import Modality, ModalityVectors
 
 # What CLIP's pictures were normalised with: mean and deviation of red, green and blue.
 _MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
@@ -53,7 +53,7 @@ class ClipVideoConfig:
     """How many pictures of a second are looked at."""
 
 
-class ClipVideo(Partner):
+class ClipVideo(Modality):
     """Frozen picture vectors of CLIP, averaged over a window's frames and L2-normalised.
 
     As CLIP4Clip does without parameters: Luo et al., "CLIP4Clip: An Empirical Study of CLIP for End
@@ -82,7 +82,7 @@ class ClipVideo(Partner):
         """How many numbers a vector has."""
         return int(self.model.config.projection_dim)
 
-    def vectors(self, windows: Windows) -> PartnerVectors:
+    def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window that its video shows to at least a half.
 
         Raises StudyError where no study says which videos it has, and for a video that is missing,
@@ -120,7 +120,7 @@ class ClipVideo(Partner):
         for rows, vectors in found:
             present[rows] = np.isfinite(vectors).all(axis=1)
             values[rows] = np.nan_to_num(vectors)
-        return PartnerVectors(values, present)
+        return ModalityVectors(values, present)
 
     def _kept(
         self, folder: Path, path: Path

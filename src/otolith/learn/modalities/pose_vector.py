@@ -10,7 +10,7 @@ import numpy as np
 from otolith.core.errors import ConfigError
 from otolith.data.skeleton import JOINTS, PARENTS, POSE_JOINTS, reference_offsets
 from otolith.data.windows import Windows
-from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.modality import Modality, ModalityVectors
 from otolith.learn.modalities.poses import poses_of
 
 
@@ -22,7 +22,7 @@ class PoseVectorConfig:
     """Moments of the window at which joints are looked at."""
 
 
-class PoseVector(Partner):
+class PoseVector(Modality):
     """Where 22 joints are on average, how they move about that, and how fast: nothing is learned.
 
     Positions are taken from a standing body's and speeds per second of window, in metres, the body
@@ -39,7 +39,7 @@ class PoseVector(Partner):
                 f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}."
             )
 
-    def vectors(self, windows: Windows) -> PartnerVectors:
+    def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window whose pelvis and at least half of the joints are known
         throughout."""
         poses, known = poses_of(windows, self.config.moments, POSE_JOINTS)
@@ -50,7 +50,7 @@ class PoseVector(Partner):
         still = np.where(known[..., None], mean[:, 0] - _standing(), 0.0)
         parts = [still.reshape(len(poses), -1), (poses - mean).reshape(len(poses), -1), 0.1 * speed]
         present = known[:, 0] & (known.mean(axis=1) >= 0.5)
-        return PartnerVectors(np.concatenate(parts, axis=1), present)
+        return ModalityVectors(np.concatenate(parts, axis=1), present)
 
 
 def _standing() -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from otolith.core.errors import StudyError
-from otolith.data.paired import durations, is_there, partner_file, places, read_partner
+from otolith.data.paired import durations, is_there, modality_file, places, read_modality
 from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.data.windows import Windows
 
@@ -21,7 +21,7 @@ def has_poses(windows: Windows) -> Bool[np.ndarray, " N"]:
     """Return which windows lie in a recording that has poses."""
     found = np.zeros(len(windows), dtype=bool)
     for folder, recording, rows in places(windows):
-        found[rows] = is_there(folder, partner_file("pose", recording))
+        found[rows] = is_there(folder, modality_file("pose", recording))
     return found
 
 
@@ -47,11 +47,11 @@ def poses_of(
     ends: dict[Path, dict[str, float]] = {}
     share = (np.arange(frames) + 0.5) / frames
     for folder, recording, rows in places(windows):
-        if not is_there(folder, partner_file("pose", recording)):
+        if not is_there(folder, modality_file("pose", recording)):
             continue
         if folder not in ends:
             ends[folder] = durations(folder)
-        table = read_partner(folder, "pose", recording)
+        table = read_modality(folder, "pose", recording)
         time_s = table.get("time_s", np.zeros(0))
         if len(time_s) < 2:
             continue

@@ -80,7 +80,7 @@ class Sentence(TextModel):
             raise ConfigError(
                 f"The text model '{self.named}' cannot be loaded "
                 f"({str(error).splitlines()[0][:200]}). Name a folder "
-                "that holds it, or use the partner minilm, which needs no download."
+                "that holds it, or use the modality minilm, which needs no download."
             ) from error
 
     @property

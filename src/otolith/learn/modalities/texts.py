@@ -17,7 +17,7 @@ from otolith.core.errors import OtolithWarning
 from otolith.core.files import digest
 from otolith.data.paired import LABEL, model_stamp, places, read_texts
 from otolith.data.windows import Windows
-from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.modality import Modality, ModalityVectors
 
 
 def texts_of(windows: Windows, labels: bool = True) -> list[str]:
@@ -60,7 +60,7 @@ class TextConfig:
     """
 
 
-class TextModel(Partner):
+class TextModel(Modality):
     """A frozen model that makes a vector of a sentence."""
 
     Config: ClassVar[type[Any]] = TextConfig
@@ -71,7 +71,7 @@ class TextModel(Partner):
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return one L2-normalised float32 vector for each text."""
 
-    def vectors(self, windows: Windows) -> PartnerVectors:
+    def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window's text; see `texts_of`."""
         texts = texts_of(windows, self.config.labels)
         present = np.array([bool(text) for text in texts], dtype=bool)
@@ -86,7 +86,7 @@ class TextModel(Partner):
         )
         for own, vectors in found:
             values[own] = vectors
-        return PartnerVectors(values, present)
+        return ModalityVectors(values, present)
 
     def _kept(self, folder: Path, texts: list[str]) -> Float[np.ndarray, "N E"]:
         """Encode texts, the new ones only: others are in the study's cache."""

@@ -16,7 +16,7 @@ from otolith.data.paired import FOLDER, durations, is_there, places, read_table,
 from otolith.data.parquet import list_column, number_column, text_column
 from otolith.data.study import Study
 from otolith.data.windows import Windows
-from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.modality import Modality, ModalityVectors
 
 _TOLERANCE_S = 1e-3
 _PARQUET = f"Write Parquet with recording and time, which fits any cut: {FOLDER}/NAME.parquet."
@@ -35,9 +35,9 @@ class VectorsConfig:
     """What they are vectors of: text, video or pose."""
 
 
-class Vectors(Partner):
+class Vectors(Modality):
     """Precomputed vectors: the row of a stretch of time that covers most of a window is its
-    partner.
+    modality.
 
     A .npy has one row for each window of the whole study, cut as these are; windows of some people
     only find their own rows in it. Parquet names recording and time, and so fits any cut.
@@ -53,7 +53,7 @@ class Vectors(Partner):
                 f"Vectors are of text, video or pose; found kind '{self.config.kind}'."
             )
 
-    def vectors(self, windows: Windows) -> PartnerVectors:
+    def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vectors of some windows.
 
         Raises StudyError where the file is missing, where vectors differ in length or are not
@@ -74,7 +74,7 @@ class Vectors(Partner):
         inside(Path(FOLDER), f"{self.config.name}.parquet")
         return f"{FOLDER}/{self.config.name}.parquet"
 
-    def _array(self, windows: Windows) -> PartnerVectors:
+    def _array(self, windows: Windows) -> ModalityVectors:
         path = Path(self.config.file)
         try:
             values = read_npy(path)
@@ -90,9 +90,9 @@ class Vectors(Partner):
                 f"windows: row {first} has "
                 f"no {'window' if len(values) > whole else 'vector'}. {_PARQUET}"
             )
-        return PartnerVectors(_finite(path, values)[row], np.ones(len(windows), dtype=bool))
+        return ModalityVectors(_finite(path, values)[row], np.ones(len(windows), dtype=bool))
 
-    def _rows(self, windows: Windows) -> PartnerVectors:
+    def _rows(self, windows: Windows) -> ModalityVectors:
         tables: dict[Path, dict[str, list[tuple[int, float, float]]]] = {}
         values: dict[Path, np.ndarray] = {}
         chosen: list[tuple[int, Path, int]] = []
@@ -129,7 +129,7 @@ class Vectors(Partner):
         present = np.zeros(len(windows), dtype=bool)
         for row, folder, number in chosen:
             out[row], present[row] = values[folder][number], True
-        return PartnerVectors(out, present)
+        return ModalityVectors(out, present)
 
     def _read(self, folder: Path) -> tuple[dict[str, list[tuple[int, float, float]]], np.ndarray]:
         path = folder / self._file

@@ -12,7 +12,7 @@ IMU = "imu"
 _ROWS = 4096
 """Slots compared at once: their scores stay in the processor's cache."""
 _TIE = 1e-4
-"""How much the motion counts beside a partner: enough to choose among equal texts, too little for
+"""How much the motion counts beside a modality: enough to choose among equal texts, too little for
 anything else."""
 
 
@@ -72,8 +72,8 @@ class Queue(nn.Module):
         """Return of each of B windows the slot of its nearest, (B,), and whether there is one,
         (B,).
 
-        Likeness is the cosine of the first partner in `by` that the window and any slot have. Slots
-        that lack this partner, that are empty, or that hold the window itself from an earlier
+        Likeness is the cosine of the first modality in `by` that the window and any slot have. Slots
+        that lack this modality, that are empty, or that hold the window itself from an earlier
         epoch, do not count; of equal texts that with the most similar motion is taken.
         """
         slot, found = torch.zeros_like(number), torch.zeros_like(number, dtype=torch.bool)

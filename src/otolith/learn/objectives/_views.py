@@ -32,7 +32,7 @@ def in_order(batch: Batch, training: bool) -> tuple[Batch, torch.Generator | Non
     """
     if training:
         return batch, None
-    order = batch.partners[NUMBER].argsort()
+    order = batch.modalities[NUMBER].argsort()
     generator = torch.Generator(batch.values.device).manual_seed(_SEED)
     return (
         replace(
@@ -41,7 +41,7 @@ def in_order(batch: Batch, training: bool) -> tuple[Batch, torch.Generator | Non
             present=batch.present[order],
             received=batch.received[order],
             code=None if batch.code is None else batch.code[order],
-            partners={name: partner[order] for name, partner in batch.partners.items()},
+            modalities={name: modality[order] for name, modality in batch.modalities.items()},
         ),
         generator,
     )

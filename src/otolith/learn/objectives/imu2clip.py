@@ -15,7 +15,7 @@ from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.modalities.alignment import Alignment
 from otolith.learn.objectives._contrast import info_nce
-from otolith.learn.objectives._partners import (
+from otolith.learn.objectives._modalities import (
     NEEDS,
     Companions,
     Spread,
@@ -33,17 +33,17 @@ class IMU2CLIPConfig:
     """Settings of IMU2CLIP."""
 
     text: str = "minilm"
-    """The partner that makes vectors of words; empty to leave words out: otolith list partners."""
+    """The modality that makes vectors of words; empty to leave words out: otolith list modalities."""
     video: str = ""
-    """The partner of video: `clip_video`, or `vectors` where they were made elsewhere."""
+    """The modality of video: `clip_video`, or `vectors` where they were made elsewhere."""
     pose: str = ""
-    """The partner of poses, such as `pose_vector`; the published method has none."""
-    partner_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Settings of the partners by `text`, `video`, `pose`."""
-    partner_fraction: float = 1.0
-    """Share of the windows whose partners are seen."""
+    """The modality of poses, such as `pose_vector`; the published method has none."""
+    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of the modalities by `text`, `video`, `pose`."""
+    modality_fraction: float = 1.0
+    """Share of the windows whose modalities are seen."""
     width: int = 512
-    """Numbers of the space that motion and partners share."""
+    """Numbers of the space that motion and modalities share."""
     project: str = "where_needed"
     """`where_needed`: what has `width` numbers already is taken as it is; `always`: everything gets
     a linear layer."""
@@ -62,10 +62,10 @@ class IMU2CLIP(Objective):
 
         L = InfoNCE(f(x), v; τ) + InfoNCE(f(x), t; τ)
 
-    symmetric, over the windows of a batch that have the partner. An encoder of another width than
-    the space gets a linear layer behind it, and so does a partner.
+    symmetric, over the windows of a batch that have the modality. An encoder of another width than
+    the space gets a linear layer behind it, and so does a modality.
 
-    Raises ConfigError for settings out of range, or where no window has a partner.
+    Raises ConfigError for settings out of range, or where no window has a modality.
     """
 
     Config: ClassVar[type[Any]] = IMU2CLIPConfig
@@ -75,21 +75,21 @@ class IMU2CLIP(Objective):
         super().__init__(**settings)
         c = self.config
         named = {"text": c.text, "video": c.video, "pose": c.pose}
-        self.companions = Companions(named, c.partner_settings, c.partner_fraction)
+        self.companions = Companions(named, c.modality_settings, c.modality_fraction)
         self.temperature = Temperature(c.temperature, c.temperature_bounds)
         self.space: Alignment | None = None
         self.spread = Spread()
 
     def prepare(self, windows: Windows) -> None:
-        """Ask for the partners of everybody's windows at once."""
+        """Ask for the modalities of everybody's windows at once."""
         self.companions.prepare(windows)
 
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """See which partners there are, and build the layers into the shared space."""
+        """See which modalities there are, and build the layers into the shared space."""
         self.companions.fit(windows)
         if not self.companions.roles:
             raise ConfigError(
-                f"IMU2CLIP contrasts windows with partners, and none of these has one. {NEEDS}"
+                f"IMU2CLIP contrasts windows with modalities, and none of these has one. {NEEDS}"
             )
         c = self.config
         self.space = placement(
@@ -97,11 +97,11 @@ class IMU2CLIP(Objective):
         )
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the partners' vectors, and the numbers of the windows."""
+        """Return the modalities' vectors, and the numbers of the windows."""
         return numbered(windows) | self.companions.targets(windows)
 
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """Return one loss a partner."""
+        """Return one loss a modality."""
         batch, _ = in_order(batch, self.training)
         assert self.space is not None
         vectors, present = vectors_of(batch, self.space.roles)
@@ -119,11 +119,11 @@ class IMU2CLIP(Objective):
         return collapse_notes(history)
 
     def report(self) -> dict[str, Any]:
-        """Return how many windows have which partner."""
+        """Return how many windows have which modality."""
         return self.companions.report()
 
     def alignment(self) -> Alignment | None:
-        """Return the space shared with the partners."""
+        """Return the space shared with the modalities."""
         return self.space
 
 
@@ -134,11 +134,11 @@ def multimodal(
     present: Mapping[str, Tensor],
     temperature: Tensor,
 ) -> dict[str, Tensor]:
-    """Return, for each partner, the contrast of windows (B, E) in the space with what goes with
+    """Return, for each modality, the contrast of windows (B, E) in the space with what goes with
     them."""
     return {
         f"mm_{name}": info_nce(
-            motion, space.partner(name, vectors[name]), temperature, present[name]
+            motion, space.modality(name, vectors[name]), temperature, present[name]
         )
         for name in space.roles
     }

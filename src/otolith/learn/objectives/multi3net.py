@@ -21,11 +21,11 @@ from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.data.windows import Windows
 from otolith.learn import encoders
 from otolith.learn.encoders.encoder import Encoder
-from otolith.learn.encoders.partner_encoder import PartnerEncoder
+from otolith.learn.encoders.modality_encoder import ModalityEncoder
 from otolith.learn.modalities.poses import poses_of
 from otolith.learn.objectives._contrast import info_nce
 from otolith.learn.objectives._decoders import Decoder, squared_error
-from otolith.learn.objectives._partners import Companions, Spread, collapse_notes, kept
+from otolith.learn.objectives._modalities import Companions, Spread, collapse_notes, kept
 from otolith.learn.objectives.objective import Objective
 
 TEXT, POSE, IMU = "text", "pose", "imu"
@@ -51,7 +51,7 @@ class Multi3NetConfig:
     unit_targets: bool = False
     """Whether what is drawn and what is true are brought to length 1 before they are compared."""
     text: str = "minilm"
-    """The partner that makes vectors of words; empty to leave words out: otolith list partners."""
+    """The modality that makes vectors of words; empty to leave words out: otolith list modalities."""
     text_encoder: str = "text_resnet"
     """What learns on those vectors: `text_resnet`, or `text_mlp` as Multi3Net had it."""
     pose_encoder: str = "pose_former"
@@ -61,9 +61,9 @@ class Multi3NetConfig:
     """Settings of the text encoder."""
     pose_encoder_settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the pose encoder."""
-    partner_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Settings of the partner of words, under `text`."""
-    partner_fraction: float = 1.0
+    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of the modality of words, under `text`."""
+    modality_fraction: float = 1.0
     """Share of the windows whose words and poses are seen."""
     frames: int = 30
     """Moments of a window at which the pose is looked at."""
@@ -122,13 +122,13 @@ class Multi3Net(Objective):
             (c.text_encoder, c.text_encoder_settings),
             (c.pose_encoder, c.pose_encoder_settings),
         ):
-            kind = encoders.PARTNER_ENCODERS.resolve(name) if name else None
+            kind = encoders.MODALITY_ENCODERS.resolve(name) if name else None
             if kind:
                 configure(kind.Config, given, name)
         self.with_text = bool(c.text and c.contrast_text and c.contrast)
         self.with_pose = bool(c.pose_encoder and (c.contrast or c.pose_to_imu))
         self.companions = Companions(
-            {TEXT: c.text if self.with_text else ""}, c.partner_settings, c.partner_fraction
+            {TEXT: c.text if self.with_text else ""}, c.modality_settings, c.modality_fraction
         )
         self.places: dict[str, list[int]] = {}
         """The channels of each sensor."""
@@ -164,10 +164,10 @@ class Multi3Net(Objective):
         built = nn.ModuleDict()
         if self.with_text:
             numbers = (self.companions.roles[TEXT].dimension,)
-            built[TEXT] = _partner_encoder(c.text_encoder, numbers, width, c.text_encoder_settings)
+            built[TEXT] = _modality_encoder(c.text_encoder, numbers, width, c.text_encoder_settings)
         if self.with_pose:
             shape = (c.frames, len(self.joints), 3)
-            built[POSE] = _partner_encoder(c.pose_encoder, shape, width, c.pose_encoder_settings)
+            built[POSE] = _modality_encoder(c.pose_encoder, shape, width, c.pose_encoder_settings)
         self.encoders = built
         decoders = nn.ModuleDict()
         if self.with_pose and c.pose_to_imu:
@@ -238,7 +238,7 @@ class Multi3Net(Objective):
         out = self.companions.targets(windows) if self.with_text else {}
         if self.with_pose:
             parts = list(_poses(windows, self.config.frames, self.joints))
-            keep = kept(windows, self.config.partner_fraction)
+            keep = kept(windows, self.config.modality_fraction)
             poses, known = (np.concatenate(each) for each in zip(*parts, strict=True))
             out |= {
                 POSE: poses,
@@ -259,8 +259,8 @@ class Multi3Net(Objective):
         vectors = dict(zip(self.places, each.unbind(1), strict=True))
         present = dict(zip(self.places, there.unbind(1), strict=True))
         for name, module in self.encoders.items():
-            present[name] = batch.partners[f"{name}_present"]
-            given = [batch.partners[TEXT]] if name == TEXT else self._pose(batch.partners)
+            present[name] = batch.modalities[f"{name}_present"]
+            given = [batch.modalities[TEXT]] if name == TEXT else self._pose(batch.modalities)
             vectors[name] = _of_the_present(module, given, present[name], each.shape[2:], each)
         if self.training and c.contrast:
             self.spread.add(each.mean(dim=1))
@@ -306,7 +306,7 @@ class Multi3Net(Objective):
             present=(batch.present[None] & own[:, None]).flatten(0, 1),
             received=batch.received.repeat(len(own), 1),
             code=None,
-            partners={},
+            modalities={},
         )
         each = encoder(alone).pooled.unflatten(0, (len(own), -1)).transpose(0, 1)
         return each * there[..., None], there
@@ -369,10 +369,10 @@ _INSTEAD = {
 }
 
 
-def _partner_encoder(
+def _modality_encoder(
     name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, Any]
-) -> PartnerEncoder:
-    built: PartnerEncoder = encoders.PARTNER_ENCODERS.resolve(name)(shape, width, **settings)
+) -> ModalityEncoder:
+    built: ModalityEncoder = encoders.MODALITY_ENCODERS.resolve(name)(shape, width, **settings)
     return built
 
 

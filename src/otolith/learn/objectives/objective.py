@@ -62,5 +62,5 @@ class Objective(nn.Module, Configured, ABC):
         return []
 
     def alignment(self) -> Alignment | None:
-        """Return the space that the encoder shares with partners, where this objective makes one."""
+        """Return the space that the encoder shares with modalities, where this objective makes one."""
         return None

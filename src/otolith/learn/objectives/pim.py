@@ -180,7 +180,9 @@ class PIM(Objective):
 
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each family: speed, angle, symmetry."""
-        losses = self.cross_entropy(self.heads(encoder(batch).pooled), batch.partners["physics"].T)
+        losses = self.cross_entropy(
+            self.heads(encoder(batch).pooled), batch.modalities["physics"].T
+        )
         members: dict[str, list[int]] = {}
         for i, quantity in enumerate(self.quantities):
             members.setdefault(family_of(quantity), []).append(i)

@@ -18,7 +18,7 @@ from otolith.learn.augmentations.augmentation import Chain
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.modalities.alignment import Alignment
 from otolith.learn.objectives._contrast import info_nce
-from otolith.learn.objectives._partners import (
+from otolith.learn.objectives._modalities import (
     NEEDS,
     Companions,
     Spread,
@@ -44,29 +44,29 @@ class PRIMUSConfig:
     ss: float = 1.0
     """α, weight of self-supervision; 0 leaves it out."""
     mm: float = 1.0
-    """β, weight of the contrast with partners."""
+    """β, weight of the contrast with modalities."""
     nn: float = 1.0
-    """γ, weight of the contrast with nearest neighbours; without partners these are found by motion
+    """γ, weight of the contrast with nearest neighbours; without modalities these are found by motion
     alone."""
     text: str = "minilm"
-    """The partner that makes vectors of words; empty to leave words out: otolith list partners."""
+    """The modality that makes vectors of words; empty to leave words out: otolith list modalities."""
     video: str = ""
-    """The partner of video: `clip_video`, or `vectors` where they were made elsewhere."""
+    """The modality of video: `clip_video`, or `vectors` where they were made elsewhere."""
     pose: str = "pose_vector"
-    """The partner of poses, which stand in where there is no video; empty to leave them out."""
-    partner_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Settings of the partners by `text`, `video`, `pose`."""
-    partner_fraction: float = 1.0
-    """Share of the windows whose partners are seen."""
+    """The modality of poses, which stand in where there is no video; empty to leave them out."""
+    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of the modalities by `text`, `video`, `pose`."""
+    modality_fraction: float = 1.0
+    """Share of the windows whose modalities are seen."""
     augmentations: tuple[str, ...] = ("scaling", "time_reversal")
     """What changes the second view, one after the other: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name; scaling has the published deviation of 0.25 unless another
     is given."""
     width: int = 512
-    """Numbers of both heads, and of the space that motion and partners share."""
+    """Numbers of both heads, and of the space that motion and modalities share."""
     project: str = "where_needed"
-    """`where_needed`: a partner of `width` numbers is taken as it is; `always`: each gets a linear
+    """`where_needed`: a modality of `width` numbers is taken as it is; `always`: each gets a linear
     layer."""
     temperature: float = 0.1
     """Where both learnt temperatures start."""
@@ -90,10 +90,10 @@ class PRIMUS(Objective):
 
     all symmetric, each over the windows of a batch that have what it needs. The neighbour is the
     nearest by video, else pose, else text, else motion, and never the window itself. The queue is
-    looked up before the batch enters it, and is not fed in validation. Partners of another width
+    looked up before the batch enters it, and is not fed in validation. Modalities of another width
     than the space get a linear layer.
 
-    Raises ConfigError for settings out of range, or where `mm` asks for partners and no window has
+    Raises ConfigError for settings out of range, or where `mm` asks for modalities and no window has
     one.
     """
 
@@ -120,7 +120,7 @@ class PRIMUS(Objective):
         if c.width < 1 or c.queue < 1:
             raise ConfigError("PRIMUS needs a width and a queue of 1 or more.")
         named = {"text": c.text, "video": c.video, "pose": c.pose} if c.mm or c.nn else {}
-        self.companions = Companions(named, c.partner_settings, c.partner_fraction)
+        self.companions = Companions(named, c.modality_settings, c.modality_fraction)
         self.ssl: nn.Module = nn.Identity()
         self.space: Alignment | None = None
         self.queue: Queue | None = None
@@ -131,17 +131,17 @@ class PRIMUS(Objective):
         self.spread = Spread()
 
     def prepare(self, windows: Windows) -> None:
-        """Ask for the partners of everybody's windows at once."""
+        """Ask for the modalities of everybody's windows at once."""
         self.companions.prepare(windows)
 
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """See which partners there are, and build the heads, the shared space and the queue."""
+        """See which modalities there are, and build the heads, the shared space and the queue."""
         c = self.config
         self.companions.fit(windows)
         roles = self.companions.roles
         if c.mm and not roles:
             raise ConfigError(
-                f"PRIMUS contrasts windows with partners, and none of these has one. {NEEDS} "
+                f"PRIMUS contrasts windows with modalities, and none of these has one. {NEEDS} "
                 f"Without any, set mm = 0."
             )
         if c.ss:
@@ -160,11 +160,11 @@ class PRIMUS(Objective):
             )
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the partners' vectors, and the numbers of the windows."""
+        """Return the modalities' vectors, and the numbers of the windows."""
         return numbered(windows) | self.companions.targets(windows)
 
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted losses: `ss`, `mm_` and `nn_` by partner; while the queue is empty no
+        """Return the weighted losses: `ss`, `mm_` and `nn_` by modality; while the queue is empty no
         `nn_`, or 0."""
         c = self.config
         batch, generator = in_order(batch, self.training)
@@ -186,9 +186,9 @@ class PRIMUS(Objective):
             losses |= {name: c.mm * term for name, term in terms.items()}
         if self.queue is not None:
             number = (
-                batch.partners[NUMBER]
+                batch.modalities[NUMBER]
                 if self.training
-                else torch.full_like(batch.partners[NUMBER], _NOBODY)
+                else torch.full_like(batch.modalities[NUMBER], _NOBODY)
             )
             vectors, present = (
                 vectors | {IMU: own},
@@ -219,7 +219,7 @@ class PRIMUS(Objective):
             assert self.space is not None
             theirs, there = self.queue.at(slot, name)
             losses[f"nn_{name}"] = info_nce(
-                motion, self.space.partner(name, theirs), self._tau_mm, found & there
+                motion, self.space.modality(name, theirs), self._tau_mm, found & there
             )
         return losses
 
@@ -244,9 +244,9 @@ class PRIMUS(Objective):
         return collapse_notes(history)
 
     def report(self) -> dict[str, Any]:
-        """Return how many windows have which partner."""
+        """Return how many windows have which modality."""
         return self.companions.report()
 
     def alignment(self) -> Alignment | None:
-        """Return the space shared with the partners; None without any."""
+        """Return the space shared with the modalities; None without any."""
         return self.space

@@ -328,8 +328,8 @@ def _schedule(
 def _encode(model: Adapted, batch: Batch, frozen: bool) -> Embeddings:
     if not frozen:
         return model.encode(batch)
-    if "pooled" in batch.partners:
-        return Embeddings(batch.partners["tokens"], batch.partners["pooled"])
+    if "pooled" in batch.modalities:
+        return Embeddings(batch.modalities["tokens"], batch.modalities["pooled"])
     with torch.no_grad():
         return model.encode(batch)
 

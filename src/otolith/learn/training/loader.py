@@ -37,7 +37,7 @@ class Loader:
         self.groups = np.zeros(len(windows), dtype=np.int64) if groups is None else groups
         self.code = torch.from_numpy(windows.code)
         self.present = torch.from_numpy(windows.present)
-        self.partners = {
+        self.modalities = {
             name: torch.from_numpy(np.ascontiguousarray(t)) for name, t in (targets or {}).items()
         }
         size = len(windows) * len(windows.channels) * windows.length * 4
@@ -95,7 +95,7 @@ class Loader:
             self.windows.rate_hz,
             self.code.index_select(0, chosen).to(self.device),
             {
-                name: partner.index_select(0, chosen).to(self.device)
-                for name, partner in self.partners.items()
+                name: modality.index_select(0, chosen).to(self.device)
+                for name, modality in self.modalities.items()
             },
         )

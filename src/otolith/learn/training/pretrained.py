@@ -214,7 +214,7 @@ class PretrainedEncoder:
         """Read a checkpoint folder.
 
         trust: packages of your own, such as "my_lab", whose members it may name, and models that
-        its partners may load; without it a checkpoint names what is in Otolith's tables, and
+        its modalities may load; without it a checkpoint names what is in Otolith's tables, and
         nothing else is imported.
 
         Raises CheckpointError that says what does not fit, UnknownNameError for a name that is not
@@ -308,7 +308,7 @@ class PretrainedEncoder:
         if not self.alignment:
             return []
         names = ", ".join(
-            f"{name} ('{role.partner}')" for name, role in self.alignment.roles.items()
+            f"{name} ('{role.modality}')" for name, role in self.alignment.roles.items()
         )
         return [f"- shares a space of {self.alignment.width} numbers with {names}"]
 

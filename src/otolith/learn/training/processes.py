@@ -125,7 +125,7 @@ class Divided(Encoder):
             present=batch.present[rows],
             received=batch.received[rows],
             code=None if batch.code is None else batch.code[rows],
-            partners={name: partner[rows] for name, partner in batch.partners.items()},
+            modalities={name: modality[rows] for name, modality in batch.modalities.items()},
         )
         return _FromAll(self.whole(own), self.processes, len(batch))
 

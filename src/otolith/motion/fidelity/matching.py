@@ -13,7 +13,7 @@ import numpy as np
 from otolith.core.errors import DataError, SplitError, nearest
 from otolith.core.files import atomic_path, inside, write_json
 from otolith.core.ownership import claim
-from otolith.data.paired import FOLDER as PARTNERS
+from otolith.data.paired import FOLDER as MODALITIES
 from otolith.data.signals.match import Matching
 from otolith.data.study import Study, finish_study, write_recording
 from otolith.data.study_files import owned_study, refuse_taken
@@ -103,7 +103,7 @@ def _match(
         ]
         if progress:
             progress(number, len(simulated), recording.id)
-    for path in sorted((simulated.folder / PARTNERS).rglob("*")):
+    for path in sorted((simulated.folder / MODALITIES).rglob("*")):
         if path.is_file():
             name = path.relative_to(simulated.folder).as_posix()
             with atomic_path(claim(out, name)) as temporary:
@@ -123,7 +123,7 @@ def _match(
         source=f"{simulated.source}, spread as {real.name}",
         terms="; ".join(filter(None, dict.fromkeys((simulated.terms, real.terms)))),
         citation="; ".join(filter(None, dict.fromkeys((simulated.citation, real.citation)))),
-        evaluation=simulated.evaluation,
+        cut=simulated.cut,
     )
     return study, report
 

@@ -17,9 +17,9 @@ from otolith import __version__
 from otolith.core.errors import ConfigError, DataError, OtolithError
 from otolith.core.files import digest, write_json
 from otolith.core.ownership import Owned, claim
-from otolith.data.paired import Text, write_partner, write_texts
+from otolith.data.paired import Text, write_modality, write_texts
 from otolith.data.recording import Recording, RowReport
-from otolith.data.study import Evaluation, Study, finish_study, write_recording
+from otolith.data.study import Cut, Study, finish_study, write_recording
 from otolith.data.study_files import owned_study
 from otolith.data.units import GravityVerdict
 from otolith.motion.bodies.body import Body
@@ -28,8 +28,8 @@ from otolith.motion.formats import check, find, read
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import PROCEDURAL
 from otolith.motion.simulation.journal import FILE, Journal, named_by_journal
+from otolith.motion.simulation.modalities import pose, truth
 from otolith.motion.simulation.noise import noise
-from otolith.motion.simulation.partners import pose, truth
 from otolith.motion.simulation.placements import site
 from otolith.motion.simulation.sensor import Mounting, simulate
 from otolith.motion.simulation.smoothing import Smoothing
@@ -130,7 +130,7 @@ def simulate_study(
     sources: files of motion capture, folders of them, or procedural motions by name
     ("procedural:walking", or "procedural" for all). reading: what `otolith.motion.formats.read` is
     told of every file, such as frame_rate, unit, up. One clip is in memory at a time. Each
-    recording gets its pose and truth (`otolith.motion.simulation.partners`) and its text;
+    recording gets its pose and truth (`otolith.motion.simulation.modalities`) and its text;
     performer, clip and body are kept apart, and splits go by performer, else by group of clips or
     clip. A finished recording is noted in simulated.jsonl: the same call again goes on behind it.
 
@@ -270,7 +270,7 @@ def _settings(
 def _record(
     folder: Path, id: str, motion: Motion, body: Body, config: SimulationConfig
 ) -> dict[str, Any]:
-    """Write one clip on one body with all its partners, and return what the study will say of it."""
+    """Write one clip on one body with all its modalities, and return what the study will say of it."""
     motion = on_the_floor(motion, facing_x=config.heading == "remove")
     smoothing: Smoothing = "none" if motion.source == "otolith procedural" else config.smoothing
     mounting = _mountings(body, config)
@@ -290,13 +290,13 @@ def _record(
     entry = write_recording(folder, recording)
     moved = put_on(motion, body)
     poses = pose(moved, config.pose_hz)
-    written = write_partner(folder, "pose", id, poses)
+    written = write_modality(folder, "pose", id, poses)
     time_s = (
         np.arange(int(np.floor(motion.duration_s * config.rate_hz + 1e-6)) + 1) / config.rate_hz
     )
     facts = truth(moved, config.placements, time_s, body, mounting, smoothing)
     known = np.isfinite(np.stack(list(facts.values()))).all(axis=0)
-    true = write_partner(
+    true = write_modality(
         folder, "truth", id, {column: values[known] for column, values in facts.items()}
     )
     entry["partners"] = {
@@ -393,7 +393,7 @@ def _finish(
         name=name,
         source=_joined("simulated by otolith from ", [line["source"] for line in lines]),
         terms=_joined("", [line["terms"] for line in lines]),
-        evaluation=Evaluation(rate_hz=config.rate_hz),
+        cut=Cut(rate_hz=config.rate_hz),
     )
 
 

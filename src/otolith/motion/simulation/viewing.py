@@ -17,7 +17,7 @@ from otolith.core.errors import ConfigError
 from otolith.core.files import atomic_path
 from otolith.core.text import printable
 from otolith.data.channels import triads
-from otolith.data.paired import partner_file, read_partner
+from otolith.data.paired import modality_file, read_modality
 from otolith.data.recording import Recording
 from otolith.data.skeleton import JOINTS, PARENTS
 from otolith.data.study import Study
@@ -49,9 +49,9 @@ def view(study: Study, recording: str | None = None, rrd: Path | None = None) ->
     written = stream.binary_stream()
     stream.send_blueprint(_layout(found), make_active=False, make_default=True)
     _signals(stream, found)
-    if (study.folder / partner_file("pose", found.id)).exists():
-        _skeleton(stream, read_partner(study.folder, "pose", found.id))
-        _sensors(stream, read_partner(study.folder, "truth", found.id), found.placements)
+    if (study.folder / modality_file("pose", found.id)).exists():
+        _skeleton(stream, read_modality(study.folder, "pose", found.id))
+        _sensors(stream, read_modality(study.folder, "truth", found.id), found.placements)
     content = written.read(flush=True)
     stream.disconnect()
     if rrd is None:

@@ -1,4 +1,4 @@
-"""What every encoder of a partner promises: poses or sentence vectors to the space that the
+"""What every encoder of a modality promises: poses or sentence vectors to the space that the
 windows' encoder fills."""
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from otolith.core.settings import Configured
 
 
-class PartnerEncoder(nn.Module, Configured, ABC):
+class ModalityEncoder(nn.Module, Configured, ABC):
     """(B, *shape) and what is known of it -> (B, D); it learns beside the encoder and is left
     behind with pretraining.
 
-    shape: of one partner, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval
+    shape: of one modality, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval
     mode.
     """
 

@@ -1,4 +1,4 @@
-"""What every encoder of a partner promises, and the sizes of each counted by hand."""
+"""What every encoder of a modality promises, and the sizes of each counted by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from otolith.core.errors import ConfigError
 from otolith.learn import encoders
-from otolith.learn.encoders.partner_encoder import PartnerEncoder
+from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
-NAMES = list(encoders.PARTNER_ENCODERS)
+NAMES = list(encoders.MODALITY_ENCODERS)
 POSES = [name for name in NAMES if name.startswith("pose")]
 FRAMES, JOINTS, TEXT = 30, 22, 384
 SMALL: dict[str, dict[str, Any]] = {
@@ -21,28 +21,28 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def built(name: str, **settings: Any) -> PartnerEncoder:
+def built(name: str, **settings: Any) -> ModalityEncoder:
     torch.manual_seed(0)
     shape = (FRAMES, JOINTS, 3) if name in POSES else (TEXT,)
-    encoder: PartnerEncoder = encoders.PARTNER_ENCODERS.resolve(name)(shape, 256, **settings)
+    encoder: ModalityEncoder = encoders.MODALITY_ENCODERS.resolve(name)(shape, 256, **settings)
     return encoder.eval()
 
 
-def partner(name: str, rows: int = 5) -> tuple[Tensor, Tensor | None]:
+def modality(name: str, rows: int = 5) -> tuple[Tensor, Tensor | None]:
     torch.manual_seed(1)
     if name in POSES:
         return torch.randn(rows, FRAMES, JOINTS, 3), torch.ones(rows, JOINTS, dtype=torch.bool)
     return torch.randn(rows, TEXT), None
 
 
-def weights(encoder: PartnerEncoder) -> int:
+def weights(encoder: ModalityEncoder) -> int:
     return sum(p.numel() for p in encoder.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test__partner_encoder__rows__are_apart_and_of_the_asked_width(name: str) -> None:
+def test__modality_encoder__rows__are_apart_and_of_the_asked_width(name: str) -> None:
     encoder = built(name, **SMALL.get(name, {}))
-    values, known = partner(name)
+    values, known = modality(name)
     with torch.inference_mode():
         together = encoder(values, known)
         alone = torch.cat(
@@ -56,16 +56,16 @@ def test__partner_encoder__rows__are_apart_and_of_the_asked_width(name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test__partner_encoder__every_weight__learns(name: str) -> None:
+def test__modality_encoder__every_weight__learns(name: str) -> None:
     encoder = built(name, **SMALL.get(name, {})).train()
-    encoder(*partner(name)).square().sum().backward()
+    encoder(*modality(name)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 
 @pytest.mark.parametrize("name", POSES)
 def test__pose__joints_that_are_not_known__do_not_count(name: str) -> None:
     encoder = built(name, **SMALL[name])
-    values, known = partner(name)
+    values, known = modality(name)
     assert known is not None
     known[:, 15:] = False
     other = values.clone()
@@ -89,7 +89,7 @@ def test__pose_former__weights__are_as_many_as_counted_by_hand() -> None:
         temporal = FRAMES * wide + 4 * block(wide) + 2 * wide
         end = FRAMES + 1 + 2 * wide + wide * 256 + 256
         with torch.device("meta"):
-            encoder = encoders.PARTNER_ENCODERS.resolve("pose_former")((FRAMES, joints, 3), 256)
+            encoder = encoders.MODALITY_ENCODERS.resolve("pose_former")((FRAMES, joints, 3), 256)
         assert weights(encoder) == spatial + temporal + end == expected
         drops = [block.depth_drop for block in encoder.temporal]
         assert drops == pytest.approx([0, 0.2 / 3, 0.4 / 3, 0.2])
@@ -108,18 +108,18 @@ def test__pose_attention__weights__are_as_many_as_counted_by_hand() -> None:
 @pytest.mark.parametrize(("length", "left"), [(384, 48), (768, 96), (77, 10)])
 def test__text_resnet__any_width__has_the_weights_counted_by_hand(length: int, left: int) -> None:
     blocks = sum(i * o * 3 + 2 * o + i * o for i, o in ((1, 64), (64, 128), (128, 256)))
-    encoder = encoders.PARTNER_ENCODERS.resolve("text_resnet")((length,), 256).eval()
+    encoder = encoders.MODALITY_ENCODERS.resolve("text_resnet")((length,), 256).eval()
     assert weights(encoder) == blocks + 256 * left * 256 + 256
     with torch.inference_mode():
         assert encoder(torch.randn(3, length)).shape == (3, 256)
 
 
 def test__text_mlp__is_768_512_256() -> None:
-    encoder = encoders.PARTNER_ENCODERS.resolve("text_mlp")((768,), 256)
+    encoder = encoders.MODALITY_ENCODERS.resolve("text_mlp")((768,), 256)
     assert weights(encoder) == 768 * 512 + 512 + 512 * 256 + 256
 
 
-def test__partner_encoder__sizes_out_of_range__are_refused() -> None:
+def test__modality_encoder__sizes_out_of_range__are_refused() -> None:
     for name, settings in (
         ("pose_former", {"spatial_depth": 0}),
         ("pose_attention", {"views": 0}),

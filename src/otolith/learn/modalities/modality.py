@@ -1,4 +1,4 @@
-"""What every partner promises."""
+"""What every modality promises."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from otolith.data.windows import Windows
 
 
 @dataclass(frozen=True)
-class PartnerVectors:
-    """One vector for each window that has a partner."""
+class ModalityVectors:
+    """One vector for each window that has a modality."""
 
     values: Float[np.ndarray, "N E"]
     """float32; zeros where there is none."""
@@ -35,29 +35,29 @@ class PartnerVectors:
 
 @dataclass(frozen=True)
 class NoConfig:
-    """A partner without settings."""
+    """A modality without settings."""
 
 
-class Partner(Configured, ABC):
+class Modality(Configured, ABC):
     """Windows -> frozen vectors of what went with them: words, pictures, a pose.
 
     Nothing is learned here: the same windows give the same vectors on every side of a split. What
-    is slow is kept in the study's `.cache/partners` under a hash of its content.
+    is slow is kept in the study's `.cache/modalities` under a hash of its content.
     """
 
     Config: ClassVar[type[Any]] = NoConfig
     kind: ClassVar[str]
     """The modality: text, video or pose."""
     trust: tuple[str, ...] | None = None
-    """Models that may be loaded where a file named this partner and its settings; None where the
+    """Models that may be loaded where a file named this modality and its settings; None where the
     caller did."""
 
     def __init__(self, **settings: Any) -> None:
         self.configure(settings)
 
     @abstractmethod
-    def vectors(self, windows: Windows) -> PartnerVectors:
-        """Return the partners of some windows.
+    def vectors(self, windows: Windows) -> ModalityVectors:
+        """Return the modalities of some windows.
 
-        Raises StudyError for partner files that are damaged or do not line up with the windows.
+        Raises StudyError for modality files that are damaged or do not line up with the windows.
         """

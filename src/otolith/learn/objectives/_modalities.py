@@ -1,4 +1,4 @@
-"""What objectives share that contrast windows with partners: which there are, and their vectors as
+"""What objectives share that contrast windows with modalities: which there are, and their vectors as
 targets."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from otolith.core.files import digest
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.modalities.alignment import ROLES, Alignment, Role
-from otolith.learn.modalities.partner import Partner, PartnerVectors
+from otolith.learn.modalities.modality import Modality, ModalityVectors
 
 NEEDS = (
     "A study has texts in partners/text.parquet, poses in partners/pose/, other vectors in "
@@ -28,9 +28,9 @@ NEEDS = (
 
 
 class Companions:
-    """The partners that an objective asks of windows, one for each role that any window has.
+    """The modalities that an objective asks of windows, one for each role that any window has.
 
-    named: partner by role, empty for none. settings: of the partners, by role. fraction: share of
+    named: modality by role, empty for none. settings: of the modalities, by role. fraction: share of
     the windows that keep theirs; which do is decided by their recording and time, so that a larger
     share holds a smaller one.
     """
@@ -40,20 +40,22 @@ class Companions:
     ) -> None:
         if unknown := set(settings) - {*ROLES}:
             raise ConfigError(
-                f"partner_settings are given by role: {', '.join(ROLES)}; not {', '.join(unknown)}."
+                f"modality_settings are given by role: {', '.join(ROLES)}; not {', '.join(unknown)}."
             )
         if not 0 <= fraction <= 1:
-            raise ConfigError(f"partner_fraction is a share from 0 to 1, not {fraction}.")
+            raise ConfigError(f"modality_fraction is a share from 0 to 1, not {fraction}.")
         self.fraction = fraction
         self.asked = {
             name: Role(named[name], dict(settings.get(name, {})))
             for name in ROLES
             if named.get(name)
         }
-        self._partners: dict[str, Partner] = {name: role.ask() for name, role in self.asked.items()}
+        self._modalities: dict[str, Modality] = {
+            name: role.ask() for name, role in self.asked.items()
+        }
         self._store: object = None
         self._place: dict[tuple[int, int], int] = {}
-        self._known: dict[str, PartnerVectors] = {}
+        self._known: dict[str, ModalityVectors] = {}
         self.roles: dict[str, Role] = {}
         """The roles that are there, known after `fit`."""
         self.counted: dict[str, int] = {}
@@ -62,18 +64,18 @@ class Companions:
         """Hash of the vectors of each."""
 
     def prepare(self, windows: Windows) -> None:
-        """Ask for the partners of everybody's windows at once: some are only known by their order."""
+        """Ask for the modalities of everybody's windows at once: some are only known by their order."""
         self._known = self._asked(windows)
         self._store = windows.store
         self._place = {place: row for row, place in enumerate(_places(windows))}
 
-    def _asked(self, windows: Windows) -> dict[str, PartnerVectors]:
+    def _asked(self, windows: Windows) -> dict[str, ModalityVectors]:
         keep = kept(windows, self.fraction)
-        found = {name: partner.vectors(windows) for name, partner in self._partners.items()}
-        return {name: PartnerVectors(v.values, v.present & keep) for name, v in found.items()}
+        found = {name: modality.vectors(windows) for name, modality in self._modalities.items()}
+        return {name: ModalityVectors(v.values, v.present & keep) for name, v in found.items()}
 
     def fit(self, windows: Windows) -> None:
-        """See which partners the training people's windows have."""
+        """See which modalities the training people's windows have."""
         found = self.vectors(windows)
         self.counted = {name: int(vectors.present.sum()) for name, vectors in found.items()}
         self.hashes = {name: _hash(vectors) for name, vectors in found.items()}
@@ -83,8 +85,8 @@ class Companions:
             if self.counted[name]
         }
 
-    def vectors(self, windows: Windows) -> dict[str, PartnerVectors]:
-        """Return the partners of some windows by role."""
+    def vectors(self, windows: Windows) -> dict[str, ModalityVectors]:
+        """Return the modalities of some windows by role."""
         rows = (
             [self._place.get(place, -1) for place in _places(windows)]
             if windows.store is self._store
@@ -93,7 +95,8 @@ class Companions:
         if -1 in rows:
             return self._asked(windows)
         return {
-            name: PartnerVectors(v.values[rows], v.present[rows]) for name, v in self._known.items()
+            name: ModalityVectors(v.values[rows], v.present[rows])
+            for name, v in self._known.items()
         }
 
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
@@ -104,7 +107,7 @@ class Companions:
         for name, role in self.roles.items():
             if found[name].dimension != role.dimension:
                 raise ConfigError(
-                    f"Partner '{role.partner}' gives {found[name].dimension} numbers for these "
+                    f"Modality '{role.modality}' gives {found[name].dimension} numbers for these "
                     f"windows and "
                     f"{role.dimension} for the training people's."
                 )
@@ -112,20 +115,20 @@ class Companions:
         return out
 
     def report(self) -> dict[str, Any]:
-        """Return how many windows have which partner."""
+        """Return how many windows have which modality."""
         notes = [
-            f"no window has what '{role.partner}' needs: {name} was left out"
+            f"no window has what '{role.modality}' needs: {name} was left out"
             for name, role in self.asked.items()
             if name not in self.roles
         ]
         return {
             "windows_with": {name: self.counted[name] for name in self.roles},
-            "partner_hashes": {name: self.hashes[name] for name in self.roles},
+            "modality_hashes": {name: self.hashes[name] for name in self.roles},
             "notes": notes,
         }
 
 
-def _hash(vectors: PartnerVectors) -> str:
+def _hash(vectors: ModalityVectors) -> str:
     return hashlib.sha256(vectors.values.tobytes() + vectors.present.tobytes()).hexdigest()[:16]
 
 
@@ -134,7 +137,7 @@ def _places(windows: Windows) -> Iterator[tuple[int, int]]:
 
 
 def kept(windows: Windows, fraction: float) -> np.ndarray:
-    """Return which windows keep their partners, (N,) bool."""
+    """Return which windows keep their modalities, (N,) bool."""
     if fraction >= 1:
         return np.ones(len(windows), dtype=bool)
     places = zip(windows.recording.tolist(), windows.start_s.tolist(), strict=True)
@@ -147,9 +150,9 @@ def kept(windows: Windows, fraction: float) -> np.ndarray:
 def vectors_of(
     batch: Batch, roles: Mapping[str, Role]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the partners of a batch by role: vectors (B, E), and which windows have one (B,)."""
-    vectors = {name: batch.partners[name] for name in roles}
-    present = {name: batch.partners[f"{name}_present"] for name in roles}
+    """Return the modalities of a batch by role: vectors (B, E), and which windows have one (B,)."""
+    vectors = {name: batch.modalities[name] for name in roles}
+    present = {name: batch.modalities[f"{name}_present"] for name in roles}
     return vectors, present
 
 
@@ -208,7 +211,7 @@ def collapse_notes(history: Sequence[Mapping[str, float]]) -> list[str]:
                 f"nearly the same "
                 f"(mean cosine {cosine:.2f}, variance {variance:.3f} of the mean square). Lower "
                 f"the learning rate, or "
-                "train with partners (mm above 0)"
+                "train with modalities (mm above 0)"
             ]
     return []
 
@@ -236,9 +239,9 @@ class Temperature(nn.Module):
 def placement(
     dimension: int, width: int, roles: Mapping[str, Role], project: str, imu: bool = True
 ) -> Alignment:
-    """Build the space that an encoder of `dimension` numbers shares with its partners.
+    """Build the space that an encoder of `dimension` numbers shares with its modalities.
 
-    `project`: "where_needed" or "always", which of the partners get a linear layer; the encoder
+    `project`: "where_needed" or "always", which of the modalities get a linear layer; the encoder
     does where `imu` says so or where it must.
     """
     if project not in ("where_needed", "always"):

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import StudyError
-from otolith.data.paired import read_partner, write_partner
+from otolith.data.paired import read_modality, write_modality
 from otolith.data.skeleton import FINGERS, JOINTS, POSE_JOINTS, reference_offsets
 from otolith.data.study import write_study
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
-from otolith.motion.simulation.partners import pose, truth
+from otolith.motion.simulation.modalities import pose, truth
 from otolith.motion.simulation.sensor import simulate
 
 WALK = make("walking", seconds=4.0)
@@ -150,15 +150,15 @@ def test__pose__missing_arm__is_nan() -> None:
     assert np.isfinite(found["right_wrist.x"]).all()
 
 
-def test__partner__written__reads_back(tmp_path: Path) -> None:
+def test__modality__written__reads_back(tmp_path: Path) -> None:
     study = write_study(tmp_path, [simulate(WALK, name="a", body=Body())], name="one")
     with pytest.raises(StudyError, match="has no pose"):
-        read_partner(study.folder, "pose", "a")
+        read_modality(study.folder, "pose", "a")
     columns = pose(WALK, 30.0)
-    write_partner(tmp_path, "pose", "a", columns)
-    for name, values in read_partner(study.folder, "pose", "a").items():
+    write_modality(tmp_path, "pose", "a", columns)
+    for name, values in read_modality(study.folder, "pose", "a").items():
         np.testing.assert_array_equal(values, columns[name])
     path = tmp_path / "partners" / "pose" / "a.parquet"
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(StudyError, match="damaged"):
-        read_partner(study.folder, "pose", "a")
+        read_modality(study.folder, "pose", "a")

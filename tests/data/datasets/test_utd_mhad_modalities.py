@@ -10,7 +10,7 @@ from scipy.io import loadmat, savemat
 
 from otolith.core.errors import ReadError
 from otolith.data.datasets import import_dataset, utd_mhad
-from otolith.data.paired import read_partner, read_texts, write_partner
+from otolith.data.paired import read_modality, read_texts, write_modality
 from otolith.data.skeleton import POSE_JOINTS
 from otolith.learn.modalities.poses import poses_of
 from otolith.learn.modalities.texts import texts_of
@@ -40,7 +40,7 @@ def test__sentences__one_for_each_action() -> None:
 
 def test__import__poses__stand_up_and_know_left_from_right(source: Path, tmp_path: Path) -> None:
     study = import_dataset(source, "utd_mhad", tmp_path / "study")
-    pose = read_partner(study.folder, "pose", "a10_s1_t1")
+    pose = read_modality(study.folder, "pose", "a10_s1_t1")
     raw = loadmat(source / "Skeleton" / "a10_s1_t1_skeleton.mat")["d_skel"]
     right = raw[utd_mhad.JOINTS.index("right_wrist")]
     np.testing.assert_allclose(
@@ -91,7 +91,7 @@ def test__poses__no_skeletons_at_all__leaves_the_rest(source: Path, tmp_path: Pa
 
 def test__import__over_an_older_study__leaves_no_poses_of_it(source: Path, tmp_path: Path) -> None:
     study = import_dataset(source, "utd_mhad", tmp_path / "study")
-    write_partner(study.folder, "pose", "old", {"time_s": np.arange(2.0)})
+    write_modality(study.folder, "pose", "old", {"time_s": np.arange(2.0)})
     import_dataset(source, "utd_mhad", tmp_path / "study", overwrite=True)
     assert sorted(p.stem for p in (study.folder / "partners" / "pose").iterdir()) == sorted(
         entry["id"] for entry in study.entries
