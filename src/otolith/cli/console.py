@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typing_extensions import override
 
 from otolith import __version__
 from otolith.core import faults
@@ -205,11 +206,13 @@ class Group(TyperGroup):
     where nobody foresaw it (EX_SOFTWARE of sysexits.h).
     """
 
+    @override
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Understand what was typed before the command's name."""
         with _told_plainly(ctx):
             return super().parse_args(ctx, args)
 
+    @override
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
         with _told_plainly(ctx):

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
 from otolith.core.text import printable
 
@@ -62,12 +64,15 @@ class Family(Mapping[str, str]):
         self._extras = dict(extras or {})
         self._base = base
 
+    @override
     def __getitem__(self, name: str) -> str:
         return self._members[name]
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 
+    @override
     def __len__(self) -> int:
         return len(self._members)
 

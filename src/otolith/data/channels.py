@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from otolith.core.catalog import placement as known_placement
 from otolith.core.errors import ChannelError
 
@@ -47,6 +49,7 @@ class Channel:
         frame = "" if self.frame == "sensor" else f":{self.frame}"
         return f"{self.sensor}.{self.quantity}.{self.axis}{frame}"
 
+    @override
     def __str__(self) -> str:
         return self.name
 

@@ -115,6 +115,19 @@ def test__objective__labels__change_nothing(name: str, toy_windows: Windows) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test__objective__that_measures_likeness__complains_when_the_vectors_collapse(
+    name: str, toy_windows: Windows
+) -> None:
+    goal, encoder, batch = fitted(name, toy_windows)
+    goal.train()(encoder, batch)
+    measured = goal.measured()
+    collapsed = [measured | {"epoch": 1.0}, measured | {"epoch": 2.0, "mean_cosine": 0.999}]
+    complaints = goal.complaints(collapsed)
+    assert bool(complaints) == ("mean_cosine" in measured)
+    assert all("collapsed in epoch 2" in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test__objective__unknown_setting__is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="has no setting 'wieght'"):
         objectives.FAMILY.resolve(name)(wieght=1.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.data.channels import triad
@@ -68,6 +69,7 @@ class AlsHar(DataSet):
         if not self.scenarios or set(self.scenarios) - set(SCENARIOS):
             raise ConfigError(f"ALS-HAR has the scenarios 1, 2 and 3; found {self.scenarios}.")
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per file of the scenarios that are asked for."""
         root = self.verify(folder)
@@ -124,6 +126,7 @@ class AlsHar(DataSet):
                 f"{', '.join(sorted({p.parts[-3] for p in paths}))}."
             )
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each activity in words, marked as a label."""
         write_texts(

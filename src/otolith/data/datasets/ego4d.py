@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.core.foreign.texts import read_json
@@ -70,6 +71,7 @@ class Ego4D(DataSet):
                 f"Ego4D takes segments = narrations or videos; found {self.segments}."
             )
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per video whose motion sensor's file is here, sorted by their uid."""
         root = self.verify(folder)
@@ -111,6 +113,7 @@ class Ego4D(DataSet):
             )
             yield Recording(uid, person, streams, tuple(segments), session=uid, facts=facts)
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each narration as the text of the 5 s around its moment."""
         told = _narrations(self.verify(folder))

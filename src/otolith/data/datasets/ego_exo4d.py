@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.core.files import inside
@@ -92,6 +93,7 @@ class EgoExo4D(DataSet):
                 f"found {self.segments} and {self.imu}."
             )
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per take whose glasses' file is here, in the order of takes.json."""
         root = self.verify(folder)
@@ -129,6 +131,7 @@ class EgoExo4D(DataSet):
                 "Get the part take_vrs_noimagestream."
             )
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each description as the text of the 5 s around its moment."""
         told = _descriptions(self.verify(folder))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.plain import read_bytes
@@ -70,6 +71,7 @@ class Hapt(DataSet):
     )
     layout: ClassVar[str] = "acc_exp*_user*.txt"
 
+    @override
     def verify(self, folder: Path) -> Path:
         """Find RawData, and see that each accelerometer file has its gyroscope and the labels are
         there."""
@@ -83,6 +85,7 @@ class Hapt(DataSet):
         )
         return root
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per experiment: acceleration and angular rate, each its own stream."""
         root = self.verify(folder)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.texts import read_json
@@ -61,6 +62,7 @@ class IpolGait(DataSet):
     )
     layout: ClassVar[str] = "*-*_lb.txt"
 
+    @override
     def verify(self, folder: Path) -> Path:
         """Find GaitData, and see that each walk has its three sensors and its boundaries."""
         root = super().verify(folder)
@@ -71,6 +73,7 @@ class IpolGait(DataSet):
             )
         return root
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per walk, by person and trial."""
         root = self.verify(folder)

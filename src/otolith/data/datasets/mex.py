@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.data.channels import triad
@@ -66,6 +67,7 @@ class Mex(DataSet):
     )
     layout: ClassVar[str] = "act/*/*_act_*.csv"
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per file."""
         root = self.verify(folder)

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.core.foreign.arrays import read_npy, sane
@@ -127,6 +128,7 @@ class MmFit(DataSet):
         for quantity, unit in zip(("acc", "gyro"), self.earbud, strict=False):
             factor(quantity, unit)
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per workout."""
         root = self.verify(folder)
@@ -172,6 +174,7 @@ class MmFit(DataSet):
                 start=start_of(float(tables[first][0, 1]) / 1000, UTC),
             )
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write where joints were in space and in the image, and each set's exercise in words,
         marked as a label."""

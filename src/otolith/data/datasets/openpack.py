@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.data.channels import triad
@@ -126,6 +127,7 @@ class OpenPack(DataSet):
         if self.sensors not in ("atr", "e4", "all"):
             raise ConfigError(f"OpenPack has the sensors atr, e4, or all; found '{self.sensors}'.")
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per session of each worker."""
         root = self.verify(folder)
@@ -164,6 +166,7 @@ class OpenPack(DataSet):
                 start=start,
             )
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each action with its operation as a text, marked as a label: it says more than one."""
         root = self.verify(folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError, nearest
 from otolith.core.foreign.packed import Archive, archive, archive_within
@@ -105,6 +106,7 @@ class RealWorld2016(DataSet):
                     f"{', '.join(POSITIONS)}.{nearest(position, POSITIONS)}"
                 )
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per person, activity and part."""
         root = self.verify(folder)

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.arrays import sane
@@ -82,6 +83,7 @@ class UtdMhad(DataSet):
     )
     layout: ClassVar[str] = "Inertial/a*_s*_t*_inertial.mat"
 
+    @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per trial, by action, person and trial as the authors number them."""
         root = self.verify(folder)
@@ -98,6 +100,7 @@ class UtdMhad(DataSet):
             id = path.name.removesuffix("_inertial.mat")
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
+    @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
         """Write each trial's action as a sentence, and where its joints were; texts alone where
         `Skeleton/` lacks.

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int
+from typing_extensions import override
 
 from otolith.core.errors import CheckpointError, ConfigError
 
@@ -113,6 +114,7 @@ class UniformBins:
                 f"again, or get a copy."
             ) from error
 
+    @override
     def __eq__(self, other: object) -> bool:
         """Two sets of bins are equal when their edges and percentiles are."""
         if not isinstance(other, UniformBins):
@@ -121,6 +123,7 @@ class UniformBins:
             self.edges, other.edges, equal_nan=True
         )
 
+    @override
     def __hash__(self) -> int:
         return hash((self.edges.tobytes(), self.clip_percentile))
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -38,6 +39,7 @@ class ChannelDropout(Augmentation):
             0 < self.config.share < 1, f"share must lie between 0 and 1, not {self.config.share}"
         )
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Drop channels."""
         draw = torch.rand(values.shape[:2], generator=generator, device=values.device)

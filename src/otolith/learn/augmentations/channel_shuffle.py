@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel, triads
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -37,6 +38,7 @@ class ChannelShuffle(Augmentation):
         self._sensor = torch.tensor([sensors.index(sensor) for sensor, _ in found])
         self._sensors = len(sensors)
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Shuffle axes."""
         rows, device = len(values), values.device

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -37,6 +38,7 @@ class Jitter(Augmentation):
             self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
         )
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Add noise."""
         return values + self.config.deviation * torch.empty_like(values).normal_(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.learn.augmentations.augmentation import Augmentation
 
@@ -17,6 +18,7 @@ class Negation(Augmentation):
     would be the same turn the other way round.
     """
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Negate."""
         return -values

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -38,6 +39,7 @@ class Permutation(Augmentation):
         super().__init__(channels, **settings)
         self.require(self.config.cuts > 0, f"cuts must be above 0, not {self.config.cuts}")
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Cut and shuffle."""
         rows, _, length = values.shape

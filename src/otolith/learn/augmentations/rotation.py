@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.data.channels import Channel, triads
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -58,6 +59,7 @@ class Rotation(Augmentation):
         self._sensor = torch.tensor([sensors.index(sensor) for sensor, _ in found])
         self._sensors = len(sensors)
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rotate each sensor."""
         index, sensor = self._index.to(values.device), self._sensor.to(values.device)

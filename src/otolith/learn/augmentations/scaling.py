@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -40,6 +41,7 @@ class Scaling(Augmentation):
             self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
         )
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Scale each channel."""
         factor = torch.empty_like(values[..., :1]).normal_(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -43,6 +44,7 @@ class TimeReversal(Augmentation):
         ]
         self._sign = torch.tensor([-1.0 if negated else 1.0 for negated in rates])
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Reverse."""
         reversed_ = values.flip(-1)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
@@ -48,6 +49,7 @@ class TimeWarp(Augmentation):
         )
         self._splines: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
+    @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Warp."""
         rows, _, length = values.shape

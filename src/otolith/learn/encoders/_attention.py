@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention as attend
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders._dropout import Dropout
@@ -35,6 +36,7 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.out.bias)
 
+    @override
     def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
         """Let tokens (B, L, D) look at one another; those where `seen` (B, L) is False are looked
         at by none.
@@ -72,6 +74,7 @@ class PostNorm(nn.Module):
         self.attention = SelfAttention(width, heads, dropout)
         self.norm = nn.LayerNorm(width)
 
+    @override
     def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
         """Transform (B, L, D)."""
         normed: Tensor = self.norm(tokens + self.attention(tokens, seen))
@@ -94,6 +97,7 @@ class PreNorm(nn.Module):
         )
         self.depth_drop = depth_drop
 
+    @override
     def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
         """Transform (B, L, D)."""
         tokens = tokens + self._some(self.attention(self.norm(tokens), seen))
@@ -120,6 +124,7 @@ class Positions(nn.Module):
         self.register_buffer("waves", sinusoids(length, width), persistent=False)
         self.drop = Dropout(dropout)
 
+    @override
     def forward(self, tokens: Tensor) -> Tensor:
         """Transform (B, L, D)."""
         placed: Tensor = self.drop(tokens + self.waves)

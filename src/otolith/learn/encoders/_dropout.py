@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 _STEPS = 1 << 16
 
@@ -17,6 +18,7 @@ class Dropout(nn.Dropout):
     repeats them.
     """
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
         """Return a tensor of the same shape, with a share `p` of its values 0 and the others scaled
         by 1 / (1 - p)."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -82,6 +83,7 @@ class ChannelAttention(Encoder):
         order = [place for places in self.places for place in places]
         self.back = None if order == sorted(order) else [order.index(i) for i in range(len(order))]
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
         parts, vectors, there = [], [], []
@@ -99,6 +101,7 @@ class ChannelAttention(Encoder):
         pooled = each.sum(dim=1) / count.clamp(min=1)
         return Embeddings(tokens if self.back is None else tokens[:, self.back], pooled, each)
 
+    @override
     def narrowed(self, channels: Sequence[Channel]) -> ChannelAttention:
         """Return the encoder of some of the sensors, with their weights.
 
@@ -128,6 +131,7 @@ class _Sensor(nn.Module):
         )
         self.mix, self.views = nn.Linear(flat, flat), nn.Linear(flat, config.views * width)
 
+    @override
     def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), of which channels (B, C) are
         there."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -86,6 +87,7 @@ class DeepConvLSTM(Encoder):
                     if name == "bias_ih_l0":
                         nn.init.ones_(gates[1])
 
+    @override
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
@@ -94,6 +96,7 @@ class DeepConvLSTM(Encoder):
             raise ConfigError("deep_conv_lstm needs sizes of 1 or more.")
         self.shortest = c.convolutions * (c.kernel - 1) + 1
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
         features = self.convolutions(batch.values[:, None])  # (B, filters, C, L)

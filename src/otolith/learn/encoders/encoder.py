@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.core.settings import Configured
@@ -57,6 +58,7 @@ class Encoder(nn.Module, Configured, ABC):
             )
 
     @abstractmethod
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
 
@@ -98,6 +100,7 @@ class Standardise(nn.Module):
         self.register_buffer("low", torch.full((channels,), -torch.inf))
         self.register_buffer("high", torch.full((channels,), torch.inf))
 
+    @override
     def forward(self, values: Tensor) -> Tensor:
         """Clip and standardise (B, C, T)."""
         clipped = values.clamp(self.low[:, None], self.high[:, None])

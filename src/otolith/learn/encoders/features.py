@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel, channel_names, triads
@@ -41,6 +42,7 @@ class Features(Encoder):
         self.triads = list(triads(self.channels).values())
         self.dimension = len(feature_names(channel_names(self.channels), self.triads))
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Compute the features of a batch."""
         values = hand_made_features(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.settings import Configured
 
@@ -26,5 +27,6 @@ class ModalityEncoder(nn.Module, Configured, ABC):
         self.configure(settings)
 
     @abstractmethod
+    @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; of poses `known` (B, J) says which joints are there."""

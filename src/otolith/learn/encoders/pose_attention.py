@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders._attention import Positions, PostNorm
@@ -62,6 +63,7 @@ class PoseAttention(ModalityEncoder):
             nn.Linear(c.hidden, c.views * dimension),
         )
 
+    @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; `known` (B, J) says which joints are there."""
         if known is not None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders._attention import PreNorm
@@ -74,6 +75,7 @@ class PoseFormer(ModalityEncoder):
         self.mean = nn.Linear(frames, 1)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dimension))
 
+    @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; `known` (B, J) says which joints are there."""
         rows, frames, joints, _ = values.shape

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -96,6 +97,7 @@ class StackedRNN(Encoder):
         )
         self._averages: dict[tuple[int, torch.device], Tensor] = {}
 
+    @override
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
@@ -118,6 +120,7 @@ class StackedRNN(Encoder):
             needed += 0 if c.padded else (kernel - 1) * c.dilation
         self.shortest = needed
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
         features = self.norm(batch.values, batch.present)
@@ -168,6 +171,7 @@ class QuantityNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(len(keys)))
         self.bias = nn.Parameter(torch.zeros(len(keys)))
 
+    @override
     def forward(self, values: Tensor, present: Tensor) -> Tensor:
         """Normalise (B, C, T) of which channels (B, C) are there."""
         with torch.autocast(values.device.type, enabled=False):

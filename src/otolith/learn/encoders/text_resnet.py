@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.encoders.modality_encoder import ModalityEncoder
@@ -59,6 +60,7 @@ class TextResNet(ModalityEncoder):
             length = -(-length // c.stride)
         self.head = nn.Linear(c.filters[-1] * length, dimension)
 
+    @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch."""
         encoded: Tensor = self.head(self.blocks(values[:, None]).flatten(1))
@@ -72,6 +74,7 @@ class _Block(nn.Module):
         self.norm = nn.BatchNorm1d(outputs)
         self.around = nn.Conv1d(inputs, outputs, 1, stride, bias=False)
 
+    @override
     def forward(self, values: Tensor) -> Tensor:
         return functional.relu(self.norm(self.convolution(values)) + self.around(values))
 
@@ -108,6 +111,7 @@ class TextMLP(ModalityEncoder):
             nn.Linear(hidden, dimension),
         )
 
+    @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch."""
         encoded: Tensor = self.layers(values)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel
@@ -41,6 +42,7 @@ class Convolution(nn.Conv1d):
     another process had pushed aside.
     """
 
+    @override
     def forward(self, input: Tensor) -> Tensor:
         """Convolve, with no padding."""
         if input.dim() == 4:
@@ -83,11 +85,13 @@ class TPN(Encoder):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
         features = self.layers(batch.values).squeeze(2)
         return Embeddings(tokens=features.transpose(1, 2), pooled=torch.amax(features, dim=-1))
 
+    @override
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Return kernels with the L2 penalty and biases without; a penalty of l2·w² is a decay of
         2·l2."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import ClosedHead
@@ -52,6 +53,7 @@ class Forest(ClosedHead):
         self.register_buffer("share", torch.full((trees, nodes, self.classes), 1.0 / self.classes))
         self.register_buffer("depth", torch.zeros(1, dtype=torch.int64))
 
+    @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Grow the forest on vectors (N, D) and class indices (N,)."""
         from sklearn.ensemble import RandomForestClassifier
@@ -90,6 +92,7 @@ class Forest(ClosedHead):
             self.share[i, rows.start : rows.stop, present] = share
         self.depth.fill_(max(tree.max_depth for tree in trees))
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K): logarithms of the mean share over trees."""
         vectors = embeddings.pooled.float()
@@ -105,6 +108,7 @@ class Forest(ClosedHead):
             )
         return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
 
+    @override
     def odd(self) -> str:
         """Say where trees ask for features or lead to nodes that there are not."""
         for name, most in (
@@ -118,6 +122,7 @@ class Forest(ClosedHead):
         return ""
 
     @classmethod
+    @override
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
     ) -> Forest:

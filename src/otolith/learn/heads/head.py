@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.settings import Configured
 from otolith.learn.embeddings import Embeddings
@@ -35,6 +36,7 @@ class Head(nn.Module, Configured, ABC):
         self.configure(settings)
 
     @abstractmethod
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
 

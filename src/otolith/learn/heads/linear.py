@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import Head
@@ -25,6 +26,7 @@ class LinearHead(Head):
         super().__init__(dimension, classes, **settings)
         self.layer = nn.Linear(dimension, classes)
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
         logits: Tensor = self.layer(embeddings.pooled)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import ClosedHead
@@ -39,6 +40,7 @@ class Logistic(ClosedHead):
         self.register_buffer("weight", torch.zeros(classes, dimension))
         self.register_buffer("bias", torch.zeros(classes))
 
+    @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Fit to vectors (N, D) and class indices (N,); a single class makes a head that always
         says it."""
@@ -71,6 +73,7 @@ class Logistic(ClosedHead):
         self.weight = torch.from_numpy(weight.astype(np.float32))
         self.bias = torch.from_numpy(bias.astype(np.float32))
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
         # Autocast would round this product to bfloat16, and with it features of very different
@@ -79,6 +82,7 @@ class Logistic(ClosedHead):
             return embeddings.pooled.float() @ self.weight.T + self.bias
 
     @classmethod
+    @override
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
     ) -> Logistic:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
@@ -84,6 +85,7 @@ class MixtureOfExperts(Head):
         self.second = nn.Parameter(torch.stack([layer.weight.detach() for layer in second]))
         self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in second]))
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
         tokens = self.attended(embeddings.tokens)
@@ -120,6 +122,7 @@ class _Stage(nn.Module):
             nn.Linear(width, config.feed_forward), nn.ReLU(), nn.Linear(config.feed_forward, width)
         )
 
+    @override
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = self.attention(tokens)
         out: Tensor = tokens + self.feed_forward(tokens)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import Head
@@ -40,6 +41,7 @@ class MLP(Head):
             nn.Linear(self.config.width, classes),
         )
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
         logits: Tensor = self.layers(embeddings.pooled)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
@@ -82,6 +83,7 @@ class LinearProbe(ClosedHead):
         self.register_buffer("bias", first.bias.detach().clone())
         self.placed = False
 
+    @override
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
         """Put each class where its words lie, if that is asked for."""
         if self.config.initial != "text":
@@ -99,6 +101,7 @@ class LinearProbe(ClosedHead):
         self.bias = torch.zeros(self.classes)
         self.placed = True
 
+    @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Descend from where it stands, on vectors (N, D) and class indices (N,)."""
         c = self.config
@@ -137,12 +140,14 @@ class LinearProbe(ClosedHead):
     def _length(self, vectors: Tensor) -> Tensor:
         return functional.normalize(vectors, dim=-1) if self.config.initial == "text" else vectors
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             return self._length(embeddings.pooled.float()) @ self.weight.T + self.bias
 
     @classmethod
+    @override
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
     ) -> LinearProbe:

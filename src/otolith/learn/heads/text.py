@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
@@ -83,6 +84,7 @@ class TextHead(ClosedHead):
         self.centres = self.words.clone()
         return self
 
+    @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Draw the classes towards examples: vectors (N, E), of any length, and class indices (N,)."""
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
@@ -92,6 +94,7 @@ class TextHead(ClosedHead):
         drawn = self.config.words_count * self.words + (hot.T @ unit)[: len(self.words)]
         self.centres = functional.normalize(drawn, dim=-1)
 
+    @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K): cosines over the temperature."""
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
@@ -103,6 +106,7 @@ class TextHead(ClosedHead):
             return cosine / self.config.temperature
 
     @classmethod
+    @override
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
     ) -> TextHead:

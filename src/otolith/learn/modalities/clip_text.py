@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.learn.modalities._clip import MODEL, load
 from otolith.learn.modalities.texts import TextConfig, TextModel, warn_of_long
@@ -39,10 +40,12 @@ class ClipText(TextModel):
         return load(self.config.model, "tokeniser", self.trust)
 
     @property
+    @override
     def dimension(self) -> int:  # type: ignore[override]
         """How many numbers a vector has."""
         return int(self.loaded[0].config.projection_dim)
 
+    @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return one L2-normalised float32 vector for each text; warns once of texts that are too
         long."""

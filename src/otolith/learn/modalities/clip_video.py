@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from typing_extensions import override
 
 from otolith.core.caches import HASHES, cache_folder, read_arrays, write_arrays
 from otolith.core.checksums import sha256_of
@@ -82,6 +83,7 @@ class ClipVideo(Modality):
         """How many numbers a vector has."""
         return int(self.model.config.projection_dim)
 
+    @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window that its video shows to at least a half.
 

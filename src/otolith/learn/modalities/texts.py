@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
 from otolith.core.caches import cache_folder, read_arrays, write_arrays
 from otolith.core.errors import OtolithWarning
@@ -71,6 +72,7 @@ class TextModel(Modality):
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
         """Return one L2-normalised float32 vector for each text."""
 
+    @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window's text; see `texts_of`."""
         texts = texts_of(windows, self.config.labels)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError, StudyError
 from otolith.core.files import inside
@@ -53,6 +54,7 @@ class Vectors(Modality):
                 f"Vectors are of text, video or pose; found kind '{self.config.kind}'."
             )
 
+    @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vectors of some windows.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 _BLOCKS = 3
 _MIDDLE_STEPS = 2**_BLOCKS
@@ -38,6 +39,7 @@ class Decoder(nn.Module):
                 blocks += [nn.BatchNorm1d(widths[number + 1]), nn.LeakyReLU(), nn.Dropout(dropout)]
         self.blocks = nn.Sequential(*blocks)
 
+    @override
     def forward(self, vectors: Tensor) -> Tensor:
         """Decode a batch."""
         drawn: Tensor = self.blocks(self.spread(vectors).unflatten(1, (-1, self.steps)))
@@ -47,6 +49,7 @@ class Decoder(nn.Module):
 class Unpool(nn.Module):
     """Every time step twice; torch's own way to stretch differs from run to run on a GPU."""
 
+    @override
     def forward(self, values: Tensor) -> Tensor:
         """(B, C, L) -> (B, C, 2·L)."""
         return values[..., None].expand(*values.shape, 2).flatten(-2)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.core.files import digest
@@ -228,6 +229,7 @@ class Temperature(nn.Module):
             )
         self.value = nn.Parameter(torch.tensor(float(start)))
 
+    @override
     def forward(self) -> Tensor:
         """Return it."""
         # The weight itself, not only its use: beyond a bound it would get no gradient to come back

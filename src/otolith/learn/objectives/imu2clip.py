@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -80,10 +81,12 @@ class IMU2CLIP(Objective):
         self.space: Alignment | None = None
         self.spread = Spread()
 
+    @override
     def prepare(self, windows: Windows) -> None:
         """Ask for the modalities of everybody's windows at once."""
         self.companions.prepare(windows)
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """See which modalities there are, and build the layers into the shared space."""
         self.companions.fit(windows)
@@ -96,10 +99,12 @@ class IMU2CLIP(Objective):
             encoder.dimension, c.width, self.companions.roles, c.project, imu=False
         )
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the modalities' vectors, and the numbers of the windows."""
         return numbered(windows) | self.companions.targets(windows)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return one loss a modality."""
         batch, _ = in_order(batch, self.training)
@@ -110,18 +115,22 @@ class IMU2CLIP(Objective):
             self.spread.add(motion)
         return multimodal(self.space, motion, vectors, present, self.temperature())
 
+    @override
     def measured(self) -> dict[str, float]:
         """Return whether vectors of different windows still differ."""
         return self.spread.figures()
 
+    @override
     def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         """Return a sentence where they collapsed."""
         return collapse_notes(history)
 
+    @override
     def report(self) -> dict[str, Any]:
         """Return how many windows have which modality."""
         return self.companions.report()
 
+    @override
     def alignment(self) -> Alignment | None:
         """Return the space shared with the modalities."""
         return self.space

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -67,6 +68,7 @@ class Masked(Objective):
     between: Tensor | None
     """(L, T) weights that interpolate between coarse tokens; None where each sample has its own."""
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Build the decoder, and see how the encoder's tokens lie in time."""
         if not encoder.tokens_in_time:
@@ -87,10 +89,12 @@ class Masked(Objective):
             )[0]
         self.decoder = nn.Linear(encoder.dimension, len(windows.channels))
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the numbers of the windows, (N,) int64; what is predicted are their own samples."""
         return numbered(windows)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the mean squared error of the hidden samples."""
         batch, generator = in_order(batch, self.training)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.core.settings import configure
@@ -142,6 +143,7 @@ class Multi3Net(Objective):
         self.join: nn.Module = nn.Identity()
         self.spread = Spread()
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """See what goes with the windows, and build the encoders of words and poses and the
         decoders."""
@@ -232,6 +234,7 @@ class Multi3Net(Objective):
         self.pose_spread = torch.from_numpy(np.maximum(spread, 0.01).astype(np.float32))
         return np.concatenate(found)
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the vectors of words, the poses (N, F, J, 3) and their joints (N, J), and which
         windows have them."""
@@ -252,6 +255,7 @@ class Multi3Net(Objective):
         others = [TEXT] * self.with_text + [POSE] * self.with_pose
         yield from itertools.combinations([*others, *self.places], 2)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the losses, weighted: one `contrast_` a pair, `pose_to_imu` and `imu_to_imu`."""
         c = self.config
@@ -348,14 +352,17 @@ class Multi3Net(Objective):
             present.append(known.any(axis=1))
         return np.concatenate(drawn), np.concatenate(present)
 
+    @override
     def measured(self) -> dict[str, float]:
         """Return whether vectors of different windows still differ."""
         return self.spread.figures()
 
-    def notes(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+    @override
+    def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         """Return a sentence where they collapsed."""
         return collapse_notes(history)
 
+    @override
     def report(self) -> dict[str, Any]:
         """Return how many windows have words and poses, and whose do not."""
         return self.facts | {"joints": len(self.joints)}

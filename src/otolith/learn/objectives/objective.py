@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.settings import Configured
 from otolith.data.batch import Batch
@@ -45,6 +46,7 @@ class Objective(nn.Module, Configured, ABC):
         """Return what is to be predicted of some windows, by name, first axis N."""
 
     @abstractmethod
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the losses of a batch by name, already weighted."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, OtolithWarning
 from otolith.data.batch import Batch
@@ -80,6 +81,7 @@ class Heads(nn.Module):
     def __len__(self) -> int:
         return len(self.weight)
 
+    @override
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits (Q, B, K) of vectors (B, D)."""
         hidden = functional.linear(pooled, self.hidden_weight, self.hidden_bias).relu()
@@ -137,6 +139,7 @@ class PIM(Objective):
             )  # fmt: skip
         return self._measured[windows.hash]
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Cut each quantity into bins over these (training) people, and build a head for each."""
         physics = self.measure(windows)
@@ -168,6 +171,7 @@ class PIM(Objective):
             len(self.quantities), encoder.dimension, self.config.head_width, self.config.bins
         )
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the bin of each quantity, (N, quantities) int64, -1 where undefined."""
         physics = self.measure(windows)
@@ -178,6 +182,7 @@ class PIM(Objective):
         ]
         return {"physics": np.stack(codes, axis=1)}
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each family: speed, angle, symmetry."""
         losses = self.cross_entropy(
@@ -208,6 +213,7 @@ class PIM(Objective):
             ).sum(-1)
         return (losses.view(target.shape) * defined).sum(-1) / defined.sum(-1).clamp(min=1)
 
+    @override
     def report(self) -> dict[str, Any]:
         """Return the bins of each quantity and what was left out, as the checkpoint keeps them."""
         return {

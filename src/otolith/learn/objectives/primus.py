@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -130,10 +131,12 @@ class PRIMUS(Objective):
         self.temperature_mm: Temperature | None = None
         self.spread = Spread()
 
+    @override
     def prepare(self, windows: Windows) -> None:
         """Ask for the modalities of everybody's windows at once."""
         self.companions.prepare(windows)
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """See which modalities there are, and build the heads, the shared space and the queue."""
         c = self.config
@@ -159,10 +162,12 @@ class PRIMUS(Objective):
                 c.queue, {IMU: c.width} | {name: role.dimension for name, role in roles.items()}
             )
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the modalities' vectors, and the numbers of the windows."""
         return numbered(windows) | self.companions.targets(windows)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted losses: `ss`, `mm_` and `nn_` by modality; while the queue is empty no
         `nn_`, or 0."""
@@ -235,18 +240,22 @@ class PRIMUS(Objective):
         value: Tensor = self.temperature_mm()
         return value
 
+    @override
     def measured(self) -> dict[str, float]:
         """Return whether vectors of different windows still differ."""
         return self.spread.figures()
 
+    @override
     def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         """Return a sentence where they collapsed."""
         return collapse_notes(history)
 
+    @override
     def report(self) -> dict[str, Any]:
         """Return how many windows have which modality."""
         return self.companions.report()
 
+    @override
     def alignment(self) -> Alignment | None:
         """Return the space shared with the modalities; None without any."""
         return self.space

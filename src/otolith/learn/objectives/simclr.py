@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -70,6 +71,7 @@ class SimCLR(Objective):
             )
         self.projector: nn.Module = nn.Identity()
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Build the augmentations for these channels, and the projector."""
         c = self.config
@@ -79,10 +81,12 @@ class SimCLR(Objective):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.projector = nn.Sequential(*layers[:-1])
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the numbers of the windows, (N,) int64; nothing is predicted of them."""
         return numbered(windows)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the contrastive loss."""
         batch, generator = in_order(batch, self.training)

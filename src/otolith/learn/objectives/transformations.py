@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.data.batch import Batch
@@ -62,16 +63,19 @@ class Transformations(Objective):
             )
         self.heads: nn.Module = nn.ModuleList()
 
+    @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Build the transformations for these channels, and a head for each."""
         c = self.config
         self.transformations = Chain(c.tasks, windows.channels, c.augmentation_settings).links
         self.heads = Heads(len(c.tasks), encoder.dimension, c.head_width, 1)
 
+    @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the numbers of the windows, (N,) int64; what is predicted is made with the batch."""
         return numbered(windows)
 
+    @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each task."""
         batch, generator = in_order(batch, self.training)

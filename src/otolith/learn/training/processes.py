@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from otolith.data.batch import Batch
 from otolith.learn.embeddings import Embeddings
@@ -111,6 +112,7 @@ class Divided(Encoder):
         self.shortest, self.tokens_in_time = encoder.shortest, encoder.tokens_in_time
         self.keeps_sensors_apart = encoder.keeps_sensors_apart
 
+    @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode this process's rows and return all rows; a batch that does not divide repeats its
         last row."""
@@ -137,16 +139,19 @@ class _FromAll(Embeddings):
         self._own, self._processes, self._rows = own, processes, rows
 
     @cached_property
+    @override
     def tokens(self) -> Tensor:  # type: ignore[override]
         """(B, L, D) of all rows."""
         return self._gather(self._own.tokens)
 
     @cached_property
+    @override
     def pooled(self) -> Tensor:  # type: ignore[override]
         """(B, D) of all rows."""
         return self._gather(self._own.pooled)
 
     @cached_property
+    @override
     def sensors(self) -> Tensor | None:  # type: ignore[override]
         """(B, S, D) of all rows, where the encoder keeps sensors apart."""
         return None if self._own.sensors is None else self._gather(self._own.sensors)
@@ -162,6 +167,7 @@ class _Gather(torch.autograd.Function):
     its own rows."""
 
     @staticmethod
+    @override
     def forward(ctx: Any, own: Tensor, processes: Processes) -> Tensor:
         from torch import distributed
 
@@ -171,6 +177,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts)
 
     @staticmethod
+    @override
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         return gradients[0][ctx.rows], None
 
