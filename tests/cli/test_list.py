@@ -11,7 +11,7 @@ import pytest
 from otolith.cli.studies import listing
 from otolith.core import catalog
 
-LISTS = (*catalog.FAMILIES, "placements", "activities", "methods")
+LISTS = (*catalog.FAMILIES, "placements", "activities", "methods", "recipes")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -13,10 +13,10 @@ from otolith.cli.app import app
 from otolith.cli.console import quickened
 from otolith.cli.quick import at_hand, methods_at_hand
 from otolith.core.errors import ConfigError
-from otolith.core.recipes import read_recipe
+from otolith.core.recipes import PACKAGED, read_recipe
 from otolith.measure.methods import METHODS, parse_method
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+RECIPES = sorted(PACKAGED.glob("*.toml"))
 MEASURED = [path for path in RECIPES if read_recipe(path).get("command") == "benchmark"]
 
 
@@ -81,7 +81,7 @@ def test__benchmark__quick_without_a_recipe__says_so(tmp_path: Path) -> None:
         app, ["benchmark", "nothing", "--quick", "--out", str(tmp_path / "out")]
     )
     assert result.exit_code == 2
-    assert "--recipe recipes/NAME.toml" in result.output
+    assert "--recipe NAME" in result.output
 
 
 def test__at_hand__unset_or_not_there__names_it(

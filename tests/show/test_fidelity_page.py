@@ -18,8 +18,6 @@ from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.sensor import simulate
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-
 
 def typed(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
@@ -61,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "simulate",
         folder / "mm-fit",
         "--recipe",
-        RECIPES / "mm_fit_wrists.toml",
+        "mm_fit_wrists",
         "--out",
         folder / "sim",
         "--quiet",
@@ -71,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test__recipes__mm_fit__give_table_and_figure(folder: Path, tmp_path: Path) -> None:
     assert [entry["clip"] for entry in Study.load(folder / "sim").entries] == ["w00", "w01"]
-    pair = (folder / "sim", folder / "real", "--recipe", RECIPES / "multi3net_plus_table1.toml")
+    pair = (folder / "sim", folder / "real", "--recipe", "multi3net_plus_table1")
     found = json.loads(said("fidelity", *pair, "--json", "--quiet"))
     assert [(row["real"], row["sensor"]) for row in found] == [
         (workout, wrist) for workout in ("w00", "w01") for wrist in ("left_wrist", "right_wrist")

@@ -133,9 +133,7 @@ def benchmark(
     if labels:
         chosen["labels"] = words(labels)
     if quick and recipe is None:
-        raise ConfigError(
-            "--quick is the small form of a recipe; say which: --recipe recipes/NAME.toml"
-        )
+        raise ConfigError("--quick is the small form of a recipe; say which: --recipe NAME")
     from otolith.measure.benchmark import owned_results
 
     with owned_results(out):

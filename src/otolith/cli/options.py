@@ -59,11 +59,11 @@ Recipe = Annotated[
     Path | None,
     typer.Option(
         "--recipe",
-        help="TOML file whose keys are these options; what is typed wins. A result's own "
-        "recipe.toml repeats it.",
+        help="TOML file whose keys are these options, or a name of 'otolith list recipes'; what is "
+        "typed wins. A result's own recipe.toml repeats it.",
         callback=take_recipe,
         is_eager=True,
-        metavar="FILE",
+        metavar="FILE|NAME",
         rich_help_panel=RUN,
     ),
 ]

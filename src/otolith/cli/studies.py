@@ -184,7 +184,7 @@ def list_(
         typer.Argument(
             help="datasets, readers, modalities, augmentations, objectives, encoders, heads, "
             "metrics, placements, "
-            "activities or methods."
+            "activities, methods or recipes."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -224,7 +224,11 @@ def listing(name: str) -> list[tuple[str, str]]:
         from otolith.measure.methods import METHODS
 
         return [(method.name, _method_words(method)) for method in METHODS.values()]
-    known = [*catalog.FAMILIES, "placements", "activities", "methods"]
+    if name == "recipes":
+        from otolith.core.recipes import packaged
+
+        return list(packaged().items())
+    known = [*catalog.FAMILIES, "placements", "activities", "methods", "recipes"]
     if name not in known:
         raise ConfigError(
             f"There is no list '{name}'; there are {', '.join(known)}.{nearest(name, known)}"

@@ -1,4 +1,8 @@
-"""A recipe: one TOML that says a whole run, with the names of the command's options as its keys."""
+"""A recipe: one TOML file that describes a whole run. Its keys are the options of a command.
+
+The recipes of published tables and figures lie beside this module. A recipe is named by its path,
+or, for one of these, by its name alone (`primus_table1`).
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,64 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from otolith.core.errors import ConfigError, ReadError
+from otolith.core.errors import ConfigError, ReadError, nearest
 from otolith.core.files import write_text
 from otolith.core.foreign.texts import parse_toml
 
+PACKAGED = Path(__file__).parent
+"""Where the packaged recipes lie."""
 MAX_RECIPE_BYTES = 2**20
 """How large a recipe may be; ours have less than 10 kB."""
 MAX_DEPTH = 8
 """How deeply tables and lists of a recipe may lie in one another; ours need four."""
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe.
+def packaged() -> dict[str, str]:
+    """Return the recipes that ship with Otolith: name -> one sentence.
+
+    >>> packaged()["primus_table1"]
+    'PRIMUS, table 1: the three downstream tasks, with people, windows and classes of each.'
+    """
+    sentences = {}
+    for path in sorted(PACKAGED.glob("*.toml")):
+        with path.open(encoding="utf-8") as lines:
+            sentences[path.stem] = next(lines).removeprefix("#").strip()
+    return sentences
+
+
+def locate(recipe: str | Path) -> Path:
+    """Return the file of a recipe, given its path or the name of a packaged one. A file wins.
+
+    >>> locate("primus_table1").name
+    'primus_table1.toml'
+
+    Raises ConfigError where there is neither, and names the nearest packaged recipe.
+    """
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    names = packaged()
+    if str(recipe) in names:
+        return PACKAGED / f"{recipe}.toml"
+    reason = "it is no file" if path.exists() else "there is no such file"
+    raise ConfigError(
+        f"{path} is no recipe: {reason}.{nearest(path.stem, names)} The recipes that ship with "
+        "Otolith: otolith list recipes"
+    )
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """Read a recipe from a file, or a packaged one by its name.
+
+    >>> read_recipe("primus_table1")["command"]
+    'benchmark'
 
     Raises ConfigError where the file is absent, too large, no TOML, or holds what no option can be:
     a number that is not finite, a date, or tables in tables without end.
     """
+    path = Path(path)
     try:
-        if not path.is_file():
-            raise ConfigError(
-                f"{path} is no recipe: "
-                f"{'it is no file' if path.exists() else 'there is no such file'}."
-            )
+        path = locate(path)
         if path.stat().st_size > MAX_RECIPE_BYTES:
             raise ConfigError(
                 f"{path} is no recipe: it has {path.stat().st_size:,} bytes, and one has "
