@@ -22,7 +22,6 @@ from otolith.cli.options import (
     runtime_of,
     some_people,
 )
-from otolith.core.errors import SplitError
 from otolith.core.terminal import tell, tell_json
 
 
@@ -54,7 +53,7 @@ def retrieve(
     """
     from otolith.data.study import Study
     from otolith.learn.training.pretrained import PretrainedEncoder
-    from otolith.learn.training.seen import seen_people
+    from otolith.learn.training.seen import unseen_people
     from otolith.measure import retrieval
 
     loaded = PretrainedEncoder.load(encoder, trust=trust or ())
@@ -63,14 +62,7 @@ def retrieve(
     if people:
         chosen = some_people(people, windows.subjects)  # whom it has seen, the library says
     else:
-        seen = seen_people(loaded.record, windows).surely
-        chosen = [person for person in windows.subjects if person not in seen]
-        if not chosen:
-            raise SplitError(
-                f"The encoder was pretrained on everybody in {study}. Pretrain with --leave-out "
-                f"for whom you test, "
-                "or name people with --people, whose figures are then too good."
-            )
+        chosen = unseen_people(loaded.record, windows, f"Encoder {encoder}")
     rows = retrieval.retrieve(loaded, windows.of(chosen), runtime_of(device, precision, threads))
     if as_json:
         tell_json({"people": chosen, "rows": rows})

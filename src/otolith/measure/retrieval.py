@@ -11,7 +11,7 @@ from otolith.core.errors import DataError
 from otolith.data.windows import Windows
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
-from otolith.learn.training.seen import warn_of_seen
+from otolith.learn.training.seen import check_unseen
 
 TOPS = (1, 5, 10)
 _ROWS = 1024
@@ -94,5 +94,5 @@ def retrieve(
             f"({', '.join(space.roles)}): see modalities in "
             "docs/recordings.md."
         )
-    warn_of_seen(encoder.record, windows, "This encoder")
+    check_unseen(encoder.record, windows, "This encoder")
     return rows

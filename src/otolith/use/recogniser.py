@@ -27,7 +27,7 @@ from otolith.learn.training.adapt import AdaptConfig, Adapted, adapt
 from otolith.learn.training.adding import with_added
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime, commit, versions
-from otolith.learn.training.seen import training_facts, warn_of_seen
+from otolith.learn.training.seen import check_unseen, training_facts
 from otolith.use.chain import SignalChain
 from otolith.use.timeline import UNKNOWN, Timeline
 
@@ -217,7 +217,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         predicted = self._predicted(X)
         if isinstance(X, Windows) and X.is_labelled.any():
-            warn_of_seen(self.record_, X, "This recogniser")
+            check_unseen(self.record_, X, "This recogniser")
         return predicted
 
     def _predicted(self, X: Any) -> np.ndarray:
@@ -242,7 +242,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "None of these windows has a label, so there is nothing to score against."
             )
         share = accuracy(windows.labels.astype(str), self._predicted(windows).astype(str))
-        warn_of_seen(self.record_, windows, "This recogniser")
+        check_unseen(self.record_, windows, "This recogniser")
         return share
 
     def recognise(

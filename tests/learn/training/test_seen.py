@@ -13,11 +13,11 @@ import pytest
 from toy import toy_recording
 
 from otolith import Study, write_study
-from otolith.core.errors import OtolithWarning
+from otolith.core.errors import OtolithWarning, SplitError
 from otolith.data.study import Cut
 from otolith.data.windows import Windows
 from otolith.learn.training.pretrained import PretrainedEncoder
-from otolith.learn.training.seen import seen_people, sentences, training_facts
+from otolith.learn.training.seen import check_unseen, seen_people, training_facts, unseen_people
 from otolith.measure.methods import Method
 from otolith.measure.sides import sides_of
 from otolith.use.recogniser import Recogniser
@@ -83,7 +83,7 @@ def test__seen_people__same_name_other_recordings__is_told_by_name_and_as_a_name
     assert seen_people(recogniser.record_, again).by_name == ["anna"]
     seen = seen_people(recogniser.record_, other)
     assert (seen.surely, seen.namesakes) == ([], ["anna"])
-    assert "if they are the same people" in next(iter(sentences(seen, "It")))
+    assert "if they are the same people" in next(iter(seen.sentences("It")))
 
 
 def test__score__people_of_the_pretraining_alone__are_told_too(toy_windows: Windows) -> None:
@@ -134,6 +134,24 @@ def test__seen_people__a_record_of_an_older_version__goes_by_its_names(
     both = {"subjects": ["mex/9", "toy/p4"], "studies": {"toy + mex": "0123"}}
     assert seen_people(both, toy_windows).by_name == ["p4"]
     assert seen_people({}, toy_windows).surely == []
+
+
+def test__check_unseen__refuses_a_person_by_content_and_lets_strangers_pass(
+    toy_windows: Windows,
+) -> None:
+    record = training_facts(toy_windows.of(["p0", "p1"]))
+    with pytest.raises(SplitError, match="It was trained on people who are tested here: p1 by the"):
+        check_unseen(record, toy_windows.of(["p1", "p2"]), "It", refuse=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_unseen(record, toy_windows.of(["p2"]), "It", refuse=True).surely == []
+
+
+def test__unseen_people__are_those_left_to_test_on(toy_windows: Windows) -> None:
+    record = training_facts(toy_windows.without(["p4"]))
+    assert unseen_people(record, toy_windows, "It") == ["p4"]
+    with pytest.raises(SplitError, match="trained on everybody"):
+        unseen_people(record, toy_windows.without(["p4"]), "It")
 
 
 def test__training_facts__several_studies__name_each_person_with_their_study(

@@ -1,4 +1,8 @@
-"""Whom an encoder or a recogniser was trained on, by person and by the content of recordings."""
+"""Whom a model was trained on, by name and by the content of recordings.
+
+Every figure for "people never seen" rests on this check, so the library makes it, not a command:
+`score`, `predict` on labelled windows, retrieval and the benchmark all call `check_unseen`.
+"""
 
 from __future__ import annotations
 
@@ -7,119 +11,145 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from otolith.core.errors import OtolithWarning
+from otolith.core.errors import OtolithWarning, SplitError
 from otolith.data.study import natural_key
 from otolith.data.windows import Windows
 
-NAMED = 5
-"""So many people are named in a warning."""
+Record = Mapping[str, Any]
+"""The record of an encoder or of a recogniser, as its checkpoint keeps it."""
+_LISTED = 5
+"""People named in a message; the others are counted."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """People of some windows whom a model was trained on; each list is sorted as people count."""
+    """The people of some windows that a model was trained on, each list in natural order."""
 
     by_content: list[str]
-    """Their recordings are, byte for byte, among those it was trained on, whatever study and people
-    are called."""
+    """The same recordings, byte for byte, whatever the study and its people are called."""
     by_name: list[str]
-    """They stand in a study of the same name, under the same name."""
+    """The same name in a study of the same name."""
     namesakes: list[str]
-    """People of another study have the same name, and may be the same ones."""
+    """The same name in another study: perhaps the same person."""
 
     @property
     def surely(self) -> list[str]:
         """Everybody but the namesakes."""
         return sorted({*self.by_content, *self.by_name}, key=natural_key)
 
+    def sentences(self, who: str) -> Iterator[str]:
+        """Say whom the model `who` was trained on, and what to do about it."""
+        if self.surely:
+            how = [
+                f"{_some(people)} {words}"
+                for people, words in (
+                    (self.by_content, "by the very same recordings"),
+                    (self.by_name, "by name and study"),
+                )
+                if people
+            ]
+            yield (
+                f"{who} was trained on people who are tested here: {'; '.join(how)}. Other windows "
+                "of the same person are no test either: the figures are too good. Test on people "
+                "it has never seen: windows.without([…])."
+            )
+        if self.namesakes:
+            yield (
+                f"{who} was trained on people of another study who are also called "
+                f"{_some(self.namesakes)}: if they are the same people, the figures are too good."
+            )
 
-def training_facts(windows: Windows) -> dict[str, Any]:
-    """Return what a record says of the windows that were learnt from, so that `seen_people` knows
-    them again."""
+
+def training_facts(windows: Windows) -> dict[str, list[str]]:
+    """Return what a record must say of training windows for `seen_people` to recognise them.
+
+    `people` are study/person, `recordings` are content hashes.
+    """
     return {
-        "people": sorted(set(_people(windows).values())),
+        "people": sorted(set(_study_names(windows).values())),
         "recordings": sorted(windows.contents_here),
     }
 
 
-def seen_people(record: Mapping[str, Any], windows: Windows) -> Seen:
-    """Return who of these windows a model was trained on, by the record of an encoder or of a
-    recogniser.
+def seen_people(record: Record, windows: Windows) -> Seen:
+    """Return the people of these windows that a model was trained on.
 
-    A recogniser's record holds its encoder's: whoever took part in pretraining has been seen, too.
+    A recogniser's record includes its encoder's: people of the pretraining count as seen.
     """
     parts = [part for part in (record, record.get("pretraining"), record.get("adaptation")) if part]
     contents = {content for part in parts for content in part.get("recordings") or ()}
-    known = {person for part in parts for person in _known(part)}
-    plain = {person.rpartition("/")[2] for person in known}
-    by_content = {
-        person for person in windows.subjects if contents & windows.of([person]).contents_here
-    } if contents & windows.contents_here else set()  # fmt: skip
-    people = _people(windows)
-    by_name = {own for own, person in people.items() if person in known} - by_content
-    namesakes = (
-        {own for own, person in people.items() if person.rpartition("/")[2] in plain}
-        - by_content
-        - by_name
-    )
-    return Seen(*(sorted(some, key=natural_key) for some in (by_content, by_name, namesakes)))
+    trained = {person for part in parts for person in _trained_on(part)}
+    names = {person.rpartition("/")[2] for person in trained}
+
+    by_content = set()
+    if contents & windows.contents_here:  # the usual case has none: no person is looked at
+        by_content = {p for p in windows.subjects if contents & windows.of([p]).contents_here}
+    people = _study_names(windows)
+    by_name = {p for p, full in people.items() if full in trained} - by_content
+    namesakes = {p for p, full in people.items() if full.rpartition("/")[2] in names}
+    sets = (by_content, by_name, namesakes - by_content - by_name)
+    return Seen(*(sorted(people, key=natural_key) for people in sets))
 
 
-def warn_of_seen(
-    record: Mapping[str, Any], windows: Windows, who: str, stacklevel: int = 3
+def check_unseen(
+    record: Record, windows: Windows, who: str, *, refuse: bool = False, stacklevel: int = 3
 ) -> Seen:
-    """Warn where `who` was trained on people of these windows, so that figures are too good; return
-    them."""
+    """Warn where the model `who` was trained on people of these test windows, and return them.
+
+    With `refuse`, raise SplitError instead; namesakes alone are never refused.
+
+    >>> from otolith.data.windows import Windows
+    >>> import numpy as np
+    >>> test = Windows.from_array(
+    ...     np.zeros((2, 1, 50)), rate_hz=50, channels=["head.acc.x"], subject=["ann", "bob"]
+    ... )
+    >>> check_unseen({"people": ["/bob"]}, test, "This encoder", refuse=True)
+    Traceback (most recent call last):
+    otolith.core.errors.SplitError: This encoder was trained on people who are tested here: bob ...
+    """
     seen = seen_people(record, windows)
-    if said := list(sentences(seen, who)):
-        warnings.warn(" ".join(said), OtolithWarning, stacklevel=stacklevel)
+    message = " ".join(seen.sentences(who))
+    if refuse and seen.surely:
+        raise SplitError(message)
+    if message:
+        warnings.warn(message, OtolithWarning, stacklevel=stacklevel)
     return seen
 
 
-def sentences(seen: Seen, who: str) -> Iterator[str]:
-    """Say whom a model was trained on, and what to do about it."""
-    if seen.surely:
-        how = []
-        if seen.by_content:
-            how.append(f"{_some(seen.by_content)} by the very same recordings")
-        if seen.by_name:
-            how.append(f"{_some(seen.by_name)} by name and study")
-        yield (
-            f"{who} was trained on people who are tested here: {'; '.join(how)}. Other windows of "
-            f"the same person are "
-            "no test either: the figures are too good. Test on people it has never seen: "
-            "windows.without([…])."
+def unseen_people(record: Record, windows: Windows, who: str) -> list[str]:
+    """Return the people of these windows that the model `who` was not trained on.
+
+    Raises SplitError where nobody is left.
+    """
+    seen = seen_people(record, windows).surely
+    people = [person for person in windows.subjects if person not in seen]
+    if not people:
+        raise SplitError(
+            f"{who} was trained on everybody in these recordings ({_some(seen)}). Pretrain with "
+            "--leave-out for the people to test on."
         )
-    if seen.namesakes:
-        yield (
-            f"{who} was trained on people of another study who are called {_some(seen.namesakes)}, "
-            f"too: if they are "
-            "the same people, the figures are too good."
-        )
+    return people
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _some(people: list[str]) -> str:
+    rest = len(people) - _LISTED
+    return ", ".join(people[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _people(windows: Windows) -> dict[str, str]:
-    """Return the people here -> study/person; nobody for arrays that do not say whose they are."""
+def _study_names(windows: Windows) -> dict[str, str]:
+    """Return each person here as study/person; nobody for arrays without subjects."""
     subjects = windows.subjects
     if not windows.study:
         return {} if subjects == ["1"] else {name: f"/{name}" for name in subjects}
-    return {
-        name: name if len(windows.folders) > 1 else f"{windows.study}/{name}" for name in subjects
-    }
+    joined = len(windows.folders) > 1  # then a subject already carries the study's name
+    return {name: name if joined else f"{windows.study}/{name}" for name in subjects}
 
 
-def _known(record: Mapping[str, Any]) -> set[str]:
-    """Return study/person of a record; those of older versions hold subjects and the study's name
-    apart."""
+def _trained_on(record: Record) -> set[str]:
+    """Return study/person of a record; records of v0.1 keep subjects and study apart."""
     if "people" in record:
         return set(record["people"])
-    studies = list(record.get("studies") or {})
-    whole = " + ".join(studies)
-    parts = tuple(f"{part}/" for part in whole.split(" + ")) if " + " in whole else ()
+    study = " + ".join(record.get("studies") or {})
+    prefixes = tuple(f"{part}/" for part in study.split(" + ")) if " + " in study else ()
     subjects = record.get("subjects") or []
-    return {name if parts and name.startswith(parts) else f"{whole}/{name}" for name in subjects}
+    return {n if prefixes and n.startswith(prefixes) else f"{study}/{n}" for n in subjects}
