@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,20 @@ def test__memory__a_store_far_larger_than_the_limit__is_read_within_it(tmp_path:
         measured = json.loads(done.stdout)
         assert measured["windows"] > 85_000
         assert measured["peak_mb"] - measured["before_mb"] < 0.5 * megabytes
+
+
+def test__values_and_received__of_few_among_very_many__look_up_those_alone() -> None:
+    count = 2_000_000
+    pieces = np.stack([np.arange(0, 10_000, 10), np.arange(10, 10_001, 10)], axis=1)
+    piece = np.arange(count) % len(pieces)
+    store = Store(np.zeros((10_000, 3), np.float32), np.zeros(10_000, np.uint16), pieces, "key")
+    person = np.broadcast_to(np.array("p", dtype=object), count)
+    windows = Windows(store, triad("head", "acc"), 50.0, 10, pieces[piece, 0], piece, person, person,
+                      np.zeros(count), np.full(count, -1), ())  # fmt: skip
+    chosen = np.arange(0, count, count // 256)
+    tracemalloc.start()
+    windows.values(chosen)
+    windows.received(chosen)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20

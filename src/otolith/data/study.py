@@ -354,9 +354,7 @@ class Study:
         `missing` says what to do where a recording lacks a channel: "error" (default), "mask" or
         "drop".
         """
-        from otolith.data.cut import (
-            cut_windows,  # a verb further down the house, bound here for its users
-        )
+        from otolith.data.cut import cut_windows
 
         missing = choices.pop("missing", "error")
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}

@@ -23,6 +23,8 @@ from otolith.core.files import digest
 from otolith.data.channels import Channel, channel_names, explain_mismatch
 from otolith.data.store import Rows, Store
 
+Rowwise = slice | Sequence[int] | np.ndarray
+"""What chooses among windows: a slice, indices, or a mask."""
 UNLABELLED = -1
 _RELEASE_BYTES = 256 * 2**20
 """Pages of the store that are kept in memory before they are handed back to the system."""
@@ -193,34 +195,40 @@ class Windows:
         there: np.ndarray = ~np.isnan(self.store.values[unique])[back]
         return there
 
-    def values(self, chosen: Any = slice(None)) -> Float[np.ndarray, "N C T"]:
+    def values(self, chosen: Rowwise = slice(None)) -> Float[np.ndarray, "N C T"]:
         """Return the signals of some windows as an array (N, C, T) in SI units; NaN where a channel
         is missing."""
         return self._gather(self.store.values, chosen).transpose(0, 2, 1)
 
-    def received(self, chosen: Any = slice(None)) -> Bool[np.ndarray, "N T"]:
+    def received(self, chosen: Rowwise = slice(None)) -> Bool[np.ndarray, "N T"]:
         """Return which samples of some windows were received, not interpolated or padded."""
         out: np.ndarray = self._gather(self.store.lost, chosen) == 0
-        row = self.first_row[chosen][:, None] + np.arange(self.length)
-        out &= (row >= self._edges[chosen, :1]) & (row < self._edges[chosen, 1:])
+        first, edges = self._place(chosen)
+        past = (first < edges[:, 0]) | (first + self.length > edges[:, 1])
+        if past.any():
+            row = first[past, None] + np.arange(self.length)
+            out[past] &= (row >= edges[past, :1]) & (row < edges[past, 1:])
         return out
 
-    @property
-    def _edges(self) -> Int[np.ndarray, "N 2"]:
-        edges: np.ndarray = self.store.pieces[self.piece]
-        return edges
+    def _place(self, chosen: Rowwise) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, "N 2"]]:
+        """First row of each chosen window, and the first and end row of its stretch.
 
-    def _gather(self, rows: Any, chosen: Any) -> np.ndarray:
-        first, edges = self.first_row[chosen], self._edges[chosen]
+        Only the chosen ones are looked up: of five million windows that takes 0.1 ms for a batch
+        where looking up all of them took 230 ms.
+        """
+        return self.first_row[chosen], self.store.pieces[self.piece[chosen]]
+
+    def _gather(self, rows: np.ndarray | Rows, chosen: Rowwise) -> np.ndarray:
+        first, edges = self._place(chosen)
         if not isinstance(rows, Rows):
             # Slices of a memmap cost eight times those of an array over the same memory.
             return _cut_out(np.asarray(rows), first, edges, self.length)
         out = np.empty((len(first), self.length, *rows.shape[1:]), dtype=rows.dtype)
         part = np.searchsorted(rows.bounds, edges[:, 0], side="right") - 1
         for i in np.unique(part):
-            own, start = part == i, rows.bounds[i]
-            out[own] = _cut_out(
-                np.asarray(rows.parts[i]), first[own] - start, edges[own] - start, self.length
+            here, start = part == i, rows.bounds[i]
+            out[here] = _cut_out(
+                np.asarray(rows.parts[i]), first[here] - start, edges[here] - start, self.length
             )
         return out
 
@@ -373,10 +381,14 @@ class Windows:
 def _cut_out(rows: np.ndarray, first: np.ndarray, edges: np.ndarray, length: int) -> np.ndarray:
     """Copy windows out of rows; one that reaches past its stretch is filled with the edge value."""
     shape = (length, *rows.shape[1:])
-    out = np.empty((len(first), *shape), dtype=rows.dtype)
-    inside = (first >= edges[:, 0]) & (first + length <= edges[:, 1])
-    if inside.any():
-        out[inside] = sliding_window_view(rows, shape)[first[inside]].reshape(-1, *shape)
-    for i in np.flatnonzero(~inside):
-        out[i] = rows[np.clip(np.arange(first[i], first[i] + length), edges[i, 0], edges[i, 1] - 1)]
+    past = (first < edges[:, 0]) | (first + length > edges[:, 1])
+    if len(rows) < length:
+        out = np.empty((len(first), *shape), dtype=rows.dtype)
+    else:
+        # One copy of all: a mask on the left-hand side made it twenty times as slow.
+        view = sliding_window_view(rows, shape)
+        out = view[np.clip(first, 0, len(rows) - length)].reshape(-1, *shape)
+    if past.any():
+        row = first[past, None] + np.arange(length)
+        out[past] = rows[np.clip(row, edges[past, :1], edges[past, 1:] - 1)]
     return out
