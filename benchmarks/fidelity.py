@@ -1,5 +1,4 @@
-"""Simulated sensors against real ones: BROAD's board and gaitmap's feet, from the optical pose
-alone.
+"""Simulated sensors against real ones: BROAD's board and gaitmap's feet, from optics alone.
 
 Prints three tables in Markdown, then one line of JSON. BROAD: no fitting at all, samples marked as
 movement, beside three Savitzky-Golay windows and, for scale, the same with the mounting fitted on
@@ -19,10 +18,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from readers.paired import Paired, read_broad, read_gaitmap
 
 from otolith.motion.fidelity.alignment import align
 from otolith.motion.fidelity.fidelity import BANDS_HZ, Fidelity, banded, fidelity
-from otolith.motion.fidelity.paired import Paired, read_broad, read_gaitmap
 from otolith.motion.simulation.sensor import Reading
 from otolith.motion.simulation.smoothing import SavitzkyGolay
 

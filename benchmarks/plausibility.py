@@ -26,8 +26,8 @@ import numpy as np
 from otolith.core.errors import OtolithError
 from otolith.motion import rotations
 from otolith.motion.formats import check, find, read
+from otolith.motion.formats.jumps import jumps
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.jumps import jumps
 from otolith.motion.procedural.procedural import PROCEDURAL, make
 
 RIGHT_RATE = {"salsa": 60.0}

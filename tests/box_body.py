@@ -12,8 +12,8 @@ from otolith.data.skeleton import FINGERS, JOINTS
 from otolith.motion import rotations
 from otolith.motion.bodies.surface import Surface
 from otolith.motion.formats.smpl_npz import FACE, parent_of, rest_offsets
+from otolith.motion.formats.turning import shortest
 from otolith.motion.formats.world import up_axis
-from otolith.motion.procedural.turning import shortest
 
 HALF_M = 0.04
 """Half the width of every box."""

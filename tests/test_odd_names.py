@@ -49,7 +49,6 @@ def test__commands__into_and_from_folders_that_are_no_utf_8__work(
     done("info", study, "--html", f"{ODD}.html")
     done("verify", study)
     done("view", study, "--figure", f"{ODD}.svg")
-    done("match", f"{ODD}-sim", toy_study.folder, "--out", f"{ODD}-matched")
     done(
         "fidelity",
         f"{ODD}-sim",

@@ -111,7 +111,6 @@ def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
     arguments = {
         "import": ["m.toml", "--mapping", "m.toml"],
         "adapt": ["features", study, "--head", "forest"],
-        "match": [study, study],
         "recognise": [study, "a_file"],
         "simulate": ["procedural:walking"],
         "demo": [],

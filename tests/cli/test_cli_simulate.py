@@ -192,7 +192,12 @@ def test__fidelity__nothing_in_common__says_what_goes_together(
     assert result.exit_code == 2
     assert "clip" in result.output
     assert typed("fidelity", virtual, virtual, "--fit", "all").exit_code == 2
-    assert "paired set" in typed("fidelity", tmp_path).output
+
+
+def test__fidelity__folder_of_a_paired_set__says_where_its_readers_went(tmp_path: Path) -> None:
+    (tmp_path / "mocap_sample.csv").touch()
+    result = typed("fidelity", tmp_path)
+    assert result.exit_code == 2 and "benchmarks/fidelity.py" in result.output
 
 
 def test__view__without_rerun__names_the_extra(

@@ -41,7 +41,6 @@ COMMANDS = {
     "import": ("tables --mapping mapping.toml --out OUT", "recordings: 4 in"),
     "simulate": ("procedural:walking --bodies 2 --out OUT", "recordings: 2 of 2 in"),
     "fidelity": ("simulated simulated", "pairs: 1 of 1 in"),
-    "match": ("simulated study --out OUT", "recordings: 1 of 1 in"),
     "pretrain": (f"study --epochs 2 --out OUT {QUICK}", "epochs: 2 of 2 in"),
     "adapt": (f"tpn study --shots 1 --recipe short.toml --out OUT {QUICK}", "steps: "),
     "recognise": (
@@ -108,7 +107,7 @@ def test__command__into_a_pipe__writes_plain_lines_and_where_it_ended(
     assert lines[-1].startswith(COMMANDS[name][1])
 
 
-@pytest.mark.parametrize("name", ["import", "simulate", "match", "benchmark"])
+@pytest.mark.parametrize("name", ["import", "simulate", "benchmark"])
 def test__command__in_a_terminal__draws_a_bar_and_takes_it_away(
     name: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

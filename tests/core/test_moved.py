@@ -7,13 +7,19 @@ import re
 
 import pytest
 
-from otolith.core.moved import MOVED, explain
+from otolith.core.moved import GONE, MOVED, explain
 
 
 @pytest.mark.parametrize(("old", "new"), sorted(MOVED.items()))
 def test__moved__every_old_module__is_told_with_one_that_is_there(old: str, new: str) -> None:
     assert importlib.import_module(new)
     with pytest.raises(ModuleNotFoundError, match=re.escape(new)):
+        importlib.import_module(old)
+
+
+@pytest.mark.parametrize(("old", "became"), sorted(GONE.items()))
+def test__moved__a_module_that_left_the_package__is_told(old: str, became: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=re.escape(became)):
         importlib.import_module(old)
 
 

@@ -141,7 +141,7 @@ def test__recipe__every_part_of_the_schedule__reaches_the_recogniser(
     assert loaded.adapted_.config.weight_decay == loaded.weight_decay == 0.25 and loaded.warmup == 3
 
 
-@pytest.mark.parametrize("words", [["match", "loop", "x", "--out", "o"], ["match", "x", "x", "--out", "loop"],
+@pytest.mark.parametrize("words", [["adapt", "tpn", "loop", "--shots", "1", "--out", "o"],
                                    ["recognise", "x", "loop"], ["simulate", "x", "--out", "loop"]])  # fmt: skip
 def test__command__link_that_leads_to_itself__is_said(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

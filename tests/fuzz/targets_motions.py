@@ -213,7 +213,7 @@ def _broad(folder: Path) -> None:
 
 
 def _read_broad(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.motion.fidelity.paired import read_broad
+    from paired_sets import read_broad
 
     return read_broad(given / harmed)
 
@@ -231,7 +231,7 @@ def _gaitmap(folder: Path) -> None:
 
 
 def _read_gaitmap(given: Path, out: Path, harmed: str) -> Any:
-    from otolith.motion.fidelity.paired import read_gaitmap
+    from paired_sets import read_gaitmap
 
     return read_gaitmap(given, "left")
 

@@ -15,7 +15,6 @@ import typer
 from otolith import __version__
 from otolith.cli.console import Group, run
 from otolith.cli.learning import adapt, pretrain
-from otolith.cli.matching import match
 from otolith.cli.measuring import benchmark, demo
 from otolith.cli.options import RUN, refuse_odd
 from otolith.cli.recognising import recognise
@@ -127,15 +126,6 @@ COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
         fidelity,
         """
         otolith fidelity studies/simulated studies/real
-        otolith fidelity paired_broad/ --json
-        """,
-    ),
-    (
-        "Simulated recordings",
-        "match",
-        match,
-        """
-        otolith match studies/virtual studies/mine --leave-out P07,P08 --out studies/matched
         """,
     ),
     (

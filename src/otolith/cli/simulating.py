@@ -219,17 +219,14 @@ def view(
 
 
 def fidelity(
-    simulated: Annotated[
-        Path, typer.Argument(help="Simulated study; or, alone, the folder of a paired set.")
-    ],
+    simulated: Annotated[Path, typer.Argument(help="Simulated study.")],
     real: Annotated[Path | None, typer.Argument(help="Real study of the same movements.")] = None,
     fit: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="What is estimated on the first half: none, rotation or mounting (between "
-            "studies)."
+            help="What of the mounting is estimated on the first half: none, rotation or mounting."
         ),
-    ] = None,
+    ] = "mounting",
     band: Annotated[
         float | None, typer.Option(help="Compare what is slower than this, in Hz.")
     ] = None,
@@ -258,26 +255,25 @@ def fidelity(
 ) -> None:
     """Measure how close simulated sensors come to real ones that recorded the same movement.
 
-    Recordings go together by name: a clip is called what the real recording is called. With one
-    folder of a published paired set (BROAD, gaitmap), what its optics foretell is held against its
-    sensors.
+    Recordings go together by name: a clip is called what the real recording is called.
     """
     from otolith.core.files import refuse_existing
     from otolith.data.study import Study
-    from otolith.motion.fidelity.study_fidelity import FITS, compare_paired, compare_studies
+    from otolith.motion.fidelity.study_fidelity import FITS, compare_studies
 
-    if fit is not None and fit not in FITS:
+    if real is None:
+        raise ConfigError(
+            "Two studies are compared: otolith fidelity SIMULATED_STUDY REAL_STUDY. The published "
+            "paired sets (BROAD, gaitmap) are measured by benchmarks/fidelity.py in the "
+            "repository: OTOLITH_DATA=FOLDER python benchmarks/fidelity.py"
+        )
+    if fit not in FITS:
         raise ConfigError(f"--fit is {', '.join(FITS)}; found '{fit}'.")
     for path in filter(None, (html, figure)):
         refuse_existing(path, "page" if path is html else "picture", overwrite)
-    notes: list[str] = []
     with bar(quiet, "pairs", "recordings are read") as show:
-        if real is None:
-            found = compare_paired(simulated, fit or "none", band, normalise, show)  # type: ignore[arg-type]
-        else:
-            pair = Study.load(simulated), Study.load(real)
-            chosen = fit or "mounting"
-            found, notes = compare_studies(*pair, chosen, band, normalise, search, show)  # type: ignore[arg-type]
+        pair = Study.load(simulated), Study.load(real)
+        found, notes = compare_studies(*pair, fit, band, normalise, search, show)  # type: ignore[arg-type]
     if not found:
         raise DataError(f"Nothing could be compared: {'; '.join(notes)}.")
     from otolith.show.fidelity_page import HEAD, rows_of, write_fidelity_figure, write_fidelity_page
@@ -286,7 +282,7 @@ def fidelity(
         tell_json([row.as_dict() for row in found])
     else:
         _table([HEAD, *rows_of(found)])
-    title = f"Fidelity of {simulated.name}" + (f" to {real.name}" if real is not None else "")
+    title = f"Fidelity of {simulated.name} to {real.name}"
     # JSON is all that --json prints, so that a pipe can read it.
     for path in filter(None, (html, figure)):
         if path is html:

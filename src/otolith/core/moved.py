@@ -45,9 +45,11 @@ MOVED: dict[str, str] = {
     "otolith.motions.curves": "otolith.motion.procedural.curves",
     "otolith.motions.exercise": "otolith.motion.procedural.exercise",
     "otolith.motions.gait": "otolith.motion.procedural.gait",
-    "otolith.motions.jumps": "otolith.motion.procedural.jumps",
+    "otolith.motions.pose": "otolith.motion.procedural.pose",
     "otolith.motions.procedural": "otolith.motion.procedural.procedural",
-    "otolith.motions.turning": "otolith.motion.procedural.turning",
+    "otolith.motions.sequence": "otolith.motion.procedural.sequence",
+    "otolith.motions.stillness": "otolith.motion.procedural.stillness",
+    "otolith.motions.style": "otolith.motion.procedural.style",
     "otolith.motions.utd_mhad": "otolith.data.datasets._utd_mhad",
     "otolith.objectives": "otolith.learn.objectives",
     "otolith.ownership": "otolith.core.ownership",
@@ -73,8 +75,6 @@ MOVED: dict[str, str] = {
     "otolith.simulation.anny_body": "otolith.motion.bodies.anny_body",
     "otolith.simulation.body": "otolith.motion.bodies.body",
     "otolith.simulation.fidelity": "otolith.motion.fidelity.fidelity",
-    "otolith.simulation.matching": "otolith.motion.fidelity.matching",
-    "otolith.simulation.paired": "otolith.motion.fidelity.paired",
     "otolith.simulation.people": "otolith.motion.bodies.people",
     "otolith.simulation.smpl_shape": "otolith.motion.bodies.smpl_shape",
     "otolith.simulation.study_fidelity": "otolith.motion.fidelity.study_fidelity",
@@ -94,6 +94,11 @@ MOVED: dict[str, str] = {
     "otolith.windows": "otolith.data.windows",
 }
 """Module before -> module now; the longest that fits counts."""
+GONE: dict[str, str] = {
+    "otolith.simulation.matching": "dropped with `otolith match`",
+    "otolith.simulation.paired": "benchmarks/readers/paired.py in the repository",
+}
+"""Module before -> what became of it, where no module took its place."""
 
 
 def explain(module: str) -> str | None:
@@ -110,7 +115,7 @@ def explain(module: str) -> str | None:
         return None
     apart = {
         before.removeprefix(f"{module}."): now
-        for before, now in MOVED.items()
+        for before, now in sorted((MOVED | GONE).items())
         if before.startswith(f"{module}.")
     }
     words = [f"{name} is {now}" for name, now in apart.items()]

@@ -13,7 +13,6 @@ from otolith.data.study import Cut, Study
 from otolith.data.windows import Windows
 from otolith.learn.splits import Parts
 from otolith.measure.methods import BUILT_IN, Method
-from otolith.motion.fidelity.matching import people_matched_to
 
 
 def labelled_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
@@ -137,11 +136,10 @@ def sides_of(
                 f"tested; write "
                 "people for the training people alone."
             )
-        if known := people_matched_to(other, study.name) & set(people):
+        if known := _people_matched_to(other, study.name) & set(people):
             raise SplitError(
                 f"Study '{other.name}' was matched to {', '.join(sorted(known))}, who is tested "
-                f"here. Match it "
-                "again, with --leave-out for whoever is tested, or pretrain on it unmatched."
+                f"here. Pretrain on the study that it was made from."
             )
     seen = replace(cut, placements=method.pretrain_placements or cut.placements)
     left_out: list[str] = []
@@ -171,3 +169,10 @@ def sides_of(
         [strangers(added_windows(other, cut, missing)) for other in adding],
         left_out,
     )
+
+
+def _people_matched_to(simulated: Study, real: str) -> set[str]:
+    """The people of a real study that `otolith match` of version 0.1 spread a study's values as."""
+    facts = [entry.get("facts", {}) for entry in simulated.entries]
+    seen = {str(one["matched_people"]) for one in facts if one.get("matched_study") == real}
+    return {person for people in seen for person in people.split(", ")}

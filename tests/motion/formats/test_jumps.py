@@ -9,7 +9,7 @@ import pytest
 
 from otolith.data.skeleton import JOINTS
 from otolith.motion import rotations
-from otolith.motion.procedural.jumps import jumps, without_jumps
+from otolith.motion.formats.jumps import jumps, without_jumps
 from otolith.motion.procedural.procedural import PROCEDURAL, make
 
 

@@ -12,8 +12,8 @@ from otolith.data.skeleton import JOINTS
 from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body
-from otolith.motion.formats.pose import local_rotations
 from otolith.motion.motion import Motion
+from otolith.motion.procedural.pose import local_rotations
 from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.magnetic import local_field
 from otolith.motion.simulation.noise import Noise
@@ -175,7 +175,7 @@ def test__simulate__nonsense__is_refused() -> None:
     with pytest.raises(UnknownNameError, match="no noise 'wach'"):
         simulate(motion, ["left_wrist"], noise_of="wach")
     other = replace(motion, joints=tuple(f"joint{i}" for i in range(len(JOINTS))))
-    with pytest.raises(DataError, match=r"joints of otolith\.motion\.JOINTS"):
+    with pytest.raises(DataError, match=r"joints of otolith\.data\.skeleton\.JOINTS"):
         simulate(other, ["left_wrist"], body=Body())
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from otolith.core.errors import ConfigError
 from otolith.data.recording import Recording, Segment
 from otolith.motion.bodies.body import Body
-from otolith.motion.formats.sequence import Span, join
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import PROCEDURAL, make
+from otolith.motion.procedural.sequence import Span, join
+from otolith.motion.procedural.style import Style
 from otolith.motion.simulation.noise import Noise
 from otolith.motion.simulation.sensor import Mounting, simulate
 

@@ -13,8 +13,8 @@ from otolith.data.skeleton import SKELETON
 from otolith.motion import rotations
 from otolith.motion.formats.skeleton import stature_m
 from otolith.motion.formats.smpl_npz import parent_of
+from otolith.motion.formats.turning import shortest
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.turning import shortest
 from otolith.motion.simulation.placements import Site
 
 # The next joint of the same limb: a bone that a clip's joints have along ours.

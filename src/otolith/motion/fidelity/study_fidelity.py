@@ -1,11 +1,9 @@
-"""A simulated study held against a real one of the same movements, or a published paired set
-against its own optics."""
+"""A simulated study compared with a real one of the same movements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +16,6 @@ from otolith.data.signals.resample import Stretch, join, to_grid
 from otolith.data.study import Study
 from otolith.motion.fidelity.alignment import align
 from otolith.motion.fidelity.fidelity import Fidelity, banded, fidelity
-from otolith.motion.fidelity.paired import read_broad, read_gaitmap
 from otolith.motion.simulation.sensor import Reading
 
 Fit = Literal["none", "rotation", "mounting"]
@@ -134,45 +131,6 @@ def compare_studies(
     return found, notes
 
 
-def compare_paired(
-    folder: str | Path,
-    fit: Fit = "none",
-    band_hz: float | None = None,
-    normalise: str = "deviation",
-    progress: Callable[[int, int, str], None] | None = None,
-) -> list[Compared]:
-    """Hold what the optics of a published paired set foretell against its sensors: BROAD's .mat, or
-    gaitmap's CSV.
-
-    Raises DataError where the folder is neither, ReadError for a damaged file, ConfigError for an
-    unknown fit.
-    """
-    _known(fit)
-    folder = Path(folder)
-    trials = sorted(folder.glob("*.mat"))
-    walks = sorted(path.parent for path in folder.rglob("mocap_sample.csv"))
-    if not trials and not walks:
-        raise DataError(
-            f"{folder} is no study and no paired set: it has no study.json, no .mat of BROAD and "
-            f"no mocap_sample.csv "
-            "of gaitmap. Type: otolith fidelity SIMULATED_STUDY REAL_STUDY"
-        )
-    pairs = [read_broad(path) for path in trials]
-    pairs += [read_gaitmap(walk, side) for walk in walks for side in ("left", "right")]
-    out = []
-    for number, pair in enumerate(pairs):
-        if progress:
-            progress(number, len(pairs), pair.name)
-        path, simulated = pair.follow("auto"), pair.simulate("auto")
-        result = _scored(
-            simulated, pair.real, pair.rate_hz, fit, band_hz, normalise, pair.moving & path.known
-        )
-        out.append(Compared(pair.name, "its own optics", "sensor", *result))
-    if progress:
-        progress(len(pairs), len(pairs), "")
-    return out
-
-
 def _known(fit: str) -> None:
     if fit not in FITS:
         raise ConfigError(f"fit is {', '.join(FITS)}; found '{fit}'.")
@@ -185,7 +143,6 @@ def _scored(
     fit: Fit,
     band_hz: float | None,
     normalise: str,
-    where: np.ndarray | None = None,
 ) -> tuple[Fidelity, tuple[float, float, float], float, Example]:
     finite = np.isfinite(np.concatenate([*simulated, *real], axis=1)).all(axis=1)
     if band_hz is not None:
@@ -193,7 +150,7 @@ def _scored(
             Reading(*(banded(part, rate_hz, band_hz, finite) for part in reading))
             for reading in (simulated, real)
         )
-    use = finite if where is None else where & finite
+    use = finite
     if fit == "none":
         score = fidelity(simulated, real, rate_hz, use, normalise=normalise)
         return score, (0.0, 0.0, 0.0), 0.0, _liveliest(simulated, real, rate_hz, use)

@@ -20,9 +20,9 @@ from otolith.core.foreign.plain import plain_size, read_text
 from otolith.core.limits import refuse_large
 from otolith.motion import rotations
 from otolith.motion.formats.bvh import END
+from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import to_world
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.turning import turned
 
 CMU_HZ = 120.0
 """CMU's usual frame rate; the files state none."""

@@ -21,9 +21,9 @@ from otolith.core.errors import ReadError
 from otolith.core.foreign.plain import plain_size, read_text
 from otolith.core.limits import refuse_large
 from otolith.motion import rotations
+from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import from_world, to_world
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.turning import turned
 
 END = "_end"
 """What the tip of a last bone (End Site) is called: its joint's name and this."""

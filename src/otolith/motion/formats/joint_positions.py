@@ -31,9 +31,9 @@ from otolith.data.skeleton import (
     sided,
 )
 from otolith.motion import rotations
+from otolith.motion.formats.turning import mean_rotation, shortest
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import FARTHEST_M, Motion
-from otolith.motion.procedural.turning import mean_rotation, shortest
 
 KINECT_ARRAY = "d_skel"
 TWISTING = frozenset(JOINTS) - {"pelvis", "spine3"}

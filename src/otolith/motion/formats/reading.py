@@ -14,11 +14,11 @@ from otolith.core.errors import DataError, ReadError, UnknownNameError, nearest
 from otolith.motion.formats import joint_positions, smpl_npz
 from otolith.motion.formats.asf_amc import read_amc
 from otolith.motion.formats.bvh import read_bvh
+from otolith.motion.formats.jumps import without_jumps
 from otolith.motion.formats.layouts import About, known_layout, sidecar
 from otolith.motion.formats.skeleton import stature_m, to_body
 from otolith.motion.formats.world import check_stature, check_up, metres, tilt_deg
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.jumps import without_jumps
 from otolith.motion.procedural.procedural import PROCEDURAL, make
 
 Reader = Callable[[Path, About], Motion]

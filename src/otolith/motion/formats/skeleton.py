@@ -30,8 +30,8 @@ from otolith.data.skeleton import (
 )
 from otolith.motion import rotations
 from otolith.motion.formats.names import LIMBS, joint_names
+from otolith.motion.formats.turning import mean_rotation, shortest
 from otolith.motion.motion import Motion
-from otolith.motion.procedural.turning import mean_rotation, shortest
 
 Vector = Float[np.ndarray, "3"]
 X, Y, Z = np.eye(3)

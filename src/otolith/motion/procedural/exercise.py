@@ -6,12 +6,19 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.data.skeleton import REFERENCE_STATURE_M
-from otolith.motion.formats.pose import SIDES, Angle, Angles, flat_footed, local_rotations, planted
-from otolith.motion.formats.stillness import HANGING
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import cadenced, drift, ease, pulses
 from otolith.motion.procedural.gait import bounce
+from otolith.motion.procedural.pose import (
+    SIDES,
+    Angle,
+    Angles,
+    flat_footed,
+    local_rotations,
+    planted,
+)
+from otolith.motion.procedural.stillness import HANGING
+from otolith.motion.procedural.style import Style
 
 SEGMENT_M = 0.2455 * REFERENCE_STATURE_M  # thigh and shank, equal to within half a percent
 

@@ -15,8 +15,6 @@ from jaxtyping import Float
 
 from otolith.data.skeleton import REFERENCE_STATURE_M
 from otolith.data.units import STANDARD_GRAVITY
-from otolith.motion.formats.pose import SIDES, Angles, local_rotations, soles
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import (
     KeyPoints,
@@ -27,6 +25,8 @@ from otolith.motion.procedural.curves import (
     fourier,
     series,
 )
+from otolith.motion.procedural.pose import SIDES, Angles, local_rotations, soles
+from otolith.motion.procedural.style import Style
 
 SOFT_M = 0.02
 """How softly a foot takes over: soles and heel pads give by a centimetre or two."""

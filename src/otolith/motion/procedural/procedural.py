@@ -14,10 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
-from otolith.motion.formats import stillness
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
-from otolith.motion.procedural import exercise, gait
+from otolith.motion.procedural import exercise, gait, stillness
+from otolith.motion.procedural.style import Style
 
 Maker = Callable[[Style, float, float, np.random.Generator], Motion]
 

@@ -7,10 +7,10 @@ import pytest
 
 from otolith.core.errors import ConfigError, UnknownNameError
 from otolith.data.units import STANDARD_GRAVITY
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.gait import CLIMBING_STAIRS, RUNNING, WALKING, bounce
 from otolith.motion.procedural.procedural import PROCEDURAL, make
+from otolith.motion.procedural.style import Style
 from otolith.motion.rotations import angular_rate
 
 RATE_HZ = 100.0

@@ -7,9 +7,9 @@ import pytest
 
 from otolith.core.errors import DataError
 from otolith.motion import rotations
-from otolith.motion.formats.sequence import join
-from otolith.motion.formats.style import Style
 from otolith.motion.procedural.procedural import make
+from otolith.motion.procedural.sequence import join
+from otolith.motion.procedural.style import Style
 
 NAMES = ("walking", "sitting", "lying", "climbing stairs", "standing", "boxing")
 

@@ -7,8 +7,8 @@ import pytest
 
 from otolith.core.errors import ConfigError
 from otolith.data.skeleton import JOINTS
-from otolith.motion.formats.pose import ANGLES, flat_footed, local_rotations, planted
 from otolith.motion.motion import Motion
+from otolith.motion.procedural.pose import ANGLES, flat_footed, local_rotations, planted
 
 
 def place(joint: str, **angles: float) -> np.ndarray:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paired_sets import read_broad, read_gaitmap, rigid_pose
 from scipy.io import savemat
 
 from otolith.core.errors import ReadError
 from otolith.motion import rotations
 from otolith.motion.fidelity.alignment import align
 from otolith.motion.fidelity.fidelity import banded, fidelity
-from otolith.motion.fidelity.paired import read_broad, read_gaitmap, rigid_pose
 from otolith.motion.simulation.kinematics import track
 from otolith.motion.simulation.sensor import Reading, ideal
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from otolith.core.errors import ConfigError, DataError, StudyError
+from otolith.core.errors import ConfigError, StudyError
 from otolith.data.recording import Recording, Stream
 from otolith.data.study import Study, write_study
 from otolith.motion import rotations
-from otolith.motion.fidelity.study_fidelity import compare_paired, compare_studies
+from otolith.motion.fidelity.study_fidelity import compare_studies
 from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.sensor import Mounting, simulate
 
@@ -123,20 +122,6 @@ def test__compare_studies__what_cannot_be__is_noted_or_refused(tmp_path: Path) -
         compare_studies(simulated, beside("other", replace(recording, id="other")))
     with pytest.raises(ConfigError, match="rotation"):
         compare_studies(simulated, real, "all")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="paired set"):
-        compare_paired(tmp_path)
-
-
-def test__compare_paired__gaitmap__reaches_what_is_wanted() -> None:
-    if "OTOLITH_DATA" not in os.environ:
-        pytest.skip("OTOLITH_DATA is unset: set it to the folder that holds mocap/paired_gaitmap")
-    found = compare_paired(
-        Path(os.environ["OTOLITH_DATA"]) / "mocap" / "paired_gaitmap", "mounting", 20.0
-    )
-    assert [row.real for row in found] == ["gaitmap_left_foot", "gaitmap_right_foot"]
-    for row in found:
-        assert row.fidelity.acceleration.rmse <= 2.5
-        assert max(row.fidelity.angular_rate.correlation) >= 0.98
 
 
 def test__mounting__turn__is_what_the_fit_undoes() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 
 from otolith.data.skeleton import REFERENCE_STATURE_M
 from otolith.motion import rotations
-from otolith.motion.formats.pose import SIDES, Angles, flat_footed, local_rotations, planted
-from otolith.motion.formats.style import Style
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import cadenced, drift, holds
+from otolith.motion.procedural.pose import SIDES, Angles, flat_footed, local_rotations, planted
+from otolith.motion.procedural.style import Style
 
 BREATHS_HZ = 0.25  # 12 to 20 breaths a minute at rest
 Posture = Mapping[str, float]
