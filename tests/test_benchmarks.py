@@ -60,7 +60,7 @@ def numbers(content: Any) -> Iterator[float]:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test__benchmark__says_what_it_measures_and_has_a_main(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert (ast.get_docstring(tree) or "").partition("\n")[0].endswith((".", ":"))
+    assert (ast.get_docstring(tree) or "").partition("\n\n")[0].endswith((".", ":"))
     assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

@@ -91,7 +91,7 @@ def test__anything_unforeseen__one_paragraph_and_a_file_without_data(
     assert os.path.expanduser("~") not in text
     assert "command: otolith info" in text and "options: --html" in text
     assert (
-        "otolith/commands/studies.py:" in text
+        "otolith/cli/studies.py:" in text
         and "Study.load(study)" in text
         and otolith.__version__ in text
     )
@@ -254,5 +254,8 @@ def test__file_name_that_is_no_text__is_said_by_number(tmp_path: Path) -> None:
 def test__commands__say_nothing_past_the_terminal() -> None:
     for path in Path(studies.__file__).parent.glob("*.py"):
         text = path.read_text(encoding="utf-8")
+        if path.name == "app.py":  # its help and version are words of ours alone
+            text = text.replace("typer.echo(context.get_help())", "")
+            text = text.replace('typer.echo(f"otolith {__version__}")', "")
         assert "typer.echo" not in text and " print(" not in text, path.name
         assert "Console(" not in text or path.name == "progress.py", path.name

@@ -118,7 +118,8 @@ def test__benchmark__two_people_one_recording__warns_and_says_so_in_the_report(
             folds=3,
             draws=1,
             out=tmp_path / "out",
-            runtime=Runtime("cpu", "fp32", 1, save=save_with_page),
+            runtime=Runtime("cpu", "fp32", 1),
+            save=save_with_page,
         )
     assert any("are said to be of two people, p0 and p2" in note for note in report.notes)
     assert "of two people, p0 and p2" in (tmp_path / "out" / "report.html").read_text(

@@ -73,7 +73,15 @@ def test__damage__same_case__is_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "family", ["readers", "datasets", "motions", "partners", "encoders", "heads"]
+    "family",
+    [
+        "data.readers",
+        "data.datasets",
+        "motion.formats",
+        "learn.modalities",
+        "learn.encoders",
+        "learn.heads",
+    ],
 )
 def test__targets__each_member_of_a_family__has_one(family: str) -> None:
     from importlib import import_module

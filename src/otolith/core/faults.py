@@ -33,7 +33,7 @@ LIBRARIES = (
 )
 """Whose versions the file names."""
 WHERE_TO = "Security → Report a vulnerability of the repository if it may be a weakness, otherwise a new issue there"
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _REMOTE = re.compile(r'File "([^"\n]+)", line (\d+), in (\w+|<\w+>)')
 _LONGEST = 60
 """Frames of one error that are told, of a recursion's thousands."""

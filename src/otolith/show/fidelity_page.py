@@ -120,7 +120,7 @@ def write_fidelity_page(
     found: Sequence[Compared], notes: Sequence[str], path: str | Path, title: str
 ) -> Path:
     """Write one HTML file with the table, the figure and how it was measured; return where it is."""
-    here = resources.files("otolith.evaluation")
+    here = resources.files("otolith.show")
     style = Template((here / "page.css").read_text(encoding="utf-8"))
     page = Template((here / "page.html").read_text(encoding="utf-8")).substitute(
         title=m.text(title),

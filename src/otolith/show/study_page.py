@@ -90,7 +90,7 @@ def study_page(study: Study) -> str:
 
     Raises StudyError where a file that an example is taken from is missing or damaged.
     """
-    here = resources.files("otolith.evaluation")
+    here = resources.files("otolith.show")
     style = Template((here / "page.css").read_text(encoding="utf-8"))
     held = summarise_study(study)
     simulated = (

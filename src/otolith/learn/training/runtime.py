@@ -175,7 +175,7 @@ def commit() -> str | None:
     checkout."""
     from pathlib import Path
 
-    folder = Path(__file__).resolve().parents[3]
+    folder = Path(__file__).resolve().parents[4]
     head = folder / ".git" / "HEAD"
     try:
         text = head.read_text(encoding="utf-8").strip()
