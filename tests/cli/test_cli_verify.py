@@ -15,7 +15,7 @@ from otolith import Study
 from otolith.cli.app import app
 from otolith.core.files import write_sealed
 from otolith.measure.report import Report
-from otolith.show.page import save_with_page
+from otolith.show.report_page import save_with_page
 
 
 def typed(*words: object) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from otolith.data.recording import Recording
 from otolith.data.study import Cut
 from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark
-from otolith.show.page import save_with_page
+from otolith.show.report_page import save_with_page
 
 
 def copied(recording: Recording, id: str, subject: str) -> Recording:

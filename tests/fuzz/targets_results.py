@@ -79,9 +79,9 @@ def _read_report(given: Path, out: Path, harmed: str) -> Any:
 
 def _page(given: Path, out: Path, harmed: str) -> Any:
     from otolith.measure.report import Report
-    from otolith.show.page import page
+    from otolith.show.report_page import report_page
 
-    return page(Report.load(given / "results"))
+    return report_page(Report.load(given / "results"))
 
 
 def reseal(given: Path, harmed: str) -> None:

@@ -28,7 +28,7 @@ from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark
 from otolith.measure.few_shot import FoldRun
 from otolith.measure.report import Report
-from otolith.show.page import save_with_page
+from otolith.show.report_page import save_with_page
 
 ONE_THREAD = Runtime("cpu", "fp32", 1)
 QUICK = {

@@ -334,7 +334,7 @@ def test__report__rows_that_no_benchmark_writes__end_in_our_error(odd: dict[str,
     ],
 )
 def test__page__report_that_no_benchmark_writes__ends_in_our_error(odd: dict[str, Any]) -> None:
-    from otolith.show.page import page
+    from otolith.show.report_page import report_page
 
     with pytest.raises(ReadError, match="no benchmark writes"):
-        page(Report(rows=BY_HAND, **odd))
+        report_page(Report(rows=BY_HAND, **odd))

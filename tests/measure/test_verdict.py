@@ -13,7 +13,7 @@ import pytest
 from otolith.measure.report import Report
 from otolith.measure.standing import Curves, sign
 from otolith.measure.verdict import verdict
-from otolith.show.page import page
+from otolith.show.report_page import report_page
 
 Scores = Mapping[str, Mapping[int | str, float]]
 
@@ -166,7 +166,7 @@ def test__page__table__shows_level_methods_in_bold_together() -> None:
         "scratch": {4: 0.7},
         "forest": {4: 0.3},
     }
-    text = page(results(levels))
+    text = report_page(results(levels))
     assert text.count('class="best"') == 2 * 2  # once below the figure, once in the table
     assert "no interval over people puts below it" in text
     assert Curves(results(levels).rows, "s").standings()[0].behind == ("forest",)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import ConfigError
-from otolith.show.drawing import DARK, LIGHT, colour_of, method_style
-from otolith.show.figures import _apart, loss_figure, short
+from otolith.show.drawing import DARK, LIGHT, colour_of, method_style, short
+from otolith.show.figures import _apart, loss_figure
 from otolith.show.timeline_figure import timeline_figure
 
 

@@ -16,8 +16,9 @@ from toy import toy_recording
 from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.data.channels import triad
 from otolith.data.paired import Text, write_modality, write_texts
-from otolith.show.study_page import study_page, study_text, write_study_page
-from otolith.show.study_summary import count, evaluation_sentence, summarise_study
+from otolith.show.study_page import study_page, write_study_page
+from otolith.show.study_summary import count, cut_sentence, summarise_study
+from otolith.show.study_text import study_text
 
 
 def printed(study: Study, width: int = 160) -> str:
@@ -208,10 +209,8 @@ def test__page__colours__follow_light_and_dark(toy_study: Study) -> None:
         ({}, "all labels are classes."),
     ],
 )  # fmt: skip
-def test__evaluation_sentence__says_every_choice(
-    change: dict[str, object], said: str, toy_study: Study
-) -> None:
-    assert said in evaluation_sentence(replace(toy_study, cut=replace(Cut(), **change)))  # type: ignore
+def test__cut_sentence__says_every_choice(change: dict[str, object], said: str) -> None:
+    assert said in cut_sentence(replace(Cut(), **change))  # type: ignore
 
 
 def test__count__one_and_many() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from otolith.show.gates import write_gates
-from otolith.show.markup import table, text
+from otolith.show.pages import Drawing, Table, render
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ def test__figure_and_page__names_of_others__are_harmless_and_whole(
     _, figure = write_gates(np.array([[0.5, 0.5], [1.0, 0.0]]), [name, "b"], tmp_path)
     drawn = figure.read_text(encoding="utf-8")
     ElementTree.fromstring(drawn)
-    for shown in (drawn, text(name), table([name], [[name]], name)):
-        assert not {"\x00", "\x1b", "\x07", "\u202e", "\ufffe", "\udce9"} & set(shown)
-    assert "a" in text(name)
+    table = Table([name], [[name, f"{name}\n{name}"]], name)
+    shown = Drawing(name, "<svg></svg>", name, table)
+    page = render("fidelity.html", name, sensors=table, compared=shown, fitted=table, notes=[name])
+    for text in (drawn, page):
+        assert not {"\x00", "\x1b", "\x07", "\u202e", "\ufffe", "\udce9"} & set(text)
+    assert page.count("<b>") == 0

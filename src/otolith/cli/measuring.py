@@ -198,14 +198,13 @@ def demo(
 
 def _tell(report: Any, folder: Path) -> None:
     from otolith.measure.verdict import verdict
-    from otolith.show.provenance import notes_of_cells
 
     tell(report.table())
     for study in report.study_names():
         tell(
             "\n".join([f"{study}:", *(f"  {sentence}" for sentence in verdict(report, study)), ""])
         )
-    notes = [*report.notes, *notes_of_cells(report)]
+    notes = report.all_notes()
     for note in notes[:NOTES]:
         tell(f"note: {note}")
     if len(notes) > NOTES:
@@ -246,7 +245,7 @@ def _benchmark(
     split: str = "people", modality_fraction: float | None = None, seeds: int = 1,
 ) -> Any:  # fmt: skip
     from otolith.measure import benchmark as measure
-    from otolith.show.page import save_with_page
+    from otolith.show.report_page import save_with_page
 
     cores = os.cpu_count() or 1
     workers = workers or (cores if device in (Device.auto, Device.cpu) else 1)

@@ -98,7 +98,7 @@ def search_augmentations(
     """
     from otolith.data.study import Study
     from otolith.measure.augmentation_search import search_augmentations as search
-    from otolith.show.page import save_with_page
+    from otolith.show.report_page import save_with_page
 
     tables = tables_of(context)
     cores = os.cpu_count() or 1

@@ -169,7 +169,8 @@ def info(
     if as_json:
         tell_json(opened.info())
         return
-    from otolith.show.study_page import study_text, write_study_page
+    from otolith.show.study_page import write_study_page
+    from otolith.show.study_text import study_text
 
     if html is not None:
         write_study_page(opened, html)

@@ -64,7 +64,7 @@ def benchmark(
     unlabelled stretches included), draw k labelled windows per class from training people (nested
     draws), adapt with those k alone, test on the held-out people. Cells are kept in `out` under a
     content hash, so the same call goes on where it was stopped. Writes results.json and its tables
-    through `save`; `otolith.show.page.save_with_page` adds the page. `windows` overrides parts of
+    through `save`; `otolith.show.report_page.save_with_page` adds the page. `windows` overrides parts of
     each study's own evaluation; `pretrain_on` is given to methods that pretrain and do not say
     themselves whom on (see `Method.pretrain_on`), `modality_fraction` to those with modalities: the
     share of windows that keep theirs. `split` `official` or `takes` goes by the lists that a data

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -91,9 +92,19 @@ class Report:
             return summarise(self.rows)
 
     @property
-    def simulated(self) -> bool:
-        """Whether any study in it was simulated and not measured."""
-        return any(study.get("origin") == "simulated" for study in self.studies)
+    def simulated(self) -> list[str]:
+        """The studies that were simulated and not measured."""
+        return [str(s.get("name")) for s in self.studies if s.get("origin") == "simulated"]
+
+    def all_notes(self) -> list[str]:
+        """The notes of the run and of its cells, each once, with how many cells had it."""
+        said = Counter(
+            f"{row['study']}, {row['method']}: {note}"
+            for row in self.rows
+            for note in row.get("notes") or ()
+        )
+        cells = [note if n == 1 else f"{note} ({n} cells)" for note, n in said.items()]
+        return [*self.notes, *cells]
 
     def study_names(self) -> list[str]:
         """Name the studies, in the order in which they were given."""

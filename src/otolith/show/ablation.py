@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from otolith.core.errors import ConfigError
-from otolith.show.drawing import LIGHT, WIDTH, inked
-from otolith.show.figures import short
+from otolith.show.drawing import LIGHT, WIDTH, grid, inked, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,41 +22,28 @@ def ablation_figure(
     """Draw the score of each method with its standard error, best read from left to right.
 
     panels: title -> scores; a method that a panel lacks leaves its line empty. rows: the methods
-    from the top. controls: those drawn in grey, and of which a line goes through the panel at the
-    first one's score.
+    from the top. controls: those drawn in grey; a line goes through the panel at the first one's
+    score.
 
     Raises ConfigError where a panel has none of the rows.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(
-        figsize=(max(WIDTH, len(panels) * WIDTH * 0.62) / 72, (70 + 21 * len(rows)) / 72),
-        layout="constrained",
-    )
-    places = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
-    for axes, (title, scores) in zip(places, panels.items(), strict=True):
-        known = [name for name in rows if name in scores]
-        if not known:
+    size = max(WIDTH, len(panels) * WIDTH * 0.62), 70.0 + 21 * len(rows)
+    figure, places = grid(1, len(panels), size, share=(True, True))
+    for axes, (title, scores) in zip(places[0], panels.items(), strict=True):
+        if not any(name in scores for name in rows):
             raise ConfigError(f"Panel '{title}' has none of the methods {', '.join(rows)}.")
-        for name in known:
-            mean, se = (100 * value for value in scores[name])
-            colour = LIGHT["control"] if name in controls else LIGHT["accent"]
-            y = rows.index(name)
-            axes.plot(
-                [mean - se, mean + se],
-                [y, y],
-                color=colour,
-                linewidth=2.4,
-                solid_capstyle="round",
-                alpha=0.45,
-            )
-            axes.plot([mean], [y], color=colour, marker="o")
+        for y, name in enumerate(rows):
+            if name in scores:
+                mean, se = (100 * value for value in scores[name])
+                colour = LIGHT["control" if name in controls else "accent"]
+                (bar,) = axes.plot([mean - se, mean + se], [y, y], color=colour, linewidth=2.4)
+                bar.set(solid_capstyle="round", alpha=0.45)
+                axes.plot([mean], [y], color=colour, marker="o")
         if controls and controls[0] in scores:
-            axes.axvline(
-                100 * scores[controls[0]][0], color=LIGHT["control"], linewidth=1.0, linestyle=":"
-            )
+            at = 100 * scores[controls[0]][0]
+            axes.axvline(at, color=LIGHT["control"], linewidth=1.0, linestyle=":")
         axes.set_title(title, loc="left", fontsize=11)
         axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.set_xlabel("macro-F1 per person, %")
-    places[0].invert_yaxis()
+    places[0, 0].invert_yaxis()
     return figure

@@ -13,10 +13,13 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
 
 from otolith.core.errors import ConfigError
 from otolith.core.files import atomic_path, write_text
@@ -27,40 +30,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Every colour is unique: it is also the name under which the SVG finds it again.
-LIGHT = {
-    "ink": "#1d2126",
-    "muted": "#656d78",
-    "rule": "#dfe2e6",
-    "ground": "#fefefe",
-    "on-accent": "#fdfefe",
-    "accent": "#0d5ea6",
-    "control": "#7a828c",
-    "c0": "#0b66b3",
-    "c1": "#bf4b12",
-    "c2": "#08795c",
-    "c3": "#8a4596",
-    "c4": "#8f6300",
-    "c5": "#b02a5b",
-    "c6": "#4d6712",
-    "c7": "#7a4a2b",
+_PALETTE = {  # name: (light, dark)
+    "ink": ("#1d2126", "#e9ebee"),
+    "muted": ("#656d78", "#a0a8b2"),
+    "rule": ("#dfe2e6", "#333a43"),
+    "ground": ("#fefefe", "#15181c"),
+    "on-accent": ("#fdfefe", "#0e1a26"),
+    "accent": ("#0d5ea6", "#6db3f2"),
+    "control": ("#7a828c", "#959da7"),
+    "c0": ("#0b66b3", "#64aff2"),
+    "c1": ("#bf4b12", "#f79463"),
+    "c2": ("#08795c", "#45c7a2"),
+    "c3": ("#8a4596", "#d59be0"),
+    "c4": ("#8f6300", "#e6b53e"),
+    "c5": ("#b02a5b", "#f587ab"),
+    "c6": ("#4d6712", "#b3cc63"),
+    "c7": ("#7a4a2b", "#d3a582"),
 }
-DARK = {
-    "ink": "#e9ebee",
-    "muted": "#a0a8b2",
-    "rule": "#333a43",
-    "ground": "#15181c",
-    "on-accent": "#0e1a26",
-    "accent": "#6db3f2",
-    "control": "#959da7",
-    "c0": "#64aff2",
-    "c1": "#f79463",
-    "c2": "#45c7a2",
-    "c3": "#d59be0",
-    "c4": "#e6b53e",
-    "c5": "#f587ab",
-    "c6": "#b3cc63",
-    "c7": "#d3a582",
-}
+LIGHT = {name: light for name, (light, _) in _PALETTE.items()}
+DARK = {name: dark for name, (_, dark) in _PALETTE.items()}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 WIDTH = 420.0
 """Width of a panel in its own units; a page column shows it at 0.85 to 1.3 times that in pixels."""
@@ -124,10 +112,69 @@ def inked() -> Iterator[None]:
 
 def panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     """Make an empty figure with one pair of axes; sizes are in points."""
+    figure, places = grid(1, 1, (width, height))
+    return figure, places[0, 0]
+
+
+def grid(
+    rows: int,
+    columns: int,
+    size: tuple[float, float],
+    share: tuple[bool, bool] = (False, False),
+    heights: Sequence[float] | None = None,
+) -> tuple[Figure, np.ndarray]:
+    """Make an empty figure with rows and columns of axes.
+
+    size: width and height in points. share: whether all have one x axis, and one y axis. heights:
+    of the rows, in proportion to each other.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
-    return figure, figure.subplots()
+    figure = Figure(figsize=(size[0] / 72, size[1] / 72), layout="constrained")
+    sharex, sharey = share
+    return figure, figure.subplots(
+        rows, columns, squeeze=False, sharex=sharex, sharey=sharey, height_ratios=heights
+    )
+
+
+def shaded(axes: Axes, shade: Float[np.ndarray, "R K"]) -> None:
+    """Fill a table of cells, row 0 on top: the closer to 1, the darker; NaN stays empty."""
+    from matplotlib.patches import Rectangle
+
+    for row, column in np.argwhere(np.isfinite(shade)):
+        cell = Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, color=LIGHT["accent"])
+        cell.set(alpha=float(shade[row, column]), linewidth=0)
+        axes.add_patch(cell)
+    axes.set(xlim=(0, shade.shape[1]), ylim=(shade.shape[0], 0))
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def name_cells(
+    axes: Axes,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    sizes: tuple[float, float],
+    turn: str = "",
+) -> None:
+    """Name the rows and columns of a table of cells, in two font sizes.
+
+    turn: "left" or "right", the end at which slanted names of columns meet their column.
+    """
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=sizes[0])
+    slant: dict[str, Any] = {"rotation": 45, "ha": turn, "rotation_mode": "anchor"} if turn else {}
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=sizes[1], **slant)
+
+
+def short(name: object, most: int = 22) -> str:
+    """Write a name with spaces for underscores, cut where it would push the drawing aside.
+
+    >>> short("walking_upstairs"), short("a very long name indeed", 12)
+    ('walking upstairs', 'a very long…')
+    """
+    text = str(name).replace("_", " ")
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 @inked()
@@ -194,16 +241,17 @@ def _taken_apart(text: str) -> tuple[str, str]:
     """Split matplotlib's document into its view box and what is drawn, in the palette's variables."""
     start = text.index("<svg")
     head_end = text.index(">", start)
-    found = re.search(r'viewBox="([^"]+)"', text[start:head_end])
-    assert found is not None, "matplotlib always writes a view box"
+    box = re.search(r'viewBox="([^"]+)"', text[start:head_end])
+    assert box is not None, "matplotlib always writes a view box"
     body = text[head_end + 1 : text.rindex("</svg>")]
     body = re.sub(r"<style[^>]*>.*?</style>|<!--.*?-->", "", body, flags=re.S)
     body = re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", _tag, body))
-    return found.group(1), re.sub(r"<defs>\s*</defs>|<g></g>", "", body).strip()
+    return box.group(1), re.sub(r"<defs>\s*</defs>|<g></g>", "", body).strip()
 
 
-def _tag(found: re.Match[str]) -> str:
-    tag = found.group(0).replace("xlink:href", "href")
+def _tag(match: re.Match[str]) -> str:
+    """Shorten numbers, leave the font to the page, and name the colours."""
+    tag = match.group(0).replace("xlink:href", "href")
     tag = re.sub(r"(\d\.\d\d)\d+", r"\1", tag).replace("rotate(-0 ", "rotate(0 ")
     tag = re.sub(r' transform="rotate\(0 [^)]*\)"', "", tag)
     tag = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", tag)
@@ -219,11 +267,13 @@ def _own_ids(body: str, key: str) -> str:
     matplotlib's own are hashes in which a clip's place in memory may have a part: they would differ
     from run to run.
     """
-    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+    refers = r'(url\(#|href="#)([^)"]+)'
+    used = dict.fromkeys(name for _, name in re.findall(refers, body))
     number = {name: f"{key}-{place}" for place, name in enumerate(used)}
-    body = re.sub(
-        r' id="([^"]+)"',
-        lambda m: f' id="{number[m.group(1)]}"' if m.group(1) in number else "",
-        body,
-    )
-    return re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: m.group(1) + number[m.group(2)], body)
+
+    def renamed(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f' id="{number[name]}"' if name in number else ""
+
+    body = re.sub(r' id="([^"]+)"', renamed, body)
+    return re.sub(refers, lambda match: match.group(1) + number[match.group(2)], body)

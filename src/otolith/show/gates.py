@@ -18,7 +18,7 @@ from otolith.learn.heads.mixture_of_experts import MixtureOfExperts
 from otolith.learn.training.adapt import Adapted
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.runtime import Runtime
-from otolith.show.drawing import LIGHT, WIDTH, inked, panel, save_figure
+from otolith.show.drawing import inked, name_cells, panel, save_figure, shaded, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,10 +33,8 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
     """
     head = model.head
     if not isinstance(head, MixtureOfExperts):
-        raise ConfigError(
-            "Only a mixture of experts has gates: otolith adapt ENCODER STUDY --head "
-            "mixture_of_experts"
-        )
+        command = "otolith adapt ENCODER STUDY --head mixture_of_experts"
+        raise ConfigError(f"Only a mixture of experts has gates: {command}")
     windows = windows.labelled
     if not len(windows):
         raise ConfigError("Gate use is counted by class: give labelled windows.")
@@ -49,13 +47,12 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
             with runtime.autocast():
                 gates = head.gates(model.encode(batch))
             shares.append(gates.float().cpu().numpy())
-    each = np.concatenate(shares)
-    names = np.array(windows.labels, dtype=object)
-    means = [
-        each[names == name].mean(axis=0) if (names == name).any() else np.nan
-        for name in model.classes
-    ]
-    return np.stack([np.broadcast_to(mean, each.shape[1:]) for mean in means])
+    each, labels = np.concatenate(shares), np.array(windows.labels, dtype=object)
+    use = np.full((len(model.classes), each.shape[1]), np.nan)
+    for row, name in enumerate(model.classes):
+        if (labels == name).any():
+            use[row] = each[labels == name].mean(axis=0)
+    return use
 
 
 def write_gates(use: Float[np.ndarray, "K N"], classes: Sequence[str], folder: Path) -> list[Path]:
@@ -67,50 +64,23 @@ def write_gates(use: Float[np.ndarray, "K N"], classes: Sequence[str], folder: P
     )
     write_sheet(folder / "gates.csv", head, rows)
     words = f"Share of each of {use.shape[1]} experts in the answers for {len(classes)} classes."
-    return [
-        folder / "gates.csv",
-        save_figure(gate_figure(use, classes), folder / "gates.svg", "Gate use", words),
-    ]
+    figure = save_figure(gate_figure(use, classes), folder / "gates.svg", "Gate use", words)
+    return [folder / "gates.csv", figure]
 
 
 @inked()
 def gate_figure(use: Float[np.ndarray, "K N"], classes: Sequence[str]) -> Figure:
-    """Draw which expert (column) counts how much for which class (row): the darker, the more.
+    """Draw how much each expert (column) counts for each class (row): the darker, the more.
 
-    Light says a share of 0 and full colour the largest share there is, which the axis tells.
+    No shade stands for a share of 0, full colour for the largest share, which the axis names.
     """
-    from matplotlib.patches import Rectangle
-
     count, experts = use.shape
     figure, axes = panel(70 + min(26, max(14, 420 / count)) * count)
     most = float(np.nanmax(use))
-    for row, column in np.ndindex(count, experts):
-        if np.isfinite(use[row, column]):
-            shade = float(use[row, column]) / most
-            cell = Rectangle(
-                (column + 0.03, row + 0.03),
-                0.94,
-                0.94,
-                color=LIGHT["accent"],
-                alpha=shade,
-                linewidth=0,
-            )
-            axes.add_patch(cell)
-    names = [printable(name if len(name) < 40 else f"{name[:38]}…") for name in classes]
-    axes.set_yticks(
-        [row + 0.5 for row in range(count)], names, fontsize=10.5 if count <= 16 else 8.0
-    )
-    axes.set_xticks(
-        [column + 0.5 for column in range(experts)], [str(column + 1) for column in range(experts)]
-    )
-    axes.set(
-        xlim=(0, experts),
-        ylim=(count, 0),
-        xlabel=f"expert\ndarkest: {100 * most:.0f} % of the answer; equal shares: "
-        f"{100 / experts:.0f} %",
-    )
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines["bottom"].set_visible(False)
-    figure.set_size_inches(WIDTH / 72, figure.get_size_inches()[1])
+    shaded(axes, use / most)
+    names = [printable(short(name, 39)) for name in classes]
+    numbers = [str(number + 1) for number in range(experts)]
+    name_cells(axes, names, numbers, (10.5 if count <= 16 else 8.0, 11.0))
+    shares = f"darkest: {100 * most:.0f} % of the answer; equal shares: {100 / experts:.0f} %"
+    axes.set_xlabel(f"expert\n{shares}")
     return figure

@@ -12,7 +12,7 @@ from typing import Any
 from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates, told
 from otolith.data.recording import group_of_entry
-from otolith.data.study import Study, natural_key
+from otolith.data.study import Cut, Study, natural_key
 
 RATE_TOLERANCE = 0.02
 """A recording whose rate differs by more from the median of its sensor is worth a look."""
@@ -50,6 +50,12 @@ class SensorSummary:
     def nominal_words(self) -> str:
         """The stated rates."""
         return ", ".join(f"{rate:g}" for rate in sorted(self.nominal_hz)) or "not stated"
+
+    def cells(self) -> list[str]:
+        """Recordings, rates, rows read, kept and reported, and lost samples, as tables show them."""
+        rows = (f"{self.rows[key]:,}" for key in ("read", "kept", "reported"))
+        recordings = str(len(self.recordings))
+        return [recordings, self.rate_words, self.nominal_words, *rows, self.lost_words]
 
     @property
     def lost_share(self) -> float:
@@ -194,30 +200,60 @@ def count(number: int, what: str) -> str:
     )
 
 
-def evaluation_sentence(study: Study) -> str:
-    """Say how the study is cut and judged by default, in one sentence."""
-    e = study.cut
+def headline(study: Study, held: StudySummary) -> str:
+    """Say what a study holds in a few words."""
+    kind = "simulated" if study.simulated else "measured"
+    people, recordings = count(len(held.people), "person"), count(len(study), "recording")
+    return f"{kind}, {people}, {recordings}, {study.hours:.2f} hours"
+
+
+def hours_sentence(held: StudySummary) -> str:
+    """Say how evenly the time is spread over people."""
+    minutes = {person.name: 60 * person.hours for person in held.people}
+    if len(minutes) == 1:
+        return "One person alone: no figure for people never seen can be had from this study."
+    least, most = min(minutes, key=minutes.__getitem__), max(minutes, key=minutes.__getitem__)
+    return (
+        f"Minutes per person: {statistics.median(minutes.values()):.1f} in the middle, "
+        f"from {minutes[least]:.1f} ({least}) to {minutes[most]:.1f} ({most})."
+    )
+
+
+def modalities_sentence(study: Study) -> str:
+    """Say what lies beside the signals, and of how many recordings; empty where nothing does."""
+    whole = len(study)
+    said = {
+        name: "all recordings" if n == whole else f"{n} of {count(whole, 'recording')}"
+        for name, n in study.modalities.items()
+    }
+    return ", ".join(f"{name} ({of})" for name, of in said.items())
+
+
+def gravity_words(study: Study, sensor: SensorSummary) -> list[str]:
+    """Give what the check against gravity said of each accelerometer of a sensor."""
+    checks = study.gravity_checks
+    if "acc" not in sensor.name:
+        return []
+    return [checks[name]["sentence"] for name in sensor.sensors if name in checks]
+
+
+def cut_sentence(cut: Cut) -> str:
+    """Say how a study is cut into windows and labelled, in one sentence."""
     rule = {
         "inside": "each inside one labelled stretch",
         "majority": "labelled by what fills more than half",
         "centred": "one centred on each labelled stretch",
         "unlabelled": "without labels",
-    }[e.label_rule]
-    said = [
-        f"Windows of {e.seconds:g} s at {e.rate_hz:g} Hz, overlapping by {100 * e.overlap:g} %, "
-        f"{rule}"
+    }[cut.label_rule]
+    where = f"any one sensor, shown as '{cut.slot}'" if cut.slot else ", ".join(cut.placements)
+    named = f"{len(cut.labels)} classes: {', '.join(cut.labels)}"
+    parts = [
+        f"Windows of {cut.seconds:g} s at {cut.rate_hz:g} Hz",
+        f"overlapping by {100 * cut.overlap:g} %, {rule}",
+        "a stretch shorter than a window gets one around it" if cut.centre_short else "",
+        "windows past the end are filled with the edge value" if cut.pad else "",
+        f"with {' and '.join(cut.quantities)} of {where or 'every sensor'}",
+        named if cut.labels else "all labels are classes",
     ]
-    if e.centre_short:
-        said.append("a stretch shorter than a window gets one around it")
-    if e.pad:
-        said.append("windows past the end are filled with the edge value")
-    where = (
-        f"any one sensor, shown as '{e.slot}'"
-        if e.slot
-        else ", ".join(e.placements) or "every sensor"
-    )
-    said.append(f"with {' and '.join(e.quantities)} of {where}")
-    said.append(
-        f"{len(e.labels)} classes: {', '.join(e.labels)}" if e.labels else "all labels are classes"
-    )
-    return "; ".join(said) + "."
+    said = "; ".join(part for part in parts[1:] if part)
+    return f"{parts[0]}, {said}."

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from otolith.measure.report import Report
-from otolith.show.page import confusion, page, save_with_page
-from otolith.show.provenance import notes_of_cells
+from otolith.show.report_page import confusion, report_page, save_with_page
 
 METHODS = ("pim", "scratch", "forest", "logistic")
 SHOTS = (1, 2, 4, 8, 16, 32, "all")
@@ -166,7 +165,7 @@ def whole() -> Report:
 
 @pytest.fixture(scope="module")
 def html(whole: Report) -> str:
-    return page(whole)
+    return report_page(whole)
 
 
 def test__page__two_studies_four_methods__is_balanced_with_ids_of_its_own(html: str) -> None:
@@ -187,7 +186,7 @@ def test__page__any_report__asks_nothing_of_a_network(html: str) -> None:
 
 
 def test__page__same_report_twice__same_bytes(whole: Report, html: str) -> None:
-    assert page(whole) == html
+    assert report_page(whole) == html
 
 
 def test__page__a_simulated_study__says_so_on_top(html: str, whole: Report) -> None:
@@ -196,7 +195,7 @@ def test__page__a_simulated_study__says_so_on_top(html: str, whole: Report) -> N
     measured = Report.from_dict(
         whole.to_dict() | {"studies": [whole.studies[0] | {"origin": "measured"}]}
     )
-    assert "Simulated" not in page(measured)
+    assert "Simulated" not in report_page(measured)
 
 
 def test__page__verdict__matches_the_summary(html: str, whole: Report) -> None:
@@ -243,7 +242,7 @@ def test__page__names_with_markup__are_shown_and_never_run(whole: Report) -> Non
         return evil.get(value, value) if isinstance(value, str) else value
 
     small = made_up_report(people=4, folds=2, draws=1, shots=(4, "all"))
-    text = page(Report.from_dict(renamed(small.to_dict())))
+    text = report_page(Report.from_dict(renamed(small.to_dict())))
     parser = parsed(text)
     assert "script" not in parser.seen
     assert not parser.seen & {"b", "i"}
@@ -257,7 +256,7 @@ def test__page__nothing_finished__still_a_page() -> None:
         Report(),
         Report(studies=[{"name": "hapt", "origin": "measured"}], folds={"hapt": [["a"]]}),
     ):
-        words = parsed(page(empty)).words
+        words = parsed(report_page(empty)).words
         assert "Nothing has been finished" in words
         assert "Not recorded." in words
 
@@ -267,12 +266,12 @@ def test__page__stopped_half_way__says_what_is_missing(whole: Report) -> None:
         whole.to_dict()
         | {"rows": whole.rows[: len(whole.rows) // 3], "losses": [], "embedding": []}
     )
-    words = parsed(page(half)).words
+    words = parsed(report_page(half)).words
     assert "This run is not finished" in words
     assert "What is missing" in words
     assert "lacks" in words
     assert "How pretraining went" not in words
-    assert "This run is not finished" not in parsed(page(whole)).words
+    assert "This run is not finished" not in parsed(report_page(whole)).words
 
 
 @pytest.mark.parametrize(
@@ -281,7 +280,7 @@ def test__page__stopped_half_way__says_what_is_missing(whole: Report) -> None:
 def test__page__rows_without_a_part__still_a_page(lost: str) -> None:
     small = made_up_report(people=4, folds=2, draws=1, shots=(4,))
     rows = [{key: value for key, value in row.items() if key != lost} for row in small.rows]
-    parsed(page(Report.from_dict(small.to_dict() | {"rows": rows})))
+    parsed(report_page(Report.from_dict(small.to_dict() | {"rows": rows})))
 
 
 def test__page__one_method_one_person__claims_no_comparison() -> None:
@@ -289,7 +288,7 @@ def test__page__one_method_one_person__claims_no_comparison() -> None:
     alone = Report.from_dict(
         small.to_dict() | {"rows": [row for row in small.rows if row["method"] == "pim"]}
     )
-    words = parsed(page(alone)).words
+    words = parsed(report_page(alone)).words
     assert "pim was the only method" in words
     assert "1 person it had never seen" in words
     assert "points above" not in words.lower()
@@ -301,7 +300,7 @@ def test__page__many_methods_at_all_labels__a_line_each_and_room_for_their_names
     rows = [row | {"method": f"{name}{row['method']}"} for row in few.rows for name in ("", *named)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns where a figure has no room left
-        shown = page(replace(few, rows=rows, losses=[], embedding=[]))
+        shown = report_page(replace(few, rows=rows, losses=[], embedding=[]))
     assert "more methods stand in the table." in shown
     drawn = shown.partition("curves-0")[2].partition("</svg>")[0]
     assert "all labels" in drawn and drawn.count("a method with a long") >= 24
@@ -311,7 +310,7 @@ def test__page__notes_of_cells__are_said_once_with_their_count() -> None:
     rows = [{"study": "s", "method": "pim", "notes": ["k is 3"]}] * 2 + [
         {"study": "s", "method": "pim", "notes": ["odd"]}
     ]
-    assert notes_of_cells(Report(rows=rows)) == ["s, pim: k is 3 (2 cells)", "s, pim: odd"]
+    assert Report(rows=rows).all_notes() == ["s, pim: k is 3 (2 cells)", "s, pim: odd"]
 
 
 def test__confusion__folds_and_draws__each_window_counts_once() -> None:
