@@ -41,8 +41,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  if "$$python" -c "$(IN_RANGE)" >/dev/null 2>&1; then chosen=$$python; break; fi; \
 	done; \
 	if [ -z "$$chosen" ]; then \
-	  found=`"$(PYTHON)" --version 2>&1 || true`; \
-	  echo "Otolith needs Python 3.11, 3.12 or 3.13; $(PYTHON) says: $$found. Type: make PYTHON=/path/to/python3.12" >&2; \
+	  said=`"$(PYTHON)" --version 2>&1 || true`; \
+	  echo "Otolith needs Python 3.11, 3.12 or 3.13; $(PYTHON) says: $$said. Type: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; \
 	fi; \
 	if ! "$$chosen" -c "import ensurepip, venv" >/dev/null 2>&1; then \
@@ -88,8 +88,8 @@ format: $(STAMP) ## put imports and layout in order
 bench: .venv/.rivals ## the benchmarks into runs/bench; BENCH=name runs one, RECORD=1 keeps it in the repository
 	@$(BIN)/python benchmarks/run.py $(BENCH) $(if $(RECORD),--record)
 
-docs: $(STAMP) ## run the examples that the documentation shows, in order
-	@set -e; for example in examples/*.py; do echo "$$example"; $(BIN)/python "$$example"; done
+docs: $(STAMP) ## the API reference from the docstrings, into build/reference
+	@$(BIN)/python docs/reference.py
 
 clean: ## remove .venv and all caches; recordings and results stay
 	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

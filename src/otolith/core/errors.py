@@ -92,7 +92,7 @@ class OtolithWarning(UserWarning):
 def nearest(name: str, options: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the option closest to a misspelt name, or nothing.
 
-    >>> nearest("primm", ["pim", "primus"])
+    >>> nearest("primmus", ["pim", "primus"])
     " Did you mean 'primus'?"
     """
     # Of a stranger's thousand columns, and of names as long as pages, some are enough: likeness

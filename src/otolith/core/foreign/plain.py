@@ -73,7 +73,7 @@ def read_text(path: Path, most: int | None = None) -> str:
 
 
 def name_of(path: str) -> str:
-    """Return a path as text that every file and screen takes: a name that is not UTF-8 is read as
+    r"""Return a path as text that every file and screen takes: a name that is not UTF-8 is read as
     Latin-1.
 
     >>> name_of("M\udcfcller.csv")
