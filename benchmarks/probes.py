@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from otolith.measure.probes import Problem, solve
+from otolith.learn.heads.logistic import Logistic, fit_each
 
 SHOTS = (10, 20, 50, 100, 200, 500)
+Problem = tuple[np.ndarray, np.ndarray]
+"""Vectors and the class of each."""
 ENCODERS = ("stacked_rnn", "tpn", "features")
 
 
@@ -32,8 +34,8 @@ def made() -> tuple[list[Problem], list[tuple[np.ndarray, np.ndarray]], int]:
     rng = np.random.default_rng(0)
     middle = rng.normal(size=(5, 24))
     code = np.arange(60) % 5
-    several = [Problem(middle[code] + rng.normal(size=(60, 24)), code) for _ in range(12)]
-    return several, [(several[0].vectors, code)] * len(several), 5
+    several = [(middle[code] + rng.normal(size=(60, 24)), code) for _ in range(12)]
+    return several, [(several[0][0], code)] * len(several), 5
 
 
 def sweep(
@@ -57,20 +59,27 @@ def sweep(
             for draw in range(draws):
                 few = training.few(shots, draw)
                 chosen = [place[at] for at in zip(few.piece, few.first_row, strict=True)]
-                problems.append(Problem(vectors[chosen], windows.code[chosen]))
+                problems.append((vectors[chosen], windows.code[chosen]))
                 tests.append((vectors[out], windows.code[out]))
     return problems, tests
+
+
+def predict(head: Logistic, vectors: np.ndarray) -> np.ndarray:
+    """Return the most likely class of each vector."""
+    code: np.ndarray = (vectors @ head.weight.numpy().T + head.bias.numpy()).argmax(axis=1)
+    return code
 
 
 def rival(problem: Problem) -> Any:
     """Fit one probe with scikit-learn, and return what it says of vectors."""
     from sklearn.linear_model import LogisticRegression
 
-    mean, std = problem.vectors.mean(axis=0), problem.vectors.std(axis=0)
+    known, code = problem
+    mean, std = known.mean(axis=0), known.std(axis=0)
     std = np.where(std < 1e-8, 1.0, std)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = LogisticRegression(max_iter=2000).fit((problem.vectors - mean) / std, problem.code)
+        fitted = LogisticRegression(max_iter=2000).fit((known - mean) / std, code)
     return lambda vectors: fitted.predict((vectors - mean) / std)
 
 
@@ -78,16 +87,16 @@ def compare(
     problems: list[Problem], tests: list[tuple[np.ndarray, np.ndarray]], classes: int
 ) -> dict[str, float]:
     """Time both sides, and compare their accuracies."""
-    solve(problems[:2], classes)
+    fit_each(problems[:2], classes)
     rival(problems[0])
     begin = time.perf_counter()
-    ours = solve(problems, classes)
+    ours = fit_each(problems, classes)
     together = time.perf_counter() - begin
     begin = time.perf_counter()
     theirs = [rival(problem) for problem in problems]
     alone = time.perf_counter() - begin
     first = np.array(
-        [(one.predict(x) == y).mean() for one, (x, y) in zip(ours, tests, strict=True)]
+        [(predict(one, x) == y).mean() for one, (x, y) in zip(ours, tests, strict=True)]
     )
     second = np.array([(one(x) == y).mean() for one, (x, y) in zip(theirs, tests, strict=True)])
     return {
@@ -153,7 +162,8 @@ def on_hapt(draws: int, threads: int) -> list[dict[str, Any]]:
             encoder = PretrainedEncoder.fresh(windows, name, 0)
             vectors = encoder.embed(windows, Runtime("cpu", "fp32", threads))
             problems, tests = sweep(windows, vectors, draws)
-            what = f"hapt, {name} ({vectors.shape[1]} numbers), {len(problems)} probes of 60 to 3000 windows"
+            size = f"{vectors.shape[1]} numbers"
+            what = f"hapt, {name} ({size}), {len(problems)} probes of 60 to 3000 windows"
             bound = {"at_least": 10.0} if name == "stacked_rnn" else {}
             rows.append({"what": what} | compare(problems, tests, len(windows.classes)) | bound)
     return rows

@@ -22,19 +22,19 @@ from otolith.data.study import Cut, Study
 from otolith.data.windows import Windows
 from otolith.learn import heads
 from otolith.learn.embeddings import Embeddings
-from otolith.learn.heads.logistic import Logistic
+from otolith.learn.heads.head import Head
+from otolith.learn.heads.logistic import Logistic, fit_each
 from otolith.learn.metrics.accuracy import accuracy
 from otolith.learn.metrics.balanced_accuracy import balanced_accuracy
 from otolith.learn.metrics.macro_f1 import macro_f1
 from otolith.learn.splits import Parts
 from otolith.learn.training import checkpoint
-from otolith.learn.training.adapt import Adapted, adapt
+from otolith.learn.training.adapt import adapt
 from otolith.learn.training.adding import with_added
 from otolith.learn.training.pretrain import partial_of, pretrain
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
 from otolith.measure.methods import Method
-from otolith.measure.probes import Problem, solve
 from otolith.measure.sides import sides_of
 from otolith.measure.statistics import Shots
 
@@ -223,8 +223,8 @@ class FoldRun:
         started = time.perf_counter()
         few = self.few(shots, draw)
         if issubclass(heads.FAMILY.resolve(self.method.head), Logistic) and not self.added:
-            draws, seconds = self._probes(encoder, shots)
-            row = self._row(shots, draw, few, draws[draw], seconds)
+            draws, seconds = self._logistic(encoder, shots)
+            row = self._row(shots, draw, few, draws[draw].argmax(axis=1), seconds)
         else:
             predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
             row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
@@ -260,20 +260,24 @@ class FoldRun:
             vectors=few_vectors,
             **settings,
         )
-        return _classify(model, test)
+        predicted: np.ndarray = probabilities(model.head, test).argmax(axis=1)
+        return predicted
 
-    def _probes(self, encoder: PretrainedEncoder, shots: Shots) -> tuple[list[np.ndarray], float]:
-        """Solve the linear probes of all draws together; return what each says of the test, and the
-        seconds of one."""
+    def probabilities(self, encoder: PretrainedEncoder, shots: Shots) -> list[np.ndarray]:
+        """Return the probabilities (N, K) of the held-out windows, of each draw of the head
+        logistic; all draws are fitted together."""
+        return self._logistic(encoder, shots)[0]
+
+    def _logistic(self, encoder: PretrainedEncoder, shots: Shots) -> tuple[list[np.ndarray], float]:
+        """Return the probabilities of each draw, and the seconds of one."""
         if shots not in self._solved:
             started = time.perf_counter()
             train, test = self._embedded(encoder)
             draws = [self._places(self.few(shots, draw)) for k, draw in self.cells() if k == shots]
-            problems = [Problem(train[rows], self.train.code[rows]) for rows in draws]
-            strength = float(self.method.head_settings.get("strength", 1.0))
-            probes = solve(problems, len(self.train.classes), strength=strength)
-            predicted = [probe.predict(test) for probe in probes]
-            self._solved[shots] = predicted, (time.perf_counter() - started) / len(draws)
+            problems = [(train[rows], self.train.code[rows]) for rows in draws]
+            fitted = fit_each(problems, len(self.train.classes), **self.method.head_settings)
+            measured = [probabilities(head, test) for head in fitted]
+            self._solved[shots] = measured, (time.perf_counter() - started) / len(draws)
         return self._solved[shots]
 
     def _embedded(self, encoder: PretrainedEncoder) -> tuple[np.ndarray, np.ndarray]:
@@ -450,10 +454,14 @@ def scores(
     }
 
 
-def _classify(model: Adapted, vectors: np.ndarray) -> np.ndarray:
+def probabilities(head: Head, vectors: np.ndarray) -> np.ndarray:
+    """Return (N, K) float32 probabilities of embeddings that were made before.
+
+    Batches are those of `Adapted.probabilities`: rounding follows the shape of a batch.
+    """
     import torch
 
-    pooled = torch.from_numpy(vectors)
+    parts = torch.split(torch.from_numpy(vectors), 512)
     with torch.inference_mode():
-        code: np.ndarray = model.head(Embeddings(pooled[:, None], pooled)).argmax(dim=1).numpy()
-    return code
+        batches = [head(Embeddings(part[:, None], part)).float().softmax(-1) for part in parts]
+        return torch.cat(batches).numpy()

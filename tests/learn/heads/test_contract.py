@@ -153,9 +153,9 @@ def test__logistic__equals_scikit_learn(classes: int, precision: str) -> None:
         0,
     ]  # features of very different size
     vectors = vectors.astype(np.float32)
-    head = heads.FAMILY.resolve("logistic")(6, classes)
+    head = heads.FAMILY.resolve("logistic")(6, classes, tolerance=1e-8, iterations=3000)
     head.fit(vectors.astype(np.float64), code, seed=0)
-    theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(
+    theirs = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-10, max_iter=20000)).fit(
         vectors.astype(np.float64), code
     )
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from otolith.learn.modalities.alignment import Alignment
 
 
+NEVER = -30.0
+"""Logit of a class that a fitted head has seen no window of."""
+
+
 class Head(nn.Module, Configured, ABC):
     """Embeddings -> logits (B, K): exponentials that sum to 1 after a softmax are the
     probabilities.

@@ -1,9 +1,8 @@
-"""Logistic regression, fitted at once: a strong control on hand-made features, and a linear probe
-of any encoder."""
+"""Logistic regression: a strong control on hand-made features, and a linear probe of any encoder."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,8 +11,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
-from otolith.learn.heads.head import ClosedHead
+from otolith.learn.heads._solver import Problem, Solution, solve
+from otolith.learn.heads.head import NEVER, ClosedHead
 
 
 @dataclass(frozen=True)
@@ -22,56 +23,41 @@ class LogisticConfig:
 
     strength: float = 1.0
     """Inverse of the L2 penalty (scikit-learn's C)."""
-    iterations: int = 2000
+    iterations: int = 300
     """Most steps of the solver."""
+    tolerance: float = 0.025
+    """The solver stops once the gradient's norm is below this times √loss; 1e-8 is as exact as
+    scikit-learn, and takes several times as long."""
 
 
 class Logistic(ClosedHead):
-    """Multinomial logistic regression on standardised vectors, solved by scikit-learn and kept as
-    plain weights."""
+    """Multinomial logistic regression on standardised vectors.
+
+    The benchmark fits all draws of a fold with `fit_each`; a recogniser fits one, to the same bits.
+    """
 
     Config: ClassVar[type[Any]] = LogisticConfig
     config: LogisticConfig
     weight: Tensor
+    """(K, D)"""
     bias: Tensor
+    """(K,)"""
 
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
+        if self.config.strength <= 0:
+            raise ConfigError(f"strength is above 0, not {self.config.strength}.")
         self.register_buffer("weight", torch.zeros(classes, dimension))
-        self.register_buffer("bias", torch.zeros(classes))
+        self.register_buffer("bias", torch.full((classes,), NEVER))
 
     @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
-        """Fit to vectors (N, D) and class indices (N,); a single class makes a head that always
-        says it."""
-        present = np.unique(code)
-        weight = np.zeros((self.classes, self.dimension))
-        bias = np.full(self.classes, -30.0)  # a class that was never seen is never said
-        if len(present) < 2:
-            bias[present] = 0.0
-        else:
-            from sklearn.linear_model import LogisticRegression
+        """Fit to vectors (N, D) and class indices (N,); a class without any is never predicted."""
+        self._keep(*solve([Problem(vectors, code)], **self.settings()))
 
-            mean, std = vectors.mean(axis=0), vectors.std(axis=0)
-            std = np.where(std < 1e-8, 1.0, std)
-            solver = LogisticRegression(C=self.config.strength, max_iter=self.config.iterations)
-            with warnings.catch_warnings():
-                # One or two windows a class is what few-shot means; scikit-learn takes the classes
-                # for numbers then.
-                warnings.filterwarnings(
-                    "ignore", message="The number of unique classes is greater than 50%"
-                )
-                solver.fit((vectors - mean) / std, code)
-            coefficient, intercept = solver.coef_, solver.intercept_
-            if (
-                len(present) == 2
-            ):  # scikit-learn keeps one row for two classes; the two logits are its halves
-                coefficient = np.concatenate([-coefficient, coefficient]) / 2
-                intercept = np.concatenate([-intercept, intercept]) / 2
-            weight[present] = coefficient / std
-            bias[present] = intercept - weight[present] @ mean
-        self.weight = torch.from_numpy(weight.astype(np.float32))
-        self.bias = torch.from_numpy(bias.astype(np.float32))
+    def _keep(self, solution: Solution) -> None:
+        self.weight[solution.present] = torch.from_numpy(solution.weight)
+        self.bias[solution.present] = torch.from_numpy(solution.bias)
 
     @override
     def forward(self, embeddings: Embeddings) -> Tensor:
@@ -88,3 +74,24 @@ class Logistic(ClosedHead):
     ) -> Logistic:
         """Build a head to load into."""
         return cls(dimension, classes, **settings)
+
+
+def fit_each(
+    problems: Sequence[tuple[np.ndarray, np.ndarray]], classes: int, **settings: Any
+) -> list[Logistic]:
+    """Fit one head to each of many (vectors, code), together: up to 15 times as fast.
+
+    Every head has the bits that `fit` would give it alone.
+
+    >>> import numpy as np
+    >>> vectors, code = np.array([[0.0], [1.0], [3.0], [4.0]]), np.array([0, 0, 1, 1])
+    >>> one, two = fit_each([(vectors, code), (vectors, 1 - code)], classes=2)
+    >>> bool(one.weight[1] > 0), bool(two.weight[1] > 0)
+    (True, False)
+    """
+    fitted = [Logistic(vectors.shape[1], classes, **settings) for vectors, _ in problems]
+    if fitted:
+        solutions = solve([Problem(*problem) for problem in problems], **fitted[0].settings())
+        for head, solution in zip(fitted, solutions, strict=True):
+            head._keep(solution)
+    return fitted

@@ -16,11 +16,9 @@ from typing_extensions import override
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
-from otolith.learn.heads.head import ClosedHead
+from otolith.learn.heads.head import NEVER, ClosedHead
 from otolith.learn.heads.text import TEMPLATES, prompts_of, words_of
 from otolith.learn.modalities.alignment import Alignment
-
-_NEVER = -30.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class LinearProbe(ClosedHead):
             c.initial == "random"
         ):  # a class that was never seen is never said; words know it all the same
             unseen = np.setdiff1d(np.arange(self.classes), code)
-            self.weight[unseen], self.bias[unseen] = 0.0, _NEVER
+            self.weight[unseen], self.bias[unseen] = 0.0, NEVER
 
     def _length(self, vectors: Tensor) -> Tensor:
         return functional.normalize(vectors, dim=-1) if self.config.initial == "text" else vectors

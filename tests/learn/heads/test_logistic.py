@@ -1,4 +1,4 @@
-"""Many linear probes solved together: each is what one alone would be."""
+"""Many logistic regressions solved together: each is, bit for bit, what one alone would be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from otolith.core.errors import ConfigError, DataError
-from otolith.measure.probes import Problem, solve
+from otolith.learn.heads._solver import Problem, Solution, solve
+from otolith.learn.heads.logistic import Logistic, fit_each
 
 
 def blobs(rows: int, width: int, classes: int, seed: int) -> Problem:
@@ -16,6 +17,13 @@ def blobs(rows: int, width: int, classes: int, seed: int) -> Problem:
     code = np.arange(rows) % classes
     middle = random.normal(size=(classes, width))
     return Problem((middle[code] + 1.5 * random.normal(size=(rows, width))) * 3.0 + 7.0, code)
+
+
+def predict(solution: Solution, vectors: np.ndarray) -> np.ndarray:
+    code: np.ndarray = solution.present[
+        (vectors @ solution.weight.T + solution.bias).argmax(axis=1)
+    ]
+    return code
 
 
 def by_sklearn(problem: Problem, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -33,9 +41,7 @@ def test__solve__float64__is_the_minimum_that_scikit_learn_finds(
     rows: int, width: int, strength: float
 ) -> None:
     problem = blobs(rows, width, 4, 0)
-    probe = solve(
-        [problem], 4, strength=strength, tolerance=1e-9, iterations=3000, dtype=torch.float64
-    )[0]
+    probe = solve([problem], strength=strength, tolerance=1e-9, iterations=3000)[0]
     weight, bias = by_sklearn(problem, strength)
     np.testing.assert_allclose(probe.weight, weight, atol=1e-5)
     np.testing.assert_allclose(probe.bias - probe.bias.mean(), bias - bias.mean(), atol=3e-4)
@@ -43,7 +49,7 @@ def test__solve__float64__is_the_minimum_that_scikit_learn_finds(
 
 def test__solve__two_classes__are_those_of_the_binary_form() -> None:
     problem = blobs(30, 5, 2, 1)
-    probe = solve([problem], 2, tolerance=1e-9, iterations=3000, dtype=torch.float64)[0]
+    probe = solve([problem], tolerance=1e-9, iterations=3000)[0]
     weight, bias = by_sklearn(problem)
     np.testing.assert_allclose(probe.weight[1] - probe.weight[0], weight[0], atol=1e-5)
     np.testing.assert_allclose(probe.bias[1] - probe.bias[0], bias[0], atol=1e-4)
@@ -52,36 +58,60 @@ def test__solve__two_classes__are_those_of_the_binary_form() -> None:
 def test__solve__many_of_many_sizes__each_says_what_scikit_learn_says() -> None:
     problems = [blobs(rows, 20, 5, rows) for rows in (7, 9, 11, 30, 31, 33, 200, 210)]
     fresh = blobs(500, 20, 5, 99).vectors
-    for problem, probe in zip(problems, solve(problems, 5, tolerance=1e-3), strict=True):
+    for problem, probe in zip(problems, solve(problems, tolerance=1e-3), strict=True):
         weight, bias = by_sklearn(problem)
-        same = probe.predict(fresh) == (fresh @ weight.T + bias).argmax(axis=1)
+        same = predict(probe, fresh) == (fresh @ weight.T + bias).argmax(axis=1)
         assert same.mean() > 0.97
 
 
-def test__solve__alone_or_beside_others_of_its_size__gives_the_same() -> None:
-    several = [blobs(40, 96, 6, seed) for seed in range(5)]
-    for problem, together in zip(several, solve(several, 6), strict=True):
-        alone = solve([problem], 6)[0]
-        np.testing.assert_allclose(alone.weight, together.weight, atol=1e-6)
-        np.testing.assert_allclose(alone.bias, together.bias, atol=1e-5)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("rows", "width", "classes"),
+    [(6, 96, 6), (40, 5, 3), (48, 96, 6), (7, 3, 2), (333, 77, 7), (60, 288, 12)],
+)
+def test__solve__alone_or_beside_others__gives_the_same_bits(
+    rows: int, width: int, classes: int, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        several = [blobs(rows, width, classes, seed) for seed in range(4)]
+        others = [blobs(rows + 2, width, classes, seed) for seed in range(2)]
+        for problem, together in zip(several, solve([*several, *others]), strict=False):
+            [alone] = solve([problem])
+            np.testing.assert_array_equal(alone.weight, together.weight)
+            np.testing.assert_array_equal(alone.bias, together.bias)
+    finally:
+        torch.set_num_threads(before)
 
 
-def test__solve__class_that_is_not_there__is_never_said() -> None:
+def test__fit_each__is_bit_for_bit_what_fit_gives_each() -> None:
+    problems = [(p.vectors, p.code) for p in (blobs(12, 20, 3, seed) for seed in range(3))]
+    for (vectors, code), together in zip(problems, fit_each(problems, 3), strict=True):
+        alone = Logistic(20, 3)
+        alone.fit(vectors, code, seed=0)
+        assert torch.equal(alone.weight, together.weight)
+        assert torch.equal(alone.bias, together.bias)
+
+
+def test__logistic__class_that_is_not_there__is_never_said() -> None:
     problem = blobs(30, 4, 3, 2)
     codes = np.array([0, 2, 5])[problem.code]
-    probe = solve([Problem(problem.vectors, codes)], 7)[0]
-    assert set(probe.predict(problem.vectors)) == {0, 2, 5}
-    assert set(
-        solve([Problem(problem.vectors[:4], np.full(4, 3))], 7)[0].predict(problem.vectors)
-    ) == {3}
+    several, one = fit_each([(problem.vectors, codes), (problem.vectors, np.full(30, 3))], 7)
+
+    def said(head: Logistic) -> set[int]:
+        logits = torch.from_numpy(problem.vectors).float() @ head.weight.T + head.bias
+        return set(logits.argmax(1).tolist())
+
+    assert said(several) == {0, 2, 5} and said(one) == {3}
 
 
 def test__solve__column_that_never_changes_and_equal_rows__stay_finite() -> None:
     vectors = np.ones((6, 3))
     vectors[:3, 0] = 0.0
-    probe = solve([Problem(vectors, np.array([0, 0, 0, 1, 1, 1]))], 2)[0]
+    probe = solve([Problem(vectors, np.array([0, 0, 0, 1, 1, 1]))])[0]
     assert np.isfinite(probe.weight).all() and (probe.weight[:, 1:] == 0).all()
-    assert probe.predict(vectors).tolist() == [0, 0, 0, 1, 1, 1]
+    assert predict(probe, vectors).tolist() == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +124,9 @@ def test__solve__column_that_never_changes_and_equal_rows__stay_finite() -> None
 )
 def test__solve__what_cannot_be_fitted__says_which(problem: Problem, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        solve([problem], 2)
+        solve([problem])
 
 
-def test__solve__strength_of_nothing__is_refused() -> None:
+def test__logistic__strength_of_nothing__is_refused() -> None:
     with pytest.raises(ConfigError, match="above 0"):
-        solve([blobs(6, 2, 2, 0)], 2, strength=0.0)
+        Logistic(2, 2, strength=0.0)
