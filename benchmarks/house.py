@@ -3,16 +3,18 @@ thirteen peers.
 
     python benchmarks/house.py [--before COMMIT] [--worst 10]
 
-"Before" is the commit that the house was rebuilt from, taken out of git into a temporary folder and
-measured by the same functions in the same run. Every number is of `src/` alone. What counts as
-what:
+"Before" is tag v0.1, the last commit before the rebuild, exported from git into a temporary folder
+and measured by the same functions in the same run. Every number is of `src/` alone. Definitions:
 
 - code: lines that hold a token which is neither a comment nor part of a docstring;
 - comment: lines with a comment, alone or behind code;
 - docstring: lines of the string of a module, class, function or field;
 - complexity: radon's cyclomatic complexity of every function and method;
-- arrows: a folder (or file) at the top of the package that imports from another; a circle is an
-  arrow in both directions, over any number of steps.
+- arrow: a folder (or file) at the top of the package that imports from another; a circle is an
+  arrow in both directions, over any number of steps;
+- public function: at the top of a module, with no underscore in its name or its file's;
+- without an example: neither its docstring has a `>>>` block, nor the docstrings of the family that
+  it is part of (a folder with a table FAMILY: its `__init__.py`, or the file of its promise).
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BEFORE = ""
-"""The last commit before the house was rebuilt (tag v0.1)."""
+BEFORE = "7fb40faac590c20ec0df1206ae8b5d8a0c61655e"
+"""The last commit before the rebuild (tag v0.1)."""
 
 # Measured over the sources of 13 codebases: lightly, gaitmap, tpcp, torchgeo, TabPFN, equinox,
 # nanochat, roma, httpx, skorch, braindecode, accelerate and aeon.
@@ -47,6 +49,8 @@ PEERS = {
     "names at the top of the package": "8 to 24",
 }
 MOST_LINES, MOST_ARGUMENTS = 60, 7
+VAGUE = frozenset({"found", "own", "told", "there", "wanted"})
+"""Names that say nothing of what they hold."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -161,7 +165,7 @@ def any_in_signatures(source: Source) -> int:
 def arrows(package: Path, all_sources: list[Source]) -> set[tuple[str, str]]:
     """Which room at the top of the package imports from which other."""
     rooms = {path.stem if path.suffix == ".py" else path.name for path in package.iterdir()}
-    found: set[tuple[str, str]] = set()
+    drawn: set[tuple[str, str]] = set()
     for source in all_sources:
         room = source.path.relative_to(package).with_suffix("").parts[0]
         if room in ("__init__", "__main__"):
@@ -176,14 +180,14 @@ def arrows(package: Path, all_sources: list[Source]) -> set[tuple[str, str]]:
             for module in modules:
                 parts = module.split(".")
                 if parts[0] == package.name and len(parts) > 1 and parts[1] in rooms - {room}:
-                    found.add((room, parts[1]))
-    return found
+                    drawn.add((room, parts[1]))
+    return drawn
 
 
-def circles(found: set[tuple[str, str]]) -> int:
+def circles(drawn: set[tuple[str, str]]) -> int:
     """How many rooms can be reached from themselves."""
     reach: dict[str, set[str]] = {}
-    for start, end in found:
+    for start, end in drawn:
         reach.setdefault(start, set()).add(end)
     grown = True
     while grown:
@@ -193,6 +197,44 @@ def circles(found: set[tuple[str, str]]) -> int:
             if more != ends:
                 reach[start], grown = more, True
     return sum(room in ends for room, ends in reach.items())
+
+
+def without_example(all_sources: list[Source]) -> list[str]:
+    """Public functions that neither show an example nor belong to a family that does."""
+    families = {
+        source.path.parent
+        for source in all_sources
+        if source.path.name == "__init__.py" and "FAMILY" in source.text
+    }
+    shown = {
+        source.path.parent
+        for source in all_sources
+        if source.path.parent in families
+        and source.path.stem in ("__init__", source.path.parent.name.removesuffix("s"))
+        and ">>>" in source.text
+    }
+    return [
+        f"{source.path.name}:{node.lineno} {node.name}"
+        for source in all_sources
+        if not source.path.stem.startswith("_") and source.path.parent not in shown
+        for node in source.tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if ">>>" not in (ast.get_docstring(node) or "")
+    ]
+
+
+def vague_names(all_sources: list[Source]) -> int:
+    """How often a name of VAGUE is bound: as a variable, an argument or a function."""
+    count = 0
+    for source in all_sources:
+        for node in ast.walk(source.tree):
+            name = {
+                ast.Name: lambda n: n.id if isinstance(n.ctx, ast.Store) else "",
+                ast.arg: lambda n: n.arg,
+                ast.FunctionDef: lambda n: n.name,
+            }.get(type(node), lambda n: "")(node)
+            count += name.lstrip("_") in VAGUE
+    return count
 
 
 def complexities(all_sources: list[Source]) -> list[tuple[int, str]]:
@@ -223,7 +265,7 @@ def measure(package: Path) -> dict[str, float]:
     filled = [line for s in every for line in s.lines if line.strip()]
     sizes = [len(s.lines) for s in every]
     lengths = [(length_of(s, f), arguments_of(f), f.name) for s in every for _, f in functions(s)]
-    found = arrows(package, every)
+    drawn = arrows(package, every)
     public = sum(
         isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
         for s in every
@@ -254,8 +296,10 @@ def measure(package: Path) -> dict[str, float]:
             for path in package.iterdir()
             if path.name != "__pycache__"
         ),
-        "arrows between them": len(found),
-        "of them in circles": circles(found),
+        "arrows between them": len(drawn),
+        "of them in circles": circles(drawn),
+        "public functions without an example": len(without_example(every)),
+        "vague names bound": vague_names(every),
     }
 
 
@@ -300,9 +344,10 @@ def worst(package: Path, count: int) -> list[str]:
         for s in every
         for _, f in functions(s)
     ]
-    return lines + [
+    lines += [
         f"{number:3d} arguments  {where}" for number, where in sorted(taken, reverse=True)[:count]
     ]
+    return lines + [f"no example  {where}" for where in without_example(every)[:count]]
 
 
 def main() -> None:
