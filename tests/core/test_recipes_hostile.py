@@ -70,7 +70,7 @@ def test__recipe__whatever_text_it_keeps__is_read_again(tmp_path: Path) -> None:
 def test__settings__that_are_no_table__are_said(given: object) -> None:
     with pytest.raises(ConfigError, match="by name"):
         configure(AdaptConfig, given, "adaptation")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="no number"):
+    with pytest.raises(ConfigError, match="finite number"):
         configure(AdaptConfig, {"learning_rate": float("nan")}, "adaptation")
 
 
@@ -93,15 +93,15 @@ def test__recipe__tables_of_another_form__are_said(table: str, tmp_path: Path) -
         ("adapt", "[adapt]\nmode = 'frozen'", "'mode' is an option"),
         ("adapt", "[adapt]\nhead = 'mlp'", r"\[adapt\] has no setting 'head'"),
         ("adapt", "[adapt]\nseed = 1", "'seed' is an option"),
-        ("adapt", "[adapt]\nweight_decay = 'x'", "'weight_decay' is a number"),
+        ("adapt", "[adapt]\nweight_decay = 'x'", "'weight_decay' should be a number"),
         ("pretrain", "[pretrain]\nencoder = 'tpn'", r"\[pretrain\] has no setting 'encoder'"),
-        ("pretrain", "[pretrain]\nvalidation_people = true", "'validation_people' is a"),
-        ("pretrain", "[encoder]\nkernels = ['x']", "'kernels' is a list"),
-        ("simulate", "[ranges]\nlegs = [1]", "'legs' is a list of 2, each a number"),
+        ("pretrain", "[pretrain]\nvalidation_people = true", "'validation_people' should be a"),
+        ("pretrain", "[encoder]\nkernels = ['x']", r"'kernels\[0\]' should be a whole number"),
+        ("simulate", "[ranges]\nlegs = [1]", r"'legs\[1\]' is missing"),
         (
             "simulate",
             "[mountings]\nleft_wrist = {rotation_deg = [true]}",
-            "'rotation_deg' is a list of 3",
+            r"'rotation_deg\[0\]' should be a number",
         ),
     ],
 )
@@ -159,16 +159,16 @@ def test__command__link_that_leads_to_itself__is_said(
     ("content", "said"),
     [
         ("mine = {encoder_settings = [1]}", "'encoder_settings' is a table"),
-        ("mine = {encoder_settings = {kernels = ['x']}}", "'kernels' is a list"),
+        ("mine = {encoder_settings = {kernels = ['x']}}", "'kernels[0]' should be a whole number"),
         ("mine = {head_settings = {breadth = 1}}", "no setting 'breadth'"),
-        ("mine = {pretrain = {epochs = 'x'}}", "'epochs' is a whole number"),
-        ("mine = {adapt = {steps = true}}", "'steps' is a whole number"),
+        ("mine = {pretrain = {epochs = 'x'}}", "'epochs' should be a whole number"),
+        ("mine = {adapt = {steps = true}}", "'steps' should be a whole number"),
         ("mine = {adapt = 1}", "'adapt' is a table"),
         ("mine = {pretrain_on = 5}", "'pretrain_on' is a list of folders"),
         ("mine = {add = [[1]]}", "'add' is a list of folders"),
-        ("mine = {}\n[windows]\nrate_hz = 1e12", "'rate_hz' is above 0 and up to 10,000"),
-        ("mine = {}\n[windows]\nseconds = 0", "'seconds' is above 0"),
-        ("mine = {}\n[windows]\nseconds = 'x'", "'seconds' is a number"),
+        ("mine = {}\n[windows]\nrate_hz = 1e12", "'rate_hz' should be less than or equal to 10000"),
+        ("mine = {}\n[windows]\nseconds = 0", "'seconds' should be greater than 0"),
+        ("mine = {}\n[windows]\nseconds = 'x'", "'seconds' should be a number"),
     ],
 )
 def test__benchmark__method_that_cannot_be__is_said_before_anything_is_trained(
@@ -195,7 +195,7 @@ def test__benchmark__method_that_cannot_be__is_said_before_anything_is_trained(
      ("[head]\ndropout = 2.0", "tpn", "mlp"), ("[head]\nwidth = -1", "tpn", "mlp"),
      ("[head]\nwidth = 4611686018427387904", "tpn", "mlp")],
 )  # fmt: skip
-def test__adapt__settings_that_a_library_refuses__are_said(
+def test__adapt__settings_out_of_range__are_said(
     table: str, encoder: str, head: str, toy_study: Study, tmp_path: Path
 ) -> None:
     path = tmp_path / "r.toml"
@@ -212,7 +212,8 @@ def test__adapt__settings_that_a_library_refuses__are_said(
         str(tmp_path / "out"),
     ]
     done = CliRunner().invoke(app, [*words, "--recipe", str(path), "--device", "cpu"])
-    assert done.exit_code == 2 and f"Head '{head}' cannot work with" in done.output, done.output
+    assert done.exit_code == 2, done.output
+    assert re.search(f"Head '{head}' cannot work with|should be (greater|less) than", done.output)
 
 
 ODD = ("'x'", "''", "-1", "0", "1.5", "true", "[1]", "[[1]]", "['x', 1]", "[]", "{a = 1}", "{name "

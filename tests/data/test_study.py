@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from toy import RATE_HZ, toy_recording, write_toy_study
 
 from otolith import Cut, Recording, Segment, Stream, Study, write_study
-from otolith.core.errors import DataError, StudyError, UnitError
+from otolith.core.errors import ConfigError, DataError, StudyError, UnitError
 from otolith.core.files import write_sealed
 from otolith.data.channels import triad
 from otolith.data.recording import RowReport
@@ -235,7 +235,7 @@ def test__recording__unknown__names_the_nearest(toy_study: Study) -> None:
 
 
 def test__windows__unknown_choice__names_the_nearest(toy_study: Study) -> None:
-    with pytest.raises(StudyError, match="Did you mean 'overlap'"):
+    with pytest.raises(ConfigError, match="Did you mean 'overlap'"):
         toy_study.windows(overlp=0.5)
 
 

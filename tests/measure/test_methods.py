@@ -60,7 +60,12 @@ def test__parse__of_ones_own__goes_before_the_listed() -> None:
             ConfigError,
             "method 'x' has no setting 'heads'.*Did you mean 'head'",
         ),
-        ("x", {"x": {"mode": "melted"}}, ConfigError, "finetune, frozen or staged, not 'melted'"),
+        (
+            "x",
+            {"x": {"mode": "melted"}},
+            ConfigError,
+            "should be 'finetune', 'frozen' or 'staged'; given 'melted'",
+        ),
         (
             "x",
             {"x": {"objective": "pim", "objective_settings": {"sped": 0.0}}},

@@ -1,132 +1,230 @@
-"""Settings are the constructor: a frozen dataclass with a sentence under each field; an unknown key
-fails."""
+"""Settings are the constructor: a frozen dataclass, checked when built, with a sentence under each
+field.
+
+The one typed builder of constructors, recipes, mappings, `--set` and checkpoints. A field states
+its range in its type, and pydantic (https://docs.pydantic.dev) checks it, strictly: text is never
+read as a number, true is no whole number, and None goes only where the type says so.
+"""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
-import math
-import types
-from collections.abc import Iterator, Mapping
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    NotRequired,
+    Required,
+    TypeVar,
+    dataclass_transform,
+    get_type_hints,
+)
+
+from annotated_types import Ge, Gt, Interval
 
 from otolith.core.errors import ConfigError, OtolithError, nearest
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 Settings = TypeVar("Settings")
+
+Positive = Annotated[float, Gt(0)]
+"""A number above 0."""
+NonNegative = Annotated[float, Ge(0)]
+"""A number of 0 or more."""
+Share = Annotated[float, Interval(ge=0, le=1)]
+"""A number from 0 to 1."""
+Count = Annotated[int, Ge(1)]
+"""A whole number of 1 or more."""
+Index = Annotated[int, Ge(0)]
+"""A whole number of 0 or more."""
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
+"""What numpy and torch both take as a seed."""
+
+# What pydantic calls things in Python, in the words of TOML and JSON.
+_WORDS = {
+    "bool_type": "should be true or false",
+    "dict_type": "should be a table",
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "mapping_type": "should be a table",
+    "missing": "is missing",
+    "string_type": 'should be text in quotes "…"',
+    "tuple_type": "should be a list",
+}
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, dataclasses.Field))
+def settings(kind: type[Settings]) -> type[Settings]:
+    """Make a class a frozen dataclass whose constructor refuses what does not fit its fields.
+
+    Lists become tuples, and numpy's scalars plain numbers. The constructor raises ConfigError, as
+    `configure` does; a class's `__post_init__` sees checked values.
+
+    >>> @settings
+    ... class Noise:
+    ...     deviation: Positive = 0.05
+    >>> Noise(deviation=1)
+    Noise(deviation=1.0)
+    >>> Noise(deviaton=1)
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: Noise has no setting 'deviaton'; it has deviation. Did you \
+mean 'deviation'?
+    """
+    made: Any = dataclasses.dataclass(frozen=True)(kind)
+    build: Callable[..., None] = made.__init__
+    names = [field.name for field in dataclasses.fields(made)]
+
+    @functools.wraps(build)
+    def __init__(self: object, *given: object, **named: object) -> None:  # noqa: N807
+        by_place = dict(zip(names[: len(given)], given, strict=True))
+        if twice := by_place.keys() & named:
+            raise ConfigError(f"{kind.__name__} is given {', '.join(sorted(twice))} twice.")
+        build(self, **_checked(made, by_place | named, kind.__name__))
+
+    def schema(source: object, handler: object) -> Any:
+        from pydantic_core.core_schema import no_info_plain_validator_function
+
+        return no_info_plain_validator_function(
+            lambda value: value if isinstance(value, made) else configure(made, value, "the table")
+        )
+
+    made.__init__ = __init__
+    made.__get_pydantic_core_schema__ = staticmethod(schema)
+    return made  # type: ignore[no-any-return]
 
 
 def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Settings:
-    """Build a settings dataclass from keywords or from what JSON or TOML held.
+    """Build settings from keywords, or from what TOML or JSON held.
 
-    Raises ConfigError for an unknown key (naming the nearest) or a value of another type than the
-    field's.
+    `who` begins the message. Raises ConfigError for an unknown setting (naming the nearest), a
+    missing one, and a value that does not fit: another type, a number out of range, NaN, infinity.
+
+    >>> configure(Example, {"count": -3}, "the recipe")  # doctest: +SKIP
+    otolith.core.errors.ConfigError: the recipe: 'count' should be greater than or equal to 1; \
+given -3.
     """
+    return kind(**_checked(kind, given, who))
+
+
+def refuse_unknown(given: object, options: Iterable[str], who: str) -> None:
+    """Raise ConfigError where `given` is no table, or has a key that is not among `options`."""
     if not isinstance(given, Mapping):
         raise ConfigError(
-            f"{who} takes settings by name, such as {{ seed = 1 }}; found {given!r:.80}."
+            f"{who} takes settings by name, such as {{ seed = 1 }}; given {given!r:.80}."
         )
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        if key not in hints:
+    options = list(options)
+    for key in given:
+        if key not in options:
             raise ConfigError(
-                f"{who} has no setting '{key}'; it has {', '.join(hints)}.{nearest(key, hints)}"
+                f"{who} has no setting '{key}'; it has {', '.join(options) or 'none'}."
+                f"{nearest(key, options)}"
             )
-        value = _tuples(value)
-        if not _fits(value, hints[key]):
-            raise ConfigError(f"{who}: '{key}' is {_words(hints[key])}; found {value!r:.200}.")
-        if hints[key] is float:
-            value = _float(value, who, key)
-        if not _finite(value):
-            raise ConfigError(f"{who}: '{key}' is {value}, which is no number to work with.")
-        values[key] = value
-    return kind(**values)
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """Return the docstring under each field of a settings class, as one line."""
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if not dataclasses.is_dataclass(base):
+            continue
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(body, ast.ClassDef)
+        for field, below in zip(body.body, body.body[1:], strict=False):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    docs[name] = " ".join(text.split())
+    return docs
+
+
+def _checked(kind: type, given: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """Return settings as what their fields take."""
+    fields = dataclasses.fields(kind)
+    refuse_unknown(given, [field.name for field in fields], who)
+    if not given and not any(map(_is_needed, fields)):
+        return {}  # defaults alone: pydantic takes 40 ms to import
+
+    from pydantic import ValidationError
+
+    plain = {key: _plain(value) for key, value in given.items()}
+    try:
+        return _adapter(kind).validate_python(plain)
+    except ValidationError as error:
+        raise ConfigError(f"{who}{_sentence(error.errors(include_url=False))}") from error
+
+
+def _sentence(errors: list[Any]) -> str:
+    """Say what does not fit of the first setting that does not; a union has an error a member."""
+    first = errors[0]
+    key, *within = first["loc"]
+    where = "".join(f"[{part}]" for part in (key, *within) if isinstance(part, int))
+    if first["type"] == "value_error":  # from the settings within
+        return f", {'.'.join(map(str, first['loc']))}: {first['ctx']['error']}"
+    takes = " or ".join(
+        dict.fromkeys(
+            _WORDS.get(error["type"], re.sub("^(Input|Tuple) ", "", error["msg"]))
+            for error in errors
+            if error["loc"][0] == key
+        )
+    ).replace(" or should be", " or")
+    if first["type"] == "missing":
+        return f": '{key}{where}' {takes}."
+    options = str(first.get("ctx", {}).get("expected", "")).split("'")[1::2]
+    return (
+        f": '{key}{where}' {takes}; given {first['input']!r:.200}."
+        f"{nearest(str(first['input']), options)}"
+    )
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    """The type of each field; Any where it cannot be found out."""
-    try:
-        known = get_type_hints(kind)
-    except NameError:  # a name that only the type checker imports
-        known = {}
-    return {field.name: known.get(field.name, Any) for field in dataclasses.fields(kind)}
+def _adapter(kind: type) -> TypeAdapter[dict[str, Any]]:
+    from pydantic import ConfigDict, TypeAdapter
+    from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+    hints = get_type_hints(kind, include_extras=True)
+    make: Any = TypedDict
+    shape = make(
+        kind.__name__,
+        {
+            field.name: (Required if _is_needed(field) else NotRequired)[hints[field.name]]
+            for field in dataclasses.fields(kind)
+        },
+    )
+    shape.__pydantic_config__ = ConfigDict(
+        strict=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    return TypeAdapter(shape)
 
 
-def _tuples(value: Any) -> Any:
-    """Lists as tuples, however deep: settings do not change."""
-    return tuple(_tuples(part) for part in value) if isinstance(value, list | tuple) else value
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type. Whole numbers are numbers, but true and false are none."""
-    kind, parts = get_origin(hint), get_args(hint)
-    if kind is Union or kind is types.UnionType:
-        return any(_fits(value, part) for part in parts)
-    if kind is Literal:
-        return any(value == part and type(value) is type(part) for part in parts)
-    if kind is tuple:
-        if not isinstance(value, tuple):
-            return False
-        wanted = parts[:1] * len(value) if parts[1:] == (...,) else parts
-        return len(value) == len(wanted) and all(map(_fits, value, wanted))
-    if kind in (dict, Mapping):
-        return isinstance(value, Mapping) and all(
-            _fits(key, parts[0]) and _fits(part, parts[1]) for key, part in value.items()
-        )
-    if hint is float or hint is int:
-        return isinstance(value, int | float if hint is float else int) and not isinstance(
-            value, bool
-        )
-    return hint is Any or not isinstance(hint, type) or isinstance(value, hint)
-
-
-def _words(hint: Any) -> str:
-    """A type as a reader of TOML knows it."""
-    kind, parts = get_origin(hint), get_args(hint)
-    if kind is Union or kind is types.UnionType:
-        return " or ".join(_words(part) for part in parts if part is not type(None))
-    if kind is Literal:
-        *first, last = (f"'{part}'" for part in parts)
-        return f"{', '.join(first)} or {last}" if first else last
-    if kind is tuple:
-        several = parts[1:] == (...,)
-        return (
-            f"a list, each {_words(parts[0])}"
-            if several
-            else f"a list of {len(parts)}, each {_words(parts[0])}"
-        )
-    if kind in (dict, Mapping):
-        return "a table"
-    plain = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: 'text in quotes "…"',
-    }
-    return plain.get(hint, f"of type {getattr(hint, '__name__', hint)}")
-
-
-def _float(value: float, who: str, key: str) -> float:
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ConfigError(f"{who}: '{key}' is {value!r:.80}, which is too large.") from error
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+def _plain(value: Any) -> Any:
+    """Lists as tuples, however deep, as settings do not change; numpy's numbers as Python's."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 @contextmanager
 def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
-    """Say that settings do not go together where a library finds it out: sizes below 1, a share
-    above 1, no memory.
+    """Turn a library's error into a ConfigError that quotes the settings it was built from.
 
-    Without settings every error stays what it is.
+    For what no field can state: sizes that do not go together, or do not go into memory. Without
+    settings every error stays what it is.
     """
     try:
         yield
@@ -135,9 +233,9 @@ def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
     except (ValueError, TypeError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
         if not settings:
             raise
-        told = ", ".join(f"{key} = {value!r:.80}" for key, value in settings.items())
+        given = ", ".join(f"{key} = {value!r:.80}" for key, value in settings.items())
         raise ConfigError(
-            f"{who} cannot work with {told}: {str(error) or type(error).__name__:.300}"
+            f"{who} cannot work with {given}: {str(error) or type(error).__name__:.300}"
         ) from error
 
 

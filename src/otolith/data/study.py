@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Interval
 
 from otolith.core.catalog import PLACEMENTS
 from otolith.core.checksums import Fingerprint, fingerprint
 from otolith.core.errors import ConfigError, DataError, StudyError, nearest
 from otolith.core.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.core.ownership import claim
+from otolith.core.settings import configure, settings
 from otolith.data.duplicates import duplicates
 from otolith.data.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
 from otolith.data.study_facts import check_facts, checksums_in
@@ -44,20 +46,18 @@ if TYPE_CHECKING:
 FORMAT = 2
 OLDER = (1,)
 """Formats that are still read; what they do not hold, such as most checksums, is not checked."""
-MOST = {"seconds": 86_400.0, "rate_hz": 10_000.0}
-"""Beyond these no machine holds the windows of anybody."""
 LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
 
 
-@dataclass(frozen=True)
+@settings
 class Cut:
     """How a study is cut and judged by default, so that figures can be compared."""
 
-    seconds: float = 5.0
+    seconds: Annotated[float, Interval(gt=0, le=86_400)] = 5.0
     """Length of a window."""
-    rate_hz: float = 50.0
+    rate_hz: Annotated[float, Interval(gt=0, le=10_000)] = 50.0
     """Rate that every stream is resampled to."""
-    overlap: float = 0.5
+    overlap: Annotated[float, Interval(ge=0, lt=1)] = 0.5
     """Share of a window that the next one repeats."""
     label_rule: LabelRule = "inside"
     """`inside` one segment; `majority` of a regular grid; `centred` on each segment; `unlabelled`:
@@ -86,51 +86,18 @@ class Cut:
         """Return this with some choices different; whoever names placements sees them under their
         own names.
 
-        Raises StudyError where a key is unknown, ConfigError where a value cannot be.
+        Raises ConfigError where a setting is unknown or does not fit.
         """
         shown = {"slot": ""} if given.get("placements") else {}
-        held = self.to_json()
-        try:
-            return self.from_json(held | shown | dict(given))
-        except StudyError as error:
-            if given.keys() <= held.keys():  # the value is the caller's, not one that a study holds
-                raise ConfigError(str(error)) from error
-            raise
+        return configure(Cut, self.to_json() | shown | dict(given), "The cut into windows")
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Cut:
-        """Read it back; StudyError where a key is unknown."""
-        known = {f.name: f.default for f in dataclasses.fields(cls)}
-        for key in content:
-            if key not in known:
-                raise StudyError(f"An evaluation has no '{key}'.{nearest(key, known)}")
-            if not _fits(content[key], known[key]):
-                wanted = {float: "a number", bool: "true or false", tuple: "a list of names"}
-                raise StudyError(
-                    f"An evaluation's '{key}' is {wanted.get(type(known[key]), 'a text')}; found "
-                    f"{content[key]!r:.60}."
-                )
-            if key in MOST and not 0 < content[key] <= MOST[key]:
-                raise StudyError(
-                    f"An evaluation's '{key}' is above 0 and up to {MOST[key]:,.0f}; found "
-                    f"{content[key]}."
-                )
-        settings: dict[str, Any] = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in content.items()
-        }
-        return cls(**settings)
-
-
-def _fits(value: Any, default: Any) -> bool:
-    """Whether a value can stand where a default stands."""
-    if isinstance(default, tuple):
-        return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
-    if isinstance(default, float):
-        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
-            value, bool
-        )
-        return number and abs(value) < 1e300
-    return isinstance(value, type(default))
+        """Read it back from a study; StudyError where a setting is unknown or does not fit."""
+        try:
+            return configure(cls, content, "The study's evaluation")
+        except ConfigError as error:
+            raise StudyError(str(error)) from error
 
 
 def as_written(content: Any) -> bool:

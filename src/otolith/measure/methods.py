@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
 
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
-from otolith.core.settings import built_from, configure
+from otolith.core.settings import built_from, configure, settings
 from otolith.learn import encoders, heads, objectives
 
+Mode = Literal["finetune", "frozen", "staged"]
 
-@dataclass(frozen=True)
+
+@settings
 class Method:
     """One way from recordings to labels."""
 
@@ -22,14 +26,14 @@ class Method:
     method that saw those labels as words."""
     encoder: str = "tpn"
     head: str = "mlp"
-    mode: str = "finetune"
+    mode: Mode = "finetune"
     """Whether the labels move the encoder too: `finetune`, `frozen`, or `staged`: once the head has
     learnt."""
     objective_settings: dict[str, Any] = field(default_factory=dict)
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and
     folders of other studies."""
-    pretrain_share: float = 1.0
+    pretrain_share: Annotated[float, Interval(gt=0, le=1)] = 1.0
     """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller
     one."""
     pretrain_placements: tuple[str, ...] = ()
@@ -61,7 +65,7 @@ PROBED: dict[str, Any] = {
 """How PRIMUS trains its linear probe, for methods that move the encoder with it."""
 
 
-def _multi3net(name: str, experts: int = 1, mode: str = "staged", **objective: Any) -> Method:
+def _multi3net(name: str, experts: int = 1, mode: Mode = "staged", **objective: Any) -> Method:
     """A row of Multi3Net's tables, pretrained for as long and as fast as published."""
     schedule = {"epochs": 300, "batch_size": 32, "patience": 30, "plateau": 15}
     head = {"experts": experts}
@@ -158,11 +162,11 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
     from otolith.learn.training.pretrain import PretrainConfig
 
     # Hours may lie between now and the moment at which these are used.
-    for kind, settings in (
+    for kind, given in (
         (encoder.Config, method.encoder_settings),
         (head.Config, method.head_settings),
     ):
-        configure(kind, settings, f"method '{text}'")
+        configure(kind, given, f"method '{text}'")
     schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
     configure(schedule, method.pretrain, f"pretrain of method '{text}'")
     configure(AdaptConfig, method.adapt, f"adapt of method '{text}'")
@@ -177,14 +181,6 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
     if not method.pretrain_on or "" in method.pretrain_on:
         raise ConfigError(
             f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both."
-        )
-    if not 0.0 < method.pretrain_share <= 1.0:
-        raise ConfigError(
-            f"Method '{text}': pretrain_share is above 0 and up to 1, not {method.pretrain_share}."
-        )
-    if method.mode not in ("finetune", "frozen", "staged"):
-        raise ConfigError(
-            f"Method '{text}': mode is finetune, frozen or staged, not '{method.mode}'."
         )
     return method
 

@@ -128,5 +128,5 @@ def test__solve__what_cannot_be_fitted__says_which(problem: Problem, said: str) 
 
 
 def test__logistic__strength_of_nothing__is_refused() -> None:
-    with pytest.raises(ConfigError, match="above 0"):
+    with pytest.raises(ConfigError, match="greater than 0"):
         Logistic(2, 2, strength=0.0)

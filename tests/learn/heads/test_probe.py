@@ -79,7 +79,9 @@ def test__warm_cosine__rises_then_falls_to_nothing() -> None:
     "settings", [{"initial": "words"}, {"epochs": 0}, {"learning_rate": 0.0}, {"warmup": -1}]
 )
 def test__probe__settings_out_of_range__are_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"'initial' is 'random'|A probe needs"):
+    with pytest.raises(
+        ConfigError, match=r"'initial' should be 'random' or 'text'|should be greater"
+    ):
         LinearProbe(3, 2, **settings)
 
 

@@ -364,9 +364,9 @@ def test__multi3net__a_wrist_that_some_lack__is_masked_or_refused(tmp_path: Path
 def test__multi3net__settings_out_of_range__are_refused() -> None:
     for settings, said in (
         ({"contrast": 0.0, "pose_to_imu": 0.0, "imu_to_imu": 0.0}, "one of them above 0"),
-        ({"target": "frame"}, "middle or window, not 'frame'"),
-        ({"sensors": "all"}, "each or together, not 'all'"),
-        ({"frames": 0}, "1 frame or more"),
+        ({"target": "frame"}, "'middle' or 'window'; given 'frame'"),
+        ({"sensors": "all"}, "'each' or 'together'; given 'all'"),
+        ({"frames": 0}, "'frames' should be greater than or equal to 1"),
         (
             {"pose_encoder_settings": {"spatial_dept": 1}},
             "pose_former has no setting 'spatial_dept'",

@@ -13,15 +13,17 @@ import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from annotated_types import Interval
 
 from otolith.core.errors import ReadError, nearest
 from otolith.core.foreign.packed import gunzip
 from otolith.core.foreign.plain import opened, plain_size
+from otolith.core.settings import settings
 from otolith.data.readers.cells import cells_to_numbers, whole
 from otolith.data.readers.parquet import parquet_names, read_parquet
 from otolith.data.recording import RowReport
@@ -38,7 +40,7 @@ NO_LINE_END = "no line end"
 """Kind of the remark that the last line of a file does not end, so that it may have been cut."""
 
 
-@dataclass(frozen=True)
+@settings
 class CsvFormat:
     """How a CSV file is written."""
 
@@ -48,9 +50,9 @@ class CsvFormat:
     """What stands before the decimals: "." or ","."""
     encoding: str = "utf-8"
     """How the file's letters are written; old Windows programs write "cp1252"."""
-    skip_rows: int = 0
+    skip_rows: Annotated[int, Interval(ge=0, le=1_000_000)] = 0
     """Lines above the header."""
-    skip_after_header: int = 0
+    skip_after_header: Annotated[int, Interval(ge=0, le=1_000_000)] = 0
     """Lines between the header and the first row, such as a line of units."""
     comment: str = ""
     """Lines above the header that begin with this are skipped as well."""

@@ -58,7 +58,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,15 +67,15 @@ from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.core.foreign.patterns import Pattern
 from otolith.core.foreign.plain import read_text
 from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml
+from otolith.core.settings import configure, refuse_unknown, settings
 from otolith.data.channels import QUANTITIES
 from otolith.data.readers.clock import check_format
 from otolith.data.readers.columns import CsvFormat
-from otolith.data.readers.strict import build, known
 from otolith.data.study import Cut
 from otolith.data.units import UNITS, factor
 
 
-@dataclass(frozen=True)
+@settings
 class StudyFacts:
     """What the study is called and where it comes from."""
 
@@ -86,7 +86,7 @@ class StudyFacts:
     gravity: Literal["included", "removed"] = "included"
 
 
-@dataclass(frozen=True)
+@settings
 class Who:
     """Where a subject's or a session's name is found: in the path, in a column, or stated."""
 
@@ -97,7 +97,7 @@ class Who:
     value: str = ""
 
 
-@dataclass(frozen=True)
+@settings
 class Files:
     """Which files, and who was recorded in each."""
 
@@ -106,7 +106,7 @@ class Files:
     session: Who | None = None
 
 
-@dataclass(frozen=True)
+@settings
 class Time:
     """How moments are written."""
 
@@ -117,7 +117,7 @@ class Time:
     rate_hz: float | None = None
 
 
-@dataclass(frozen=True)
+@settings
 class Triad:
     """Three columns and their unit."""
 
@@ -125,7 +125,7 @@ class Triad:
     unit: str
 
 
-@dataclass(frozen=True)
+@settings
 class Sensor:
     """One sensor on the body and its columns."""
 
@@ -145,7 +145,7 @@ class Sensor:
         return {name: found for name in QUANTITIES if (found := getattr(self, name)) is not None}
 
 
-@dataclass(frozen=True)
+@settings
 class Label:
     """Where labels are written: in a column of the table, or in a table of their own."""
 
@@ -166,7 +166,7 @@ class Label:
     names: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@settings
 class Mapping:
     """A whole mapping file."""
 
@@ -204,7 +204,7 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapping:
         raise ConfigError(str(error)) from error
     _refuse_open(content, name)
     parts = ("study", "files", "time", "sensor", "label", "csv", "evaluation")
-    known(content, parts, name)
+    refuse_unknown(content, parts, name)
     for part in ("study", "files"):
         if part not in content:
             raise ConfigError(
@@ -216,18 +216,18 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapping:
             f"{name} names no sensor; write a [[sensor]] block with a placement and its acc "
             f"columns."
         )
-    label = build(Label, content["label"], f"[label] of {name}") if "label" in content else None
+    label = configure(Label, content["label"], f"[label] of {name}") if "label" in content else None
     mapping = Mapping(
-        build(StudyFacts, content["study"], f"[study] of {name}"),
+        configure(StudyFacts, content["study"], f"[study] of {name}"),
         _files(content["files"], name),
-        build(Time, content.get("time", {}), f"[time] of {name}"),
+        configure(Time, content.get("time", {}), f"[time] of {name}"),
         tuple(
             _sensor(block, f"[[sensor]] {number + 1} of {name}")
             for number, block in enumerate(blocks)
         ),
         label,
-        build(CsvFormat, content.get("csv", {}), f"[csv] of {name}"),
-        _cut(content.get("evaluation", {}), name),
+        configure(CsvFormat, content.get("csv", {}), f"[csv] of {name}"),
+        configure(Cut, content.get("evaluation", {}), f"[evaluation] of {name}"),
     )
     _check(mapping, name)
     return mapping
@@ -272,10 +272,6 @@ def _check(mapping: Mapping, name: str) -> None:
         raise ConfigError(
             f"{name}: '{csv.delimiter!r}' cannot part cells; common are ',', ';' and tab."
         )
-    if not all(0 <= count <= 1_000_000 for count in (csv.skip_rows, csv.skip_after_header)):
-        raise ConfigError(
-            f"{name}: skip_rows and skip_after_header are 0 or more, up to 1,000,000."
-        )
     seen: dict[tuple[str, str], int] = {}
     for number, sensor in enumerate(mapping.sensors, 1):
         first = seen.setdefault((sensor.placement, sensor.device), number)
@@ -292,7 +288,7 @@ def _climbs(path: str) -> bool:
 
 def _files(content: Any, name: str) -> Files:
     where = f"[files] of {name}"
-    known(content, [f.name for f in dataclasses.fields(Files)], where)
+    refuse_unknown(content, [f.name for f in dataclasses.fields(Files)], where)
     subject = _who(content.get("subject"), "subject", where)
     session = _who(content["session"], "session", where) if "session" in content else None
     if subject.pattern and "subject" not in Pattern(subject.pattern, where).groups:
@@ -318,13 +314,13 @@ def _who(content: Any, what: str, where: str) -> Who:
     forms = f'{what} = {{from = "path", pattern = "(?P<{what}>P\\\\d+)"}}, {{column = "…"}} or {{value = "…"}}'
     if not isinstance(content, dict):
         raise ConfigError(f"{where} does not say who was recorded; write {forms}.")
-    known(content, ["from", "pattern", "column", "value"], where)
+    refuse_unknown(content, ["from", "pattern", "column", "value"], where)
     if (
         content.get("from", "path") != "path"
         or sum(key in content for key in ("pattern", "column", "value")) != 1
     ):
         raise ConfigError(f"{where}: write {forms}.")
-    who = build(Who, {key: value for key, value in content.items() if key != "from"}, where)
+    who = configure(Who, {key: value for key, value in content.items() if key != "from"}, where)
     Pattern(who.pattern, where)
     return who
 
@@ -337,18 +333,14 @@ def _sensor(content: Any, where: str) -> Sensor:
         if quantity not in content:
             continue
         here = f"{quantity} in {where}"
-        triad = build(Triad, content[quantity], here)
-        if len(triad.columns) != 3 or not all(isinstance(c, str) for c in triad.columns):
-            raise ConfigError(f"{here}: columns are three names, for x, y and z.")
+        triad = configure(Triad, content[quantity], here)
         factor(quantity, triad.unit)
         triads[quantity] = triad
     if not triads:
         raise ConfigError(
             f'{where} has no columns; write acc = {{columns = ["x", "y", "z"], unit = "g"}}.'
         )
-    rest = {key: value for key, value in content.items() if key not in QUANTITIES}
-    known(rest, [f.name for f in dataclasses.fields(Sensor)], where)
-    sensor = build(Sensor, rest, where)
+    sensor = configure(Sensor, dict(content) | triads, where)
     placement(sensor.placement)
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", sensor.device):
         raise ConfigError(
@@ -356,14 +348,7 @@ def _sensor(content: Any, where: str) -> Sensor:
             f"'{sensor.device}'."
         )
     Pattern(sensor.match, f"{where}, match")
-    return dataclasses.replace(sensor, **triads)  # type: ignore[arg-type]
-
-
-def _cut(content: Any, name: str) -> Cut:
-    if not isinstance(content, dict):
-        raise ConfigError(f"[evaluation] of {name} is no table of settings.")
-    known(content, [f.name for f in dataclasses.fields(Cut)], f"[evaluation] of {name}")
-    return build(Cut, content, f"[evaluation] of {name}")
+    return sensor
 
 
 def _refuse_open(content: Any, name: str, path: str = "") -> None:

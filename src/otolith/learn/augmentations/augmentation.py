@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from otolith.core.errors import ConfigError
-from otolith.core.settings import Configured
+from otolith.core.settings import Configured, settings
 from otolith.data.channels import Channel
 from otolith.learn import augmentations
 
 
-@dataclass(frozen=True)
+@settings
 class NoConfig:
     """An augmentation without settings."""
 

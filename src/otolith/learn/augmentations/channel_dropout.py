@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.data.channels import Channel
+from otolith.core.settings import settings
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class ChannelDropoutConfig:
     """How many channels fall silent."""
 
-    share: float = 0.2
+    share: Annotated[float, Interval(gt=0, lt=1)] = 0.2
     """How likely each channel is dropped; at least one of a window always stays."""
 
 
@@ -32,12 +31,6 @@ class ChannelDropout(Augmentation):
 
     Config: ClassVar[type[Any]] = ChannelDropoutConfig
     config: ChannelDropoutConfig
-
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
-        super().__init__(channels, **settings)
-        self.require(
-            0 < self.config.share < 1, f"share must lie between 0 and 1, not {self.config.share}"
-        )
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.data.channels import Channel
+from otolith.core.settings import Positive, settings
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class JitterConfig:
     """How strong the noise is."""
 
-    deviation: float = 0.05
+    deviation: Positive = 0.05
     """Standard deviation of the noise, in the unit of the windows."""
 
 
@@ -31,12 +29,6 @@ class Jitter(Augmentation):
 
     Config: ClassVar[type[Any]] = JitterConfig
     config: JitterConfig
-
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
-        super().__init__(channels, **settings)
-        self.require(
-            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
-        )
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.data.channels import Channel
+from otolith.core.settings import Count, settings
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class PermutationConfig:
     """How often a window is cut."""
 
-    cuts: int = 4
+    cuts: Count = 4
     """Places at which a window is cut, drawn anew for each window; two that coincide leave one
     piece less."""
 
@@ -34,10 +32,6 @@ class Permutation(Augmentation):
 
     Config: ClassVar[type[Any]] = PermutationConfig
     config: PermutationConfig
-
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
-        super().__init__(channels, **settings)
-        self.require(self.config.cuts > 0, f"cuts must be above 0, not {self.config.cuts}")
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
+from otolith.core.settings import settings
 from otolith.data.channels import Channel, triads
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class RotationConfig:
     """How far sensors are turned."""
 
-    largest_deg: float = 180.0
+    largest_deg: Annotated[float, Interval(gt=0, le=180)] = 180.0
     """Largest angle in degrees; angles are drawn evenly up to it."""
 
 
@@ -44,10 +45,6 @@ class Rotation(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        self.require(
-            0 < self.config.largest_deg <= 180,
-            "largest_deg must lie above 0 and be no more than 180",
-        )
         found = {
             key: index
             for key, index in triads(self.channels).items()

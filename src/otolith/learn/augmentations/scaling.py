@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.data.channels import Channel
+from otolith.core.settings import Positive, settings
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class ScalingConfig:
     """How far the factors lie from 1."""
 
-    deviation: float = 0.1
+    deviation: Positive = 0.1
     """Standard deviation of the factors, whose mean is 1; 0.1 in MultitaskSSL, 0.25 in PRIMUS."""
 
 
@@ -34,12 +32,6 @@ class Scaling(Augmentation):
 
     Config: ClassVar[type[Any]] = ScalingConfig
     config: ScalingConfig
-
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
-        super().__init__(channels, **settings)
-        self.require(
-            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
-        )
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:

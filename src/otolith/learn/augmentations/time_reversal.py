@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from otolith.core.settings import settings
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
 
 
-@dataclass(frozen=True)
+@settings
 class TimeReversalConfig:
     """What reversal does to turning."""
 

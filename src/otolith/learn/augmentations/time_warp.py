@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from typing_extensions import override
 
+from otolith.core.settings import Positive, settings
 from otolith.data.channels import Channel
 from otolith.learn.augmentations.augmentation import Augmentation
 
@@ -17,13 +18,13 @@ SLOWEST = 0.05
 """Of the usual speed; a spline that dips below would make time stand still or run backwards."""
 
 
-@dataclass(frozen=True)
+@settings
 class TimeWarpConfig:
     """How unevenly time runs."""
 
-    knots: int = 4
+    knots: Annotated[int, Ge(2)] = 4
     """Inner knots of the spline that the speed follows; two more stand at the ends."""
-    deviation: float = 0.2
+    deviation: Positive = 0.2
     """Standard deviation of the speed at the knots, whose mean is 1."""
 
 
@@ -43,10 +44,6 @@ class TimeWarp(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        self.require(self.config.knots > 1, f"knots must be above 1, not {self.config.knots}")
-        self.require(
-            self.config.deviation > 0, f"deviation must be above 0, not {self.config.deviation}"
-        )
         self._splines: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
     @override

@@ -4,7 +4,6 @@ Multi3Net."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel, channel_names, sensors
 from otolith.learn.embeddings import Embeddings
@@ -20,21 +20,21 @@ from otolith.learn.encoders._attention import Positions, PostNorm
 from otolith.learn.encoders.encoder import Encoder
 
 
-@dataclass(frozen=True)
+@settings
 class ChannelAttentionConfig:
     """Sizes of the channel attention; the defaults are the published ones."""
 
-    width: int = 256
+    width: Count = 256
     """D, numbers of a token and of a vector."""
-    heads: int = 8
+    heads: Count = 8
     """Heads of the attention."""
-    blocks: int = 1
+    blocks: Count = 1
     """Blocks of attention; how many the paper has, it does not say."""
-    dropout: float = 0.1
+    dropout: Share = 0.1
     """Share of the attention weights dropped while training."""
-    position_dropout: float = 0.3
+    position_dropout: Share = 0.3
     """Share of a token's numbers dropped while training, once its place is added."""
-    views: int = 3
+    views: Count = 3
     """Vectors that a sensor's tokens are brought to, whose mean is its own vector."""
 
 
@@ -67,10 +67,6 @@ class ChannelAttention(Encoder):
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
-        if min(c.width, c.heads, c.blocks, c.views) < 1:
-            raise ConfigError(
-                "channel_attention needs a width, heads, blocks and views of 1 or more."
-            )
         self.dimension = c.width
         own = {
             name: [i for i, ch in enumerate(self.channels) if ch.sensor == name]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel
 from otolith.learn.embeddings import Embeddings
@@ -18,21 +18,21 @@ from otolith.learn.encoders._dropout import Dropout
 from otolith.learn.encoders.encoder import Encoder
 
 
-@dataclass(frozen=True)
+@settings
 class DeepConvLSTMConfig:
     """Sizes of DeepConvLSTM; the defaults are the published ones."""
 
-    filters: int = 64
+    filters: Count = 64
     """Filters of each convolution."""
-    convolutions: int = 4
+    convolutions: Count = 4
     """How many convolutions stand one behind the other."""
-    kernel: int = 5
+    kernel: Count = 5
     """Samples that a convolution sees; valid padding, so the shortest window has 17 samples."""
-    hidden: int = 128
+    hidden: Count = 128
     """D, units of each recurrent layer."""
-    layers: int = 2
+    layers: Count = 2
     """Recurrent layers."""
-    dropout: float = 0.5
+    dropout: Share = 0.5
     """Share of features dropped before each recurrent layer while training."""
 
 

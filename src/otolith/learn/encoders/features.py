@@ -4,13 +4,13 @@ beside networks."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from otolith.core.settings import settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel, channel_names, triads
 from otolith.learn.embeddings import Embeddings
@@ -18,7 +18,7 @@ from otolith.learn.encoders._features import feature_names, hand_made_features
 from otolith.learn.encoders.encoder import Encoder
 
 
-@dataclass(frozen=True)
+@settings
 class FeaturesConfig:
     """The features have no settings."""
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Share, settings
 from otolith.learn.encoders._attention import Positions, PostNorm
 from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
-@dataclass(frozen=True)
+@settings
 class PoseAttentionConfig:
     """Sizes; the defaults are the published ones."""
 
-    width: int = 256
+    width: Count = 256
     """Numbers of a moment's token."""
-    heads: int = 8
+    heads: Count = 8
     """Heads of the attention."""
-    blocks: int = 1
+    blocks: Count = 1
     """Blocks of attention."""
-    dropout: float = 0.1
+    dropout: Share = 0.1
     """Share of the attention weights dropped while training."""
-    position_dropout: float = 0.3
+    position_dropout: Share = 0.3
     """Share of a token's numbers dropped while training, once its place is added."""
-    hidden: int = 2560
+    hidden: Count = 2560
     """Numbers between the two linear layers behind the tokens."""
-    views: int = 5
+    views: Count = 5
     """Vectors whose mean is the result."""
 
 
@@ -52,8 +51,6 @@ class PoseAttention(ModalityEncoder):
     def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
         super().__init__(shape, dimension, **settings)
         c = self.config
-        if min(c.width, c.heads, c.blocks, c.hidden, c.views) < 1:
-            raise ConfigError("pose_attention needs sizes of 1 or more.")
         frames, joints, axes = self.shape
         self.moment = nn.Linear(joints * axes, c.width)
         self.positions = Positions(frames, c.width, c.position_dropout)

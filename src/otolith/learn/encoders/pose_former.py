@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -11,27 +10,28 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Index, Positive, Share, settings
 from otolith.learn.encoders._attention import PreNorm
 from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
-@dataclass(frozen=True)
+@settings
 class PoseFormerConfig:
     """Sizes of PoseFormer; the defaults are the published ones."""
 
-    joint_width: int = 32
+    joint_width: Count = 32
     """Numbers of a joint's token."""
-    spatial_depth: int = 4
+    spatial_depth: Count = 4
     """Blocks among the joints of a moment."""
-    temporal_depth: int = 4
+    temporal_depth: Count = 4
     """Blocks among the moments."""
-    heads: int = 8
+    heads: Count = 8
     """Heads of the attention."""
-    ratio: float = 2.0
+    ratio: Positive = 2.0
     """Width of the feed-forward layers, in widths of their tokens."""
-    depth_drop: float = 0.2
+    depth_drop: Share = 0.2
     """Share of windows for which the last block is left out while training; the first is never."""
-    temporal_width: int = 0
+    temporal_width: Index = 0
     """Numbers of a moment's token; 0, published: all joints' numbers side by side, 704 of 22
     joints, 1664 of 52."""
 

@@ -4,7 +4,6 @@ train."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,30 +11,31 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders.encoder import Encoder
 
 
-@dataclass(frozen=True)
+@settings
 class StackedRNNConfig:
     """Sizes of the stacked recurrent network; the defaults are the published ones."""
 
-    filters: tuple[int, ...] = (32, 32, 32)
+    filters: tuple[Count, ...] = (32, 32, 32)
     """Filters of each convolution."""
-    kernels: tuple[int, ...] = (10, 5, 5)
+    kernels: tuple[Count, ...] = (10, 5, 5)
     """Samples that each convolution touches, `dilation` apart."""
-    dilation: int = 2
+    dilation: Count = 2
     """Distance of the samples that a convolution touches."""
-    pool: int = 3
+    pool: Count = 3
     """Steps of which the largest is kept after each convolution but the last."""
-    bins: int = 32
+    bins: Count = 32
     """Time steps that the last convolution's output is averaged or stretched to, whatever the
     window's length."""
-    groups: int = 4
+    groups: Count = 4
     """Groups in which the filters are normalised before the recurrent network."""
-    hidden: int = 512
+    hidden: Count = 512
     """D, width of the recurrent network."""
     time_major: bool = False
     """Whether the recurrent network walks over time; published, it walks over the filters, each a

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -13,18 +12,19 @@ from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Share, settings
 from otolith.learn.encoders.modality_encoder import ModalityEncoder
 
 
-@dataclass(frozen=True)
+@settings
 class TextResNetConfig:
     """Sizes of the residual blocks; the defaults are the published ones."""
 
-    filters: tuple[int, ...] = (64, 128, 256)
+    filters: tuple[Count, ...] = (64, 128, 256)
     """Filters of each block's convolution."""
-    kernel: int = 3
+    kernel: Count = 3
     """Numbers of the vector that a convolution sees; odd."""
-    stride: int = 2
+    stride: Count = 2
     """How far a convolution steps, so that each block halves the vector; unpublished."""
 
 
@@ -79,13 +79,13 @@ class _Block(nn.Module):
         return functional.relu(self.norm(self.convolution(values)) + self.around(values))
 
 
-@dataclass(frozen=True)
+@settings
 class TextMLPConfig:
     """Sizes; the defaults are the published ones."""
 
-    hidden: int = 512
+    hidden: Count = 512
     """Numbers between the two layers."""
-    dropout: float = 0.3
+    dropout: Share = 0.3
     """Share of them dropped while training."""
 
 

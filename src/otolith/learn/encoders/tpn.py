@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from otolith.core.settings import Count, NonNegative, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel
 from otolith.learn.embeddings import Embeddings
@@ -18,17 +18,17 @@ from otolith.learn.encoders._dropout import Dropout
 from otolith.learn.encoders.encoder import Encoder
 
 
-@dataclass(frozen=True)
+@settings
 class TPNConfig:
     """Sizes of the transformation prediction network."""
 
-    filters: tuple[int, ...] = (32, 64, 96)
+    filters: tuple[Count, ...] = (32, 64, 96)
     """Filters of each convolution."""
-    kernels: tuple[int, ...] = (24, 16, 8)
+    kernels: tuple[Count, ...] = (24, 16, 8)
     """Samples that each convolution sees; valid padding, so the shortest window has 46 samples."""
-    dropout: float = 0.1
+    dropout: Share = 0.1
     """Share of features dropped after each convolution while training."""
-    l2: float = 1e-4
+    l2: NonNegative = 1e-4
     """L2 penalty on the kernels (not on biases)."""
 
 

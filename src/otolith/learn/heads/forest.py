@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,17 +10,18 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from otolith.core.settings import Count, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import ClosedHead
 
 
-@dataclass(frozen=True)
+@settings
 class ForestConfig:
     """Settings of the forest."""
 
-    trees: int = 300
+    trees: Count = 300
     """How many trees vote."""
-    smallest_leaf: int = 1
+    smallest_leaf: Count = 1
     """Fewest training windows in a leaf."""
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from typing_extensions import override
 
+from otolith.core.settings import settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import Head
 
 
-@dataclass(frozen=True)
+@settings
 class LinearConfig:
     """A linear head has no settings."""
 

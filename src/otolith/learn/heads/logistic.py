@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,21 +10,21 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Positive, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads._solver import Problem, Solution, solve
 from otolith.learn.heads.head import NEVER, ClosedHead
 
 
-@dataclass(frozen=True)
+@settings
 class LogisticConfig:
     """Settings of the fit."""
 
-    strength: float = 1.0
+    strength: Positive = 1.0
     """Inverse of the L2 penalty (scikit-learn's C)."""
-    iterations: int = 300
+    iterations: Count = 300
     """Most steps of the solver."""
-    tolerance: float = 0.025
+    tolerance: Positive = 0.025
     """The solver stops once the gradient's norm is below this times √loss; 1e-8 is as exact as
     scikit-learn, and takes several times as long."""
 
@@ -45,8 +44,6 @@ class Logistic(ClosedHead):
 
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
-        if self.config.strength <= 0:
-            raise ConfigError(f"strength is above 0, not {self.config.strength}.")
         self.register_buffer("weight", torch.zeros(classes, dimension))
         self.register_buffer("bias", torch.full((classes,), NEVER))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -10,30 +9,31 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Index, Share, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders._attention import PostNorm
 from otolith.learn.heads.head import Head
 
 
-@dataclass(frozen=True)
+@settings
 class MixtureOfExpertsConfig:
     """Sizes of the mixture of experts."""
 
-    experts: int = 16
+    experts: Count = 16
     """Networks that each say a class; 1 is the classifier without a mixture."""
-    tokens: int = 0
+    tokens: Index = 0
     """Tokens that the encoder makes of a window; adaptation asks the encoder."""
-    channels: int = 64
+    channels: Count = 64
     """Tokens that the convolution makes of them."""
-    kernel: int = 3
+    kernel: Count = 3
     """Numbers of a token that the convolution sees; odd."""
-    heads: int = 8
+    heads: Count = 8
     """Heads of the attention; the encoder's D divides into them."""
-    feed_forward: int = 512
+    feed_forward: Count = 512
     """Width between the linear layers behind each attention."""
-    hidden: int = 128
+    hidden: Count = 128
     """Width of an expert."""
-    dropout: float = 0.1
+    dropout: Share = 0.1
     """Share of the attention weights dropped while training."""
 
 
@@ -59,10 +59,6 @@ class MixtureOfExperts(Head):
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
         c = self.config
-        if c.experts < 1:
-            raise ConfigError(
-                f"mixture_of_experts needs 1 expert or more, not {c.experts}: set its experts = 16."
-            )
         if (
             min(c.tokens, c.channels, c.kernel, c.heads, c.feed_forward, c.hidden) < 1
             or not c.kernel % 2

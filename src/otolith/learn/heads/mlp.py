@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from typing_extensions import override
 
+from otolith.core.settings import Count, Share, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import Head
 
 
-@dataclass(frozen=True)
+@settings
 class MLPConfig:
     """Sizes of the head."""
 
-    width: int = 1024
+    width: Count = 1024
     """Hidden units."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of hidden units dropped while training."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,13 +14,14 @@ from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Index, NonNegative, Positive, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import NEVER, ClosedHead
 from otolith.learn.heads.text import TEMPLATES, prompts_of, words_of
 from otolith.learn.modalities.alignment import Alignment
 
 
-@dataclass(frozen=True)
+@settings
 class ProbeConfig:
     """Where the layer begins, and how it learns."""
 
@@ -30,15 +30,15 @@ class ProbeConfig:
     random: anywhere."""
     templates: tuple[str, ...] = TEMPLATES
     """What is said of a class; {} stands for its name."""
-    learning_rate: float = 1e-4
+    learning_rate: Positive = 1e-4
     """AdamW's step, after a warm-up and before it falls to 0 along a cosine."""
-    weight_decay: float = 1e-4
+    weight_decay: NonNegative = 1e-4
     """AdamW's decay."""
-    epochs: int = 50
+    epochs: Count = 50
     """Passes over the windows."""
-    batch_size: int = 256
+    batch_size: Count = 256
     """Windows in a step."""
-    warmup: int = 10
+    warmup: Index = 10
     """Steps at least over which the rate rises; a hundredth of all where that is more."""
 
 
@@ -64,18 +64,6 @@ class LinearProbe(ClosedHead):
 
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
-        c = self.config
-        if c.initial not in ("random", "text"):
-            raise ConfigError(f"initial is random or text, not '{c.initial}'.")
-        if (
-            c.epochs < 1
-            or c.batch_size < 1
-            or c.learning_rate <= 0
-            or min(c.weight_decay, c.warmup) < 0
-        ):
-            raise ConfigError(
-                "A probe needs an epoch, one window a step and a learning rate above 0."
-            )
         first = nn.Linear(dimension, classes)
         self.register_buffer("weight", first.weight.detach().clone())
         self.register_buffer("bias", first.bias.detach().clone())

@@ -4,17 +4,18 @@ few examples."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Positive, settings
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import ClosedHead
 from otolith.learn.modalities.alignment import Alignment
@@ -31,17 +32,17 @@ UNKNOWN = "unknown"
 """What windows are called that lie near no description."""
 
 
-@dataclass(frozen=True)
+@settings
 class TextHeadConfig:
     """How near a window must lie, and how much words count beside examples."""
 
-    temperature: float = 0.1
+    temperature: Positive = 0.1
     """Of the softmax over cosines: the smaller, the surer; which class is nearest does not change.
     """
-    unknown: float | None = None
+    unknown: Annotated[float, Interval(ge=-1, le=1)] | None = None
     """Cosine below which a window is of no class; the last class is then "unknown". None: it is
     always of one."""
-    words_count: float = 2.0
+    words_count: Positive = 2.0
     """As how many examples the words of a class count."""
 
 
@@ -67,11 +68,6 @@ class TextHead(ClosedHead):
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
         c = self.config
-        if c.temperature <= 0 or c.words_count <= 0 or not -1 <= (c.unknown or 0) <= 1:
-            raise ConfigError(
-                "The text head needs a temperature and words_count above 0, and `unknown` a cosine "
-                "from -1 to 1."
-            )
         known = classes - (c.unknown is not None)
         self.register_buffer("words", torch.zeros(known, dimension))
         self.register_buffer("centres", torch.zeros(known, dimension))

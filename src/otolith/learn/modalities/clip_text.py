@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -11,13 +10,14 @@ import numpy as np
 from jaxtyping import Float
 from typing_extensions import override
 
+from otolith.core.settings import settings
 from otolith.learn.modalities._clip import MODEL, load
 from otolith.learn.modalities.texts import TextConfig, TextModel, warn_of_long
 
 _BATCH = 64
 
 
-@dataclass(frozen=True)
+@settings
 class ClipTextConfig(TextConfig):
     """Which CLIP reads the words."""
 

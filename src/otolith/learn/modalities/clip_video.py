@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from otolith.core.caches import HASHES, cache_folder, read_arrays, write_arrays
 from otolith.core.checksums import sha256_of
 from otolith.core.errors import ConfigError, DataError, StudyError
 from otolith.core.files import digest, inside
+from otolith.core.settings import Positive, settings
 from otolith.core.text import printable
 from otolith.data.paired import (
     FOLDER,
@@ -44,13 +44,13 @@ _ONE_FILE = {
 VIDEOS = f"{FOLDER}/video_files.parquet"
 
 
-@dataclass(frozen=True)
+@settings
 class ClipVideoConfig:
     """Which CLIP looks at the pictures, and how often."""
 
     model: str = MODEL
     """Folder of a CLIP model, or its name on the model hub, from where it is fetched once."""
-    frames_per_second: float = 10.0
+    frames_per_second: Positive = 10.0
     """How many pictures of a second are looked at."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Bool, Float
 
-from otolith.core.settings import Configured
+from otolith.core.settings import Configured, settings
 from otolith.data.windows import Windows
 
 
@@ -33,7 +33,7 @@ class ModalityVectors:
         return int(self.values.shape[1])
 
 
-@dataclass(frozen=True)
+@settings
 class NoConfig:
     """A modality without settings."""
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, settings
 from otolith.data.skeleton import JOINTS, PARENTS, POSE_JOINTS, reference_offsets
 from otolith.data.windows import Windows
 from otolith.learn.modalities.modality import Modality, ModalityVectors
 from otolith.learn.modalities.poses import poses_of
 
 
-@dataclass(frozen=True)
+@settings
 class PoseVectorConfig:
     """How finely a pose is described."""
 
-    moments: int = 8
+    moments: Count = 8
     """Moments of the window at which joints are looked at."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +14,12 @@ from jaxtyping import Float
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import settings
 from otolith.learn.modalities._models import model_folder, refuse_code
 from otolith.learn.modalities.texts import TextConfig, TextModel, warn_of_long
 
 
-@dataclass(frozen=True)
+@settings
 class SentenceConfig(TextConfig):
     """Which model reads the words, and what it is told."""
 

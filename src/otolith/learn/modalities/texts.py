@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from typing_extensions import override
 from otolith.core.caches import cache_folder, read_arrays, write_arrays
 from otolith.core.errors import OtolithWarning
 from otolith.core.files import digest
+from otolith.core.settings import settings
 from otolith.data.paired import LABEL, model_stamp, places, read_texts
 from otolith.data.windows import Windows
 from otolith.learn.modalities.modality import Modality, ModalityVectors
@@ -52,7 +52,7 @@ def texts_of(windows: Windows, labels: bool = True) -> list[str]:
     return out
 
 
-@dataclass(frozen=True)
+@settings
 class TextConfig:
     """Which words count."""
 

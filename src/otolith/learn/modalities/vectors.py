@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from typing_extensions import override
@@ -12,6 +11,7 @@ from typing_extensions import override
 from otolith.core.errors import ConfigError, ReadError, StudyError
 from otolith.core.files import inside
 from otolith.core.foreign.arrays import read_npy
+from otolith.core.settings import settings
 from otolith.core.text import printable
 from otolith.data.paired import FOLDER, durations, is_there, places, read_table, refuse_stranger
 from otolith.data.parquet import list_column, number_column, text_column
@@ -23,7 +23,7 @@ _TOLERANCE_S = 1e-3
 _PARQUET = f"Write Parquet with recording and time, which fits any cut: {FOLDER}/NAME.parquet."
 
 
-@dataclass(frozen=True)
+@settings
 class VectorsConfig:
     """Where the vectors lie."""
 
@@ -32,7 +32,7 @@ class VectorsConfig:
     file: str = ""
     """Instead: an .npy with one row for each window of the study, in the order of
     `study.windows()`."""
-    kind: str = "video"
+    kind: Literal["text", "video", "pose"] = "video"
     """What they are vectors of: text, video or pose."""
 
 

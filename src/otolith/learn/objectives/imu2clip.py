@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Positive, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
@@ -29,7 +30,7 @@ from otolith.learn.objectives._views import in_order, numbered
 from otolith.learn.objectives.objective import Objective
 
 
-@dataclass(frozen=True)
+@settings
 class IMU2CLIPConfig:
     """Settings of IMU2CLIP."""
 
@@ -41,16 +42,16 @@ class IMU2CLIPConfig:
     """The modality of poses, such as `pose_vector`; the published method has none."""
     modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of the modalities by `text`, `video`, `pose`."""
-    modality_fraction: float = 1.0
+    modality_fraction: Share = 1.0
     """Share of the windows whose modalities are seen."""
-    width: int = 512
+    width: Count = 512
     """Numbers of the space that motion and modalities share."""
-    project: str = "where_needed"
+    project: Literal["where_needed", "always"] = "where_needed"
     """`where_needed`: what has `width` numbers already is taken as it is; `always`: everything gets
     a linear layer."""
-    temperature: float = 0.1
+    temperature: Positive = 0.1
     """Where the learnt temperature starts."""
-    temperature_bounds: tuple[float, float] = (0.01, 1.0)
+    temperature_bounds: tuple[Positive, Positive] = (0.01, 1.0)
     """It stays within these."""
 
 

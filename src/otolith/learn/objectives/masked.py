@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, settings
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
@@ -19,13 +21,13 @@ from otolith.learn.objectives._views import in_order, numbered
 from otolith.learn.objectives.objective import Objective
 
 
-@dataclass(frozen=True)
+@settings
 class MaskedConfig:
     """Settings of masked reconstruction."""
 
-    share: float = 0.1
+    share: Annotated[float, Interval(gt=0, lt=1)] = 0.1
     """Share of the time steps that are hidden, in all channels at once."""
-    span: int = 1
+    span: Count = 1
     """Time steps hidden in a row; single ones can almost be read off their neighbours."""
 
 
@@ -54,12 +56,6 @@ class Masked(Objective):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        c = self.config
-        if not 0 < c.share < 1 or c.span < 1:
-            raise ConfigError(
-                f"Masked needs a share between 0 and 1 and a span of 1 or more, not {c.share}, "
-                f"{c.span}."
-            )
         self.decoder: nn.Module = nn.Identity()
         self.margin = (0, 0)
         """Samples put before and after a window so that each of its samples has a token."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import field, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
-from otolith.core.settings import configure
+from otolith.core.settings import Count, NonNegative, Positive, Share, configure, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import sensors
 from otolith.data.skeleton import FINGERS, POSE_JOINTS
@@ -34,20 +34,20 @@ _CHUNK = 4096
 """Windows whose poses are read at once."""
 
 
-@dataclass(frozen=True)
+@settings
 class Multi3NetConfig:
     """Settings of Multi3Net; `contrast`, `pose_to_imu`, `imu_to_imu` give the rows of its tables."""
 
-    contrast: float = 1.0
+    contrast: NonNegative = 1.0
     """Weight of every contrast of two; 0 leaves them out."""
     contrast_text: bool = True
     """Whether words are contrasted too: the paper's prose says so, the caption of its figure 4 does
     not."""
-    pose_to_imu: float = 1.0
+    pose_to_imu: NonNegative = 1.0
     """Weight of drawing the sensors' signal from the pose."""
-    imu_to_imu: float = 1.0
+    imu_to_imu: NonNegative = 1.0
     """Weight of drawing the sensors' signal from their own vectors."""
-    target: str = "middle"
+    target: Literal["middle", "window"] = "middle"
     """What is drawn: `middle`, the middle sample, as published, or the whole `window`."""
     unit_targets: bool = False
     """Whether what is drawn and what is true are brought to length 1 before they are compared."""
@@ -64,19 +64,19 @@ class Multi3NetConfig:
     """Settings of the pose encoder."""
     modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of the modality of words, under `text`."""
-    modality_fraction: float = 1.0
+    modality_fraction: Share = 1.0
     """Share of the windows whose words and poses are seen."""
-    frames: int = 30
+    frames: Count = 30
     """Moments of a window at which the pose is looked at."""
     hands: bool = True
     """Whether fingers are looked at where a pose has them."""
-    sensors: str = "each"
+    sensors: Literal["each", "together"] = "each"
     """`each`: a vector for every sensor, as published; `together`: one vector of all of them."""
-    temperature: float = 0.07
+    temperature: Positive = 0.07
     """τ of the contrast, which stays."""
     symmetric: bool = False
     """Whether each contrast is asked both ways; published, the second finds none of the first."""
-    decoder_dropout: float = 0.1
+    decoder_dropout: Share = 0.1
     """Share of features dropped in the decoders while training."""
 
 
@@ -110,15 +110,8 @@ class Multi3Net(Objective):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         c = self.config
-        if min(c.contrast, c.pose_to_imu, c.imu_to_imu) < 0 or not max(
-            c.contrast, c.pose_to_imu, c.imu_to_imu
-        ):
+        if not max(c.contrast, c.pose_to_imu, c.imu_to_imu):
             raise ConfigError("Multi3Net needs weights of 0 or more, and one of them above 0.")
-        for name, known in (("target", ("middle", "window")), ("sensors", ("each", "together"))):
-            if getattr(c, name) not in known:
-                raise ConfigError(f"{name} is {' or '.join(known)}, not '{getattr(c, name)}'.")
-        if c.frames < 1 or c.temperature <= 0:
-            raise ConfigError("Multi3Net needs 1 frame or more and a temperature above 0.")
         for name, given in (
             (c.text_encoder, c.text_encoder_settings),
             (c.pose_encoder, c.pose_encoder_settings),

@@ -4,16 +4,17 @@ the body move."""
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Interval
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError, OtolithWarning
+from otolith.core.settings import Count, NonNegative, settings
 from otolith.data.batch import Batch
 from otolith.data.physics.bins import UniformBins
 from otolith.data.physics.pseudo_labels import Physics, Quantity, family_of, measure
@@ -25,19 +26,22 @@ _CROWDED = 0.9
 """A quantity with more than this share of windows in one bin teaches next to nothing."""
 
 
-@dataclass(frozen=True)
+Percentile = Annotated[float, Interval(ge=0, le=100)]
+
+
+@settings
 class PIMConfig:
     """Settings of PIM; what the paper leaves open is named here and may be changed."""
 
-    speed: float = 1.0
+    speed: NonNegative = 1.0
     """α, weight of the speed terms; 0 leaves them out."""
-    angle: float = 1.0
+    angle: NonNegative = 1.0
     """β, weight of the roll, pitch and yaw terms."""
-    symmetry: float = 1.0
+    symmetry: NonNegative = 1.0
     """γ, weight of the left/right symmetry terms."""
-    bins: int = 11
+    bins: Annotated[int, Ge(2)] = 11
     """Classes that each quantity is cut into, of equal width."""
-    clip_percentile: tuple[float, float] | None = (0.5, 99.5)
+    clip_percentile: tuple[Percentile, Percentile] | None = (0.5, 99.5)
     """Bin edges come from between these percentiles, so that one outlier does not empty most bins;
     None: min, max."""
     loss: Literal["softmax", "sigmoid"] = "softmax"
@@ -46,7 +50,7 @@ class PIMConfig:
     reduction: Literal["mean", "sum"] = "mean"
     """Over the quantities of a family: `mean` keeps families balanced however many sensors there
     are."""
-    head_width: int = 256
+    head_width: Count = 256
     """Hidden units of each head."""
     pairs: tuple[tuple[str, str], ...] | None = None
     """Pairs of sensors to compare; None: every left/right pair among the placements."""
@@ -110,13 +114,6 @@ class PIM(Objective):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, allowed in (("loss", ("softmax", "sigmoid")), ("reduction", ("mean", "sum"))):
-            if getattr(self.config, name) not in allowed:
-                raise ConfigError(
-                    f"PIM: {name} is {' or '.join(allowed)}, not '{getattr(self.config, name)}'."
-                )
-        if self.config.bins < 2:
-            raise ConfigError(f"PIM needs two bins or more, not {self.config.bins}.")
         self.weights = {
             "speed": self.config.speed,
             "angle": self.config.angle,

@@ -4,8 +4,8 @@ seen before."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, NonNegative, Positive, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.augmentations.augmentation import Chain
@@ -38,15 +39,15 @@ _NOBODY = -2
 """The number of a window that never was in the queue."""
 
 
-@dataclass(frozen=True)
+@settings
 class PRIMUSConfig:
     """Settings of PRIMUS; `ss`, `mm`, `nn` give every row of its ablation."""
 
-    ss: float = 1.0
+    ss: NonNegative = 1.0
     """α, weight of self-supervision; 0 leaves it out."""
-    mm: float = 1.0
+    mm: NonNegative = 1.0
     """β, weight of the contrast with modalities."""
-    nn: float = 1.0
+    nn: NonNegative = 1.0
     """γ, weight of the contrast with nearest neighbours; without modalities these are found by motion
     alone."""
     text: str = "minilm"
@@ -57,23 +58,23 @@ class PRIMUSConfig:
     """The modality of poses, which stand in where there is no video; empty to leave them out."""
     modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of the modalities by `text`, `video`, `pose`."""
-    modality_fraction: float = 1.0
+    modality_fraction: Share = 1.0
     """Share of the windows whose modalities are seen."""
     augmentations: tuple[str, ...] = ("scaling", "time_reversal")
     """What changes the second view, one after the other: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name; scaling has the published deviation of 0.25 unless another
     is given."""
-    width: int = 512
+    width: Count = 512
     """Numbers of both heads, and of the space that motion and modalities share."""
-    project: str = "where_needed"
+    project: Literal["where_needed", "always"] = "where_needed"
     """`where_needed`: a modality of `width` numbers is taken as it is; `always`: each gets a linear
     layer."""
-    temperature: float = 0.1
+    temperature: Positive = 0.1
     """Where both learnt temperatures start."""
-    temperature_bounds: tuple[float, float] = (0.01, 1.0)
+    temperature_bounds: tuple[Positive, Positive] = (0.01, 1.0)
     """They stay within these."""
-    queue: int = 8192
+    queue: Count = 8192
     """Windows among which neighbours are looked for."""
 
 
@@ -118,8 +119,6 @@ class PRIMUS(Objective):
                 "PRIMUS with ss contrasts a window with its changed self; name an augmentation or "
                 "more."
             )
-        if c.width < 1 or c.queue < 1:
-            raise ConfigError("PRIMUS needs a width and a queue of 1 or more.")
         named = {"text": c.text, "video": c.video, "pose": c.pose} if c.mm or c.nn else {}
         self.companions = Companions(named, c.modality_settings, c.modality_fraction)
         self.ssl: nn.Module = nn.Identity()

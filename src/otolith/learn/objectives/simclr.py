@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, Positive, settings
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.augmentations.augmentation import Chain
@@ -19,7 +20,7 @@ from otolith.learn.objectives._views import in_order, numbered, stacked
 from otolith.learn.objectives.objective import Objective
 
 
-@dataclass(frozen=True)
+@settings
 class SimCLRConfig:
     """Settings of SimCLR."""
 
@@ -30,9 +31,9 @@ class SimCLRConfig:
     """Settings of augmentations by name, such as {"scaling": {"deviation": 0.25}}."""
     both: bool = True
     """Whether both views are changed; otherwise one shows the window as it is."""
-    temperature: float = 0.1
+    temperature: Positive = 0.1
     """τ of the loss; the smaller, the more the nearest wrong windows count."""
-    projector: tuple[int, ...] = (256, 128, 50)
+    projector: tuple[Count, ...] = (256, 128, 50)
     """Widths of the layers between the encoder's vector and the loss, ReLU between them; dropped
     afterwards."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Count, settings
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.augmentations.augmentation import Chain
@@ -21,7 +22,7 @@ from otolith.learn.objectives.objective import Objective
 from otolith.learn.objectives.pim import Heads
 
 
-@dataclass(frozen=True)
+@settings
 class TransformationsConfig:
     """Settings of transformation recognition; the defaults are the published ones."""
 
@@ -31,7 +32,7 @@ class TransformationsConfig:
     """What is to be recognised, one task each: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"jitter": {"deviation": 0.1}}."""
-    head_width: int = 256
+    head_width: Count = 256
     """Hidden units of each task's head."""
 
 

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith.core.errors import ConfigError, DataError
-from otolith.core.settings import built_from, configure
+from otolith.core.settings import (
+    Count,
+    Index,
+    NonNegative,
+    Positive,
+    Seed,
+    built_from,
+    configure,
+    settings,
+)
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn import heads
@@ -26,12 +35,11 @@ from otolith.learn.training.loader import IN_MEMORY_BYTES, Loader
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
 
-MODES = ("finetune", "frozen", "staged")
 LEAST_FALL = 1e-4
 """Share by which a loss must fall to count as lower: less is rounding."""
 
 
-@dataclass(frozen=True)
+@settings
 class AdaptConfig:
     """How a head, and the encoder with it, learns from a few labels; fixed, as no label is left to
     choose by."""
@@ -39,27 +47,27 @@ class AdaptConfig:
     mode: Literal["finetune", "frozen", "staged"] = "finetune"
     """Whether the encoder's weights move too, as PIM's do; staged: only after the head has learnt,
     as Multi3Net's."""
-    steps: int = 100
+    steps: Count = 100
     """Optimiser steps at least; more where the windows need them, see `epochs`. Tried on people of
     the training side: 30 to 100 steps were better than 200 at two windows a class, and as good at
     eight."""
-    epochs: int = 10
+    epochs: Index = 10
     """Passes over all windows at least."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Windows in a step."""
-    learning_rate: float = 3e-4
+    learning_rate: Positive = 3e-4
     """Adam's step for the encoder; the rate falls to 0 along a cosine."""
-    head_learning_rate: float = 1e-3
+    head_learning_rate: Positive = 1e-3
     """Adam's step for the head."""
-    patience: int = 5
+    patience: Count = 5
     """Staged: epochs without a lower training loss after which the encoder moves too; it does in
     any case after as many steps as are left to it."""
-    staged_learning_rate: float = 1e-4
+    staged_learning_rate: Positive = 1e-4
     """Staged: Adam's step for the encoder once it moves."""
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     """AdamW's decay of all weights, in place of what the encoder asks for; 0: Adam, and what the
     encoder asks for."""
-    warmup: int = 0
+    warmup: Index = 0
     """Steps at least over which the rate rises, or a hundredth of all where that is more; 0: it
     begins high."""
     space: Literal["encoder", "shared"] = "encoder"
@@ -67,7 +75,7 @@ class AdaptConfig:
     with texts, video or poses."""
     balanced: bool = True
     """Weigh the classes alike in the loss, however many windows each has."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the head's weights, the order and dropout."""
 
 
@@ -136,14 +144,6 @@ def adapt(
     windows do not fit.
     """
     config = configure(AdaptConfig, settings, "adaptation")
-    if config.mode not in MODES:
-        raise ConfigError(
-            f"mode is {', '.join(map(repr, MODES[:-1]))} or '{MODES[-1]}', not '{config.mode}'."
-        )
-    if config.space not in ("encoder", "shared"):
-        raise ConfigError(f"space is 'encoder' or 'shared', not '{config.space}'.")
-    if config.patience < 1:
-        raise ConfigError(f"patience is 1 epoch or more, not {config.patience}.")
     dimension = (
         encoder.require_alignment().width if config.space == "shared" else encoder.encoder.dimension
     )

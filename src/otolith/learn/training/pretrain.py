@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from otolith.core.errors import CheckpointError, ConfigError, OtolithWarning, ReadError, SplitError
 from otolith.core.files import digest, read_json, write_text
-from otolith.core.settings import built_from, configure
+from otolith.core.settings import Count, Index, Positive, Seed, built_from, configure, settings
 from otolith.core.sheets import sheet_of
 from otolith.data.windows import Windows
 from otolith.learn import objectives
@@ -32,28 +32,28 @@ from otolith.learn.training.schedule import falls, turns
 from otolith.learn.training.seen import training_facts
 
 
-@dataclass(frozen=True)
+@settings
 class PretrainConfig:
     """How long and how fast to pretrain."""
 
-    epochs: int = 100
+    epochs: Count = 100
     """Most passes over the windows."""
-    batch_size: int = 256
+    batch_size: Count = 256
     """Windows in a step."""
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """Adam's step."""
-    patience: int = 10
+    patience: Index = 10
     """Epochs without a better validation loss after which it stops; 0 goes through all epochs."""
-    plateau: int = 0
+    plateau: Index = 0
     """Epochs without a better validation loss after which the learning rate falls to a tenth; 0: it
     never does."""
     in_turn: bool = False
     """Of several studies: one after the other, each until it stops and on with the weights that it
     leaves; otherwise all together. Each then holds back people of its own, and the best epoch is
     one of the last study."""
-    validation_people: int = 0
+    validation_people: Index = 0
     """Training people held back to choose the best epoch; 0: one, or two from ten people up."""
-    seed: int = 0
+    seed: Seed = 0
     """Of weights, order, dropout and the choice of validation people."""
 
 
@@ -85,10 +85,6 @@ def pretrain(
     another process writes there.
     """
     config = configure(PretrainConfig, settings, "pretraining")
-    if config.epochs < 1 or config.batch_size < 1 or not config.learning_rate > 0:
-        raise ConfigError(
-            "Pretraining needs at least one epoch, one window a step and a learning rate above 0."
-        )
     windows = windows.hide_labels()
     runtime = runtime or Runtime.choose()
     with built_from(

@@ -3,13 +3,14 @@ floor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import settings
 from otolith.data.skeleton import ANKLE_HEIGHT, REFERENCE_STATURE_M, SKELETON
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body, fit
@@ -21,7 +22,7 @@ _BALL_HEIGHT = ANKLE_HEIGHT + SKELETON["left_foot"][1][2]
 """Height of the joint at the ball of the foot above the floor, as a fraction of stature."""
 
 
-@dataclass(frozen=True)
+@settings
 class BodyRanges:
     """Between which bounds bodies are drawn, evenly.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import settings
 from otolith.data.channels import triad
 from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.data.units import STANDARD_GRAVITY
@@ -40,7 +40,7 @@ class Reading(NamedTuple):
     """rad/s."""
 
 
-@dataclass(frozen=True)
+@settings
 class Mounting:
     """How one sensor sits otherwise than its placement says."""
 

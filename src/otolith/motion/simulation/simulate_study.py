@@ -7,16 +7,18 @@ import dataclasses
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Interval
 
 from otolith import __version__
 from otolith.core.errors import ConfigError, DataError, OtolithError
 from otolith.core.files import digest, write_json
 from otolith.core.ownership import Owned, claim
+from otolith.core.settings import Count, Positive, Seed, settings
 from otolith.data.paired import Text, write_modality, write_texts
 from otolith.data.recording import Recording, RowReport
 from otolith.data.study import Cut, Study, finish_study, write_recording
@@ -40,7 +42,7 @@ TOLD = ("skipped.json", "doubtful.json")
 _NAMED = 10  # sources and terms that a study's own line repeats; each recording has its own
 
 
-@dataclass(frozen=True)
+@settings
 class SimulationConfig:
     """What is worn by whom, and how it is measured.
 
@@ -49,10 +51,10 @@ class SimulationConfig:
 
     placements: tuple[str, ...] = ("left_wrist", "right_wrist")
     """Where sensors sit."""
-    bodies: int = 1
+    bodies: Count = 1
     """How many bodies make each clip's movement: the first is the average one of 1.70 m, the others
     are drawn."""
-    rate_hz: float = 50.0
+    rate_hz: Annotated[float, Interval(gt=0, le=10_000)] = 50.0
     """Samples per second of the sensors."""
     noise: str = "none"
     """The kind of device; "none" measures exactly."""
@@ -64,12 +66,12 @@ class SimulationConfig:
     mountings: Mapping[str, Mounting] = field(default_factory=dict)
     """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is
     drawn."""
-    smoothing: str | float = "auto"
+    smoothing: Literal["auto", "none"] | Positive = "auto"
     """"auto" takes the noise out of captured paths, by their own spectrum; "none" leaves it; a
     number is a cut-off in Hz. Procedural paths have no noise and are left alone."""
-    pose_hz: float = 30.0
+    pose_hz: Annotated[float, Interval(gt=0, le=10_000)] = 30.0
     """Poses per second."""
-    seed: int = 0
+    seed: Seed = 0
     """Of bodies, mountings and noise."""
     ranges: BodyRanges = field(default_factory=BodyRanges)
     """How bodies vary."""
@@ -83,27 +85,6 @@ class SimulationConfig:
         if not self.placements or len(set(self.placements)) < len(self.placements):
             raise ConfigError(
                 f"A simulation needs placements, each once; found {list(self.placements)}."
-            )
-        if self.bodies < 1 or self.seed < 0:
-            raise ConfigError(
-                f"Bodies go from 1 up and seeds from 0; found {self.bodies} and {self.seed}."
-            )
-        for name in ("rate_hz", "pose_hz"):
-            if not 0.0 < getattr(self, name) <= 10_000.0:
-                raise ConfigError(
-                    f"{name} is a number of times per second, up to 10,000; found "
-                    f"{getattr(self, name)}."
-                )
-        for name, known in (
-            ("heading", ("keep", "remove")),
-            ("mounting", ("exact", "by_hand", "any")),
-        ):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {' or '.join(known)}; found '{getattr(self, name)}'.")
-        cut = self.smoothing
-        if not (cut in ("auto", "none") if isinstance(cut, str) else 0.0 < cut < float("inf")):
-            raise ConfigError(
-                f"smoothing is auto, none or a cut-off in Hz above 0; found '{self.smoothing}'."
             )
         if strange := set(self.mountings) - set(self.placements):
             raise ConfigError(
