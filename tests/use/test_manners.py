@@ -7,8 +7,9 @@ itself to be checked.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from otolith.data.batch import Batch
 from otolith.data.channels import Channel
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders.encoder import Encoder
+from otolith.learn.training.adapt import AdaptConfig
 from otolith.use.recogniser import Recogniser
 
 
@@ -90,3 +92,50 @@ def test__recogniser__is_a_classifier_and_searchable() -> None:
     )
     assert search.best_score_ > 0.9
     assert set(search.predict(values)) == {"up", "down"}
+
+
+OTHER_VALUES: dict[str, Any] = {
+    "mode": "frozen",
+    "steps": 7,
+    "epochs": 2,
+    "batch_size": 5,
+    "learning_rate": 2e-4,
+    "head_learning_rate": 2e-3,
+    "patience": 3,
+    "staged_learning_rate": 2e-4,
+    "weight_decay": 0.01,
+    "warmup": 2,
+    "space": "shared",
+    "balanced": False,
+    "seed": 4,
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(AdaptConfig)])
+def test__recogniser__every_field_of_adapt_config__reaches_the_training(name: str) -> None:
+    value = OTHER_VALUES[name]
+    changed = clone(FITTED_AT_ONCE).set_params(**{name: value})
+    assert changed.get_params()[name] == getattr(changed, name) == value
+    assert getattr(clone(changed), name) == value
+    assert name in inspect.signature(Recogniser).parameters
+    values, labels = np.random.default_rng(0).normal(size=(8, 10)), [0, 1] * 4
+    if name == "space":  # this encoder has no space that it shares
+        with pytest.raises(ConfigError, match="shares no space"):
+            changed.fit(values, labels)
+        return
+    assert getattr(changed.fit(values, labels).adapted_.config, name) == value
+
+
+def test__recogniser__a_typo__names_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match=r"no parameter 'weightdecay'\. Did you mean 'weight_decay'"
+    ):
+        Recogniser(weightdecay=0.1)
+    with pytest.raises(ConfigError, match=r"no parameter 'hed'\. Did you mean 'head'"):
+        Recogniser().set_params(hed="linear")
+
+
+def test__repr__twelve_channels_and_many_settings__stays_short() -> None:
+    channels = [f"left_{place}.acc.{axis}" for place in ("wrist", "ankle", "hip") for axis in "xyz"]
+    long = Recogniser("tpn", channels=channels, rate_hz=50, **OTHER_VALUES)
+    assert len(repr(long)) <= 300 and repr(long).startswith("Recogniser(")

@@ -78,6 +78,16 @@ class SignalChain:
             )
         return cls(windows.channels, windows.rate_hz, windows.length, windows.gravity, cut, missing)
 
+    def require(self, windows: Windows) -> None:
+        """Raise ChannelError where windows are not what this chain makes."""
+        windows.require(self.channels, self.rate_hz, self.length, "this recogniser")
+        if windows.gravity != self.gravity:
+            raise ChannelError(
+                f"These windows have gravity {windows.gravity}, this recogniser was trained with "
+                f"gravity {self.gravity}. Import the recordings that way, or fit a recogniser to "
+                "windows like these."
+            )
+
     def schema(self) -> dict[str, Any]:
         """Return what a window must be, as JSON writes it."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 KIND = "recogniser"
 _PARTS = ("encoder.", "standardise.", "head.", PART)
+_DTYPES = {"text": object, "bool": bool, "int64": np.int64, "float64": np.float64}
 _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
 
@@ -41,37 +43,37 @@ def save(
     """Write a fitted recogniser; DataError where the folder holds something else."""
     refuse_existing(folder, KIND, overwrite)
     checkpoint.refuse_strange_folder(folder, KIND)
-    adapted = recogniser.adapted_
-    head = adapted.head
-    kind = _CLASS_TYPES.get(recogniser.classes_.dtype.kind)
+    encoder, head, classes = (
+        recogniser.adapted_.encoder,
+        recogniser.adapted_.head,
+        recogniser.classes_,
+    )
+    kind = _CLASS_TYPES.get(classes.dtype.kind)
     if kind is None:
         raise DataError(
-            f"Classes of type {recogniser.classes_.dtype} cannot be saved; use text or whole "
-            f"numbers."
+            f"Classes of type {classes.dtype} cannot be saved; use text or whole numbers."
         )
-    classes = (
-        [str(c) for c in recogniser.classes_] if kind == "text" else recogniser.classes_.tolist()
-    )
     config = {
         "schema": recogniser.chain_.schema(),
         "signal": recogniser.chain_.steps(),
-        "encoder": {"name": adapted.encoder.name, "settings": adapted.encoder.encoder.settings()},
+        "encoder": {"name": encoder.name, "settings": encoder.encoder.settings()},
         "head": {
             "name": heads.FAMILY.name_of(head),
             "settings": head.settings(),
             "shapes": head.shapes() if isinstance(head, ClosedHead) else None,
         },
-        "classes": classes,
+        "classes": [str(c) for c in classes] if kind == "text" else classes.tolist(),
         "classes_type": kind,
         "record": recogniser.record_,
     }
-    tensors = checkpoint.pack(adapted.encoder.encoder, "encoder.")
-    tensors |= checkpoint.pack(adapted.encoder.standardise, "standardise.") | checkpoint.pack(
-        head, "head."
-    )
-    if adapted.encoder.alignment:
-        config["alignment"] = adapted.encoder.alignment.facts()
-        tensors |= checkpoint.pack(adapted.encoder.alignment, PART)
+    tensors = {
+        **checkpoint.pack(encoder.encoder, "encoder."),
+        **checkpoint.pack(encoder.standardise, "standardise."),
+        **checkpoint.pack(head, "head."),
+    }
+    if encoder.alignment:
+        config["alignment"] = encoder.alignment.facts()
+        tensors |= checkpoint.pack(encoder.alignment, PART)
     checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)}, finish)
 
 
@@ -82,33 +84,18 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
     UnknownNameError for an encoder or head that no table holds.
     """
     where = str(folder)
-    trust = trusted(trust)
     config, tensors = checkpoint.load(folder, KIND)
     checkpoint.refuse_strangers(tensors, _PARTS, where)
     try:
-        chain = SignalChain.load(config["schema"], config["signal"], where)
-        record = sound_record(config["record"])
-        encoder = PretrainedEncoder.build(
-            {name: config.get(name) for name in ("schema", "encoder", "alignment")}
-            | {"record": record["pretraining"], "history": []},
-            tensors,
-            trust,
-        )
-        classes = np.array(config["classes"], dtype=_dtype(config["classes_type"]))
-        settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
-        head = _head(
-            config["head"], _seen_by_head(encoder, settings), len(classes), tensors, where, trust
-        )
-        precision = record["runtime"]["precision"]
-        n_features = len(chain.channels) * chain.length
+        loaded = _built(cls, config, tensors, where, trusted(trust))
     except OtolithError:
         raise
     except checkpoint.ODD_CONFIG as error:
         raise CheckpointError(
             f"{where}: {checkpoint.CONFIG} is incomplete or was edited ({type(error).__name__}: "
-            f"{error}). Copy the "
-            "whole folder again from where it was made."
+            f"{error}). Copy the whole folder again from where it was made."
         ) from error
+    encoder, head = loaded.adapted_.encoder, loaded.adapted_.head
     checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
     load_standardise(encoder.standardise, tensors, where)
     checkpoint.load_into(head, tensors, "head.", where)
@@ -119,39 +106,41 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
     load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()
     head.eval()
+    return loaded
+
+
+def _built(
+    cls: type[Recogniser],
+    config: dict[str, Any],
+    tensors: dict[str, Tensor],
+    where: str,
+    trust: Sequence[str],
+) -> Recogniser:
+    """A recogniser of the right shape, its weights still to be read."""
+    chain = SignalChain.load(config["schema"], config["signal"], where)
+    record = sound_record(config["record"])
+    stored = {name: config.get(name) for name in ("schema", "encoder", "alignment")}
+    stored |= {"record": record["pretraining"], "history": []}
+    encoder = PretrainedEncoder.build(stored, tensors, trust)
+    classes = np.array(config["classes"], dtype=_DTYPES[config["classes_type"]])
+    settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
+    shared = settings.space == "shared"
+    width = encoder.require_alignment().width if shared else encoder.encoder.dimension
+    head = _head(config["head"], width, len(classes), tensors, where, trust)
     loaded = cls(
         encoder,
         config["head"]["name"],
-        mode=settings.mode,
         rate_hz=chain.rate_hz,
         channels=chain.channels,
         gravity=chain.gravity,  # type: ignore[arg-type]
         head_settings=config["head"]["settings"] or None,
-        precision=precision,
-        **{name: getattr(settings, name) for name in _SCHEDULE},
+        precision=record["runtime"]["precision"],
+        **asdict(settings),
     )
     loaded.adapted_ = Adapted(encoder, head, tuple(str(name) for name in classes), settings)
     loaded.chain_, loaded.classes_, loaded.record_ = chain, classes, record
-    loaded.n_features_in_ = n_features
+    loaded.n_features_in_ = len(chain.channels) * chain.length
     return loaded
-
-
-_SCHEDULE = (
-    *("steps", "epochs", "batch_size", "learning_rate", "head_learning_rate"),
-    *("patience", "staged_learning_rate", "weight_decay", "warmup", "space", "balanced", "seed"),
-)
-
-
-def _seen_by_head(encoder: PretrainedEncoder, settings: AdaptConfig) -> int:
-    return (
-        encoder.require_alignment().width
-        if settings.space == "shared"
-        else encoder.encoder.dimension
-    )
-
-
-def _dtype(kind: str) -> Any:
-    return {"text": object, "bool": bool, "int64": np.int64, "float64": np.float64}[kind]
 
 
 def _head(
@@ -163,20 +152,21 @@ def _head(
     trust: Sequence[str],
 ) -> Head:
     kind = heads.FAMILY.stored(content["name"], trust, "The checkpoint")
-    if not issubclass(kind, ClosedHead):
-        with checkpoint.no_more_weights(tensors, content["settings"]):
-            built: Head = kind(dimension, classes, **content["settings"])
-        return built
-    there = {
-        n.removeprefix("head."): list(t.shape) for n, t in tensors.items() if n.startswith("head.")
+    settings: dict[str, Any] = content["settings"]
+    closed = issubclass(kind, ClosedHead)
+    prefix = "head."
+    shapes = {
+        n.removeprefix(prefix): list(t.shape) for n, t in tensors.items() if n.startswith(prefix)
     }
     # Before anything is allocated: an edited shape could ask for all memory.
-    if content["shapes"] != there:
+    if closed and content["shapes"] != shapes:
         raise CheckpointError(
-            f"{where}: the head's weights have shapes {there}, {checkpoint.CONFIG} says "
-            f"{content['shapes']}. Copy the "
-            "whole folder again from where it was made."
+            f"{where}: the head's weights have shapes {shapes}, {checkpoint.CONFIG} says "
+            f"{content['shapes']}. Copy the whole folder again from where it was made."
         )
-    with checkpoint.no_more_weights(tensors, content["settings"]):
-        closed: Head = kind.empty(dimension, classes, content["shapes"], **content["settings"])
-    return closed
+    with checkpoint.no_more_weights(tensors, settings):
+        if closed:
+            empty: Head = kind.empty(dimension, classes, content["shapes"], **settings)
+            return empty
+        built: Head = kind(dimension, classes, **settings)
+        return built

@@ -1,0 +1,60 @@
+"""The record of a recogniser: on whom and how it was trained, kept with it in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from otolith.data.windows import Windows
+from otolith.learn.training.adapt import Adapted
+from otolith.learn.training.runtime import Runtime, commit, versions
+from otolith.learn.training.seen import training_facts
+
+
+def record_of(
+    pretraining: Mapping[str, Any], adaptation: Mapping[str, Any], runtime: Runtime
+) -> dict[str, Any]:
+    """Put together the record of an encoder, what `adapted_on` says, and this machine."""
+    return {
+        "pretraining": pretraining,
+        "adaptation": adaptation,
+        "runtime": runtime.record(),
+        "versions": versions(),
+        "commit": commit(),
+    }
+
+
+def adapted_on(
+    model: Adapted, windows: Windows, learnt: Windows, added: Sequence[Windows], named: bool
+) -> dict[str, Any]:
+    """Say whom a head learnt from, and what moved.
+
+    windows: the labelled windows. learnt: those with the `added` ones of other studies. named:
+    whether their people are known; those of an array are not.
+    """
+    labels = np.bincount(windows.code, minlength=len(windows.classes)).tolist()
+    parts = np.bincount(learnt.part)[1:].tolist()
+    facts: dict[str, Any] = training_facts(learnt if named else windows)
+    if added:  # then people already carry their study's name
+        facts["people"] = learnt.subjects
+    return {
+        "subjects": windows.subjects if named else [],
+        **facts,
+        "studies": {windows.study: windows.study_hash} if windows.study else {},
+        "origin": windows.origin,
+        "windows": len(windows),
+        "labels": dict(zip(windows.classes, labels, strict=True)),
+        "added": {other.study: n for other, n in zip(added, parts, strict=True)},
+        "encoder_moved": not model.head.closed and model.config.mode != "frozen",
+        "settings": asdict(model.config),
+    }
+
+
+def nameless(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record of an encoder that was made for an array, whose people nobody knows."""
+    if record.get("objective", "none") != "none":
+        return record
+    return {**record, "subjects": [], "studies": {}, "people": []}
