@@ -10,7 +10,7 @@ names it. All loops train on all windows once and then measure two people held b
 in one process; medians of paired ratios. The toolkit's own epoch also keeps the best weights and
 the losses, and runs in repeatable mode; the rivals do without.
 
-Run: python benchmarks/training.py [--threads 2] [--repeats 9] [--batch 256] [--study FOLDER]
+Run: python benchmarks/training.py [--threads 2] [--device cpu] [--repeats 9] [--batch 256] [--study FOLDER]
 [--quick]
 """
 
@@ -29,7 +29,8 @@ from typing import Any
 
 early = argparse.ArgumentParser(add_help=False)
 early.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-THREADS = early.parse_known_args()[0].threads
+early.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+THREADS, DEVICE = vars(early.parse_known_args()[0]).values()
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 # OpenMP's waiting threads spin by default; where anything else runs, that slows down everything.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -158,8 +159,15 @@ def bare(
     """Return a bare epoch over the windows of a run: no records, no repeatable mode, one number at
     the end."""
     data, held_back = (
-        {"values": side._values.clone(), "present": side.present, "received": side._received}
-        | side.modalities
+        {
+            name: part.clone().to(DEVICE)
+            for name, part in (
+                ("values", side._values),
+                ("present", side.present),
+                ("received", side._received),
+                *side.modalities.items(),
+            )
+        }
         for side in (run.training[0], run.validation[0])
     )
     optimiser = torch.optim.Adam(groups, lr=run.config.learning_rate, **adam)
@@ -174,7 +182,7 @@ def bare(
 
     def evaluate(side: dict[str, Tensor], index: Tensor) -> Tensor:
         values, present, received, *others = (tensor[index] for tensor in side.values())
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        with torch.autocast(DEVICE, dtype=torch.bfloat16, enabled=bf16):
             values = torch.nan_to_num((values - mean) / std)
             modalities = dict(zip(list(side)[3:], others, strict=True))
             return loss(Batch(values, present, received, channels, rate_hz, modalities=modalities))
@@ -185,7 +193,7 @@ def bare(
             module.train()
         order = torch.from_numpy(
             np.random.default_rng([run.config.seed, epochs]).permutation(len(data["values"]))
-        )
+        ).to(DEVICE)
         epochs += 1
         for index in order.split(size):
             total = evaluate(data, index)
@@ -195,7 +203,7 @@ def bare(
         for module in modules:
             module.eval()
         with torch.no_grad():
-            parts = torch.arange(len(held_back["values"])).split(1024)
+            parts = torch.arange(len(held_back["values"]), device=DEVICE).split(1024)
             return sum(float(evaluate(held_back, part)) * len(part) for part in parts) / len(
                 held_back["values"]
             )
@@ -217,7 +225,7 @@ def rivals(run: _Run) -> dict[str, Callable[[], float]]:
         families = [
             "angle" if q.kind in ("roll", "pitch", "yaw") else q.kind for q in run.goal.quantities
         ]
-        plain = PlainPIM(len(encoder.channels), goal.weights, families, goal.config.bins)
+        plain = PlainPIM(len(encoder.channels), goal.weights, families, goal.config.bins).to(DEVICE)
         kernels = [p for name, p in plain.layers.named_parameters() if name.endswith("weight")]
         others = [
             p
@@ -247,6 +255,8 @@ def take_turns(calls: dict[str, Callable[[], Any]], repeats: int) -> Taken:
         for name in names[turn:] + names[:turn]:  # nobody always follows the same one
             wall, processor = time.perf_counter(), time.process_time()
             calls[name]()
+            if DEVICE == "cuda":
+                torch.cuda.synchronize()
             if number:
                 taken[name].append((time.perf_counter() - wall, time.process_time() - processor))
     return taken
@@ -309,7 +319,7 @@ def flops_of(run: _Run) -> float:
 
 def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> float:
     """Return the operations per second of a matrix product."""
-    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    a, b = (torch.randn(size, size, device=DEVICE).to(dtype) for _ in range(2))
     seconds = take_turns({"product": lambda: a @ b}, repeats)["product"]
     return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
 
@@ -335,7 +345,7 @@ def pretraining(
     encoder: str = "tpn",
 ) -> list[dict[str, Any]]:
     """Measure an epoch against the rivals that there are."""
-    runtime = Runtime("cpu", precision, THREADS)
+    runtime = Runtime(DEVICE, precision, THREADS)
     run = start(windows, batch_size, runtime, objective, encoder)
     named = "" if (objective, encoder) == ("pim", "tpn") else f" by {objective} on {encoder}"
     flops, trained = flops_of(copy.deepcopy(run)), len(run.training[0].windows)
@@ -356,26 +366,34 @@ def pretraining(
 
 def adaptation(shots: int, steps: int, repeats: int) -> dict[str, Any]:
     """Measure fine-tuning on a few windows a class against a bare loop of the same modules."""
-    runtime = Runtime("cpu", "fp32", THREADS)
+    runtime = Runtime(DEVICE, "fp32", THREADS)
     windows = made_windows(400, 1).few(shots)
     encoder = PretrainedEncoder.fresh(windows)
     config = AdaptConfig(steps=steps, epochs=1)
-    values, code = torch.from_numpy(windows.values().copy()), torch.from_numpy(windows.code)
-    weight = class_weights(windows)
+    values = torch.from_numpy(windows.values().copy()).to(DEVICE)
+    code = torch.from_numpy(windows.code).to(DEVICE)
+    weight = class_weights(windows).to(DEVICE)
 
     def loop() -> None:
         body, head = (
-            copy.deepcopy(encoder.encoder).train(),
-            MLP(encoder.encoder.dimension, len(windows.classes)),
+            copy.deepcopy(encoder.encoder).to(DEVICE).train(),
+            MLP(encoder.encoder.dimension, len(windows.classes)).to(DEVICE),
         )
         groups = [{"params": list(head.parameters()), "lr": config.head_learning_rate}]
         groups += [group | {"lr": config.learning_rate} for group in body.parameter_groups()]
         optimiser = torch.optim.Adam(groups, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
-            order, there = torch.randperm(len(values)), torch.ones(())
+            order, present = (
+                torch.randperm(len(values), device=DEVICE),
+                torch.ones((), device=DEVICE),
+            )
             batch = Batch(
-                encoder.standardise(values[order]), there, there, windows.channels, windows.rate_hz
+                encoder.standardise(values[order]),
+                present,
+                present,
+                windows.channels,
+                windows.rate_hz,
             )
             loss = functional.cross_entropy(head(body(batch)), code[order], weight=weight)
             optimiser.zero_grad(set_to_none=True)
@@ -443,6 +461,7 @@ def main() -> None:
     record = {
         "benchmark": "training",
         "threads": THREADS,
+        "device": DEVICE,
         "repeats": options.repeats,
         "batch": options.batch,
     }
