@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,11 @@ def test__motion__nonsense__is_refused(change: object, says: str) -> None:
 def test__cut__middle__keeps_frames_and_rate() -> None:
     cut = resting(10).cut(2, 7)
     assert (cut.frames, cut.rate_hz, cut.duration_s) == (5, 100.0, 0.04)
+
+
+def test__repr__long_clip_with_text__stays_short() -> None:
+    motion = replace(
+        resting(5000), label="walking", clip="c" * 500, text="w" * 5000, notes=("n",) * 99
+    )
+    assert "5000 frames" in repr(motion) and "walking" in repr(motion)
+    assert len(repr(motion)) <= 300

@@ -8,30 +8,32 @@ root's parent is the world.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
+from typing_extensions import override
 
 from otolith.core.errors import DataError, UnknownNameError, nearest
-from otolith.data.skeleton import (
-    JOINTS,
-    PARENTS,
-    reference_offsets,
-)
+from otolith.data.skeleton import JOINTS, PARENTS, reference_offsets
 from otolith.motion import rotations
 
 FARTHEST_M = 1e6
 """Nobody walks further within a clip, and no bone is longer: what lies beyond is damage."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Motion:
     """One motion clip: a skeleton and how each of its joints turned, frame by frame.
 
     A frame that was lost is NaN as a whole: a gap, never a jump (`lost`, `pieces`). Raises
-    DataError where shapes disagree, a parent follows its child, the frame rate is none, or no frame
-    is left.
+    DataError where shapes disagree, a parent follows its child, the frame rate is not positive, or
+    no frame is finite.
+
+    >>> import numpy as np
+    >>> still = np.tile([0.0, 0.0, 0.0, 1.0], (100, 24, 1))
+    >>> Motion(still, np.zeros((100, 3)), rate_hz=50.0, label="standing")
+    Motion(100 frames, 24 joints, 50 Hz, 1.98 s, 0 lost, label='standing')
     """
 
     rotations: Float[np.ndarray, "F J 4"]
@@ -44,7 +46,7 @@ class Motion:
     """Names of the joints, parents before children."""
     parents: tuple[int, ...] = PARENTS
     """Index of each joint's parent; -1 for joint 0."""
-    offsets: Float[np.ndarray, "J 3"] | None = None
+    offsets: Float[np.ndarray, "J 3"] = field(default_factory=reference_offsets)
     """Each joint's place in its parent's frame, in metres; the reference body's where left out."""
     label: str | None = None
     """What activity this is, where one name fits the whole clip."""
@@ -71,53 +73,38 @@ class Motion:
     """What the reader repaired or doubted, in words."""
 
     def __post_init__(self) -> None:
-        offsets = (
-            reference_offsets()
-            if self.offsets is None
-            else np.asarray(self.offsets, dtype=np.float64)
-        )
-        object.__setattr__(self, "offsets", offsets)
-        object.__setattr__(self, "rotations", np.asarray(self.rotations, dtype=np.float64))
-        object.__setattr__(self, "root", np.asarray(self.root, dtype=np.float64))
+        for name in ("rotations", "root", "offsets"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
         frames, joints = len(self.root), len(self.joints)
-        expected = ((frames, joints, 4), (frames, 3), (joints, 3))
-        found = (self.rotations.shape, self.root.shape, offsets.shape)
-        if found != expected or len(self.parents) != joints:
+        shapes = (self.rotations.shape, self.root.shape, self.offsets.shape, len(self.parents))
+        if shapes != ((frames, joints, 4), (frames, 3), (joints, 3), joints):
             raise DataError(
-                f"A motion of {frames} frames and {joints} joints needs rotations, root and "
-                f"offsets of shapes "
-                f"{expected} and {joints} parents; found {found} and {len(self.parents)}."
+                f"A motion of {frames} frames and {joints} joints has rotations, root, offsets and "
+                f"parents of shapes (F, J, 4), (F, 3), (J, 3) and J; found {shapes}."
             )
-        if (
-            any(not -1 <= parent < index for index, parent in enumerate(self.parents))
-            or self.parents.count(-1) != 1
-        ):
-            raise DataError(
-                "Parents must come before their children, with joint 0 alone at the root (-1)."
-            )
+        ordered = all(-1 <= parent < index for index, parent in enumerate(self.parents))
+        if not ordered or self.parents.count(-1) != 1:
+            raise DataError("Parents come before their children, joint 0 alone is the root (-1).")
         if not 0.0 < self.rate_hz < np.inf:
-            raise DataError(
-                f"A motion's frame rate is a positive number of frames per second; found "
-                f"{self.rate_hz}."
-            )
-        if not np.isfinite(offsets).all() or np.abs(offsets).max(initial=0.0) > FARTHEST_M:
-            raise DataError(
-                "The offsets of a skeleton's joints must be finite, and no further than a thousand "
-                "km."
-            )
-        with np.errstate(invalid="ignore"):
-            near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
+            raise DataError(f"A frame rate is a positive number per second; found {self.rate_hz}.")
+        if not (np.abs(self.offsets) <= FARTHEST_M).all():
+            raise DataError("A joint's offset is finite, and no further than a thousand km.")
+        near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
         lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & near)
         if frames and lost.all():
-            raise DataError(
-                f"All {frames} frames of this motion hold numbers that are not finite; nothing is "
-                f"left."
-            )
+            raise DataError(f"None of the {frames} frames of this motion is finite.")
         if lost.any():
-            object.__setattr__(
-                self, "rotations", np.where(lost[:, None, None], np.nan, self.rotations)
-            )
-            object.__setattr__(self, "root", np.where(lost[:, None], np.nan, self.root))
+            for name in ("rotations", "root"):
+                values = getattr(self, name).copy()
+                values[lost] = np.nan
+                object.__setattr__(self, name, values)
+
+    @override
+    def __repr__(self) -> str:
+        facts = {"label": self.label, "performer": self.performer, "clip": self.clip}
+        named = "".join(f", {name}={value!r:.60}" for name, value in facts.items() if value)
+        size = f"{self.frames} frames, {len(self.joints)} joints, {self.rate_hz:g} Hz"
+        return f"Motion({size}, {self.duration_s:.2f} s, {int(self.lost.sum())} lost{named})"
 
     @property
     def frames(self) -> int:
@@ -146,10 +133,7 @@ class Motion:
         if not lost.any():
             return [self]
         edges = np.flatnonzero(np.diff(np.concatenate([[True], lost, [True]]).astype(np.int8)))
-        return [
-            self.cut(int(start), int(stop))
-            for start, stop in zip(edges[::2], edges[1::2], strict=True)
-        ]
+        return [self.cut(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
     def joint(self, name: str) -> int:
         """Index of a joint by its name; raises UnknownNameError that lists what is there."""
@@ -171,25 +155,23 @@ class Motion:
 
         Only the chains that lead to the joints asked for are computed: a wrist needs 7 of 24.
         """
-        wanted = [self.joint(name) for name in (self.joints if names is None else names)]
-        offsets = self.offsets
-        assert offsets is not None
+        asked = [self.joint(name) for name in (self.joints if names is None else names)]
         known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        for index in sorted({ancestor for joint in wanted for ancestor in self._chain(joint)}):
+        for index in sorted({ancestor for joint in asked for ancestor in self._chain(joint)}):
             turn, parent = self.rotations[:, index], self.parents[index]
             if parent < 0:
                 known[index] = self.root, turn
             else:
                 position, parent_to_world = known[parent]
                 known[index] = (
-                    position + rotations.rotate(parent_to_world, offsets[index]),
+                    position + rotations.rotate(parent_to_world, self.offsets[index]),
                     rotations.multiply(parent_to_world, turn),
                 )
-        return np.stack([known[i][0] for i in wanted], axis=1), np.stack(
-            [known[i][1] for i in wanted], axis=1
-        )
+        places, turns = zip(*(known[index] for index in asked), strict=True)
+        return np.stack(places, axis=1), np.stack(turns, axis=1)
 
     def _chain(self, index: int) -> list[int]:
+        """A joint and all that carry it, up to the root."""
         chain = []
         while index >= 0:
             chain.append(index)

@@ -145,7 +145,6 @@ def test__read_amc__same_trial_in_bvh__has_the_same_angles_and_positions() -> No
 def test__read__same_trial_in_both_formats__is_the_same_on_our_skeleton() -> None:
     amc, bvh = read(real() / "16_15.amc", mend=False), read(real() / "16_15.bvh", mend=False)
     assert (amc.performer, amc.text, amc.label) == ("cmu16", "walk", "walking")
-    assert amc.offsets is not None and bvh.offsets is not None
     np.testing.assert_allclose(amc.offsets, bvh.offsets, atol=2e-3)
     np.testing.assert_allclose(amc.root, bvh.root, atol=1e-4)
     relative = rotations.multiply(rotations.conjugate(amc.rotations), bvh.rotations)[::4]

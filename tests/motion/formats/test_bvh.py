@@ -80,8 +80,6 @@ def test__write_bvh__read_again__is_the_same_motion(
     )
     places, to_world = motion.forward()
     places_again, to_world_again = again.forward(names)
-    offsets = motion.offsets
-    assert offsets is not None and again.offsets is not None
     np.testing.assert_allclose(places_again, places, atol=1e-7)
     np.testing.assert_allclose(np.abs(np.sum(to_world * to_world_again, axis=-1)), 1.0, atol=1e-10)
 
@@ -91,7 +89,6 @@ def test__write_bvh__procedural_walk__comes_back_joint_by_joint(tmp_path: Path) 
     write_bvh(motion, tmp_path / "walk.bvh")
     again = read_bvh(tmp_path / "walk.bvh")
     order = [again.joint(name) for name in motion.joints]
-    assert motion.offsets is not None and again.offsets is not None
     np.testing.assert_allclose(again.root, motion.root, atol=1e-9)
     np.testing.assert_allclose(again.offsets[order], motion.offsets, atol=1e-9)
     closeness = np.abs(np.sum(again.rotations[:, order] * motion.rotations, axis=-1))
@@ -164,7 +161,7 @@ def test__read_bvh__frame_rate_said__overrides_the_header(tmp_path: Path) -> Non
         (HEADER + f"Frames: 2\n{ROW}\n{ROW}\n", "no 'Frame Time'"),
         (HEADER + f"Frames: 3\nFrame Time: 0.01\n{ROW}\n{ROW}\n", "2 frames of the 3"),
         (HEADER + f"Frames: 2\nFrame Time: 0.01\n{ROW}\n{ROW[:10]}\n", "cut short"),
-        (HEADER + f"Frames: 1\nFrame Time: 0.01\n{ROW} 7\n", "9 numbers, the hierarchy has 8"),
+        (HEADER + f"Frames: 1\nFrame Time: 0.01\n{ROW} 7\n", "9 numbers, its skeleton needs 8"),
         (
             HEADER + "Frames: 1\nFrame Time: 0.01\n" + "nan " * 8 + "\n",
             "none of its 1 frames is finite",

@@ -19,7 +19,6 @@ def kinds(motion: Motion) -> set[str]:
 
 
 def scaled(motion: Motion, factor: float) -> Motion:
-    assert motion.offsets is not None
     return replace(motion, root=motion.root * factor, offsets=motion.offsets * factor)
 
 

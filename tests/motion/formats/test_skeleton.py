@@ -30,7 +30,6 @@ def foreign(motion: Motion, seed: int = 3, names: dict[str, str] | None = None) 
     own = rotations.normalise(rng.normal(size=(len(motion.joints), 4)))
     parents = list(motion.parents)
     offsets = motion.offsets
-    assert offsets is not None
     above = np.stack([own[max(parent, 0)] for parent in parents])
     above[0] = rotations.IDENTITY
     local = rotations.multiply(
@@ -120,7 +119,6 @@ def test__to_body__skeleton_without_arms__leaves_them_out(walk: Motion) -> None:
         for k, name in enumerate(JOINTS)
         if name == "pelvis" or name.split("_")[-1] in ("hip", "knee", "ankle")
     ]
-    assert walk.offsets is not None
     only = Motion(
         walk.rotations[:, legs],
         walk.root,
@@ -171,7 +169,6 @@ def test__split_side__usual_spellings__are_understood(name: str, side: str, part
 
 @pytest.mark.parametrize("scale", [0.6, 1.0, 1.2])
 def test__stature__scaled_skeleton__follows(scale: float, walk: Motion) -> None:
-    assert walk.offsets is not None
     assert stature_m(replace(walk, offsets=walk.offsets * scale)) == pytest.approx(
         1.70 * scale, rel=1e-9
     )
@@ -180,7 +177,6 @@ def test__stature__scaled_skeleton__follows(scale: float, walk: Motion) -> None:
 def test__to_body__joints_that_lie_on_one_another__are_refused() -> None:
 
     walk = make("walking", seconds=3.0, rate_hz=20.0)
-    assert walk.offsets is not None
     flat = replace(walk, offsets=np.zeros_like(walk.offsets))
     with pytest.raises(DataError, match="lie on one another or in one line"):
         to_body(flat, rest="anatomy")

@@ -125,10 +125,8 @@ def fit(motion: Motion, body: Body) -> Motion:
     if body.surface is not None:
         return body.surface.fit(motion)
     size = body.stature_m / stature_m(motion)
-    offsets = motion.offsets
-    assert offsets is not None
     return replace(
         motion,
-        offsets=size * body.factors(motion.joints) * offsets,
+        offsets=size * body.factors(motion.joints) * motion.offsets,
         root=size * body.legs * motion.root,
     )

@@ -9,17 +9,17 @@ with arms spread, so that all joints' axes are the file's there. CMU writes leng
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import ReadError
-from otolith.core.foreign.plain import plain_size, read_text
-from otolith.core.limits import refuse_large
+from otolith.core.foreign.plain import read_text
 from otolith.motion import rotations
-from otolith.motion.formats.bvh import END
+from otolith.motion.formats.frames import END, LARGEST, lost_note, refuse_many_joints, table
 from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import to_world
 from otolith.motion.motion import Motion
@@ -28,31 +28,40 @@ CMU_HZ = 120.0
 """CMU's usual frame rate; the files state none."""
 INCH_M = 0.0254
 _FREE = frozenset(("rx", "ry", "rz", "tx", "ty", "tz", "l"))
-_LARGEST = 1e9  # degrees and lengths alike: beyond it a number is damage
-_BYTES_OF_A_JOINT = 56  # in each frame: a quaternion and a place
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bone:
     """One bone of an ASF file; its joint is at its near end."""
 
-    name: str = ""
+    name: str
     direction: tuple[float, ...] = (0.0, 0.0, 0.0)
     length: float = 0.0
     axis: tuple[float, ...] = (0.0, 0.0, 0.0)
     order: str = "xyz"
-    dof: list[str] = field(default_factory=list)
+    """In which its three axes are applied."""
+    dof: tuple[str, ...] = ()
+    """What moves: rx, ry, rz, tx, ty, tz and l."""
+
+    def free(self, kind: str) -> dict[str, int]:
+        """Axis -> which of its numbers turns ("r") or shifts ("t") about it, in their order."""
+        return {dof[1]: k for k, dof in enumerate(self.dof) if dof[0] == kind}
+
+    @property
+    def end(self) -> Float[np.ndarray, "3"]:
+        """Its far end as seen from its joint, in the file's unit."""
+        return np.array(self.direction) * self.length
 
 
-@dataclass
+@dataclass(frozen=True)
 class Skeleton:
     """What an ASF file says."""
 
-    root: Bone
-    position: tuple[float, ...]
     bones: dict[str, Bone]
+    """By name; the root is one of them."""
     parent: dict[str, str]
     """Each bone's parent, in the order of the hierarchy; parents first."""
+    position: tuple[float, ...]
     length: float
     """The unit of length that `:units` states."""
     degrees: bool
@@ -68,225 +77,161 @@ def read_amc(
     """Read one trial with its skeleton, joints named after the bones that they turn, turned so that
     z is up.
 
-    `asf` is found beside the trial (16.asf for 16_15.amc, or the only one there) unless given.
-    `scale` overrides the metres per unit that follow from the file's `:units`; `frame_rate` is 120
-    Hz, CMU's, unless given.
+    `asf` is found beside the trial (16.asf for 16_15.amc, or the only one in the folder) unless
+    given. `scale` overrides the metres per unit that follow from the file's `:units`; `frame_rate`
+    is 120 Hz, CMU's, unless given.
 
     Raises ReadError where a file is cut short, no skeleton is found, or trial and skeleton do not
     fit.
     """
     path = Path(path)
     skeleton = read_asf(find_asf(path) if asf is None else Path(asf))
-    numbers, degrees, notes = _frames(path, skeleton)
-    size = INCH_M / skeleton.length if scale is None else scale
+    numbers, degrees = _frames(path, skeleton)
     names = ["root", *skeleton.parent]
-    frames = len(next(iter(numbers.values())))
-    refuse_large(path, plain_size(path), 2 * frames * len(names) * _BYTES_OF_A_JOINT)
-    q = np.tile(rotations.IDENTITY, (frames, len(names), 1))
-    offsets = np.zeros((len(names), 3))
-    root = np.tile(np.array(skeleton.position), (frames, 1))
+    parents = [-1, *(names.index(parent) for parent in skeleton.parent.values())]
+    ends = [k for k in range(1, len(names)) if k not in parents and skeleton.bones[names[k]].length]
+    frames = len(numbers["root"])
+    refuse_many_joints(path, 2 * frames, len(names))
+    q = np.tile(rotations.IDENTITY, (frames, len(names) + len(ends), 1))
     for index, name in enumerate(names):
-        bone = skeleton.bones.get(name, skeleton.root)
-        parent = skeleton.parent.get(name)
-        if parent in skeleton.bones:
-            above = skeleton.bones[parent]
-            offsets[index] = np.array(above.direction) * above.length
-        turns = [k for k, dof in enumerate(bone.dof) if dof.startswith("r")]
-        if turns:
-            order = "".join(bone.dof[k][1] for k in turns)
-            angles = numbers[name][:, turns]
-            own = turned(order, np.deg2rad(angles) if degrees else angles)
+        bone = skeleton.bones[name]
+        if turns := bone.free("r"):
+            angles = numbers[name][:, [*turns.values()]]
+            turn = turned("".join(turns), np.deg2rad(angles) if degrees else angles)
             axis = np.array(bone.axis)
             axes = turned(bone.order, np.deg2rad(axis) if skeleton.degrees else axis)
-            q[:, index] = rotations.multiply(
-                rotations.multiply(axes, own), rotations.conjugate(axes)
-            )
-        if name == "root":
-            for k, dof in enumerate(bone.dof):
-                if dof.startswith("t"):
-                    root[:, "xyz".index(dof[1])] += numbers[name][:, k]
-    parents = [-1, *(names.index(parent) for parent in skeleton.parent.values())]
-    for index in range(1, len(names)):
-        bone = skeleton.bones[names[index]]
-        if index not in parents and bone.length:
-            names.append(names[index] + END)
-            parents.append(index)
-            offsets = np.concatenate([offsets, [np.array(bone.direction) * bone.length]])
-    tips = np.tile(rotations.IDENTITY, (frames, len(names) - q.shape[1], 1))
-    q = np.concatenate([q, tips], axis=1)
-    q[~np.isfinite(root).all(axis=1)] = np.nan
-    rate_hz = CMU_HZ if frame_rate is None else frame_rate
+            turn = rotations.multiply(rotations.multiply(axes, turn), rotations.conjugate(axes))
+            q[:, index] = turn
+    root = np.tile(np.array(skeleton.position), (frames, 1))
+    for letter, column in skeleton.bones["root"].free("t").items():
+        root[:, "xyz".index(letter)] += numbers["root"][:, column]
+    carriers = [*skeleton.parent.values(), *(names[k] for k in ends)]
+    offsets = np.array([np.zeros(3), *(skeleton.bones[name].end for name in carriers)])
+    size = INCH_M / skeleton.length if scale is None else scale
     motion = Motion(
-        rotations.unroll(q), root * size, rate_hz, tuple(names), tuple(parents), offsets * size
+        rotations.unroll(q),
+        root * size,
+        CMU_HZ if frame_rate is None else frame_rate,
+        (*names, *(names[k] + END for k in ends)),
+        (*parents, *ends),
+        offsets * size,
     )
-    if lost := int(motion.lost.sum()):
-        notes.append(f"{lost} frames with numbers that are not finite are gaps")
-    return to_world(replace(motion, notes=tuple(notes)), up)
+    return to_world(replace(motion, notes=tuple(lost_note(path, motion.lost))), up)
 
 
 def find_asf(path: Path) -> Path:
     """The skeleton that belongs to a trial: named as the trial up to its underscore, or the only
     one in the folder."""
-    here = {file.stem: file for file in sorted(path.parent.glob("*.[aA][sS][fF]"))}
-    for stem in (path.stem, path.stem.rpartition("_")[0]):
-        if stem in here:
-            return here[stem]
-    if len(here) == 1:
-        return next(iter(here.values()))
+    nearby = {file.stem: file for file in sorted(path.parent.glob("*.[aA][sS][fF]"))}
+    named = path.stem.rpartition("_")[0] or path.stem
+    for stem in (path.stem, named, *(nearby if len(nearby) == 1 else ())):
+        if stem in nearby:
+            return nearby[stem]
     raise ReadError(
-        f"{path} needs the skeleton it was recorded with: "
-        f"{path.stem.rpartition('_')[0] or path.stem}.asf was looked "
-        f"for in its folder, which holds {', '.join(f.name for f in here.values()) or 'no .asf'}. "
-        f"Say asf=..."
+        f"{path} needs the skeleton it was recorded with: {named}.asf was looked for in its "
+        f"folder, which holds {', '.join(f.name for f in nearby.values()) or 'no .asf'}. "
+        "Say asf=..."
     )
 
 
 def read_asf(path: Path) -> Skeleton:
     """Read a skeleton; raises ReadError that names the line where it is damaged."""
     sections = _sections(path)
-    units = dict(line[:2] for line in sections.get("units", []) if len(line) >= 2)
+    units = {line[0]: line[1] for line in sections.get("units", []) if len(line) >= 2}
     about = {line[0].lower(): line[1:] for line in sections.get("root", [])}
     try:
-        root = Bone(
-            "root",
-            dof=[word.lower() for word in about["order"]],
-            order="".join(about["axis"]).lower(),
-        )
-        root.axis = tuple(float(word) for word in about.get("orientation", ["0", "0", "0"]))
-        position = tuple(float(word) for word in about.get("position", ["0", "0", "0"]))
+        root = _bone({**about, "name": ["root"], "dof": about["order"], "length": ["0"],
+                      "axis": [*about.get("orientation", _ZERO), "".join(about["axis"])]})  # fmt: skip
         bones = _bones(sections["bonedata"])
         parent = _hierarchy(sections["hierarchy"], bones)
+        position = _numbers(about.get("position", _ZERO))
         length = float(units.get("length", "1.0"))
-        _refuse_odd(root, position, bones, length)
+        if not 0.0 < length < np.inf or not root.dof:
+            raise ValueError(f"a unit of length of {length}, or a root that does not move")
     except KeyError as error:
         raise ReadError(f"{path} lacks {error}: it is no whole ASF file. Get it again.") from error
     except (ValueError, IndexError) as error:
         raise ReadError(f"{path} is damaged: {error}.") from error
-    return Skeleton(
-        root, position, bones, parent, length, units.get("angle", "deg").lower().startswith("deg")
-    )
+    degrees = units.get("angle", "deg").lower().startswith("deg")
+    return Skeleton({**bones, "root": root}, parent, position, length, degrees)
 
 
-def _refuse_odd(
-    root: Bone, position: tuple[float, ...], bones: dict[str, Bone], length: float
-) -> None:
-    if not 0.0 < length < np.inf or len(position) != 3:
-        raise ValueError(f"a unit of length of {length}, or a position of {len(position)} numbers")
-    if not root.dof:
-        raise ValueError("its root does not move")
-    for bone in (root, *bones.values()):
-        numbers = (*bone.direction, *bone.axis, bone.length)
-        if (
-            len(bone.direction) != 3
-            or len(bone.axis) != 3
-            or not np.less(np.abs(numbers), _LARGEST).all()
-        ):
-            raise ValueError(
-                f"bone '{bone.name}' needs a direction and an axis of three numbers each, and a "
-                f"length"
-            )
-        if sorted(bone.order) != ["x", "y", "z"]:
-            raise ValueError(
-                f"the axes of bone '{bone.name}' are x, y and z in some order; found "
-                f"'{bone.order[:20]}'"
-            )
-        if not set(bone.dof) <= _FREE or len(set(bone.dof)) != len(bone.dof):
-            raise ValueError(
-                f"bone '{bone.name}' moves by each of {', '.join(sorted(_FREE))} once; found "
-                f"{bone.dof[:9]}"
-            )
+_ZERO = ["0", "0", "0"]
 
 
 def _sections(path: Path) -> dict[str, list[list[str]]]:
     out: dict[str, list[list[str]]] = {}
     section: list[list[str]] = []
-    for line in _lines(path):
+    for line in read_text(path).splitlines():
         words = line.split("#")[0].split()
-        if not words:
-            continue
-        if words[0].startswith(":"):
+        if words and words[0].startswith(":"):
             section = out.setdefault(words[0][1:].lower(), [])
-        else:
+        elif words:
             section.append(words)
     return out
 
 
-def _lines(path: Path) -> list[str]:
-    return read_text(path).splitlines()
-
-
-def _bones(lines: list[list[str]]) -> dict[str, Bone]:
+def _bones(lines: Iterable[list[str]]) -> dict[str, Bone]:
     bones: dict[str, Bone] = {}
-    bone: Bone | None = None
-    for words in lines:
-        key = words[0].lower()
-        if key == "begin":
-            bone = Bone()
-        elif key == "end":
-            if bone is None or not bone.name:
-                raise ValueError("a bone ends that has no name")
-            bones[bone.name] = bone
-            bone = None
-        elif bone is None:
-            raise ValueError(f"'{' '.join(words)}' stands outside of a bone")
-        elif key == "name":
-            bone.name = words[1]
-        elif key == "direction":
-            bone.direction = tuple(float(word) for word in words[1:4])
-        elif key == "length":
-            bone.length = float(words[1])
-        elif key == "axis":
-            bone.axis, bone.order = tuple(float(word) for word in words[1:4]), words[4].lower()
-        elif key == "dof":
-            bone.dof = [word.lower() for word in words[1:]]
-    if bone is not None:
+    entry: dict[str, list[str]] | None = None
+    for key, *words in lines:
+        if key.lower() == "begin":
+            entry = {}
+        elif entry is None:
+            raise ValueError(f"'{' '.join([key, *words])}' stands outside of a bone")
+        elif key.lower() == "end":
+            bone = _bone(entry)
+            bones[bone.name], entry = bone, None
+        else:
+            entry[key.lower()] = words
+    if entry is not None:
         raise ValueError("its last bone does not end")
     return bones
 
 
-def _hierarchy(lines: list[list[str]], bones: dict[str, Bone]) -> dict[str, str]:
+def _bone(entry: Mapping[str, list[str]]) -> Bone:
+    """A bone from its lines; raises ValueError or IndexError for what no bone can be."""
+    name = entry["name"][0]
+    axis = entry.get("axis", [*_ZERO, "xyz"])
+    order, dof = axis[3].lower(), tuple(word.lower() for word in entry.get("dof", []))
+    (length,) = _numbers(entry.get("length", ["0"])[:1], 1)
+    if sorted(order) != ["x", "y", "z"]:
+        raise ValueError(f"the axes of bone '{name}' are x, y and z in some order, not '{order}'")
+    if not set(dof) <= _FREE or len(set(dof)) != len(dof):
+        kinds = ", ".join(sorted(_FREE))
+        raise ValueError(f"bone '{name}' moves by each of {kinds} once; found {list(dof[:9])}")
+    direction = _numbers(entry.get("direction", _ZERO)[:3])
+    return Bone(name, direction, length, _numbers(axis[:3]), order, dof)
+
+
+def _numbers(words: list[str], count: int = 3) -> tuple[float, ...]:
+    numbers = tuple(float(word) for word in words)
+    if len(numbers) != count or not all(abs(number) < LARGEST for number in numbers):
+        raise ValueError(f"{count} numbers were expected, found {words}")
+    return numbers
+
+
+def _hierarchy(lines: Iterable[list[str]], bones: Mapping[str, Bone]) -> dict[str, str]:
     parent: dict[str, str] = {}
-    for words in lines:
-        if words[0].lower() in ("begin", "end"):
+    for carrier, *children in lines:
+        if carrier.lower() in ("begin", "end"):
             continue
-        if words[0] != "root" and words[0] not in parent:
-            raise ValueError(f"bone '{words[0]}' has children before it has a parent")
-        for child in words[1:]:
+        if carrier != "root" and carrier not in parent:
+            raise ValueError(f"bone '{carrier}' has children before it has a parent")
+        for child in children:
             if child not in bones:
                 raise ValueError(f"the hierarchy names a bone '{child}' that has no data")
-            parent[child] = words[0]
+            parent[child] = carrier
     return parent
 
 
-def _frames(
-    path: Path, skeleton: Skeleton
-) -> tuple[dict[str, Float[np.ndarray, "F K"]], bool, list[str]]:
-    """Return the numbers of each bone, whether angles are in degrees, and what was repaired."""
-    lines = [line for line in _lines(path) if line.strip() and not line.lstrip().startswith("#")]
-    head = [line.strip().lower() for line in lines if line.lstrip().startswith(":")]
-    lines = lines[len(head) :]
-    starts = [k for k, line in enumerate(lines) if line.strip().isdigit()]
-    if not starts or starts[0] != 0:
-        raise ReadError(f"{path} does not begin with frame 1: it is no AMC file, or cut short.")
-    period = (starts[1] if len(starts) > 1 else len(lines)) - starts[0]
-    words = [line.split(None, 1) for line in lines]
-    names = [word[0] for word in words[1:period]]
-    if starts != list(range(0, len(lines), period)) or len(lines) % period:
-        wrong = next((n for n, k in enumerate(starts) if k != n * period), len(starts) - 1)
-        raise ReadError(
-            f"{path}: frame {wrong + 1} has more or fewer lines than the first; the file is cut "
-            f"short."
-        )
-    for offset, name in enumerate(names, start=1):
-        if any(word[0] != name for word in words[offset::period]):
-            raise ReadError(
-                f"{path}: bones do not stand in one order in all frames (see '{name}')."
-            )
-    needed = {
-        name: len(bone.dof)
-        for name, bone in {"root": skeleton.root, **skeleton.bones}.items()
-        if bone.dof
-    }
+def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray, "F K"]], bool]:
+    """The numbers of each bone, frame by frame, and whether angles are in degrees."""
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    head = [line.lower() for line in lines if line.startswith(":")]
+    names, rows = _rows(path, lines[len(head) :])
+    needed = {bone.name: len(bone.dof) for bone in skeleton.bones.values() if bone.dof}
     if unknown := [name for name in names if name not in needed]:
         raise ReadError(
             f"{path} moves bones that its skeleton has not: {', '.join(unknown)}. Say asf=..."
@@ -295,30 +240,24 @@ def _frames(
         raise ReadError(
             f"{path} lacks the bones {', '.join(missing)} that its skeleton moves. Say asf=..."
         )
-    rows = [
-        " ".join(word[1] if len(word) > 1 else "" for word in words[k + 1 : k + period])
-        for k in starts
-    ]
-    try:
-        table = np.loadtxt(rows, dtype=np.float64, ndmin=2, comments=None)
-    except ValueError as error:
-        raise ReadError(f"{path}: a frame is cut short or holds no number ({error}).") from error
-    if table.shape[1] != sum(needed.values()):
-        raise ReadError(
-            f"{path}: a frame holds {table.shape[1]} numbers, its skeleton needs "
-            f"{sum(needed.values())}."
-        )
-    edges = np.cumsum([0, *(needed[name] for name in names)])
-    with np.errstate(invalid="ignore"):
-        table[~(np.abs(table) < _LARGEST).all(axis=1)] = np.nan
-    lost = np.isnan(table[:, 0])
-    if lost.all():
-        raise ReadError(
-            f"{path}: none of its {len(table)} frames is finite; there is nothing to read."
-        )
-    numbers = {
-        name: np.where(lost[:, None], 0.0, table[:, a:b])
-        for name, a, b in zip(names, edges, edges[1:], strict=False)
-    }
-    numbers["root"][lost] = np.nan
-    return numbers, ":radians" not in head, []
+    numbers = table(path, rows, sum(needed.values()))
+    parts = np.split(numbers, np.cumsum([needed[name] for name in names])[:-1], axis=1)
+    return dict(zip(names, parts, strict=True)), ":radians" not in head
+
+
+def _rows(path: Path, lines: list[str]) -> tuple[list[str], list[str]]:
+    """The bones of each frame, and its numbers in their order, as text."""
+    starts = [k for k, line in enumerate(lines) if line.isdigit()]
+    if starts[:1] != [0]:
+        raise ReadError(f"{path} does not begin with frame 1: it is no AMC file, or cut short.")
+    period = [*starts, len(lines)][1]
+    if len(lines) % period or starts != list(range(0, len(lines), period)):
+        wrong = next((n for n, k in enumerate(starts) if k != n * period), len(starts) - 1)
+        raise ReadError(f"{path}: frame {wrong + 1} has more or fewer lines than the first.")
+    words = [line.split(None, 1) for line in lines]
+    names = [word[0] for word in words[1:period]]
+    for offset, name in enumerate(names, start=1):
+        if any(word[0] != name for word in words[offset::period]):
+            raise ReadError(f"{path}: '{name}' does not stand at one place in all frames.")
+    parts = [" ".join(word[1:]) for word in words]
+    return names, [" ".join(parts[k + 1 : k + period]) for k in starts]

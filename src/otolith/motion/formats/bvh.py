@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -18,20 +19,17 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import ReadError
-from otolith.core.foreign.plain import plain_size, read_text
-from otolith.core.limits import refuse_large
+from otolith.core.foreign.plain import read_text
 from otolith.motion import rotations
+from otolith.motion.formats.frames import END, LARGEST, lost_note, refuse_many_joints, table
 from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import from_world, to_world
 from otolith.motion.motion import Motion
 
-END = "_end"
-"""What the tip of a last bone (End Site) is called: its joint's name and this."""
 _STRETCH_M = 0.001
 _FASTEST_HZ = 1e6
-_LARGEST = 1e9  # degrees and millimetres alike: beyond it a number is damage
-_BYTES_OF_A_JOINT = 56  # in each frame: a quaternion and a place
 _MOST_JOINTS = 2000  # a body with hands and face has 150
+_HEADER = re.compile(r"\s*(frames|frame\s*time)\s*:?\s*(\S+)\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -40,14 +38,21 @@ class Joint:
 
     name: str
     parent: int
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    offset: tuple[float, ...] = (0.0, 0.0, 0.0)
     channels: list[str] = field(default_factory=list)
+    first: int = 0
+    """Column of its first channel."""
+
+    def columns(self, kind: str) -> dict[str, int]:
+        """Axis -> column, of the channels of one kind ("position" or "rotation") in their order."""
+        numbered = enumerate(self.channels, self.first)
+        return {name[0]: column for column, name in numbered if name.endswith(kind)}
 
 
 def read_bvh(
     path: Path | str, scale: float = 0.01, up: str = "y", frame_rate: float | None = None
 ) -> Motion:
-    """Read a BVH file, its joints as they are named there, turned so that z is up.
+    """Read a BVH file with the joints that it names, turned so that z is up.
 
     `scale` is metres per unit of the file (centimetres as a rule), `up` the file's upward axis,
     `frame_rate` overrides the header's. Lines of numbers that are not finite become gaps. Raises
@@ -55,248 +60,179 @@ def read_bvh(
     caller states the frame rate.
     """
     path = Path(path)
-    lines = _text(path).splitlines()
-    joints, at = _hierarchy(path, lines)
-    stated, header_hz, at = _motion_header(path, lines, at)
+    lines = read_text(path).splitlines()
+    hierarchy = _Hierarchy(path)
+    at = hierarchy.read(lines)
+    stated, header_hz, at = _header(path, lines, at)
     rate_hz = header_hz if frame_rate is None else frame_rate
     if rate_hz is None:
-        raise ReadError(
-            f"{path} has no 'Frame Time', so that nobody knows how fast it moves. Say "
-            f"frame_rate=..."
-        )
-    numbers, notes = _numbers(
-        path, lines[at:], stated, sum(len(joint.channels) for joint in joints)
-    )
-    # Joints without channels cost a file nothing, and every frame of them memory.
-    refuse_large(path, plain_size(path), len(numbers) * len(joints) * _BYTES_OF_A_JOINT)
-    motion = _motion(path, joints, numbers, scale, rate_hz)
+        raise ReadError(f"{path} has no 'Frame Time', so its speed is unknown. Say frame_rate=...")
+    rows, notes = _rows(path, lines[at:], stated)
+    joints = hierarchy.joints
+    numbers = table(path, rows, sum(len(joint.channels) for joint in joints))
+    refuse_many_joints(path, len(numbers), len(joints))
+    motion = _motion(joints, numbers, scale, rate_hz)
+    notes += lost_note(path, motion.lost)
     return to_world(replace(motion, notes=(*notes, *motion.notes)), up)
 
 
-def _text(path: Path) -> str:
-    return read_text(path)
+class _Hierarchy:
+    """The joints between HIERARCHY and MOTION, parents first, read line by line."""
 
+    def __init__(self, path: Path) -> None:
+        self.path, self.number = path, 0
+        self.joints: list[Joint] = []
+        self._open: list[int] = []
+        self._names: set[str] = set()
 
-def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Joint], int]:
-    """Return the joints, parents first, and the number of the line after the hierarchy."""
-    joints: list[Joint] = []
-    taken: set[str] = set()
-    open_joints: list[int] = []
-    begun = False
-    for number, line in enumerate(lines):
-        words = line.split()
-        if not words:
-            continue
-        word = words[0].upper()
-        if word == "HIERARCHY":
-            begun = True
-        elif not begun:
-            raise ReadError(
-                f"{path} does not begin with HIERARCHY, found '{line.strip()[:40]}': it is no BVH "
-                f"file."
-            )
-        elif word not in ("ROOT", "MOTION") and not joints:
-            raise ReadError(
-                f"{path}, line {number + 1}: '{line.strip()[:40]}' stands before the ROOT."
-            )
-        elif word in ("ROOT", "JOINT", "END"):
-            if len(joints) >= _MOST_JOINTS:
+    def read(self, lines: list[str]) -> int:
+        """Read the joints, and return where the lines after MOTION begin."""
+        begun, word = False, ""
+        for self.number, line in enumerate(lines, 1):
+            word, *rest = line.split() or [""]
+            word = word.upper()
+            if word == "HIERARCHY":
+                begun = True
+            elif word and not begun:
                 raise ReadError(
-                    f"{path} has more than {_MOST_JOINTS:,} joints: it is damaged, or no body."
+                    f"{self.path} does not begin with HIERARCHY, found '{line.strip()[:40]}': it "
+                    "is no BVH file."
                 )
-            if (word == "ROOT") != (not joints):
-                raise ReadError(
-                    f"{path}, line {number + 1}: a BVH file holds one ROOT, and it comes first."
-                )
-            parent = open_joints[-1] if open_joints else -1
-            own = joints[parent].name + END if word == "END" else " ".join(words[1:])
-            name = _free(own or f"joint{len(joints)}", taken)
-            taken.add(name)
-            joints.append(Joint(name, parent))
-        elif word == "{":
-            open_joints.append(len(joints) - 1)
-        elif word == "OFFSET":
-            joints[-1].offset = _offset(path, number, words)
-        elif word == "CHANNELS":
-            joints[-1].channels = _channels(path, number, words)
-        elif word == "}":
-            if not open_joints:
-                raise ReadError(
-                    f"{path}, line {number + 1}: a brace is closed that was never opened."
-                )
-            open_joints.pop()
-        elif word == "MOTION":
-            if open_joints or not joints:
+            elif word == "MOTION":
                 break
-            return joints, number + 1
+            elif word:
+                self._take(word, rest)
+        if word != "MOTION" or self._open or not self.joints:
+            braces = f"{len(self._open)} braces are open" if self._open else "no MOTION follows"
+            raise ReadError(f"{self.path}: the hierarchy does not end ({braces}); it is cut short.")
+        return self.number
+
+    def _take(self, word: str, rest: list[str]) -> None:
+        if word != "ROOT" and not self.joints:
+            raise self._wrong(f"'{word[:40]}' stands before the ROOT")
+        if word in ("ROOT", "JOINT", "END"):
+            self._add(word, " ".join(rest))
+        elif word == "{":
+            self._open.append(len(self.joints) - 1)
+        elif word == "}":
+            if not self._open:
+                raise self._wrong("a brace is closed that was never opened")
+            self._open.pop()
+        elif word == "OFFSET":
+            self.joints[-1].offset = self._offset(rest)
+        elif word == "CHANNELS":
+            self.joints[-1].channels = self._channels(rest)
         else:
-            raise ReadError(
-                f"{path}, line {number + 1}: '{line.strip()[:40]}' belongs to no BVH hierarchy."
+            raise self._wrong(f"'{word[:40]}' belongs to no BVH hierarchy")
+
+    def _add(self, word: str, name: str) -> None:
+        if len(self.joints) >= _MOST_JOINTS:
+            raise self._wrong(f"a body has no more than {_MOST_JOINTS:,} joints")
+        if (word == "ROOT") != (not self.joints):
+            raise self._wrong("a BVH file holds one ROOT, and it comes first")
+        parent = self._open[-1] if self._open else -1
+        name = self.joints[parent].name + END if word == "END" else name
+        name = name or f"joint{len(self.joints)}"
+        if name in self._names:
+            name = next(n for k in count(2) if (n := f"{name}_{k}") not in self._names)
+        self._names.add(name)
+        self.joints.append(Joint(name, parent))
+
+    def _offset(self, words: list[str]) -> tuple[float, ...]:
+        try:
+            offset = tuple(float(word) for word in words)
+        except ValueError:
+            offset = ()
+        if len(offset) != 3 or not all(abs(part) < LARGEST for part in offset):
+            raise self._wrong(f"OFFSET takes three numbers, each a length; found {words}")
+        return offset
+
+    def _channels(self, words: list[str]) -> list[str]:
+        names = [word.lower() for word in words[1:]]
+        known = all(re.fullmatch("[xyz](position|rotation)", name) for name in names)
+        if words[:1] != [str(len(names))] or not known or len(set(names)) < len(names):
+            raise self._wrong(
+                "CHANNELS takes a count and as many of Xposition … Zrotation, each once; found "
+                + " ".join(words)
             )
-    unclosed = f"{len(open_joints)} braces are open" if open_joints else "no MOTION follows"
-    raise ReadError(
-        f"{path}: the hierarchy does not end ({unclosed}); the file is cut short or damaged."
-    )
+        self.joints[-1].first = sum(len(joint.channels) for joint in self.joints[:-1])
+        return names
+
+    def _wrong(self, what: str) -> ReadError:
+        return ReadError(f"{self.path}, line {self.number}: {what}.")
 
 
-def _free(name: str, taken: set[str]) -> str:
-    return (
-        name
-        if name not in taken
-        else next(n for k in count(2) if (n := f"{name}_{k}") not in taken)
-    )
-
-
-def _offset(path: Path, number: int, words: list[str]) -> tuple[float, float, float]:
-    try:
-        x, y, z = (float(word) for word in words[1:])
-    except ValueError as error:
-        raise ReadError(
-            f"{path}, line {number + 1}: OFFSET takes three numbers, found {words[1:]}."
-        ) from error
-    if not max(abs(x), abs(y), abs(z)) < _LARGEST:
-        raise ReadError(
-            f"{path}, line {number + 1}: no bone is as long as OFFSET {words[1:]} says."
-        )
-    return x, y, z
-
-
-def _channels(path: Path, number: int, words: list[str]) -> list[str]:
-    names = [word.lower() for word in words[2:]]
-    good = all(re.fullmatch("[xyz](position|rotation)", name) for name in names) and len(
-        set(names)
-    ) == len(names)
-    if len(words) < 2 or words[1] != str(len(names)) or not good:
-        raise ReadError(
-            f"{path}, line {number + 1}: CHANNELS takes a count and as many of Xposition … "
-            f"Zrotation, each once; "
-            f"found {' '.join(words[1:])}."
-        )
-    return names
-
-
-def _motion_header(path: Path, lines: list[str], at: int) -> tuple[int | None, float | None, int]:
-    frames: int | None = None
-    rate_hz: float | None = None
-    while at < len(lines):
-        found = re.fullmatch(
-            r"\s*(frames|frame\s*time)\s*:?\s*(\S+)\s*", lines[at], flags=re.IGNORECASE
-        )
-        if found is None and lines[at].strip():
-            break
-        if found is not None:
-            try:
-                value = float(found[2])
-                if not np.isfinite(value):
-                    raise ValueError(found[2])
-            except ValueError as error:
-                raise ReadError(
-                    f"{path}, line {at + 1}: '{found[2][:40]}' is no number."
-                ) from error
-            if found[1].lower() == "frames":
-                frames = int(value)
-            elif 1.0 / _FASTEST_HZ < value < _FASTEST_HZ:
-                rate_hz = _rate(found[2])
+def _header(path: Path, lines: list[str], at: int) -> tuple[int | None, float | None, int]:
+    """Frames and rate that the lines from `at` on state, and where the numbers begin."""
+    frames, rate_hz = None, None
+    while at < len(lines) and ((stated := _HEADER.fullmatch(lines[at])) or not lines[at].strip()):
         at += 1
+        if stated is None:
+            continue
+        try:
+            value = float(stated[2])
+            whole = int(value)  # raises for what is not finite
+        except (ValueError, OverflowError) as error:
+            raise ReadError(f"{path}, line {at}: '{stated[2][:40]}' is no number.") from error
+        if stated[1].lower() == "frames":
+            frames = whole
+        elif 1.0 / _FASTEST_HZ < value < _FASTEST_HZ:
+            rate_hz = _rate(stated[2])
     return frames, rate_hz, at
 
 
 def _rate(printed: str) -> float:
-    """Frames per second: the whole number that the printed digits of the frame time stand for, if
-    there is one."""
+    """Frames per second: the whole number that the printed frame time stands for, if there is one.
+
+    >>> _rate("0.0083333"), _rate("0.03")
+    (120.0, 33.333333333333336)
+    """
     seconds = float(printed)
     mantissa, _, exponent = printed.lower().partition("e")
     half_digit = 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
     whole = round(1.0 / seconds)
-    return (
-        float(whole)
-        if whole and abs(1.0 / whole - seconds) <= 1.001 * half_digit
-        else 1.0 / seconds
-    )
+    printed_so = whole and abs(1.0 / whole - seconds) <= 1.001 * half_digit
+    return float(whole) if printed_so else 1.0 / seconds
 
 
-def _numbers(
-    path: Path, lines: list[str], stated: int | None, channels: int
-) -> tuple[Float[np.ndarray, "F K"], list[str]]:
+def _rows(path: Path, lines: list[str], stated: int | None) -> tuple[list[str], list[str]]:
+    """The lines with numbers, as many as the header states, and a note on those beyond."""
     rows = [line for line in lines if line and not line.isspace()]
     notes = []
     if stated is not None and len(rows) > stated:
-        notes.append(
-            f"{len(rows) - stated} lines beyond the {stated} frames that the header states were "
-            f"left out"
-        )
+        more = len(rows) - stated
+        notes.append(f"{more} lines beyond the {stated} frames of the header were left out")
         rows = rows[:stated]
-    if not rows or (stated is not None and len(rows) < stated):
+    if not rows or len(rows) < (stated or 0):
         raise ReadError(
-            f"{path} holds {len(rows)} frames of the "
-            f"{stated if stated is not None else 'unknown number of'} frames "
-            "that its header states; the file is cut short. Get it again."
+            f"{path} holds {len(rows)} frames of the {stated or 'unknown number of'} frames that "
+            "its header states; the file is cut short. Get it again."
         )
-    try:
-        numbers = np.loadtxt(rows, dtype=np.float64, ndmin=2, comments=None)
-    except ValueError as error:
-        raise ReadError(
-            f"{path}: a line of the motion is cut short or holds no number ({error})."
-        ) from error
-    if numbers.shape[1] != channels:
-        raise ReadError(
-            f"{path}: each frame holds {numbers.shape[1]} numbers, the hierarchy has {channels} "
-            f"channels."
-        )
-    return numbers, notes
+    return rows, notes
 
 
 def _motion(
-    path: Path, joints: list[Joint], numbers: Float[np.ndarray, "F K"], scale: float, rate_hz: float
+    joints: list[Joint], numbers: Float[np.ndarray, "F K"], scale: float, rate_hz: float
 ) -> Motion:
-    with np.errstate(invalid="ignore"):
-        lost = ~(np.abs(numbers) < _LARGEST).all(axis=1)
-    if lost.all():
-        raise ReadError(
-            f"{path}: none of its {len(numbers)} frames is finite; there is nothing to read."
-        )
-    notes = (
-        [f"{int(lost.sum())} frames with numbers that are not finite are gaps"]
-        if lost.any()
-        else []
-    )
-    clean = np.where(lost[:, None], 0.0, numbers)
-    kept: list[Joint] = []
-    moving: list[bool] = []
-    places: list[np.ndarray] = []
-    first = 0
-    by_order: dict[str, list[tuple[int, list[int]]]] = {}
     carrying = {joint.parent for joint in joints}
-    for number, joint in enumerate(joints):
-        own = range(first, first + len(joint.channels))
-        first += len(joint.channels)
-        tip = not joint.channels
-        if tip and not any(joint.offset) and joint.name.endswith(END) and number not in carrying:
-            continue  # a tip without length says only that the chain ends
-        turn = [k for k, name in zip(own, joint.channels, strict=True) if name.endswith("rotation")]
-        order = "".join(name[0].upper() for name in joint.channels if name.endswith("rotation"))
-        if order:
-            by_order.setdefault(order, []).append((len(kept), turn))
-        moves = {
-            name[0]: k
-            for k, name in zip(own, joint.channels, strict=True)
-            if name.endswith("position")
-        }
-        place = np.tile(np.array(joint.offset), (len(numbers), 1))
-        for axis, letter in enumerate("xyz"):
-            if letter in moves:
-                place[:, axis] = clean[:, moves[letter]]
-        kept.append(joint)
-        places.append(place * scale)
-        moving.append(bool(moves))
-    q = np.tile(rotations.IDENTITY, (len(numbers), len(kept), 1))
-    for order, members in by_order.items():
-        columns = np.array([columns for _, columns in members])
-        angles = np.deg2rad(clean[:, columns])
-        q[:, [index for index, _ in members]] = turned(order, angles)
-    index = {id(joint): number for number, joint in enumerate(kept)}
-    parents = [-1 if joint.parent < 0 else index[id(joints[joint.parent])] for joint in kept]
-    names = [joint.name for joint in kept]
+    # A tip without length says only that the chain ends.
+    kept = [
+        number
+        for number, joint in enumerate(joints)
+        if joint.channels or any(joint.offset) or number in carrying or not joint.name.endswith(END)
+    ]
+    index = {-1: -1} | {number: index for index, number in enumerate(kept)}
+    parents = [index[joints[number].parent] for number in kept]
+    names = [joints[number].name for number in kept]
+    q = _turns([joints[number] for number in kept], numbers)
+    places = np.empty((len(kept), len(numbers), 3))
+    for place, number in zip(places, kept, strict=True):
+        place[:] = joints[number].offset
+        for letter, column in joints[number].columns("position").items():
+            place[:, "xyz".index(letter)] = numbers[:, column]
+    places *= scale
+    moving = [bool(joints[number].columns("position")) for number in kept]
+    notes = []
     while moving[1:2] == [True] and parents.count(0) == 1:
         # Some files put an empty joint at the world's origin and let the hips travel as its child.
         places[1] = places[0] + rotations.rotate(q[:, 0], places[1])
@@ -304,27 +240,30 @@ def _motion(
         notes.append(f"joint '{names[0]}' only carries '{names[1]}', which became the root")
         q, names, places, moving = q[:, 1:], names[1:], places[1:], moving[1:]
         parents = [-1, *(parent - 1 for parent in parents[2:])]
-    seen = ~lost
+    seen = ~np.isnan(numbers[:, 0])
     offsets = np.array([np.zeros(3), *(place[seen].mean(axis=0) for place in places[1:])])
-    stretch = [float(np.ptp(place[seen], axis=0).max()) for place in places[1:]]
-    if stretch and max(stretch) > _STRETCH_M:
-        worst = names[1 + int(np.argmax(stretch))]
-        notes.append(
-            f"bones change their length (up to {max(stretch) * 100:.1f} cm at '{worst}'): held at "
-            f"their mean"
-        )
-    q[lost] = np.nan
-    root = np.where(lost[:, None], np.nan, places[0])
+    stretch = [0.0, *(float(np.ptp(place[seen], axis=0).max()) for place in places[1:])]
+    if max(stretch) > _STRETCH_M:
+        worst = f"up to {max(stretch) * 100:.1f} cm at '{names[int(np.argmax(stretch))]}'"
+        notes.append(f"bones change their length ({worst}): held at their mean")
     # Signs start anew after a gap, as a comparison with NaN is false; no spline crosses it.
     return Motion(
-        rotations.unroll(q),
-        root,
-        rate_hz,
-        tuple(names),
-        tuple(parents),
-        offsets,
+        rotations.unroll(q), places[0], rate_hz, tuple(names), tuple(parents), offsets,
         notes=tuple(notes),
-    )
+    )  # fmt: skip
+
+
+def _turns(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> Float[np.ndarray, "F J 4"]:
+    """joint_to_parent of every joint; those with one order of axes are turned together."""
+    q = np.tile(rotations.IDENTITY, (len(numbers), len(joints), 1))
+    by_order: dict[str, dict[int, list[int]]] = defaultdict(dict)
+    for index, joint in enumerate(joints):
+        if turn := joint.columns("rotation"):
+            by_order["".join(turn).upper()][index] = [*turn.values()]
+    for order, columns in by_order.items():
+        angles = np.deg2rad(numbers[:, np.array([*columns.values()])])
+        q[:, [*columns]] = turned(order, angles)
+    return q
 
 
 def write_bvh(motion: Motion, path: Path | str, up: str = "y", scale: float = 0.01) -> None:
@@ -335,48 +274,40 @@ def write_bvh(motion: Motion, path: Path | str, up: str = "y", scale: float = 0.
     our own reader takes for gaps.
     """
     in_file = from_world(motion, up)
-    q, root, offsets = in_file.rotations.copy(), in_file.root, in_file.offsets
-    assert offsets is not None
-    children: list[list[int]] = [[] for _ in motion.joints]
-    for index, parent in enumerate(motion.parents[1:], start=1):
-        children[parent].append(index)
+    q, lost = in_file.rotations.copy(), motion.lost
     lines, order = ["HIERARCHY"], list[int]()
-
-    def describe(index: int, depth: int) -> None:
-        pad, name = "  " * depth, motion.joints[index]
-        tip = (
-            depth > 0 and not children[index] and name == motion.joints[motion.parents[index]] + END
-        )
-        lines.append(f"{pad}End Site" if tip else f"{pad}{'JOINT' if depth else 'ROOT'} {name}")
-        place = offsets[index] / scale if depth else np.zeros(3)
-        lines.extend([f"{pad}{{", f"{pad}  OFFSET {_row(place)}"])
-        if not tip:
-            order.append(index)
-            kinds = "" if depth else "Xposition Yposition Zposition "
-            lines.append(
-                f"{pad}  CHANNELS {3 if depth else 6} {kinds}Zrotation Xrotation Yrotation"
-            )
-            for child in children[index]:
-                describe(child, depth + 1)
-            if not children[index]:
-                lines.extend(
-                    [f"{pad}  End Site", f"{pad}  {{", f"{pad}    OFFSET 0 0 0", f"{pad}  }}"]
-                )
-        lines.append(f"{pad}}}")
-
-    describe(0, 0)
-    lost = motion.lost
+    _describe(in_file, scale, 0, lines, order)
     q[lost] = rotations.IDENTITY
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # in gimbal lock one of two angles is free, and zero will do
+        # In gimbal lock one of two angles is free, and zero will do.
+        warnings.simplefilter("ignore", UserWarning)
         angles = np.rad2deg(rotations.to_euler("ZXY", rotations.normalise(q[:, order])))
-    table = np.concatenate([root / scale, angles.reshape(len(q), -1)], axis=1)
-    table[lost] = np.nan
+    numbers = np.concatenate([in_file.root / scale, angles.reshape(len(q), -1)], axis=1)
+    numbers[lost] = np.nan
     lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.rate_hz:.12g}"]
-    lines += [_row(row) for row in table]
+    lines += [_row(row) for row in numbers]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _describe(
+    motion: Motion, scale: float, index: int, lines: list[str], order: list[int], depth: int = 0
+) -> None:
+    """Write a joint and all below it into `lines`, and the joints with channels into `order`."""
+    pad, name, parent = "  " * depth, motion.joints[index], motion.parents[index]
+    children = [child for child, carrier in enumerate(motion.parents) if carrier == index]
+    tip = depth > 0 and not children and name == motion.joints[parent] + END
+    place = motion.offsets[index] / scale if depth else np.zeros(3)
+    lines.append(pad + ("End Site" if tip else f"{'JOINT' if depth else 'ROOT'} {name}"))
+    lines += [f"{pad}{{", f"{pad}  OFFSET {_row(place)}"]
+    if not tip:
+        order.append(index)
+        kinds = "3" if depth else "6 Xposition Yposition Zposition"
+        lines.append(f"{pad}  CHANNELS {kinds} Zrotation Xrotation Yrotation")
+        for child in children:
+            _describe(motion, scale, child, lines, order, depth + 1)
+        if not children:
+            lines += [f"{pad}  End Site", f"{pad}  {{", f"{pad}    OFFSET 0 0 0", f"{pad}  }}"]
+    lines.append(f"{pad}}}")
 
 
 def _row(values: Float[np.ndarray, " K"]) -> str:

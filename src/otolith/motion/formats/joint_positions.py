@@ -1,5 +1,4 @@
-"""Positions of joints, without rotations: HumanML3D, Kinect, and 3-D poses from video as MM-Fit has
-them.
+"""Positions of joints, without rotations: HumanML3D, Kinect, and 3-D poses from video (MM-Fit).
 
 How a bone turns about itself cannot be seen from its ends. It is given the least turn from its
 parent, and the joint is listed in `Motion.unreliable_twist`: a gyroscope's axis along that bone is
@@ -8,12 +7,13 @@ then a guess.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from otolith.core.errors import DataError, ReadError
 from otolith.core.foreign.arrays import npy_shape, sane
@@ -25,12 +25,11 @@ from otolith.data.skeleton import (
     JOINTS,
     KINECT,
     MM_FIT,
-    PARENTS,
-    SKELETON,
     reference_offsets,
     sided,
 )
 from otolith.motion import rotations
+from otolith.motion.formats.skeleton import BONE, PARENT_OF, in_parents
 from otolith.motion.formats.turning import mean_rotation, shortest
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import FARTHEST_M, Motion
@@ -43,12 +42,13 @@ pelvis and chest."""
 
 @dataclass(frozen=True)
 class Layout:
-    """One way of storing positions."""
+    """One way of storing positions; None where the estimator decides and the user must say."""
 
     joints: tuple[str, ...]
-    rate_hz: float | None
-    up: str | None
-    scale: float | None
+    rate_hz: float | None = None
+    up: str | None = None
+    scale: float | None = None
+    """Metres per unit."""
 
 
 # Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (2022): 20 fps, y up,
@@ -58,8 +58,8 @@ class Layout:
 LAYOUTS = {
     22: Layout(JOINTS[:22], 20.0, "y", 1.0),
     20: Layout(KINECT, 30.0, "y", 1.0),
-    17: Layout(HUMAN36M, None, None, None),
-    18: Layout(MM_FIT, 30.0, None, None),
+    17: Layout(HUMAN36M),
+    18: Layout(MM_FIT, 30.0),
 }
 
 
@@ -69,8 +69,7 @@ def read_npy(
     frame_rate: float | None = None,
     scale: float | None = None,
 ) -> Motion:
-    """Read an array of positions (frames, joints, 3), its joints told by their number: 22, 20 or
-    17.
+    """Read an array of positions (frames, joints, 3), its joints told by their number: 22, 20, 17.
 
     MM-Fit's (3, frames, 18), whose first column counts frames, is taken too. `scale` is metres per
     unit. Raises ReadError for another shape or a pickled file, and where unit, axis or rate are not
@@ -86,51 +85,41 @@ def read_mat(
     frame_rate: float | None = None,
     scale: float | None = None,
 ) -> Motion:
-    """Read the Kinect's joints from a MATLAB file as UTD-MHAD has them: `d_skel`, of shape (20, 3,
-    frames).
+    """Read the Kinect's joints from a MATLAB file of UTD-MHAD: `d_skel`, (20, 3, frames).
 
     `scale` is metres per unit. Raises ReadError for a damaged file or one without such an array.
     """
     path = Path(path)
     array = read_arrays(path, [KINECT_ARRAY]).get(KINECT_ARRAY)
-    if array is None:
-        raise ReadError(
-            f"{path} holds no '{KINECT_ARRAY}', the array of joints that is read from MATLAB files."
+    if array is None or array.ndim != 3 or array.shape[:2] != (len(KINECT), 3):
+        shape = (
+            "" if array is None else f" of shape (20, 3, frames), but one of shape {array.shape}"
         )
-    if array.ndim != 3 or array.shape[:2] != (len(KINECT), 3):
-        raise ReadError(
-            f"{path}: '{KINECT_ARRAY}' has shape {array.shape}; expected (20, 3, frames)."
-        )
+        raise ReadError(f"{path} holds no '{KINECT_ARRAY}'{shape}: joints are read from there.")
     return _from_array(path, np.moveaxis(array, 2, 0), up, frame_rate, scale)
 
 
 def _from_array(
     path: Path, array: np.ndarray, up: str | None, frame_rate: float | None, scale: float | None
 ) -> Motion:
-    joints = _joints(array.shape)
-    if joints is None or array.dtype.kind not in "fiu":
+    count = _joints(array.shape)
+    if count is None or array.dtype.kind not in "fiu":
         raise ReadError(
-            f"{path} has shape {array.shape}; positions are (frames, joints, 3) with "
-            f"{', '.join(map(str, (22, 20, 17)))} joints, or MM-Fit's (3, frames, 18)."
+            f"{path} has shape {array.shape}; positions are (frames, joints, 3) with 22, 20 or 17 "
+            "joints, or MM-Fit's (3, frames, 18)."
         )
-    layout = LAYOUTS[joints]
-    found = {
-        "frame_rate": layout.rate_hz if frame_rate is None else frame_rate,
-        "up": layout.up if up is None else up,
-        "unit": layout.scale if scale is None else scale,
-    }
-    if missing := [name for name, value in found.items() if value is None]:
-        raise ReadError(
-            f"{path}: arrays of {joints} joints do not say it all. Say {', '.join(missing)}=..."
-        )
-    names = layout.joints
-    array = sane(array)  # what is absurd in any unit becomes a gap, as what is no number does
-    if joints == 18:
+    layout = LAYOUTS[count]
+    rate_hz = layout.rate_hz if frame_rate is None else frame_rate
+    up, scale = layout.up if up is None else up, layout.scale if scale is None else scale
+    if rate_hz is None or up is None or scale is None:
+        said = {"frame_rate": rate_hz, "up": up, "unit": scale}
+        missing = ", ".join(name for name, value in said.items() if value is None)
+        raise ReadError(f"{path}: arrays of {count} joints do not say it all. Say {missing}=...")
+    names, array = layout.joints, sane(array)  # absurd numbers become gaps
+    if count == 18:
         array = np.moveaxis(array[:, :, 1:], 0, -1)
         names = sided(names, array)
-    rate, axis, size = found["frame_rate"], found["up"], found["unit"]
-    assert isinstance(rate, float | int) and isinstance(axis, str) and isinstance(size, float | int)
-    return from_positions(array * size, names, float(rate), axis)
+    return from_positions(array * scale, names, float(rate_hz), up)
 
 
 def holds_positions(path: Path) -> bool:
@@ -165,11 +154,7 @@ def from_positions(
         near = np.where(np.abs(positions) <= FARTHEST_M, positions, np.nan)
     world = rotations.rotate(up_axis(up), np.asarray(near, dtype=np.float64))
     place = {name: world[:, index] for index, name in enumerate(joints) if name}
-    needed = [
-        f"{side}_{part}"
-        for side in ("left", "right")
-        for part in ("hip", "knee", "ankle", "shoulder")
-    ]
+    needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED]
     if missing := [name for name in ("pelvis", *needed) if name not in place]:
         raise DataError(f"Positions need {', '.join(missing)} too; found {', '.join(place)}.")
     if "neck" not in place:
@@ -180,106 +165,87 @@ def from_positions(
     turn = _turns(place, lost)
     if lost.all():
         raise DataError("In every frame joints lie upon one another; there is no body to read.")
-    scale = _scale(place)
-    offsets = np.zeros((len(JOINTS), 3))
-    local = np.empty((len(world), len(JOINTS), 4))
-    spread = 0.0
-    for index, joint in enumerate(JOINTS):
-        if index == 0:
-            local[:, 0] = turn[joint]
-            continue
-        parent = JOINTS[PARENTS[index]]
-        back = rotations.conjugate(turn[parent])
-        local[:, index] = rotations.multiply(back, turn[joint])
-        if joint in place and parent in place:
-            seen = rotations.rotate(back, place[joint] - place[parent])[~lost]
-            offsets[index] = np.median(seen, axis=0)
-            length = np.linalg.norm(seen, axis=1)
-            spread = max(spread, float(np.std(length) / max(np.median(length), 1e-9)))
-        else:
-            offsets[index] = scale * reference_offsets()[index]
+    local, lines = in_parents(PARENT_OF, turn, place)
+    offsets, spread = _scale(place) * reference_offsets(), 0.0
+    for joint, line in lines.items():
+        length = np.linalg.norm(line[~lost], axis=1)
+        spread = max(spread, float(np.std(length) / max(np.median(length), 1e-9)))
+        offsets[JOINTS.index(joint)] = np.median(line[~lost], axis=0)
+    offsets[0] = 0.0
     local[lost] = np.nan
-    notes = (
-        [f"bones vary in length by up to {100 * spread:.0f} %: held at their median"]
-        if spread > 0.03
-        else []
-    )
-    if lost.any():
-        notes.append(f"{int(lost.sum())} frames without a place for every joint are gaps")
-    root = np.where(lost[:, None], np.nan, place["pelvis"])
+    notes = {
+        f"bones vary in length by up to {100 * spread:.0f} %: held at their median": spread > 0.03,
+        f"{int(lost.sum())} frames without a place for every joint are gaps": lost.any(),
+    }
     return Motion(
         rotations.unroll(local),
-        root,
+        np.where(lost[:, None], np.nan, place["pelvis"]),
         rate_hz,
         offsets=offsets,
         unreliable_twist=TWISTING,
-        notes=tuple(notes),
+        notes=tuple(note for note, holds in notes.items() if holds),
     )
+
+
+_NEEDED = ("hip", "knee", "ankle", "shoulder")
 
 
 def _scale(place: Mapping[str, Float[np.ndarray, "F 3"]]) -> float:
-    legs = [("left_hip", "left_knee"), ("left_knee", "left_ankle")]
-    length = sum(float(np.nanmedian(np.linalg.norm(place[b] - place[a], axis=1))) for a, b in legs)
-    return length / float(
-        sum(np.linalg.norm(reference_offsets()[JOINTS.index(b)]) for _, b in legs)
-    )
+    """How large the body is, relative to the reference, by the length of a leg."""
+    leg = ("left_knee", "left_ankle")
+    lines = [place[joint] - place[PARENT_OF[joint]] for joint in leg]
+    length = sum(float(np.nanmedian(np.linalg.norm(line, axis=1))) for line in lines)
+    reference = [reference_offsets()[JOINTS.index(joint)] for joint in leg]
+    return length / float(sum(np.linalg.norm(offset) for offset in reference))
 
 
 def _turns(
-    place: dict[str, Float[np.ndarray, "F 3"]], lost: np.ndarray
+    place: dict[str, Float[np.ndarray, "F 3"]], lost: Bool[np.ndarray, " F"]
 ) -> dict[str, Float[np.ndarray, "F 4"]]:
     """How each joint is turned: pelvis and chest by their width, every other as its parent and then
     along its bone."""
     turn: dict[str, np.ndarray] = {}
     trunk = place["neck"] - place["pelvis"]
-    # Three joints of one bone show how it turns; the whole trunk shows what upright is, on average.
-    rigid = {
-        "pelvis": ("right_hip", "left_hip", "pelvis", "spine1"),
-        "spine3": ("right_collar", "left_collar", "spine3", "neck"),
-    }
-    whole = {name: ends for name, ends in rigid.items() if set(ends) <= place.keys()}
-    chain = ("spine1", "spine2", "spine3")
-    lengths = np.cumsum([float(np.linalg.norm(SKELETON[joint][1])) for joint in (*chain, "neck")])
-    for joint, along in zip(chain, lengths, strict=False):
+    whole = {name for name, ends in _WIDE.items() if {name, *ends} <= place.keys()}
+    spine = ("spine1", "spine2", "spine3")
+    lengths = np.cumsum([float(np.linalg.norm(BONE[joint])) for joint in (*spine, "neck")])
+    for joint, along in zip(spine, lengths, strict=False):
         place.setdefault(joint, place["pelvis"] + trunk * along / lengths[-1])
-    for joint in JOINTS:
-        parent = SKELETON[joint][0]
-        child = next((name for name in _BONES.get(joint, ()) if name in place), None)
-        if parent is None or joint == "spine3":
-            left, right = (
-                ("left_hip", "right_hip") if parent is None else ("left_shoulder", "right_shoulder")
-            )
-            turn[joint] = _facing(place[left] - place[right], trunk, lost)
-            if joint in whole:
-                a, b, base, top = (place[name] for name in whole[joint])
-                exact = _facing(b - a, top - base, lost)
-                relative = rotations.multiply(rotations.conjugate(exact), turn[joint])[~lost]
-                turn[joint] = rotations.multiply(exact, mean_rotation(relative))
-        elif child is None or joint not in place:
+    for joint, parent in PARENT_OF.items():
+        child = _NEXT.get(joint)
+        if joint in _WIDE:
+            part = "hip" if joint == "pelvis" else "shoulder"
+            turn[joint] = _facing(place[f"left_{part}"] - place[f"right_{part}"], trunk, lost)
+        if joint in whole:
+            # Three joints of one bone show how it turns; the whole trunk shows what upright is, on
+            # average.
+            right, left, top = (place[name] for name in _WIDE[joint])
+            exact = _facing(left - right, top - place[joint], lost)
+            relative = rotations.multiply(rotations.conjugate(exact), turn[joint])[~lost]
+            turn[joint] = rotations.multiply(exact, mean_rotation(relative))
+        elif joint not in _WIDE:
             turn[joint] = turn[parent]
-        else:
-            bone = place[child] - place[joint]
-            lost |= np.linalg.norm(bone, axis=1) < 1e-4
-            was = rotations.rotate(turn[parent], np.array(SKELETON[child][1]))
-            turn[joint] = rotations.multiply(shortest(was, bone), turn[parent])
+            if child in place and joint in place:
+                bone = place[child] - place[joint]
+                lost |= np.linalg.norm(bone, axis=1) < 1e-4
+                along = shortest(rotations.rotate(turn[parent], BONE[child]), bone)
+                turn[joint] = rotations.multiply(along, turn[parent])
     return turn
 
 
-_BONES: dict[str, tuple[str, ...]] = {
-    "spine1": ("spine2",),
-    "spine2": ("spine3",),
-    "neck": ("head",),
+_WIDE = {
+    "pelvis": ("right_hip", "left_hip", "spine1"),
+    "spine3": ("right_collar", "left_collar", "neck"),
 }
-for _side in ("left", "right"):
-    for _a, _b in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot")):
-        _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
-    for _a, _b in (
-        ("collar", "shoulder"),
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-        ("wrist", "hand"),
-    ):
-        _BONES[f"{_side}_{_a}"] = (f"{_side}_{_b}",)
+"""Joint of the trunk -> the joints at its right and left, and the one above it."""
+_CHAINS = ("hip", "knee", "ankle", "foot"), ("collar", "shoulder", "elbow", "wrist", "hand")
+_NEXT = {"spine1": "spine2", "spine2": "spine3", "neck": "head"}
+_NEXT |= {
+    f"{side}_{near}": f"{side}_{far}"
+    for side in ("left", "right")
+    for chain in _CHAINS
+    for near, far in itertools.pairwise(chain)
+}
 
 
 def _facing(

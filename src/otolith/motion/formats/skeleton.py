@@ -1,33 +1,26 @@
-"""Any skeleton to ours: the 24 joints of `otolith.data.skeleton.JOINTS`, each with our axes, so
-that sensors can be worn.
+"""Any skeleton to ours: the 24 joints of `otolith.data.skeleton.JOINTS` with our axes.
 
-Every source gives its joints axes of their own. What is kept is how each bone really moves; what is
-found is one constant rotation per joint between its axes and ours, from anatomy, so that two files
-of one trial agree whatever their axes: along the bone it follows from the skeleton; about the bone,
-elbows and knees are hinges, and over a clip the hinge shows which way arm, forearm, thigh and shank
-face. Skeletons that bear our joints' names (SMPL's) have our axes already, in the pose without
-rotations: a body with arms spread.
+Every source gives its joints axes of their own. The movement of each bone is kept; estimated is one
+constant rotation per joint between its axes and ours, from anatomy, so that two files of one trial
+agree whatever their axes. Along the bone it follows from the skeleton; about the bone, elbows and
+knees are hinges, and over a clip the hinge shows which way arm, forearm, thigh and shank face.
+Skeletons with our joints' names (SMPL's) have our axes already, in the pose without rotations: a
+body with arms spread.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import DataError
-from otolith.data.skeleton import (
-    FINGERS,
-    JOINTS,
-    PARENTS,
-    REFERENCE_STATURE_M,
-    SKELETON,
-    reference_offsets,
-)
+from otolith.data.skeleton import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, reference_offsets
 from otolith.motion import rotations
 from otolith.motion.formats.names import LIMBS, joint_names
 from otolith.motion.formats.turning import mean_rotation, shortest
@@ -35,20 +28,30 @@ from otolith.motion.motion import Motion
 
 Vector = Float[np.ndarray, "3"]
 X, Y, Z = np.eye(3)
+PARENT_OF = {joint: parent or "" for joint, (parent, _) in SKELETON.items()}
+"""Our joint -> the joint that carries it; the pelvis hangs on none."""
+BONE = {joint: np.array(offset) for joint, (_, offset) in SKELETON.items()}
+"""Our joint -> its place in its parent's frame, as fractions of stature."""
 _SEEN = 0.08
 """A hinge that opens by less than 5 degrees on average shows no axis."""
 _RIGID_M = 0.02
-_NEXT = {
-    "pelvis": "spine1",
-    "spine1": "spine2",
-    "spine2": "spine3",
-    "spine3": "neck",
-    "neck": "head",
-    "left_collar": "left_shoulder",
-    "right_collar": "right_shoulder",
-}
+_TRUNK = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
+_NEXT = dict(itertools.pairwise(_TRUNK))
+_NEXT |= {f"{side}_collar": f"{side}_shoulder" for side in ("left", "right")}
 # Bones that point as ours do only in a clip's own axes: the constant rotation lays them along ours.
 _ALONG = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist", "wrist": "hand"}
+_PARTS = {
+    "leg": ("hip", "knee", "ankle", "foot"),
+    "arm": ("collar", "shoulder", "elbow", "wrist", "hand"),
+}
+
+
+class Axes(NamedTuple):
+    """Our axes at a joint: a rotation ours_to_joint (quaternion xyzw), and whether it is sure."""
+
+    turn: Float[np.ndarray, "4"]
+    sure: bool = True
+    """False where nothing in the clip showed the turn about the bone."""
 
 
 def to_body(
@@ -56,72 +59,50 @@ def to_body(
     joints: Mapping[str, str] | None = None,
     rest: Literal["auto", "t_pose", "anatomy"] = "auto",
 ) -> Motion:
-    """The same movement on our 24 joints (and 30 of the hands, where they are there), positions
-    kept.
+    """The same movement on our 24 joints (and 30 of the hands, where the source has them).
 
     `joints` names joints that are not recognised, theirs to ours. `rest` says where our axes are
-    found: in the pose without rotations ("t_pose"), in the movement ("anatomy"), or in the former
-    for skeletons of our names only. Joints that the source lacks are rigid with their parents; a
-    limb that it lacks is left out.
+    taken from: the pose without rotations ("t_pose"), the movement ("anatomy"), or the former for
+    skeletons with our names only. Joints that the source lacks are rigid with their parents; a limb
+    that it lacks is left out.
 
     Raises UnknownNameError where joints are not recognised.
     """
     names = joint_names(motion, joints)
     source = _Source(motion, names)
-    own = set(JOINTS[:22]) <= set(motion.joints)
-    spread = rest == "t_pose" or (rest == "auto" and own and source.stands_spread())
-    lacking = {
-        part for limb, parts in LIMBS.items() if parts[0] not in names for part in _whole(limb)
-    }
+    ours = set(JOINTS[:22]) <= set(motion.joints)
+    source.spread = rest == "t_pose" or (rest == "auto" and ours and source.stands_spread())
+    absent = sorted(limb for limb, parts in LIMBS.items() if parts[0] not in names)
+    lacking = {f"{limb[:-4]}_{part}" for limb in absent for part in _PARTS[limb[-3:]]}
     kept = [joint for joint in JOINTS if joint not in lacking]
+    axes = {joint: source.axes(joint) for joint in kept if joint in names}
     turns: dict[str, np.ndarray] = {}
-    doubtful: set[str] = set()
     for joint in kept:
-        if joint in names:
-            constant, sure = source.rest_axes(joint) if spread else source.anatomical_axes(joint)
-            turns[joint] = rotations.multiply(source.turn[names[joint]], constant)
-            if not sure:
-                doubtful.add(joint)
-        else:
-            parent = SKELETON[joint][0]
-            assert parent is not None
-            turns[joint] = turns[parent]
-    if not own:
+        turns[joint] = (
+            source.in_world(joint, axes[joint]) if joint in axes else turns[PARENT_OF[joint]]
+        )
+    if not ours:
         for side in ("left", "right"):
             if f"{side}_wrist" in turns and f"{side}_hand" in names:
                 turns[f"{side}_elbow"] = _with_twist(turns[f"{side}_elbow"], turns[f"{side}_wrist"])
-    places = source.places(kept, spread)
+    places = source.places(kept)
     if "neck" in names and "head" in names:
-        # Some necks have joints that ours has not: it is turned so that the head stays where it
-        # was.
+        # A neck may have joints that ours has not: it is turned so that the head keeps its place.
         nod = places["head"] - places["neck"]
-        was = np.median(
-            rotations.rotate(rotations.conjugate(turns["neck"]), nod)[~motion.lost], axis=0
-        )
-        turns["neck"] = rotations.multiply(
-            shortest(rotations.rotate(turns["neck"], was), nod), turns["neck"]
-        )
+        seen = rotations.rotate(rotations.conjugate(turns["neck"]), nod)[source.seen]
+        nodded = rotations.rotate(turns["neck"], np.median(seen, axis=0))
+        turns["neck"] = rotations.multiply(shortest(nodded, nod), turns["neck"])
     for finger in FINGERS:
-        if finger in motion.joints and motion.joints[motion.parents[motion.joint(finger)]] in (
-            *FINGERS,
-            *kept,
-        ):
+        if finger in motion.joints and _carrier(motion, finger) in (*FINGERS, *kept):
             kept.append(finger)
             turns[finger], places[finger] = source.turn[finger], source.place[finger]
-    return _assembled(
-        motion,
-        kept,
-        turns,
-        places,
-        doubtful,
-        sorted(limb for limb in LIMBS if LIMBS[limb][0] in lacking),
-    )
+    doubtful = sorted(joint for joint, axis in axes.items() if not axis.sure)
+    return _assembled(motion, kept, turns, places, doubtful, absent)
 
 
-def _whole(limb: str) -> tuple[str, ...]:
-    side = limb.split("_")[0]
-    more = ("foot",) if limb.endswith("leg") else ("collar", "hand")
-    return (*LIMBS[limb], *(f"{side}_{part}" for part in more))
+def _carrier(motion: Motion, joint: str) -> str:
+    """The joint that carries one of a motion's joints: ours as we have it, else as the file has it."""
+    return PARENT_OF.get(joint) or motion.joints[motion.parents[motion.joint(joint)]]
 
 
 def _with_twist(
@@ -136,134 +117,134 @@ def _with_twist(
     return rotations.multiply(elbow, twist)
 
 
+def in_parents(
+    carriers: Mapping[str, str],
+    turns: Mapping[str, Float[np.ndarray, "F 4"]],
+    places: Mapping[str, Float[np.ndarray, "F 3"]],
+) -> tuple[Float[np.ndarray, "F J 4"], dict[str, Float[np.ndarray, "F 3"]]]:
+    """From the world to each joint's parent: joint_to_parent, and where joints lie in its axes.
+
+    `carriers`: joint -> its parent, the root ("" as parent) first. A joint has no line where it or
+    its parent has no place.
+    """
+    turned, lines = [], {}
+    for joint, parent in carriers.items():
+        if not parent:
+            turned.append(turns[joint])
+            continue
+        back = rotations.conjugate(turns[parent])
+        turned.append(rotations.multiply(back, turns[joint]))
+        if joint in places and parent in places:
+            lines[joint] = rotations.rotate(back, places[joint] - places[parent])
+    return np.stack(turned, axis=1), lines
+
+
 def _assembled(
     motion: Motion,
     kept: list[str],
     turns: Mapping[str, Float[np.ndarray, "F 4"]],
     places: Mapping[str, Float[np.ndarray, "F 3"]],
-    doubtful: set[str],
+    doubtful: list[str],
     absent: list[str],
 ) -> Motion:
-    offsets, parents, loose = np.zeros((len(kept), 3)), [-1], 0.0
-    local = np.empty((motion.frames, len(kept), 4))
-    there = ~motion.lost
-    for index, joint in enumerate(kept):
-        if index == 0:
-            local[:, 0] = turns[joint]
-            continue
-        parent = (
-            SKELETON[joint][0]
-            if joint in SKELETON
-            else motion.joints[motion.parents[motion.joint(joint)]]
-        )
-        assert parent is not None
-        back = rotations.conjugate(turns[parent])
-        seen = rotations.rotate(back, places[joint] - places[parent])[there]
+    """The motion of our joints, their bones at their median."""
+    carriers = {joint: _carrier(motion, joint) if k else "" for k, joint in enumerate(kept)}
+    local, lines = in_parents(carriers, turns, places)
+    offsets, loose = np.zeros((len(kept), 3)), 0.0
+    for index, line in enumerate(lines.values(), 1):
+        seen = line[~motion.lost]
         offsets[index] = np.median(seen, axis=0)
         loose = max(loose, float(np.quantile(np.linalg.norm(seen - offsets[index], axis=1), 0.95)))
-        local[:, index] = rotations.multiply(back, turns[joint])
-        parents.append(kept.index(parent))
-    notes = list(motion.notes)
-    if loose > _RIGID_M:
-        notes.append(
-            f"joints between ours, or bones that stretch, move a joint by up to {100 * loose:.0f} "
-            f"cm: left out"
-        )
-    if absent:
-        notes.append(
-            f"the source has no {', '.join(absent).replace('_', ' ')}: sensors cannot be worn there"
-        )
-    if doubtful:
-        notes.append(
-            f"straight all the time, so that the turn about the bone is a guess: "
-            f"{', '.join(sorted(doubtful))}"
-        )
+    notes = {
+        f"joints between ours, or bones that stretch, move a joint by up to {100 * loose:.0f} cm: "
+        "left out": loose > _RIGID_M,
+        f"the source has no {', '.join(absent).replace('_', ' ')}: no sensor can be worn there": (
+            absent
+        ),
+        "straight all the time, so that the turn about the bone is a guess: "
+        + ", ".join(doubtful): doubtful,
+    }
     return replace(
         motion,
         rotations=rotations.unroll(local),
         root=places["pelvis"],
         joints=tuple(kept),
-        parents=tuple(parents),
+        parents=(-1, *(kept.index(carriers[joint]) for joint in kept[1:])),
         offsets=offsets,
-        unreliable_twist=motion.unreliable_twist | doubtful,
-        notes=tuple(notes),
+        unreliable_twist=motion.unreliable_twist | set(doubtful),
+        notes=(*motion.notes, *(note for note, holds in notes.items() if holds)),
     )
 
 
 class _Source:
-    """A clip as it is: where its joints are and how they are turned, and what that says about their
-    axes."""
+    """A clip as it is: places and turns of its joints, and what they say about the joints' axes."""
 
     def __init__(self, motion: Motion, names: Mapping[str, str]) -> None:
-        self.names = dict(names)
-        self.there = ~motion.lost
-        used = [
-            *dict.fromkeys(
-                [*names.values(), *(finger for finger in FINGERS if finger in motion.joints)]
-            )
-        ]
+        self.names, self.seen, self.spread = dict(names), ~motion.lost, False
+        fingers = [finger for finger in FINGERS if finger in motion.joints]
+        used = list(dict.fromkeys([*names.values(), *fingers]))
         places, turns = motion.forward(used)
         self.place = {name: places[:, k] for k, name in enumerate(used)}
         self.turn = {name: turns[:, k] for k, name in enumerate(used)}
-        offsets = motion.offsets
-        assert offsets is not None
-        rest = np.zeros_like(offsets)
+        rest = np.zeros_like(motion.offsets)
         for index, parent in enumerate(motion.parents[1:], start=1):
-            rest[index] = rest[parent] + offsets[index]
+            rest[index] = rest[parent] + motion.offsets[index]
         self.rest = {ours: rest[motion.joint(theirs)] for ours, theirs in names.items()}
         left = self.rest["left_hip"] - self.rest["right_hip"]
         forward = np.cross(left, Z)
         self.heading = rotations.IDENTITY
         if np.linalg.norm(forward) > 0.5 * np.linalg.norm(left) > 0:
             self.heading = rotations.from_axis_angle(np.arctan2(forward[1], forward[0]) * Z)
-        legs = sum(
-            self._length(f"left_{a}", f"left_{b}") for a, b in (("hip", "knee"), ("knee", "ankle"))
+        self.legs_m = sum(
+            float(np.median(np.linalg.norm(self.to(f"left_{a}", f"left_{b}")[self.seen], axis=1)))
+            for a, b in (("hip", "knee"), ("knee", "ankle"))
         )
-        self.size = legs / (0.491 * REFERENCE_STATURE_M)
-        """How large the body is, relative to the reference."""
 
-    def _length(self, a: str, b: str) -> float:
-        return float(np.median(np.linalg.norm(self.to(a, b)[self.there], axis=1)))
+    def at(self, joint: str) -> Float[np.ndarray, "F 3"]:
+        """Where one of our joints is, in the world."""
+        return self.place[self.names[joint]]
 
     def to(self, a: str, b: str) -> Float[np.ndarray, "F 3"]:
-        return np.asarray(self.place[self.names[b]] - self.place[self.names[a]])
+        """The line from one of our joints to another, in the world."""
+        return np.asarray(self.at(b) - self.at(a))
 
-    def places(self, kept: list[str], spread: bool) -> dict[str, Float[np.ndarray, "F 3"]]:
+    def in_world(self, joint: str, axes: Axes) -> Float[np.ndarray, "F 4"]:
+        """How our axes at a joint are turned in the world."""
+        return rotations.multiply(self.turn[self.names[joint]], axes.turn)
+
+    def places(self, kept: list[str]) -> dict[str, Float[np.ndarray, "F 3"]]:
         """Where each of our joints is; those that the source lacks lie on the line to the next one
         that it has."""
         out: dict[str, np.ndarray] = {}
         for joint in kept:
-            if joint in self.names:
-                out[joint] = self.place[self.names[joint]]
-                continue
-            parent = SKELETON[joint][0]
-            assert parent is not None
-            chain = [joint]
+            parent, chain = PARENT_OF[joint], [joint]
             while chain[-1] not in self.names and chain[-1] in _NEXT:
                 chain.append(_NEXT[chain[-1]])
-            if chain[-1] in self.names:
-                lengths = [float(np.linalg.norm(SKELETON[part][1])) for part in chain]
-                line = self.place[self.names[chain[-1]]] - out[parent]
+            if joint in self.names:
+                out[joint] = self.at(joint)
+            elif chain[-1] in self.names:
+                lengths = [float(np.linalg.norm(BONE[part])) for part in chain]
+                line = self.at(chain[-1]) - out[parent]
                 out[joint] = out[parent] + line * lengths[0] / sum(lengths)
             else:
-                turn = self._nearest_turn(parent, spread)
-                offset = self.size * reference_offsets()[JOINTS.index(joint)]
+                carrier = parent
+                while carrier not in self.names:
+                    carrier = PARENT_OF[carrier]
+                offset = self._size * reference_offsets()[JOINTS.index(joint)]
+                turn = self.in_world(carrier, self.axes(carrier))
                 out[joint] = out[parent] + rotations.rotate(turn, offset)
         return out
 
-    def _nearest_turn(self, joint: str, spread: bool) -> Float[np.ndarray, "F 4"]:
-        while joint not in self.names:
-            joint = JOINTS[PARENTS[JOINTS.index(joint)]]
-        constant = (self.rest_axes(joint) if spread else self.anatomical_axes(joint))[0]
-        return rotations.multiply(self.turn[self.names[joint]], constant)
+    @property
+    def _size(self) -> float:
+        """How large the body is, relative to the reference."""
+        return self.legs_m / (0.491 * REFERENCE_STATURE_M)
 
     def stands_spread(self) -> bool:
         """Whether the pose without rotations is a body upright, with straight legs, arms spread and
         feet forward."""
-        rest = {
-            ours: rotations.rotate(rotations.conjugate(self.heading), place)
-            for ours, place in self.rest.items()
-        }
+        upright = rotations.conjugate(self.heading)
+        rest = {joint: rotations.rotate(upright, place) for joint, place in self.rest.items()}
 
         def points(a: str, b: str, way: Vector, degrees: float) -> bool:
             if a not in rest or b not in rest:
@@ -283,127 +264,108 @@ class _Source:
             )
         )
 
-    def rest_axes(self, joint: str) -> tuple[Float[np.ndarray, "4"], bool]:
-        """Our axes in the joint's own, from the T pose: the body's heading, then the shortest turn
-        along the bone."""
+    def axes(self, joint: str) -> Axes:
+        """Our axes in a joint's own: from the T pose where the body stands so, else from the
+        movement."""
         side, _, part = joint.rpartition("_")
-        end = f"{side}_{_ALONG.get(part, '')}"
-        if end not in self.names:
-            return self.heading, True
-        ours = rotations.rotate(self.heading, np.array(SKELETON[end][1]))
-        return rotations.multiply(
-            shortest(ours, self.rest[end] - self.rest[joint]), self.heading
-        ), True
-
-    def anatomical_axes(self, joint: str) -> tuple[Float[np.ndarray, "4"], bool]:
-        """Our axes in the joint's own, from how the body moved; False where nothing showed the turn
-        about the bone."""
-        side, _, part = joint.rpartition("_")
-        sign = 1.0 if side == "left" else -1.0
-        lateral = self.lateral(joint)
-        if part in ("hip", "knee"):
-            hinge, sure = self.hinge(joint, f"{side}_hip", f"{side}_knee", f"{side}_ankle")
-            along = self.within(joint, self.to(joint, f"{side}_{_ALONG[part]}"))
-            return _axes(along, hinge if sure else lateral, -Z, Y), sure
-        if part == "ankle":
-            hinge, sure = self.hinge(joint, f"{side}_hip", f"{side}_knee", f"{side}_ankle")
-            across = hinge if sure else lateral
-            end = f"{side}_foot"
-            if end not in self.names:
-                return _axes(self.within(joint, self.up()), across, Z, Y), True
-            return _axes(
-                self.within(joint, self.to(joint, end)), across, np.array(SKELETON[end][1]), Y
-            ), True
+        if self.spread:
+            return self._rest_axes(joint, f"{side}_{_ALONG.get(part, '')}")
+        if part in ("hip", "knee", "ankle"):
+            return self._leg_axes(joint, side, part)
         if part in ("shoulder", "elbow", "wrist"):
-            end = f"{side}_{_ALONG[part]}"
-            bone = (joint, end) if end in self.names else (f"{side}_elbow", joint)
-            along = self.within(joint, self.to(*bone))
-            hinge, sure = self.hinge(joint, f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
-            if sure:
-                return _axes(along, hinge, sign * Y, -sign * Z), True
-            return _axes(along, self.within(joint, self.forward()), sign * Y, X), part == "wrist"
+            return self._arm_axes(joint, side, part)
+        if part in ("foot", "hand"):  # rigid with what carries it, on average
+            carrier = f"{side}_{'ankle' if part == 'foot' else 'wrist'}"
+            target = self.in_world(carrier, self.axes(carrier))
+            back = rotations.conjugate(self.turn[self.names[joint]])
+            return Axes(mean_rotation(rotations.multiply(back, target)[self.seen]))
+        trunk = self._within(joint, self._up_of_trunk, self._standing)
         if part == "collar":
             arm = f"{side}_shoulder"
-            up = self.within(joint, self.up_of_trunk(), self.standing)
-            return _axes(
-                self.within(joint, self.to(joint, arm)), up, np.array(SKELETON[arm][1]), Z
-            ), True
-        if part in ("foot", "hand"):  # rigid with what carries it, on average
-            parent = f"{side}_{'ankle' if part == 'foot' else 'wrist'}"
-            constant, _ = self.anatomical_axes(parent)
-            return self._average(
-                joint, rotations.multiply(self.turn[self.names[parent]], constant)
-            ), True
+            return Axes(_axes(self._within(joint, self.to(joint, arm)), trunk, BONE[arm], Z))
         if joint == "pelvis":
-            return _axes(lateral, self.within(joint, self.up_of_trunk(), self.standing), Y, Z), True
-        return _axes(self.within(joint, self.up_of_trunk(), self.standing), lateral, Z, Y), True
+            return Axes(_axes(self._lateral(joint), trunk, Y, Z))
+        return Axes(_axes(trunk, self._lateral(joint), Z, Y))
 
-    def lateral(self, joint: str) -> Vector:
+    def _rest_axes(self, joint: str, end: str) -> Axes:
+        """The body's heading, then the shortest turn along the bone."""
+        if end not in self.names:
+            return Axes(self.heading)
+        along = shortest(
+            rotations.rotate(self.heading, BONE[end]), self.rest[end] - self.rest[joint]
+        )
+        return Axes(rotations.multiply(along, self.heading))
+
+    def _leg_axes(self, joint: str, side: str, part: str) -> Axes:
+        hinge, sure = self._hinge(joint, f"{side}_hip", f"{side}_knee", f"{side}_ankle")
+        across = hinge if sure else self._lateral(joint)
+        if part != "ankle":
+            along = self._within(joint, self.to(joint, f"{side}_{_ALONG[part]}"))
+            return Axes(_axes(along, across, -Z, Y), sure)
+        end = f"{side}_foot"
+        if end in self.names:
+            return Axes(_axes(self._within(joint, self.to(joint, end)), across, BONE[end], Y))
+        return Axes(_axes(self._within(joint, self._up), across, Z, Y))
+
+    def _arm_axes(self, joint: str, side: str, part: str) -> Axes:
+        sign, end = 1.0 if side == "left" else -1.0, f"{side}_{_ALONG[part]}"
+        bone = (joint, end) if end in self.names else (f"{side}_elbow", joint)
+        along = self._within(joint, self.to(*bone))
+        hinge, sure = self._hinge(joint, f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
+        if sure:
+            return Axes(_axes(along, hinge, sign * Y, -sign * Z))
+        forward = np.cross(self.to("right_shoulder", "left_shoulder"), self._up_of_trunk)
+        return Axes(_axes(along, self._within(joint, forward), sign * Y, X), part == "wrist")
+
+    def _lateral(self, joint: str) -> Vector:
         """Where the body's left is in the joint's own axes, averaged over the clip: shoulders
         above, hips below."""
-        hips = self.to("right_hip", "left_hip")
-        if (
-            joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "foot")
-            or "left_shoulder" not in self.names
-        ):
-            return self.within(joint, hips)
-        shoulders = self.to("right_shoulder", "left_shoulder")
-        return self.within(
-            joint, shoulders if joint != "spine1" else _units(shoulders) + _units(hips)
-        )
+        across = self.to("right_hip", "left_hip")
+        lower = joint.split("_")[-1] in ("pelvis", "hip", "knee", "ankle", "foot")
+        if not lower and "left_shoulder" in self.names:
+            shoulders = self.to("right_shoulder", "left_shoulder")
+            across = _units(shoulders) + _units(across) if joint == "spine1" else shoulders
+        return self._within(joint, across)
 
-    def up_of_trunk(self) -> Float[np.ndarray, "F 3"]:
-        """From the hips to the shoulders; up, where the source has no shoulders."""
-        if "left_shoulder" not in self.names:
-            return self.up()
-        hips = self.place[self.names["left_hip"]] + self.place[self.names["right_hip"]]
-        shoulders = (
-            self.place[self.names["left_shoulder"]] + self.place[self.names["right_shoulder"]]
-        )
-        return np.asarray(shoulders - hips)
-
-    def up(self) -> Float[np.ndarray, "F 3"]:
-        return np.tile(Z, (len(self.place[self.names["pelvis"]]), 1))
-
-    def forward(self) -> Float[np.ndarray, "F 3"]:
-        across = self.to("right_shoulder", "left_shoulder")
-        return np.asarray(np.cross(across, self.up_of_trunk()))
+    @property
+    def _up(self) -> Float[np.ndarray, "F 3"]:
+        return np.tile(Z, (len(self.seen), 1))
 
     @cached_property
-    def standing(self) -> Float[np.ndarray, " F"]:
+    def _up_of_trunk(self) -> Float[np.ndarray, "F 3"]:
+        """From the hips to the shoulders; up, where the source has no shoulders."""
+        if "left_shoulder" not in self.names:
+            return self._up
+        hips = self.at("left_hip") + self.at("right_hip")
+        return np.asarray(self.at("left_shoulder") + self.at("right_shoulder") - hips)
+
+    @cached_property
+    def _standing(self) -> Float[np.ndarray, " F"]:
         """How much each frame counts for the posture of the trunk: most where it goes on in the
         line of the thighs."""
-        thighs = _units(self.to("left_knee", "left_hip")) + _units(
-            self.to("right_knee", "right_hip")
-        )
-        straight = np.sum(_units(self.up_of_trunk()) * _units(thighs), axis=1)
+        left, right = (_units(self.to(f"{side}_knee", f"{side}_hip")) for side in ("left", "right"))
+        straight = np.sum(_units(self._up_of_trunk) * _units(left + right), axis=1)
         return np.asarray(np.maximum(straight, 0.01) ** 8)
 
-    def within(
+    def _within(
         self,
         joint: str,
         world: Float[np.ndarray, "F 3"],
         weight: Float[np.ndarray, " F"] | None = None,
     ) -> Vector:
-        """A direction of the world as the joint's own axes see it, averaged over the clip."""
-        seen = rotations.rotate(rotations.conjugate(self.turn[self.names[joint]]), _units(world))[
-            self.there
-        ]
-        return np.asarray(
-            np.average(seen, axis=0, weights=None if weight is None else weight[self.there])
-        )
+        """A direction of the world in the joint's own axes, averaged over the clip."""
+        back = rotations.conjugate(self.turn[self.names[joint]])
+        directions = rotations.rotate(back, _units(world))[self.seen]
+        weights = None if weight is None else weight[self.seen]
+        return np.asarray(np.average(directions, axis=0, weights=weights))
 
-    def hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Vector, bool]:
-        """Axis of the hinge b between bones a-b and b-c, as the joint's axes see it, and whether it
+    def _hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Vector, bool]:
+        """Axis of the hinge b between bones a-b and b-c in the joint's own axes, and whether it
         ever opened."""
         axis = np.cross(_units(self.to(a, b)), _units(self.to(b, c)))
-        seen = rotations.rotate(rotations.conjugate(self.turn[self.names[joint]]), axis)
-        mean = seen[self.there].mean(axis=0)
+        back = rotations.conjugate(self.turn[self.names[joint]])
+        mean = rotations.rotate(back, axis)[self.seen].mean(axis=0)
         return np.asarray(mean), bool(np.linalg.norm(mean) > _SEEN)
-
-    def _average(self, joint: str, target: Float[np.ndarray, "F 4"]) -> Float[np.ndarray, "4"]:
-        relative = rotations.multiply(rotations.conjugate(self.turn[self.names[joint]]), target)
-        return mean_rotation(relative[self.there])
 
 
 def _units(vectors: Float[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3"]:
@@ -417,36 +379,26 @@ def _axes(
     nearest to `across`."""
 
     def triad(first: Vector, second: Vector) -> np.ndarray:
-        first = _told_apart(first)
-        third = _told_apart(np.cross(first, second))
+        first = _unit(first)
+        third = _unit(np.cross(first, second))
         return np.stack([first, np.cross(third, first), third], axis=1)
 
     return rotations.from_matrix(triad(along, across) @ triad(ours_along, ours_across).T)
 
 
-def _told_apart(vector: Vector) -> Vector:
+def _unit(vector: Vector) -> Vector:
     length = float(np.linalg.norm(vector))
-    if not length > _SAME:
+    if not length > 1e-12:
         raise DataError(
-            "Joints of this skeleton lie on one another or in one line, so that the axes of a bone "
-            "cannot be seen: the "
-            "file is damaged, or a joint is named wrongly."
+            "Joints of this skeleton coincide or lie in one line, so that a bone shows no axes: "
+            "the file is damaged, or a joint is named wrongly."
         )
     return np.asarray(vector / length)
 
 
-_SAME = 1e-12
-
-
 def stature_m(motion: Motion) -> float:
     """How tall a body of our joints stands, from the lengths of its bones, in metres."""
-    offsets = motion.offsets
-    assert offsets is not None
-    reference = {joint: float(np.linalg.norm(offset)) for joint, (_, offset) in SKELETON.items()}
-    used = [
-        joint
-        for joint in motion.joints
-        if joint in ("left_knee", "left_ankle", "spine1", "spine2", "spine3", "neck", "head")
-    ]
-    found = sum(float(np.linalg.norm(offsets[motion.joint(joint)])) for joint in used)
-    return found / sum(reference[joint] for joint in used)
+    bones = ("left_knee", "left_ankle", "spine1", "spine2", "spine3", "neck", "head")
+    used = [joint for joint in motion.joints if joint in bones]
+    lengths = [float(np.linalg.norm(motion.offsets[motion.joint(joint)])) for joint in used]
+    return sum(lengths) / sum(float(np.linalg.norm(BONE[joint])) for joint in used)

@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from otolith.core.errors import ReadError
-from otolith.core.foreign.arrays import Arrays, npz, sane
+from otolith.core.foreign.arrays import npz, sane
 from otolith.data.skeleton import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, reference_offsets
 from otolith.motion import rotations
+from otolith.motion.formats.frames import lost_note
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import Motion
 
@@ -76,10 +77,8 @@ def read_npz(
     has another shape.
     """
     path = Path(path)
-    content = _load(
-        path,
-        {*_WHOLE, *_PATH, *_RATES, "betas", *(key for part in _PARTS.values() for key in part)},
-    )
+    parts = [key for keys in _PARTS.values() for key in keys]
+    content = _load(path, {*_WHOLE, *_PATH, *_RATES, "betas", *parts})
     poses, camera = _poses(path, content)
     joints = JOINTS_OF[poses.shape[1]]
     rate_hz = frame_rate or _rate(path, content)
@@ -89,13 +88,10 @@ def read_npz(
             f"{path}: the path has shape {shift.shape}, where {len(poses)} poses need "
             f"({len(poses)}, 3)."
         )
-    notes = []
-    origin = np.zeros(3)
+    notes, origin = [], np.zeros(3)
     if model is None:
         offsets = rest_offsets(joints, stature_m)
-        notes.append(
-            f"no body model was given: limbs are those of an average body of {stature_m:.2f} m"
-        )
+        notes.append(f"no body model was given: limbs of an average body of {stature_m:.2f} m")
     else:
         places = model_joints(Path(model), np.ravel(content.get("betas", np.zeros(0))), joints)
         origin = places[0]
@@ -107,14 +103,16 @@ def read_npz(
     local[:, 0] = rotations.multiply(
         rotations.multiply(axes, q[:, 0]), rotations.conjugate(template)
     )
-    root = rotations.rotate(axes, origin + shift)
-    if lost := int((~np.isfinite(poses).all(axis=1) | ~np.isfinite(shift).all(axis=1)).sum()):
-        notes.append(f"{lost} frames with numbers that are not finite are gaps")
-    if lost == len(poses):
-        raise ReadError(f"{path}: none of its {lost} frames is finite; there is nothing to read.")
-    parents = (-1, *_parents(joints)[1:])
+    finite = np.isfinite(np.concatenate([poses, shift], axis=1)).all(axis=1)
+    notes += lost_note(path, ~finite)
     return Motion(
-        rotations.unroll(local), root, rate_hz, joints, parents, offsets, notes=tuple(notes)
+        rotations.unroll(local),
+        rotations.rotate(axes, origin + shift),
+        rate_hz,
+        joints,
+        (-1, *_parents(joints)[1:]),
+        offsets,
+        notes=tuple(notes),
     )
 
 
@@ -128,44 +126,32 @@ def holds_poses(path: Path) -> bool:
             names = set(arrays.names)
     except ReadError:
         return True
-    # GRAB's own files keep poses as pickled objects: they are found, so that reading them can say
-    # so.
-    return (
-        bool(names & set(_WHOLE))
-        or names >= _PICKLED
-        or all(names & set(_PARTS[p]) for p in ("root", "body"))
-    )
+    # GRAB's own files keep poses as pickled objects: they count, so that reading them says so.
+    parts = all(names & set(_PARTS[part]) for part in ("root", "body"))
+    return parts or bool(names & set(_WHOLE)) or names >= _PICKLED
 
 
-def _load(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+def _load(path: Path, keys: set[str]) -> dict[str, np.ndarray]:
+    """The arrays of those names that a file has; nothing is unpickled."""
     if path.suffix.lower() in (".pkl", ".pickle"):
         raise ReadError(
             f"{path} is a pickle, which could run anything when opened; it is never opened here. "
-            f"Take the .npz of the "
-            "same model, or convert it once where you trust it: docs/simulation.md, 'Bodies from a "
-            "model file'."
+            "Take the .npz of the same model, or convert it once where you trust it: "
+            "docs/simulation.md, 'Bodies from a model file'."
         )
     with npz(path) as archive:
-        keys = set(archive.names)
-        if keys >= _PICKLED and not keys & set(_WHOLE):
+        names = set(archive.names)
+        if names >= _PICKLED and not names & set(_WHOLE):
             raise ReadError(
-                f"{path} is a file of GRAB's own, which keeps its poses as pickled objects; these "
-                f"could run "
+                f"{path} is a file of GRAB's own: its poses are pickled objects, which could run "
                 "anything and are never opened. Take GRAB from AMASS, or save the poses anew where "
-                "you trust "
-                "them: docs/simulation.md, 'GRAB and How2Sign'."
+                "you trust them: docs/simulation.md, 'GRAB and How2Sign'."
             )
-        out = _numbers(path, archive, sorted(wanted & keys))
+        archive.refuse_bomb(sorted(keys & names))
+        out = {key: archive.read(key) for key in sorted(keys & names)}
     if not out:
-        raise ReadError(
-            f"{path} holds no poses; its arrays are {', '.join(sorted(keys)) or 'none'}."
-        )
-    return out
-
-
-def _numbers(path: Path, archive: Arrays, keys: list[str]) -> dict[str, np.ndarray]:
-    archive.refuse_bomb(keys)
-    out = {key: archive.read(key) for key in keys}
+        listed = ", ".join(sorted(names)) or "none"
+        raise ReadError(f"{path} holds no poses; its arrays are {listed}.")
     for key, value in out.items():
         if value.dtype.kind not in "fiu":
             raise ReadError(f"{path}: '{key}' holds {value.dtype}, where numbers were expected.")
@@ -174,51 +160,51 @@ def _numbers(path: Path, archive: Arrays, keys: list[str]) -> dict[str, np.ndarr
 
 def _poses(path: Path, content: dict[str, np.ndarray]) -> tuple[Float[np.ndarray, "F K"], bool]:
     """Return the poses, one row each, and whether they are in a camera's axes."""
-    for key in _WHOLE:
-        if key in content:
-            poses = content[key]
-            poses = poses.reshape(len(poses), -1) if poses.ndim == 3 and poses.size else poses
-            if poses.ndim != 2 or poses.shape[1] not in JOINTS_OF or not len(poses):
-                raise ReadError(
-                    f"{path}: '{key}' has shape {content[key].shape}; a pose has "
-                    f"{', '.join(map(str, JOINTS_OF))} numbers (SMPL without and with hands, "
-                    f"SMPL-H, SMPL-X)."
-                )
-            return poses, False
-    found = {
-        part: next((key for key in keys if key in content), None) for part, keys in _PARTS.items()
-    }
-    if found["root"] is None or found["body"] is None:
+    key = next((key for key in _WHOLE if key in content), None)
+    if key is None:
+        return _from_parts(path, content)
+    poses = _by_frame(path, key, content[key])
+    if poses.shape[1] not in JOINTS_OF:
+        raise ReadError(
+            f"{path}: '{key}' has shape {content[key].shape}; a pose has "
+            f"{', '.join(map(str, JOINTS_OF))} numbers (SMPL, SMPL-H, SMPL-X)."
+        )
+    return poses, False
+
+
+def _from_parts(
+    path: Path, content: dict[str, np.ndarray]
+) -> tuple[Float[np.ndarray, "F K"], bool]:
+    named = {p: next((key for key in keys if key in content), "") for p, keys in _PARTS.items()}
+    if not named["root"] or not named["body"]:
         raise ReadError(
             f"{path} holds no 'poses', and not both a root and a body pose; found "
             f"{', '.join(content)}."
         )
+    if bool(named["left hand"]) != bool(named["right hand"]):
+        raise ReadError(f"{path} holds one hand's pose only; give both or none.")
     parts = []
-    for part, name in found.items():
-        if name is None:
+    for part, name in named.items():
+        if not name:
             continue
-        value = content[name]
-        if value.ndim < 2 or not value.size:
-            raise ReadError(
-                f"{path}: '{name}' has shape {value.shape}; a row for each frame was expected."
-            )
-        value = value.reshape(len(value), -1)
+        value = _by_frame(path, name, content[name])
         if value.shape[1] not in _WIDTH[part]:
             raise ReadError(
                 f"{path}: '{name}' has {value.shape[1]} numbers per frame, expected "
-                f"{_WIDTH[part]}: rotation vectors, "
-                "not principal components or matrices."
+                f"{_WIDTH[part]}: rotation vectors, not principal components or matrices."
             )
         # SMPL's last two joints are its hands, which SMPL-H turns by the wrist.
-        parts.append(value[:, :63] if part == "body" and found["left hand"] else value)
-    if len({len(part) for part in parts}) != 1:
-        raise ReadError(
-            f"{path}: the parts of the pose have different lengths: "
-            f"{[len(part) for part in parts]}."
-        )
-    if len(parts) == 3:
-        raise ReadError(f"{path} holds one hand's pose only; give both or none.")
-    return np.concatenate(parts, axis=1), found["root"] != "root_orient"
+        parts.append(value[:, :63] if part == "body" and named["left hand"] else value)
+    lengths = [len(part) for part in parts]
+    if len(set(lengths)) != 1:
+        raise ReadError(f"{path}: the parts of the pose have different lengths: {lengths}.")
+    return np.concatenate(parts, axis=1), named["root"] != "root_orient"
+
+
+def _by_frame(path: Path, name: str, value: np.ndarray) -> Float[np.ndarray, "F K"]:
+    if value.ndim < 2 or not value.size:
+        raise ReadError(f"{path}: '{name}' has shape {value.shape}; expected a row per frame.")
+    return np.asarray(value.reshape(len(value), -1))
 
 
 def _rate(path: Path, content: dict[str, np.ndarray]) -> float:
@@ -245,18 +231,17 @@ def rest_offsets(
     joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M
 ) -> Float[np.ndarray, "J 3"]:
     """Offsets at rest of an average body's joints, hands and face included, in metres and our axes."""
-    body = reference_offsets(stature_m)
-    out = np.zeros((len(joints), 3))
-    for index, joint in enumerate(joints):
-        if joint in JOINTS:
-            out[index] = body[JOINTS.index(joint)]
-        elif joint in FINGERS:
-            side, finger, number = (*joint[:-1].split("_"), joint[-1])
-            sign = np.array([1.0, 1.0 if side == "left" else -1.0, 1.0])
-            first = np.array(_KNUCKLES[finger])
-            step = first if number == "1" else first / np.linalg.norm(first) * _PHALANX[int(number)]
-            out[index] = stature_m * sign * step
-    return out
+    body = dict(zip(JOINTS, reference_offsets(stature_m), strict=True))
+    hands = {joint: stature_m * _phalanx(joint) for joint in FINGERS if joint in joints}
+    return np.array([body.get(joint, hands.get(joint, np.zeros(3))) for joint in joints])
+
+
+def _phalanx(joint: str) -> Float[np.ndarray, "3"]:
+    """From the joint before to a finger's joint, as fractions of stature."""
+    side, finger, number = (*joint[:-1].split("_"), int(joint[-1]))
+    first = np.array(_KNUCKLES[finger])
+    step = first if number == 1 else first / np.linalg.norm(first) * _PHALANX[number]
+    return step * np.array([1.0, 1.0 if side == "left" else -1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,63 +286,42 @@ def read_model(path: Path | str) -> BodyModel:
     are. Raises ReadError where something is missing, pickled, or does not fit, with a way to
     convert where the file is a pickle (.pkl).
     """
-    path = Path(path)
-    content = _load(
-        path, {"v_template", "shapedirs", "J_regressor", "kintree_table", "weights", "f"}
-    )
-    if missing := {"v_template", "shapedirs", "J_regressor"} - content.keys():
-        raise ReadError(f"{path} lacks {', '.join(sorted(missing))}: it is no SMPL model file.")
-    vertices, shapes, regressor = (
-        content["v_template"],
-        content["shapedirs"],
-        content["J_regressor"],
-    )
-    joints = next(
-        (
-            known
-            for known in JOINTS_OF.values()
-            if regressor.ndim == 2 and len(known) == len(regressor)
-        ),
-        None,
-    )
-    if joints is None or len(joints) == 22:
+    path, needed = Path(path), {"v_template", "shapedirs", "J_regressor"}
+    content = _load(path, needed | {"kintree_table", "weights", "f"})
+    if missing := ", ".join(sorted(needed - content.keys())):
+        raise ReadError(f"{path} lacks {missing}: it is no SMPL model file.")
+    vertices, shapes = content["v_template"], content["shapedirs"]
+    regressor, weights, faces = content["J_regressor"], content.get("weights"), content.get("f")
+    by_count = {len(joints): joints for joints in JOINTS_OF.values() if len(joints) != 22}
+    if regressor.ndim != 2 or len(regressor) not in by_count:
         raise ReadError(
             f"{path} has {len(regressor)} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55."
         )
+    joints = by_count[len(regressor)]
     if (
         vertices.shape != (regressor.shape[1], 3)
         or shapes.shape[:2] != vertices.shape
         or shapes.ndim != 3
-        or ("weights" in content and content["weights"].shape != regressor.T.shape)
-        or ("f" in content and content["f"].shape[1:] != (3,))
+        or (weights is not None and weights.shape != regressor.T.shape)
+        or (faces is not None and faces.shape[1:] != (3,))
     ):
         raise ReadError(
             f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another."
         )
-    if "kintree_table" in content and not _hang_so(content["kintree_table"], joints):
+    table = content.get("kintree_table")
+    if table is not None and not np.array_equal(
+        np.ravel(np.atleast_2d(table)[:1])[1:], _parents(joints)[1:]
+    ):
         raise ReadError(
             f"{path}: its joints hang on one another otherwise than in SMPL: it is another model."
         )
-    count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
-    if "f" in content and not _are_points(content["f"], len(vertices)):
+    if faces is not None and not np.isin(faces, np.arange(len(vertices))).all():
         raise ReadError(
             f"{path}: f does not name three of its {len(vertices)} points for each triangle."
         )
-    faces = content["f"].astype(np.int64) if "f" in content else None
-    return BodyModel(
-        path, joints, vertices, shapes[:, :, :count], regressor, content.get("weights"), faces
-    )
-
-
-def _hang_so(table: np.ndarray, joints: tuple[str, ...]) -> bool:
-    known = table.ndim == 2 and len(table) > 0 and table.dtype.kind in "iuf"
-    return known and np.array_equal(table[0, 1:], _parents(joints)[1:])
-
-
-def _are_points(faces: np.ndarray, count: int) -> bool:
-    return faces.dtype.kind in "iuf" and bool(
-        ((faces >= 0) & (faces < count) & (faces == np.floor(faces))).all()
-    )
+    count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
+    triangles = None if faces is None else faces.astype(np.int64)
+    return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, weights, triangles)
 
 
 def model_joints(
@@ -372,7 +336,6 @@ def model_joints(
     model = read_model(path)
     if not set(joints) <= set(model.joints):
         raise ReadError(
-            f"{path} has {len(model.joints)} joints, the poses turn {len(joints)}: take the model "
-            f"they name."
+            f"{path} has {len(model.joints)} joints, the poses turn {len(joints)}: take another."
         )
     return np.asarray(model.places(betas)[[model.joints.index(joint) for joint in joints]])

@@ -55,16 +55,13 @@ def from_world(motion: Motion, up: str) -> Motion:
 
 
 def _renamed(motion: Motion, axes: Float[np.ndarray, "4"]) -> Motion:
-    offsets = motion.offsets
-    assert offsets is not None
+    # A rotation seen in other axes has the same angle about the renamed axis.
+    vector = rotations.rotate(axes, motion.rotations[..., :3])
     return replace(
         motion,
-        # a rotation seen in other axes: the same angle about the renamed axis
-        rotations=np.concatenate(
-            [rotations.rotate(axes, motion.rotations[..., :3]), motion.rotations[..., 3:]], axis=-1
-        ),
+        rotations=np.concatenate([vector, motion.rotations[..., 3:]], axis=-1),
         root=rotations.rotate(axes, motion.root),
-        offsets=rotations.rotate(axes, offsets),
+        offsets=rotations.rotate(axes, motion.offsets),
     )
 
 
@@ -80,20 +77,12 @@ def check_stature(name: str, stature_m: float, unit: str) -> None:
     would fit."""
     if STATURE_M[0] <= stature_m <= STATURE_M[1]:
         return
-    in_file = stature_m / metres(unit)
-    fitting = [
-        f"'{other}' ({in_file * size:.2f} m)"
-        for other, size in UNITS.items()
-        if 1.2 <= in_file * size <= 2.2
-    ]
-    hint = (
-        f" It fits {' or '.join(fitting)}: say unit=..."
-        if fitting
-        else " Say unit=... with the file's own unit."
-    )
+    sizes = {other: stature_m / metres(unit) * size for other, size in UNITS.items()}
+    fitting = [f"'{other}' ({tall:.2f} m)" for other, tall in sizes.items() if 1.2 <= tall <= 2.2]
+    hint = f" It fits {' or '.join(fitting)}." if fitting else ""
     raise UnitError(
         f"{name}: taken as '{unit}', this skeleton stands {stature_m:.3g} m tall, where bodies are "
-        f"{STATURE_M[0]} to {STATURE_M[1]} m.{hint}"
+        f"{STATURE_M[0]} to {STATURE_M[1]} m.{hint} Say unit=... with the file's unit."
     )
 
 
@@ -102,10 +91,8 @@ def tilt_deg(motion: Motion, head: str, feet: tuple[str, ...]) -> float:
     places, _ = motion.forward((head, *feet))
     line = places[:, 0] - places[:, 1:].mean(axis=1)
     line = line[np.isfinite(line).all(axis=1)]
-    length = np.linalg.norm(line, axis=1)
-    return float(
-        np.median(np.rad2deg(np.arccos(np.clip(line[:, 2] / np.maximum(length, 1e-12), -1.0, 1.0))))
-    )
+    cosine = line[:, 2] / np.maximum(np.linalg.norm(line, axis=1), 1e-12)
+    return float(np.median(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))))
 
 
 def check_up(name: str, tilt: float, up: str) -> None:
@@ -114,8 +101,6 @@ def check_up(name: str, tilt: float, up: str) -> None:
     if tilt > UP_TOLERANCE_DEG:
         raise DataError(
             f"{name}: with up='{up}' the head is {tilt:.0f} degrees away from above the feet for "
-            f"half of the clip. "
-            f"Say up=... ({', '.join(_AXES)}) if the axis is another; if the person does lie, hang "
-            f"or fall, say "
-            "check_up=False."
+            f"half of the clip. Say up=... ({', '.join(_AXES)}) if the axis is another; if the "
+            "person does lie, hang or fall, say check_up=False."
         )
