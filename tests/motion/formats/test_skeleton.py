@@ -178,5 +178,5 @@ def test__to_body__joints_that_lie_on_one_another__are_refused() -> None:
 
     walk = make("walking", seconds=3.0, rate_hz=20.0)
     flat = replace(walk, offsets=np.zeros_like(walk.offsets))
-    with pytest.raises(DataError, match="lie on one another or in one line"):
+    with pytest.raises(DataError, match="coincide or lie in one line"):
         to_body(flat, rest="anatomy")

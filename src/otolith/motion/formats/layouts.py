@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 from otolith.core.errors import ConfigError, nearest
 from otolith.core.foreign.plain import read_text
@@ -18,6 +17,10 @@ from otolith.motion.formats import grab, how2sign
 CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
 _CMU_LABELS = {"walk": "walking", "run/jog": "running", "run": "running", "jog": "running"}
 _BANDAI = re.compile(r"(dataset-[12])_([^_]+)_([^_]+)_(\d+)")
+_CMU = re.compile(r"(\d{2,3})_(\d{2})")
+# Strömbäck et al., "MM-Fit: Multimodal Deep Learning for Automatic Exercise Logging" (2020),
+# https://doi.org/10.1145/3432701.
+_MM_FIT = re.compile(r"(w\d\d)_pose_3d")
 _DANCES = {"martial": "martial arts", "indian": "Indian dance", "salsa": "salsa"}
 FOLDER_SIDECAR = "motion.toml"
 SIDECAR = ".motion.toml"
@@ -60,17 +63,16 @@ class About:
 
     def over(self, other: About) -> About:
         """This, and what the other knows where this says nothing."""
-        merged = {f.name: getattr(self, f.name) for f in fields(self)}
-        merged = {
-            name: getattr(other, name) if value is None else value for name, value in merged.items()
-        }
-        return About(**{**merged, "joints": {**other.joints, **self.joints}})
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        known = {name: value for name, value in said.items() if value is not None}
+        return replace(other, **known | {"joints": {**other.joints, **self.joints}})
 
 
 def known_layout(path: Path) -> About:
     """What the collections that we know tell by file name and folder; nothing for any other file."""
-    if found := _BANDAI.fullmatch(path.stem):
-        collection, content, style, _ = found.groups()
+    suffix, folder = path.suffix.lower(), path.parent.name
+    if parts := _BANDAI.fullmatch(path.stem):
+        collection, content, style, _ = parts.groups()
         return About(
             label=content,
             text=f"{content.replace('-', ' ')}, {style.replace('-', ' ')}",
@@ -79,41 +81,26 @@ def known_layout(path: Path) -> About:
             source="Bandai-Namco-Research-Motiondataset",
             terms="CC BY-NC 4.0",
         )
-    if path.parent.name in _DANCES and path.suffix.lower() == ".bvh":
-        words = _DANCES[path.parent.name]
-        return About(
-            label=words,
-            text=words,
-            clip=f"{path.parent.name}-{path.stem}",
-            source="CMU (BVH)",
-            terms=CMU_TERMS,
-        )
-    if (found := re.fullmatch(r"(\d{2,3})_(\d{2})", path.stem)) and path.suffix.lower() in (
-        ".amc",
-        ".bvh",
-    ):
+    if folder in _DANCES and suffix == ".bvh":
+        dance, clip = _DANCES[folder], f"{folder}-{path.stem}"
+        return About(label=dance, text=dance, clip=clip, source="CMU (BVH)", terms=CMU_TERMS)
+    if (parts := _CMU.fullmatch(path.stem)) and suffix in (".amc", ".bvh"):
         text = _cmu_text(path)
         return About(
-            performer=f"cmu{found[1]}",
+            performer=f"cmu{parts[1]}",
             clip=path.stem,
             text=text,
             label=_CMU_LABELS.get((text or "").lower()),
             source="CMU Graphics Lab Motion Capture Database",
             terms=CMU_TERMS,
         )
-    told: dict[str, Any] = {**grab.known(path), **how2sign.known(path), **utd_mhad.known(path)}
-    if told:
-        return About(**told)
-    if found := re.fullmatch(r"(w\d\d)_pose_3d", path.stem):
-        # Strömbäck et al., "MM-Fit" (2020), https://doi.org/10.1145/3432701: millimetres, third
-        # axis up, 30 per second.
+    if facts := {**grab.known(path), **how2sign.known(path), **utd_mhad.known(path)}:
+        return About(**facts)
+    if parts := _MM_FIT.fullmatch(path.stem):
+        # Millimetres, third axis up, 30 per second.
+        terms = "see https://mmfit.github.io"
         return About(
-            unit="mm",
-            up="z",
-            frame_rate=30.0,
-            clip=found[1],
-            source="MM-Fit",
-            terms="see https://mmfit.github.io",
+            unit="mm", up="z", frame_rate=30.0, clip=parts[1], source="MM-Fit", terms=terms
         )
     return About()
 
@@ -135,32 +122,25 @@ def sidecar(path: Path) -> About:
     Keys are the fields of `About`. Raises ConfigError for a key that is none, ReadError for a file
     that is no TOML.
     """
-    own, folder = path.with_suffix(SIDECAR), path.parent / FOLDER_SIDECAR
-    return _read(own).over(_read(folder))
+    return _read(path.with_suffix(SIDECAR)).over(_read(path.parent / FOLDER_SIDECAR))
 
 
 def _read(path: Path) -> About:
     if not path.is_file():
         return About()
     said = parse_toml(read_text(path, MAX_TOML_BYTES), path)
-    kinds: dict[str, tuple[type, ...]] = {
-        "frame_rate": (int, float),
-        "check_up": (bool,),
-        "joints": (dict,),
-    }
     known = [f.name for f in fields(About)]
     for key, value in said.items():
         if key not in known:
             raise ConfigError(
                 f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}."
             )
-        whole = key != "joints" or (
-            isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
-        )
-        if (
-            not whole
-            or not isinstance(value, kinds.get(key, (str,)))
-            or (key == "frame_rate" and isinstance(value, bool))
-        ):
+        if key == "joints":
+            fits = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+        elif key == "frame_rate":
+            fits = isinstance(value, int | float) and not isinstance(value, bool)
+        else:
+            fits = isinstance(value, bool if key == "check_up" else str)
+        if not fits:
             raise ConfigError(f"{path}: '{key}' cannot be {value!r}.")
     return About(**said)

@@ -41,69 +41,60 @@ def joint_names(motion: Motion, joints: Mapping[str, str] | None = None) -> dict
 
     `joints` maps the motion's own names to ours where they are not recognised, or are recognised
     wrongly. Raises UnknownNameError, listing what is there, where the pelvis, a leg or part of a
-    limb is not found.
+    limb is not recognised.
     """
-    stated = dict(joints or {})
-    for theirs, ours in stated.items():
+    stated: dict[str, str] = {}
+    for theirs, ours in (joints or {}).items():
         motion.joint(theirs)
         if ours not in SKELETON:
             raise UnknownNameError(
                 f"There is no joint '{ours}'.{nearest(ours, JOINTS)} Ours: {', '.join(JOINTS)}."
             )
+        stated[ours] = theirs
     if set(JOINTS[:22]) <= set(motion.joints):
-        found = {name: name for name in JOINTS if name in motion.joints}
+        names = {name: name for name in JOINTS if name in motion.joints}
     else:
-        found = _by_name(motion.joints)
-        found |= {ours: theirs for theirs, ours in stated.items()}
-        _spine(motion, found)
-    found |= {ours: theirs for theirs, ours in stated.items()}
-    absent = {limb: [part for part in parts if part not in found] for limb, parts in LIMBS.items()}
-    missing = [
-        part
-        for limb, parts in absent.items()
-        if limb.endswith("leg") or len(parts) < 3
-        for part in parts
-    ]
-    if missing or "pelvis" not in found:
+        names = _by_name(motion.joints) | stated
+        _spine(motion, names)
+    names |= stated
+    missing = [] if "pelvis" in names else ["pelvis"]
+    for limb, parts in LIMBS.items():
+        absent = [part for part in parts if part not in names]
+        if limb.endswith("leg") or len(absent) < len(parts):
+            missing += absent
+    if missing:
         raise UnknownNameError(
-            f"No joint of this skeleton is known as {', '.join(missing or ['pelvis'])}. "
+            f"No joint of this skeleton is known as {', '.join(missing)}. "
             f"Its joints: {', '.join(motion.joints)}. "
             'Say which is which: joints={"their name": "left_knee", ...}.'
         )
-    return found
+    return names
 
 
 def _by_name(names: tuple[str, ...]) -> dict[str, str]:
-    middle: dict[str, str] = {}
-    sided: dict[str, dict[str, str]] = {"left": {}, "right": {}}
+    """Our joint -> the file's, by what sources call it; the first of several counts."""
+    parts: dict[str, dict[str, str]] = {"left": {}, "right": {}, "": {}}
     for name in names:
         side, part = split_side(name)
-        if side:
-            sided[side].setdefault(part, name)
-        else:
-            middle.setdefault(part, name)
-    found: dict[str, str] = {}
+        parts[side].setdefault(part, name)
+    out = {}
     for ours, words in _MIDDLE.items():
-        if (word := next((word for word in words if word in middle), None)) is not None:
-            found[ours] = middle[word]
-    for side, parts in sided.items():
+        out[ours] = next((parts[""][word] for word in words if word in parts[""]), "")
+    for side in ("left", "right"):
         for ours in _LIMBS:
-            if (word := _limb(ours, parts)) is not None:
-                found[f"{side}_{ours}"] = parts[word]
-    return found
+            out[f"{side}_{ours}"] = parts[side].get(_limb(ours, parts[side]), "")
+    return {ours: name for ours, name in out.items() if name}
 
 
-def _limb(ours: str, parts: Mapping[str, str]) -> str | None:
+def _limb(ours: str, parts: Mapping[str, str]) -> str:
     words = _LIMBS[ours]
     if ours == "foot" and "ankle" not in parts:
         words = (*words[1:], "footend")
-    if ours == "collar" and not any(
-        word in parts for word in ("upperarm", "arm", "shldr", "humerus")
-    ):
-        words = words[:-1]
     if ours == "hand" and "wrist" not in parts:
         words = (*words[1:], "handend")
-    return next((word for word in words if word in parts), None)
+    if ours == "collar" and not {"upperarm", "arm", "shldr", "humerus"} & parts.keys():
+        words = words[:-1]
+    return next((word for word in words if word in parts), "")
 
 
 def split_side(name: str) -> tuple[str, str]:
@@ -116,50 +107,46 @@ def split_side(name: str) -> tuple[str, str]:
     plain = re.split(r"[:|]", name)[-1]
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", plain)]
     words = [word for word in words if word not in ("bip", "j", "joint", "jnt")] or words
-    for side in ("left", "right"):
-        for mark in (side, side[0]):
-            for end in (0, -1):
-                if len(words) > 1 and words[end] == mark:
-                    rest = words[1:] if end == 0 else words[:-1]
-                    return side, "".join(rest)
+    marks = [("left", "left"), ("left", "l"), ("right", "right"), ("right", "r")]
+    for side, mark in marks if len(words) > 1 else ():
+        if words[0] == mark:
+            return side, "".join(words[1:])
+        if words[-1] == mark:
+            return side, "".join(words[:-1])
     whole = "".join(words)
-    known = {word for words_of in _LIMBS.values() for word in words_of}
-    for side in ("left", "right"):
-        for mark in (side, side[0]):
-            part = whole.removeprefix(mark)
-            if part != whole and (part in known or part.removesuffix("end") in known):
-                return side, part
+    known = {word for names in _LIMBS.values() for word in names}
+    for side, mark in marks:
+        part = whole.removeprefix(mark)
+        if part != whole and {part, part.removesuffix("end")} & known:
+            return side, part
     return "", whole
 
 
-def _spine(motion: Motion, found: dict[str, str]) -> None:
+def _spine(motion: Motion, names: dict[str, str]) -> None:
     """Name the joints between pelvis and neck by their order: skeletons have one to five, and call
     them anything."""
-    if "pelvis" not in found or "left_shoulder" not in found:
+    if "pelvis" not in names or "left_shoulder" not in names:
         return
-    pelvis = motion.joint(found["pelvis"])
-    for head in ("head", "neck"):
-        if head in found and not _chain(motion, motion.joint(found[head]), pelvis):
-            del found[head]
-    arm = _chain(motion, motion.joint(found.get("left_collar", found["left_shoulder"])), pelvis)
-    top = motion.joint(found["head"]) if "head" in found else None
-    neck = _chain(motion, top, pelvis) if top is not None else arm
-    shared = [index for index in arm if index in set(neck)]
-    if top is not None and "neck" not in found:
-        between = [index for index in neck if index not in shared and index != top]
-        if between:
-            found["neck"] = motion.joints[between[0]]
-    taken = {motion.joints.index(name) for name in found.values()}
-    spine = [index for index in shared if index not in taken]
-    if not spine:
-        return
-    middle = {"spine3": spine[-1]}
-    if len(spine) > 1:
-        middle["spine1"] = spine[0]
-    if len(spine) > 2:
-        middle["spine2"] = spine[len(spine) // 2]
-    for ours, index in middle.items():
-        found.setdefault(ours, motion.joints[index])
+    pelvis = motion.joint(names["pelvis"])
+
+    def chain(ours: str) -> list[int]:
+        return _chain(motion, motion.joint(names[ours]), pelvis)
+
+    for ours in ("head", "neck"):
+        if ours in names and not chain(ours):
+            del names[ours]
+    arm = chain("left_collar" if "left_collar" in names else "left_shoulder")
+    to_head = chain("head") if "head" in names else arm
+    shared = [index for index in arm if index in to_head]
+    between = [index for index in to_head[:-1] if index not in shared]
+    if "head" in names and "neck" not in names and between:
+        names["neck"] = motion.joints[between[0]]
+    spine = [index for index in shared if motion.joints[index] not in names.values()]
+    # The upmost is the chest, the lowest the waist, and one in the middle is spine2.
+    ours_by_count = {1: {"spine3": -1}, 2: {"spine3": -1, "spine1": 0}}
+    middle = {"spine3": -1, "spine1": 0, "spine2": len(spine) // 2}
+    for ours, at in (ours_by_count.get(len(spine), middle) if spine else {}).items():
+        names.setdefault(ours, motion.joints[spine[at]])
 
 
 def _chain(motion: Motion, index: int, root: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from otolith.core.errors import DataError, ReadError, UnknownNameError, nearest
-from otolith.motion.formats import joint_positions, smpl_npz
+from otolith.motion.formats import FAMILY, joint_positions, smpl_npz
 from otolith.motion.formats.asf_amc import read_amc
 from otolith.motion.formats.bvh import read_bvh
 from otolith.motion.formats.jumps import without_jumps
@@ -21,7 +21,6 @@ from otolith.motion.formats.world import check_stature, check_up, metres, tilt_d
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import PROCEDURAL, make
 
-Reader = Callable[[Path, About], Motion]
 BVH_UNIT, BVH_UP = "cm", "y"
 """What BVH files mean as a rule; the stature is checked."""
 
@@ -33,9 +32,8 @@ def bvh(path: Path, about: About) -> Motion:
 
 def amc(path: Path, about: About) -> Motion:
     """ASF/AMC: the unit that the skeleton states, y up, 120 Hz unless stated."""
-    return read_amc(
-        path, None, metres(about.unit) if about.unit else None, about.up or "y", about.frame_rate
-    )
+    scale = metres(about.unit) if about.unit else None
+    return read_amc(path, None, scale, about.up or "y", about.frame_rate)
 
 
 def smpl(path: Path, about: About) -> Motion:
@@ -53,29 +51,16 @@ def positions(path: Path, about: About) -> Motion:
 
 def procedural(path: Path, about: About) -> Motion:
     """A motion that the project makes itself, by the name of its activity: "procedural:walking"."""
-    return make(
-        str(path).removeprefix("procedural:"),
-        rate_hz=about.frame_rate or 100.0,
-        performer=about.performer,
-    )
+    name, rate_hz = str(path).removeprefix("procedural:"), about.frame_rate or 100.0
+    return make(name, rate_hz=rate_hz, performer=about.performer)
 
 
 _BY_SUFFIX = {
-    ".bvh": "bvh",
-    ".amc": "amc",
-    ".npz": "smpl",
-    ".npy": "positions",
-    ".mat": "positions",
-}
+    ".bvh": "bvh", ".amc": "amc", ".npz": "smpl", ".npy": "positions", ".mat": "positions",
+}  # fmt: skip
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth")
-_READERS: dict[str, Reader] = {
-    "bvh": bvh,
-    "amc": amc,
-    "smpl": smpl,
-    "positions": positions,
-    "procedural": procedural,
-}
-_UNIT = {"bvh": BVH_UNIT, "amc": "cmu"}
+_UNIT = {"bvh": BVH_UNIT, "amc": "cmu", "positions": "m"}
+"""Format -> the unit that its files are in unless stated; the stature is held against it."""
 
 
 def read(
@@ -110,70 +95,62 @@ def read(
     """
     made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
     path = Path(path)
-    model = None if body_model is None else os.path.realpath(body_model)
-    said = About(
-        format,
-        frame_rate,
-        unit,
-        up,
-        label,
-        text,
-        performer,
-        check_up=check_up,
-        body_model=model,
-        joints=dict(joints or {}),
-    )
-    about = said if made else said.over(sidecar(path)).over(known_layout(path))
+    about = About(
+        format=format, frame_rate=frame_rate, unit=unit, up=up, label=label, text=text,
+        performer=performer, check_up=check_up, joints=dict(joints or {}),
+        body_model=None if body_model is None else os.path.realpath(body_model),
+    )  # fmt: skip
+    if not made:
+        about = about.over(sidecar(path)).over(known_layout(path))
+    kind = "procedural" if made else _kind(path, about)
     if about.frame_rate is not None and not 0.0 < about.frame_rate < np.inf:
         raise DataError(
             f"A frame rate is a positive number of frames per second; found {about.frame_rate}."
         )
-    if path.suffix.lower() in _PICKLED and not made:
-        raise ReadError(
-            f"{path} holds pickled objects, which could run anything when opened; it is never "
-            f"opened here. Save its "
-            "arrays where you trust it: np.savez('clip.npz', poses=..., trans=..., "
-            "mocap_framerate=...)."
-        )
-    kind = "procedural" if made else about.format or _BY_SUFFIX.get(path.suffix.lower())
-    if kind not in _READERS:
-        raise UnknownNameError(
-            f"{path}: no reader knows '{kind or path.suffix}'.{nearest(str(kind), _READERS)} "
-            f"Say format=... ({', '.join(_READERS)})."
-        )
-    if not made and not path.is_file():
-        raise ReadError(f"{path} is not there, or is no file.")
     try:
-        motion = _READERS[kind](path, about)
-        return _ready(path, kind, motion, about, skeleton, made, mend)
+        motion = FAMILY.resolve(kind)(path, about)
+        if motion.frames < 2:
+            raise ReadError(f"{path} holds {motion.frames} frame; a motion needs at least two.")
+        body = _on_our_joints(path, kind, motion, about)
     except np.linalg.LinAlgError as error:
         raise DataError(
             f"{path}: its skeleton has no shape ({error}): bones without length, or absurd numbers."
         ) from error
+    chosen = body if skeleton == "body" else motion
+    return _described(chosen if made or not mend else without_jumps(chosen), path, about)
 
 
-def _ready(
-    path: Path,
-    kind: str,
-    motion: Motion,
-    about: About,
-    skeleton: Literal["body", "file"],
-    made: bool,
-    mend: bool,
-) -> Motion:
-    """Bring a motion to our joints, hold it against a human body, and say where it is from."""
-    if motion.frames < 2:
-        raise ReadError(f"{path} holds {motion.frames} frame; a motion needs at least two.")
+def _kind(path: Path, about: About) -> str:
+    """The format of a file that is there, by its suffix or as stated."""
+    suffix = path.suffix.lower()
+    if suffix in _PICKLED:
+        raise ReadError(
+            f"{path} holds pickled objects, which could run anything when opened; it is never "
+            "opened here. Save its arrays where you trust it: np.savez('clip.npz', poses=..., "
+            "trans=..., mocap_framerate=...)."
+        )
+    kind = about.format or _BY_SUFFIX.get(suffix, "")
+    if kind not in FAMILY:
+        raise UnknownNameError(
+            f"{path}: no reader knows '{kind or path.suffix}'.{nearest(kind, FAMILY)} "
+            f"Say format=... ({', '.join(FAMILY)})."
+        )
+    if not path.is_file():
+        raise ReadError(f"{path} is not there, or is no file.")
+    return kind
+
+
+def _on_our_joints(path: Path, kind: str, motion: Motion, about: About) -> Motion:
+    """The motion on our joints, held against a human body's size and posture."""
     try:
         body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
     except DataError as error:
         raise ReadError(f"{path}: {error}") from error
-    if kind not in ("procedural", "smpl"):
-        check_stature(str(path), stature_m(body), about.unit or _UNIT.get(kind, "m"))
-    if about.check_up is not False and not made:
+    if kind in _UNIT:
+        check_stature(str(path), stature_m(body), about.unit or _UNIT[kind])
+    if about.check_up is not False and kind != "procedural":
         check_up_of(str(path), body, about.up or "as the format has it")
-    wanted = body if skeleton == "body" else motion
-    return _described(wanted if made or not mend else without_jumps(wanted), path, about)
+    return body
 
 
 def check_up_of(name: str, motion: Motion, up: str) -> None:
@@ -182,17 +159,12 @@ def check_up_of(name: str, motion: Motion, up: str) -> None:
 
 
 def _described(motion: Motion, path: Path, about: About) -> Motion:
-    return replace(
-        motion,
-        label=about.label or motion.label,
-        text=about.text or motion.text,
-        performer=about.performer or motion.performer,
-        clip=about.clip or motion.clip or path.stem,
-        group=about.group or motion.group,
-        source=about.source or motion.source or path.suffix.lower().lstrip("."),
-        terms=about.terms or motion.terms,
-        split=about.split or motion.split,
-    )
+    """The motion with what is known beside it, which goes before what its file says."""
+    names = ("label", "text", "performer", "clip", "group", "source", "terms", "split")
+    known = {name: getattr(about, name) or getattr(motion, name) for name in names}
+    known["clip"] = known["clip"] or path.stem
+    known["source"] = known["source"] or path.suffix.lower().lstrip(".")
+    return replace(motion, **known)
 
 
 def find(folder: Path | str) -> list[Path]:
@@ -204,21 +176,16 @@ def find(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if folder.is_file():
         return [folder]
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds_motion(path)]
-    if not found:
-        pickled = next(
-            (path for path in folder.rglob("*") if path.suffix.lower() in _PICKLED), None
-        )
+    clips = [path for path in sorted(folder.rglob("*")) if path.is_file() and _holds_motion(path)]
+    if not clips:
+        pickles = (p.name for p in folder.rglob("*") if p.suffix.lower() in _PICKLED)
+        pickled = next(pickles, "")
         raise ReadError(
             f"{folder} holds no motion capture: {', '.join(_BY_SUFFIX)} were looked for in all its "
-            f"folders."
-            + (
-                f" Pickles such as {pickled.name} are never opened; docs/simulation.md says more."
-                if pickled
-                else ""
-            )
+            "folders."
+            + (f" Pickles such as {pickled} are never opened: docs/simulation.md." * bool(pickled))
         )
-    return found
+    return clips
 
 
 def _holds_motion(path: Path) -> bool:

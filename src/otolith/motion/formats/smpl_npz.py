@@ -241,7 +241,7 @@ def _phalanx(joint: str) -> Float[np.ndarray, "3"]:
     side, finger, number = (*joint[:-1].split("_"), int(joint[-1]))
     first = np.array(_KNUCKLES[finger])
     step = first if number == 1 else first / np.linalg.norm(first) * _PHALANX[number]
-    return step * np.array([1.0, 1.0 if side == "left" else -1.0, 1.0])
+    return np.asarray(step * np.array([1.0, 1.0 if side == "left" else -1.0, 1.0]))
 
 
 @dataclass(frozen=True, eq=False)
