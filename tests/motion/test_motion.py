@@ -65,7 +65,7 @@ def test__joint__misspelt__names_the_nearest() -> None:
     ("change", "says"),
     [
         (lambda m: Motion(m.rotations[:2], m.root, 100.0), "rotations, root, offsets and parents"),
-        (lambda m: Motion(m.rotations, m.root * np.nan, 100.0), "not finite"),
+        (lambda m: Motion(m.rotations, m.root * np.nan, 100.0), "is finite"),
         (
             lambda m: Motion(m.rotations, m.root, 100.0, parents=(-1, 2, *m.parents[2:])),
             "before their children",
