@@ -18,12 +18,7 @@ from otolith.learn import heads
 from otolith.learn.heads.head import ClosedHead, Head
 from otolith.learn.training import checkpoint
 from otolith.learn.training.adapt import AdaptConfig, Adapted
-from otolith.learn.training.pretrained import (
-    PART,
-    PretrainedEncoder,
-    load_alignment,
-    load_standardise,
-)
+from otolith.learn.training.pretrained import ENCODER, PART, SCALE, PretrainedEncoder
 from otolith.learn.training.records import sound_record
 from otolith.use.card import card
 from otolith.use.chain import SignalChain
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
     from otolith.use.recogniser import Recogniser
 
 KIND = "recogniser"
-_PARTS = ("encoder.", "standardise.", "head.", PART)
+_PARTS = (ENCODER, SCALE, "head.", PART)
 _DTYPES = {"text": object, "bool": bool, "int64": np.int64, "float64": np.float64}
 _CLASS_TYPES = {"O": "text", "U": "text", "b": "bool", "i": "int64", "u": "int64", "f": "float64"}
 
@@ -56,7 +51,7 @@ def save(
     config = {
         "schema": recogniser.chain_.schema(),
         "signal": recogniser.chain_.steps(),
-        "encoder": {"name": encoder.name, "settings": encoder.encoder.settings()},
+        **encoder.facts(),
         "head": {
             "name": heads.FAMILY.name_of(head),
             "settings": head.settings(),
@@ -66,14 +61,7 @@ def save(
         "classes_type": kind,
         "record": recogniser.record_,
     }
-    tensors = {
-        **checkpoint.pack(encoder.encoder, "encoder."),
-        **checkpoint.pack(encoder.standardise, "standardise."),
-        **checkpoint.pack(head, "head."),
-    }
-    if encoder.alignment:
-        config["alignment"] = encoder.alignment.facts()
-        tensors |= checkpoint.pack(encoder.alignment, PART)
+    tensors = encoder.weights() | checkpoint.pack(head, "head.")
     checkpoint.save(folder, KIND, config, tensors, {checkpoint.CARD: card(config)}, finish)
 
 
@@ -96,14 +84,12 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
             f"{error}). Copy the whole folder again from where it was made."
         ) from error
     encoder, head = loaded.adapted_.encoder, loaded.adapted_.head
-    checkpoint.load_into(encoder.encoder, tensors, "encoder.", where)
-    load_standardise(encoder.standardise, tensors, where)
+    encoder.load_weights(tensors, where)
     checkpoint.load_into(head, tensors, "head.", where)
     if isinstance(head, ClosedHead) and (odd := head.odd()):
         raise CheckpointError(
             f"{where}: the head cannot be one that was fitted: {odd}. Copy the whole folder again."
         )
-    load_alignment(encoder.alignment, tensors, where)
     encoder.encoder.eval()
     head.eval()
     return loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shutil
 from collections.abc import Callable
@@ -339,3 +340,18 @@ def test__save__over_a_checkpoint_of_another_kind__is_refused_and_that_stays(
     ):
         checkpoint.save(tmp_path / "made", "recogniser", {}, {"a": torch.ones(1)}, {})
     assert (tmp_path / "made" / "config.json").read_bytes() == before
+
+
+V0_1 = Path(__file__).parent / "v0_1"
+
+
+def test__checkpoint_of_v0_1__is_read() -> None:
+    loaded = PretrainedEncoder.load(V0_1 / "plain")
+    assert loaded.name == "features" and loaded.record["people"] == ["/x", "/y"]
+
+
+def test__checkpoint_of_v0_1__with_partners__is_refused_with_the_command_that_makes_it() -> None:
+    folder = V0_1 / "aligned"
+    command = f"otolith pretrain STUDY --objective primus --out {re.escape(str(folder))}"
+    with pytest.raises(CheckpointError, match=f"saved by Otolith 0.1.* Make it again: {command}"):
+        PretrainedEncoder.load(folder)

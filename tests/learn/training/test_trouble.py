@@ -14,6 +14,7 @@ import torch
 from otolith import Study
 from otolith.core.errors import ConfigError
 from otolith.data.windows import Windows
+from otolith.learn.encoders.weights import read_safetensors
 from otolith.learn.training import checkpoint
 from otolith.learn.training.adapt import adapt
 from otolith.learn.training.divergence import found_at, is_finite
@@ -73,7 +74,7 @@ def test__pretrain__that_diverges_later__keeps_the_last_good_epoch(
             pretrain(toy_windows, **settings)
         assert "the 2 before it are kept" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.partial"]
-    held = checkpoint.load_tensors(tmp_path / "encoder.partial" / checkpoint.WEIGHTS)
+    held = read_safetensors(tmp_path / "encoder.partial" / checkpoint.WEIGHTS)
     assert all(bool(torch.isfinite(t).all()) for t in held.values() if t.is_floating_point())
 
 

@@ -74,6 +74,10 @@ class Encoder(nn.Module, Configured, ABC):
             f"apart. It was made for {', '.join(sensors(self.channels))}."
         )
 
+    def feature_names(self) -> list[str]:
+        """Return a name for each of the D numbers of a vector."""
+        return [f"{type(self).__name__.lower()}{i}" for i in range(self.dimension)]
+
     def parameter_groups(self) -> Iterable[dict[str, Any]]:
         """Return the parameters as an optimiser takes them, with the weight decay that belongs to
         each group."""

@@ -40,7 +40,12 @@ class Features(Encoder):
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         self.triads = list(triads(self.channels).values())
-        self.dimension = len(feature_names(channel_names(self.channels), self.triads))
+        self.dimension = len(self.feature_names())
+
+    @override
+    def feature_names(self) -> list[str]:
+        """Return what each number is, such as "waist.acc.x std"."""
+        return feature_names(channel_names(self.channels), self.triads)
 
     @override
     def forward(self, batch: Batch) -> Embeddings:

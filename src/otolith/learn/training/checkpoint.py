@@ -1,5 +1,8 @@
-"""A checkpoint is a folder: model.safetensors, config.json and a card that a person reads. Loading
-is strict."""
+"""A model as a folder of data: config.json, safetensors and a card, written whole, read strictly.
+
+config.json carries a hash of its own content and of every other file, so that damage and edits are
+seen before a value is used. Nothing here is ever unpickled.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,14 @@ from otolith.learn.encoders.weights import read_safetensors
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT, OLDEST = 2, 1
-"""What is written, and the oldest that is still read; the first had no hash of its own."""
+"""The format that is written, and the oldest that is read; the first had no hash of its own."""
+BESIDE = ("losses.csv", "losses.svg", "gates.csv", "gates.svg", "recipe.toml")
+"""Files that commands write into a checkpoint's folder, besides those that config.json names."""
+MOST = 10_000_000
+"""No setting of an encoder or head is larger."""
+_SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
+"""Weights that a config may ask for beyond those saved, 40 MB; a small misfit is reported by name
+when the weights are loaded."""
 ODD_CONFIG = (
     KeyError,
     IndexError,
@@ -39,15 +49,15 @@ ODD_CONFIG = (
     RuntimeError,
     OverflowError,
 )
-"""What building something from an edited config may raise, below the errors that already say what
-is wrong."""
-
-
-BESIDE = ("losses.csv", "losses.svg", "gates.csv", "gates.svg", "recipe.toml")
-"""What commands write into a checkpoint's folder, besides what its config.json names."""
+"""What an edited config may raise where a model is built from it."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_AGAIN = "Copy the whole folder again from where it was made."
+_MAKE = {
+    "encoder": "otolith pretrain STUDY --objective {objective} --out {folder}",
+    "recogniser": "otolith adapt ENCODER STUDY --shots K --out {folder}",
+}
 Finish = Callable[[Path], object]
-"""Writes further files into a checkpoint's folder before it is whole, so that neither is ever there
-without the other: any of `BESIDE`."""
+"""Writes any of `BESIDE` into a checkpoint's folder before the folder is put in place."""
 
 
 def save(
@@ -58,11 +68,10 @@ def save(
     files: Mapping[str, str],
     finish: Finish | None = None,
 ) -> None:
-    """Write a checkpoint folder, whole or not at all; `files` are further texts by name, the card
-    among them.
+    """Write a checkpoint folder, whole or not at all; `files` are texts by name, such as the card.
 
-    An older checkpoint there is replaced, what else lies beside it stays; DataError where the
-    folder holds something else.
+    An older checkpoint is replaced; other files beside it stay. Raises DataError where the folder
+    holds anything else.
     """
     refuse_strange_folder(Path(folder), kind)
     with atomic_folder(Path(folder), ours=ours(folder)) as temporary:
@@ -73,25 +82,31 @@ def save(
             "otolith_checkpoint": FORMAT,
             "kind": kind,
             "weights_sha256": file_digest(temporary / WEIGHTS),
+            "files": {name: file_digest(temporary / name) for name in files},
         }
-        content["files"] = {name: file_digest(temporary / name) for name in files}
         write_sealed(temporary / CONFIG, content | dict(config))
         if finish:
             finish(temporary)
 
 
 def ours(folder: Path) -> set[str]:
-    """Return the names in a checkpoint's folder that are its own, whether they are there or not."""
-    try:
-        held = read_json(folder / CONFIG)
-    except ReadError:
-        held = {}
-    files = held.get("files", {}) if isinstance(held, dict) else {}
+    """Return the names of a checkpoint's own files, present or not."""
+    held = _config_or_none(folder) or {}
+    files = held.get("files", {})
     return {CONFIG, WEIGHTS, CARD, *BESIDE, *(files if isinstance(files, dict) else ())}
 
 
+def _config_or_none(folder: Path) -> dict[str, Any] | None:
+    """Read config.json; None where it is absent, damaged or no table."""
+    try:
+        held = read_json(folder / CONFIG)
+    except (ReadError, OSError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
 def remove(folder: Path) -> None:
-    """Remove a checkpoint; what else lies in its folder stays."""
+    """Remove a checkpoint; other files in its folder stay."""
     for name in ours(folder):
         if _NAME.fullmatch(name) and not (folder / name).is_dir():
             (folder / name).unlink(missing_ok=True)
@@ -101,9 +116,9 @@ def remove(folder: Path) -> None:
 
 @contextmanager
 def writing(folder: Path, kind: str) -> Iterator[None]:
-    """Let nobody else make a checkpoint in a folder meanwhile.
+    """Keep other processes from writing a checkpoint to this folder.
 
-    Raises DataError where somebody does, or where the folder holds something else.
+    Raises DataError where one already does, or where the folder holds anything else.
     """
     folder = folder.resolve()
     with only_writer(lock_of(folder), f"the {kind} {folder}"):
@@ -113,20 +128,22 @@ def writing(folder: Path, kind: str) -> Iterator[None]:
 
 
 def lock_of(folder: Path) -> Path:
-    """Where the lock of a checkpoint's folder is, beside it."""
+    """Return the path of a checkpoint folder's lock, beside the folder."""
     return folder.with_name(f".{folder.name}{LOCK}")
 
 
+def kind_of(folder: str | Path) -> str | None:
+    """Return "encoder" or "recogniser"; None where a folder is no checkpoint."""
+    held = _config_or_none(Path(folder))
+    return held.get("kind") if held and "otolith_checkpoint" in held else None
+
+
 def refuse_strange_folder(folder: Path, kind: str) -> None:
-    """Raise DataError where writing a checkpoint would replace a folder that is none, or one of
-    another kind."""
+    """Raise DataError where a folder holds anything but a checkpoint of this kind."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    try:
-        held = read_json(folder / CONFIG)
-    except (ReadError, OSError):
-        held = None
-    if not isinstance(held, dict) or "otolith_checkpoint" not in held:
+    held = _config_or_none(folder)
+    if not held or "otolith_checkpoint" not in held:
         raise DataError(
             f"{folder} holds other files, which would be lost; choose another folder for the "
             f"{kind}."
@@ -139,16 +156,13 @@ def refuse_strange_folder(folder: Path, kind: str) -> None:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as safetensors."""
-    # Cloned, because safetensors refuses tensors that share memory, as a model and its best copy
-    # may.
+    """Write tensors as safetensors; a full disk raises OSError."""
+    # Cloned: safetensors refuses tensors that share memory, as a model and its best copy may.
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        save_file(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-            path,
-        )
+        save_file(plain, path)
     except SafetensorError as error:
-        # A full disk arrives as an error of safetensors' own, whose number stands in its text.
+        # The system's error number arrives only in the text.
         number = re.search(r"(?:os error |code: )(\d+)", str(error))
         if number is None:
             raise
@@ -156,27 +170,19 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     share(path)  # safetensors writes for the owner alone
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read safetensors; CheckpointError where the file is damaged."""
-    return read_safetensors(path)
-
-
 def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a checkpoint folder.
+    """Read a checkpoint folder: its config and its tensors.
 
-    Raises CheckpointError where it is none, is of another kind or format, or any of its files is
-    not what it was saved with.
+    Raises CheckpointError where there is none, it is of another kind or format, or any file is not
+    as it was saved.
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
         recover(folder)
     if not (folder / CONFIG).exists():
-        how = {
-            "encoder": "otolith pretrain STUDY --objective pim --out ENCODER",
-            "recogniser": "otolith adapt ENCODER STUDY --shots K --out RECOGNISER",
-        }
+        command = _MAKE[kind].format(objective="pim", folder=kind.upper())
         raise CheckpointError(
-            f"{folder} is no saved {kind}: it has no {CONFIG}. Make one with: {how[kind]}"
+            f"{folder} is no saved {kind}: it has no {CONFIG}. Make one with: {command}"
         )
     try:
         config = read_json(folder / CONFIG)
@@ -188,11 +194,53 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
             f"{folder} holds a checkpoint of kind '{printable(config.get('kind'), 80)}', not "
             f"'{kind}'."
         )
-    if not (folder / WEIGHTS).is_file():
+    _refuse_v0_1(folder, config)
+    _refuse_changed_files(folder, config)
+    return config, read_safetensors(folder / WEIGHTS)
+
+
+def _refuse_edited(folder: Path, config: Any) -> None:
+    """Raise CheckpointError where config.json is of no format that is read, or was edited."""
+    version = config.get("otolith_checkpoint") if isinstance(config, dict) else None
+    sealed = seal_holds(config) if isinstance(config, dict) else None
+    # Whatever version it states: an edit of the version must not undo the seal.
+    if sealed is False or (sealed is None and type(version) is int and OLDEST < version <= FORMAT):
         raise CheckpointError(
-            f"{folder} has no {WEIGHTS}: the copy is incomplete. Copy the whole folder again."
+            f"{folder / CONFIG} is not as it was saved (the hash of its content differs): it is "
+            f"damaged or was edited. {_AGAIN}"
         )
-    for name, sha256 in {WEIGHTS: config.get("weights_sha256"), **_files(folder, config)}.items():
+    if type(version) is not int or not OLDEST <= version <= FORMAT:
+        raise CheckpointError(
+            f"{folder / CONFIG} is not of checkpoint format {FORMAT}, but "
+            f"{printable(repr(version), 40)}. Save it again with this version, or read it with the "
+            "version that made it."
+        )
+
+
+def _refuse_v0_1(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for a space shared with partners: they are modalities since v0.2."""
+    alignment = config.get("alignment")
+    if not isinstance(alignment, dict) or "partners" not in alignment:
+        return
+    record = config.get("record")
+    objective = record.get("objective", "primus") if isinstance(record, dict) else "primus"
+    command = _MAKE[config["kind"]].format(objective=printable(objective, 40), folder=folder)
+    raise CheckpointError(
+        f"{folder} was saved by Otolith 0.1, which called modalities partners. Make it again: "
+        f"{command}"
+    )
+
+
+def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise CheckpointError where a file is absent or not the one that config.json was saved with."""
+    if not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. {_AGAIN}")
+    files = config.get("files", {})
+    if not isinstance(files, dict) or not all(_NAME.fullmatch(name) for name in files):
+        raise CheckpointError(
+            f"{folder / CONFIG} names files that cannot lie in its folder: it was edited. {_AGAIN}"
+        )
+    for name, sha256 in {WEIGHTS: config.get("weights_sha256"), **files}.items():
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"{folder} has no {name}, which it was saved with: the copy is incomplete. {_AGAIN}"
@@ -200,62 +248,20 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
         if file_digest(folder / name) != sha256:
             raise CheckpointError(
                 f"{folder / name} is not the file that {CONFIG} was saved with (its sha256 "
-                f"differs): it is damaged or "
-                f"was exchanged. {_AGAIN}"
+                f"differs): it is damaged or was exchanged. {_AGAIN}"
             )
-    return config, load_tensors(folder / WEIGHTS)
-
-
-_AGAIN = "Copy the whole folder again from where it was made."
-
-
-def _refuse_edited(folder: Path, config: Any) -> None:
-    """Raise CheckpointError where config.json is of no format that we read, or not as it was
-    written."""
-    version = config.get("otolith_checkpoint") if isinstance(config, dict) else None
-    sealed = seal_holds(config) if isinstance(config, dict) else None
-    # Whatever it says of its version: an edit of the version must not undo the seal.
-    if sealed is False or (sealed is None and type(version) is int and OLDEST < version <= FORMAT):
-        raise CheckpointError(
-            f"{folder / CONFIG} is not as it was saved (the hash of its content differs): it is "
-            f"damaged or was edited. "
-            f"{_AGAIN}"
-        )
-    if type(version) is not int or not OLDEST <= version <= FORMAT:
-        raise CheckpointError(
-            f"{folder / CONFIG} is not of checkpoint format {FORMAT}; found "
-            f"{printable(repr(version), 40)}. Save it "
-            "again with this version, or read it with the version that made it."
-        )
-
-
-def _files(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The other files that were saved, by name; CheckpointError for a name that leads out of the
-    folder."""
-    files = config.get("files", {})
-    if not isinstance(files, dict) or not all(_NAME.fullmatch(name) for name in files):
-        raise CheckpointError(
-            f"{folder / CONFIG} names files that cannot lie in its folder: it was edited. {_AGAIN}"
-        )
-    return files
-
-
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @contextmanager
-def no_more_weights(tensors: Mapping[str, Tensor], settings: Any) -> Iterator[None]:
-    """Let no module be built of settings that want more weights than there are: an edited one could
-    ask for all memory.
+def no_more_weights(tensors: Mapping[str, Tensor], settings: object) -> Iterator[None]:
+    """Stop the building of modules whose settings ask for more weights than were saved.
 
-    Raises CheckpointError in the midst of building, before what was asked for is filled.
+    An edited config could ask for all memory. Raises CheckpointError before the memory is filled.
     """
     if any(abs(number) > MOST for number in _numbers(settings)):
         raise CheckpointError(f"{CONFIG} has a setting beyond {MOST:,}: it was edited. {_AGAIN}")
-    parts, numbers = (
-        _SPARE_PARTS + 4 * len(tensors),
-        _SPARE_NUMBERS + sum(t.numel() for t in tensors.values()),
-    )
+    parts = _SPARE_PARTS + 4 * len(tensors)
+    numbers = _SPARE_NUMBERS + sum(tensor.numel() for tensor in tensors.values())
 
     def count(module: nn.Module, name: str, tensor: Tensor | None) -> None:
         nonlocal parts, numbers
@@ -263,14 +269,12 @@ def no_more_weights(tensors: Mapping[str, Tensor], settings: Any) -> Iterator[No
         if parts < 0 or numbers < 0:
             raise CheckpointError(
                 f"{CONFIG} asks for more weights than {WEIGHTS} holds ({name} of "
-                f"{type(module).__name__}): it was "
-                f"edited. {_AGAIN}"
+                f"{type(module).__name__}): it was edited. {_AGAIN}"
             )
 
-    hooks = nn.modules.module
     handles = [
-        hooks.register_module_parameter_registration_hook(count),
-        hooks.register_module_buffer_registration_hook(count),
+        nn.modules.module.register_module_parameter_registration_hook(count),
+        nn.modules.module.register_module_buffer_registration_hook(count),
     ]
     try:
         yield
@@ -279,7 +283,7 @@ def no_more_weights(tensors: Mapping[str, Tensor], settings: Any) -> Iterator[No
             handle.remove()
 
 
-def _numbers(content: Any) -> Iterator[float]:
+def _numbers(content: object) -> Iterator[float]:
     if isinstance(content, int | float):
         yield content
     elif isinstance(content, dict | list | tuple):
@@ -287,28 +291,18 @@ def _numbers(content: Any) -> Iterator[float]:
             yield from _numbers(part)
 
 
-MOST = 10_000_000
-"""What no setting of an encoder or head is larger than; as many layers would be as many as memory
-has room for."""
-_SPARE_PARTS, _SPARE_NUMBERS = 1_000, 10_000_000
-"""How many are nothing to speak of: 40 MB. What is a little wrong is told by its name, when it is
-loaded."""
-
-
 def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Write where a run is, whole or not at all, with the hashes of both parts."""
+    """Write the state of an unfinished run, whole or not at all, with the hashes of both parts."""
     with atomic_folder(folder, (CONFIG, WEIGHTS)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
-        write_sealed(
-            temporary / CONFIG, {**facts, "weights_sha256": file_digest(temporary / WEIGHTS)}
-        )
+        sha256 = file_digest(temporary / WEIGHTS)
+        write_sealed(temporary / CONFIG, {**facts, "weights_sha256": sha256})
 
 
 def remove_state(folder: Path) -> None:
-    """Remove what `save_state` wrote; what else lies there stays."""
+    """Remove what `save_state` wrote; other files stay."""
     if folder.is_dir() and {path.name for path in folder.iterdir()} <= {CONFIG, WEIGHTS}:
-        # Under a name that is swept: a kill in the middle leaves no half of it that nobody would
-        # know.
+        # Renamed first: a kill half-way then leaves only what `sweep` removes.
         folder = folder.rename(folder.with_name(f".{folder.name}{TEMPORARY}"))
     for name in (CONFIG, WEIGHTS):
         (folder / name).unlink(missing_ok=True)
@@ -317,73 +311,56 @@ def remove_state(folder: Path) -> None:
 
 
 def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Read where a run was; None where what it had written is damaged, so that it begins anew.
+    """Read the state of an unfinished run; None where it is damaged, so that the run starts anew.
 
     Raises CheckpointError where the folder holds anything else, which a run would overwrite.
     """
-    try:
-        facts = read_json(folder / CONFIG)
-    except ReadError:
-        facts = None
-    if not isinstance(facts, dict) or "key" not in facts:
+    facts = _config_or_none(folder)
+    if not facts or "key" not in facts:
         raise CheckpointError(
             f"{folder} holds no run that could go on. Look into it; to start anew: rm -r {folder}"
         )
     path = folder / WEIGHTS
-    if (
-        not seal_holds(facts)
-        or not path.is_file()
-        or file_digest(path) != facts.get("weights_sha256")
-    ):
+    if not seal_holds(facts) or not path.is_file():
+        return None
+    if file_digest(path) != facts.get("weights_sha256"):
         return None
     try:
-        return facts, load_tensors(path)
+        return facts, read_safetensors(path)
     except CheckpointError:
         return None
 
 
-def kind_of(folder: str | Path) -> str | None:
-    """Return what a checkpoint folder holds, "encoder" or "recogniser"; None where it is none."""
-    try:
-        held = read_json(Path(folder) / CONFIG)
-    except (ReadError, OSError):
-        return None
-    return held.get("kind") if isinstance(held, dict) and "otolith_checkpoint" in held else None
-
-
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, where: str) -> None:
-    """Load every weight under a prefix into a module.
+    """Load every weight under a prefix into a module, or none of them.
 
-    Raises CheckpointError that names what is missing, left over or of another shape; then nothing
-    was loaded.
+    Raises CheckpointError naming each weight that is missing, left over or of another shape.
     """
     given = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
-    wanted = module.state_dict()
-    problems = [f"{name} is missing" for name in wanted if name not in given]
-    problems += [f"{name} is not part of it" for name in given if name not in wanted]
+    expected = module.state_dict()
+    problems = [f"{name} is missing" for name in expected.keys() - given.keys()]
+    problems += [f"{name} is not part of it" for name in given.keys() - expected.keys()]
     problems += [
-        f"{name} has shape {list(given[name].shape)}, not {list(t.shape)}"
-        for name, t in wanted.items()
-        if name in given and given[name].shape != t.shape
+        f"{name} has shape {list(given[name].shape)}, not {list(expected[name].shape)}"
+        for name in expected.keys() & given.keys()
+        if given[name].shape != expected[name].shape
     ]
     if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        rest = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise CheckpointError(
             f"The weights in {where} do not fit {type(module).__name__}: "
-            f"{'; '.join(problems[:5])}{more}. Nothing was "
-            "loaded. Was config.json edited, or was it saved by another version?"
+            f"{'; '.join(sorted(problems)[:5])}{rest}. Nothing was loaded. Was config.json edited, "
+            "or was it saved by another version?"
         )
     module.load_state_dict(given)
 
 
 def refuse_strangers(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...], where: str) -> None:
-    """Raise CheckpointError where a tensor belongs to no part of what is loaded."""
-    strangers = [name for name in tensors if not name.startswith(prefixes)]
-    if strangers:
+    """Raise CheckpointError where a tensor belongs to no part of the model."""
+    if strangers := [name for name in tensors if not name.startswith(prefixes)]:
         raise CheckpointError(
             f"{where} holds weights that belong to no part of it: {', '.join(strangers[:5])}. Was "
-            f"it saved by another "
-            "version?"
+            "it saved by another version?"
         )
 
 

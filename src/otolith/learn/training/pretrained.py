@@ -1,5 +1,4 @@
-"""What pretraining leaves: an encoder with the statistics, the schema and the record that belong to
-it."""
+"""What pretraining leaves: an encoder with its statistics, its schema and its record."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from otolith.core.catalog import trusted
 from otolith.core.errors import ChannelError, CheckpointError, ConfigError, OtolithError
@@ -32,20 +32,44 @@ from otolith.learn.training.runtime import Runtime
 from otolith.learn.training.seen import training_facts
 from otolith.learn.training.statistics import channel_statistics
 
+ENCODER, SCALE, PART = "encoder.", "standardise.", "alignment."
+"""Prefixes of the saved weights: the encoder, the statistics, the shared space."""
+MOST_SAMPLES = 1_000_000
+"""Longest window, and highest rate in Hz, that a config may state: tables of that length are built
+before any weight is read."""
 
-@dataclass
+
+@dataclass(repr=False)
 class PretrainedEncoder:
-    """An encoder that knows which channels, rate and window it was made for, on whom, and how."""
+    """An encoder that knows its channels, rate and window, whom it was trained on, and how.
+
+    It is also a scikit-learn transformer of Windows into vectors, already fitted: `fit` checks that
+    the windows fit and learns nothing, so nothing of a test fold can enter it.
+
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from otolith.data.windows import Windows
+    >>> windows = Windows.from_array(
+    ...     np.random.default_rng(0).normal(size=(8, 3, 50)), ["walk", "sit"] * 4,
+    ...     rate_hz=50, channels=["waist.acc.x", "waist.acc.y", "waist.acc.z"],
+    ... )
+    >>> encoder = PretrainedEncoder.fresh(windows, "features")
+    >>> make_pipeline(encoder, LogisticRegression()).fit(windows, windows.labels).score(
+    ...     windows, windows.labels
+    ... )
+    1.0
+    """
 
     encoder: Encoder
     standardise: Standardise
     gravity: str = "included"
     record: dict[str, Any] = field(default_factory=dict)
-    """Objective, subjects, data hash, seed, versions, commit: how this came about."""
+    """Objective, people, data hashes, seed, versions, commit."""
     history: list[dict[str, float]] = field(default_factory=list)
     """Losses of every epoch."""
     alignment: Alignment | None = None
-    """The space that it shares with texts, video or poses, where it was pretrained with them."""
+    """The space shared with texts, video or poses, if it was pretrained with them."""
 
     @property
     def name(self) -> str:
@@ -57,32 +81,39 @@ class PretrainedEncoder:
         """The channels that it takes, in order."""
         return self.encoder.channels
 
+    @override
+    def __repr__(self) -> str:
+        record, encoder = self.record, self.encoder
+        return (
+            f"PretrainedEncoder('{self.name[:60]}', {record.get('objective', 'none')!s:.60}, "
+            f"{len(self.channels)} channels x {encoder.length} samples at {encoder.rate_hz:g} Hz "
+            f"-> {encoder.dimension} numbers, {len(record.get('subjects', []))} people)"
+        )
+
     @classmethod
     def fresh(
         cls, windows: Windows, encoder: str | type[Encoder] = "tpn", seed: int = 0, **settings: Any
     ) -> PretrainedEncoder:
-        """Build an encoder with random weights for some windows, and take the statistics of their
-        people."""
+        """Build an encoder with random weights, and the statistics of these windows' people."""
         torch.manual_seed(seed)
-        with built_from(
-            settings, f"Encoder '{encoder if isinstance(encoder, str) else encoder.__name__}'"
-        ):
+        name = encoder if isinstance(encoder, str) else encoder.__name__
+        with built_from(settings, f"Encoder '{name}'"):
             built = encoders.FAMILY.resolve(encoder)(
                 windows.channels, windows.rate_hz, windows.length, **settings
             )
         standardise = Standardise(len(windows.channels))
-        found = channel_statistics(windows)
-        # Hand-made features are computed from SI units, of which only the range is kept in bounds.
-        for name in ("mean", "std", "low", "high") if built.learns else ("low", "high"):
-            getattr(standardise, name).copy_(torch.from_numpy(getattr(found, name)))
+        statistics = channel_statistics(windows)
+        # Hand-made features are computed from SI units: only the range is clipped.
+        for part in ("mean", "std", "low", "high") if built.learns else ("low", "high"):
+            getattr(standardise, part).copy_(torch.from_numpy(getattr(statistics, part)))
         record = {
             "objective": "none",
             "subjects": windows.subjects,
             "studies": {windows.study: windows.study_hash},
+            **training_facts(windows),
+            "seed": seed,
         }
-        return cls(
-            built, standardise, windows.gravity, record | training_facts(windows) | {"seed": seed}
-        )
+        return cls(built, standardise, windows.gravity, record)
 
     def encode(self, batch: Batch) -> Embeddings:
         """Standardise a batch and encode it."""
@@ -90,11 +121,9 @@ class PretrainedEncoder:
         return embeddings
 
     def narrowed(self, channels: Sequence[Channel]) -> PretrainedEncoder:
-        """Return the part that takes some of the channels, such as one wrist of two, with its
-        weights and statistics.
+        """Return the part for some of the channels, such as one wrist of two, with its weights.
 
-        Raises ConfigError where the encoder does not keep its sensors apart, or has no such
-        channels.
+        Raises ConfigError where the encoder mixes its sensors, or has no such channels.
         """
         part = self.encoder.narrowed(channels)
         place = [self.channels.index(channel) for channel in part.channels]
@@ -102,24 +131,21 @@ class PretrainedEncoder:
 
     def to(self, device: str) -> PretrainedEncoder:
         """Move the weights to a device."""
-        self.encoder.to(device)
-        self.standardise.to(device)
-        if self.alignment:
-            self.alignment.to(device)
+        for part in (self.encoder, self.standardise, self.alignment):
+            if part is not None:
+                part.to(device)
         return self
 
     def require(self, windows: Windows) -> None:
         """Raise ChannelError where windows do not fit this encoder."""
+        who = f"this encoder ('{self.name}')"
         if windows.gravity != self.gravity:
             raise ChannelError(
-                f"These windows have gravity {windows.gravity}, this encoder ('{self.name}') was "
-                f"made for gravity "
+                f"These windows have gravity {windows.gravity}, {who} was made for gravity "
                 f"{self.gravity}. Import the recordings that way, or pretrain on these."
             )
         length = None if self.encoder.any_length else self.encoder.length
-        windows.require(
-            self.channels, self.encoder.rate_hz, length, f"this encoder ('{self.name}')"
-        )
+        windows.require(self.channels, self.encoder.rate_hz, length, who)
 
     @torch.inference_mode()
     def embed(
@@ -129,51 +155,76 @@ class PretrainedEncoder:
         batch_size: int = 512,
         space: Literal["encoder", "shared"] = "encoder",
     ) -> Float[np.ndarray, "N D"]:
-        """Return one float32 vector for each window: the encoder's own (N, D), or with `space`
-        "shared" a unit vector (N, E) in the space that it shares with texts, video or poses.
+        """Return one float32 vector a window: the encoder's own (N, D), or with `space` "shared" a
+        unit vector (N, E) of the space shared with texts, video or poses.
 
-        Raises ChannelError where the windows do not fit, ConfigError for "shared" where there is no
-        such space.
+        Raises ChannelError where the windows do not fit, ConfigError for "shared" without such a
+        space.
         """
         self.require(windows)
         if space not in ("encoder", "shared"):
             raise ConfigError(f"space is 'encoder' or 'shared', not '{space}'.")
         shared = self.require_alignment() if space == "shared" else None
         runtime = runtime or Runtime.choose()
-        self.encoder.eval()
+        self.to(runtime.device).encoder.eval()
         width = shared.width if shared else self.encoder.dimension
         out = np.empty((len(windows), width), dtype=np.float32)
-        self.to(runtime.device)
+        start = 0
         with runtime.active(), runtime.autocast():
-            start = 0
             for batch in Loader(windows, batch_size=batch_size, device=runtime.device).epoch():
-                pooled = self.encode(batch).pooled
-                vectors = (
-                    functional.normalize(shared.motion(pooled).float(), dim=-1)
-                    if shared
-                    else pooled.float()
-                )
-                out[start : start + len(vectors)] = vectors.cpu().numpy()
+                vectors = self.encode(batch).pooled
+                if shared:
+                    vectors = functional.normalize(shared.motion(vectors).float(), dim=-1)
+                out[start : start + len(vectors)] = vectors.float().cpu().numpy()
                 start += len(vectors)
         return out
 
+    def fit(self, X: Windows, y: object = None) -> PretrainedEncoder:
+        """Check that the windows fit, and return the encoder as it is."""
+        self.require(X)
+        return self
+
+    def transform(self, X: Windows) -> Float[np.ndarray, "N D"]:
+        """Return one float32 vector a window, (N, D)."""
+        return self.embed(X)
+
+    def fit_transform(self, X: Windows, y: object = None) -> Float[np.ndarray, "N D"]:
+        """Return `transform(X)`."""
+        return self.transform(X)
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return a name for each of the D numbers."""
+        return np.array(self.encoder.feature_names(), dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        """Return no parameters: scikit-learn finds nothing to tune here."""
+        return {}
+
+    def __sklearn_clone__(self) -> PretrainedEncoder:
+        return self  # its weights are not a fold's to forget
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags, TransformerTags
+
+        return Tags("transformer", TargetTags(required=False), TransformerTags(["float32"]))
+
     def require_alignment(self) -> Alignment:
-        """Return the shared space; ConfigError, which says how to get one, where there is none."""
+        """Return the shared space; raises ConfigError, with the command to get one, if there is none."""
         if self.alignment is None:
             raise ConfigError(
                 f"This encoder ('{self.name}', objective {self.record.get('objective', 'none')}) "
-                f"shares no space with "
-                "texts, video or poses. Pretrain one on a study that has them: otolith pretrain "
-                "STUDY --objective "
-                "primus --out ENCODER"
+                "shares no space with texts, video or poses. Pretrain one on a study that has "
+                "them: otolith pretrain STUDY --objective primus --out ENCODER"
             )
         return self.alignment
 
     def cutting(self) -> dict[str, Any]:
-        """Return how a study is to be cut so that its windows fit this encoder, as `Study.windows`
-        takes it."""
+        """Return the arguments of `Study.windows` that cut windows for this encoder."""
         places = list(dict.fromkeys(channel.placement for channel in self.channels))
-        hidden = places == ["imu"]  # the slot under which a sensor's place is not shown
+        hidden = places == ["imu"]  # the slot that hides a sensor's place
         return {
             "seconds": self.encoder.length / self.encoder.rate_hz,
             "rate_hz": self.encoder.rate_hz,
@@ -191,38 +242,58 @@ class PretrainedEncoder:
             "gravity": self.gravity,
         }
 
+    def facts(self) -> dict[str, Any]:
+        """Return what builds encoder and shared space again, weights aside."""
+        facts: dict[str, Any] = {
+            "encoder": {"name": self.name, "settings": self.encoder.settings()}
+        }
+        return facts | ({"alignment": self.alignment.facts()} if self.alignment else {})
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return all weights and statistics under the names that they are saved by."""
+        tensors = checkpoint.pack(self.encoder, ENCODER) | checkpoint.pack(self.standardise, SCALE)
+        return tensors | (checkpoint.pack(self.alignment, PART) if self.alignment else {})
+
+    def load_weights(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        """Load what `weights` returned; raises CheckpointError where anything does not fit."""
+        checkpoint.load_into(self.encoder, tensors, ENCODER, where)
+        statistics = dict(tensors)
+        if not {f"{SCALE}low", f"{SCALE}high"} & tensors.keys():
+            # The first format had no range: nothing is clipped.
+            unlimited = {n: getattr(self.standardise, n) for n in ("low", "high")}
+            statistics |= {f"{SCALE}{name}": tensor for name, tensor in unlimited.items()}
+        checkpoint.load_into(self.standardise, statistics, SCALE, where)
+        if self.alignment:
+            checkpoint.load_into(self.alignment, tensors, PART, where)
+            self.alignment.eval()
+        elif strange := [name for name in tensors if name.startswith(PART)]:
+            raise CheckpointError(
+                f"{where} holds weights of an alignment ({strange[0]}, …) that {checkpoint.CONFIG} "
+                "does not describe: it was edited. Copy the whole folder again."
+            )
+
     def save(self, folder: str | Path, finish: checkpoint.Finish | None = None) -> None:
         """Write the checkpoint folder; `finish` writes further files into it before it is whole."""
         config = {
             "schema": self.schema(),
-            "encoder": {"name": self.name, "settings": self.encoder.settings()},
+            **self.facts(),
             "record": self.record,
             "history": self.history,
         }
-        tensors = checkpoint.pack(self.encoder, "encoder.") | checkpoint.pack(
-            self.standardise, "standardise."
-        )
-        if self.alignment:
-            config["alignment"] = self.alignment.facts()
-            tensors |= checkpoint.pack(self.alignment, PART)
-        checkpoint.save(
-            Path(folder), "encoder", config, tensors, {checkpoint.CARD: self.card()}, finish
-        )
+        files = {checkpoint.CARD: self.card()}
+        checkpoint.save(Path(folder), "encoder", config, self.weights(), files, finish)
 
     @classmethod
     def load(cls, folder: str | Path, *, trust: str | Sequence[str] = ()) -> PretrainedEncoder:
         """Read a checkpoint folder.
 
-        trust: packages of your own, such as "my_lab", whose members it may name, and models that
-        its modalities may load; without it a checkpoint names what is in Otolith's tables, and
-        nothing else is imported.
-
-        Raises CheckpointError that says what does not fit, UnknownNameError for a name that is not
-        trusted.
+        trust: your own packages, such as "my_lab", whose members it may name, and models that its
+        modalities may load. Nothing else is imported. Raises CheckpointError that says what does
+        not fit, UnknownNameError for a name that is not trusted.
         """
         trust = trusted(trust)
         config, tensors = checkpoint.load(folder, "encoder")
-        checkpoint.refuse_strangers(tensors, ("encoder.", "standardise.", PART), str(folder))
+        checkpoint.refuse_strangers(tensors, (ENCODER, SCALE, PART), str(folder))
         try:
             loaded = cls.build(config, tensors, trust)
         except OtolithError:
@@ -230,72 +301,60 @@ class PretrainedEncoder:
         except checkpoint.ODD_CONFIG as error:
             raise CheckpointError(
                 f"{folder}: {checkpoint.CONFIG} is incomplete or was edited "
-                f"({type(error).__name__}: {error}). Copy "
-                "the whole folder again."
+                f"({type(error).__name__}: {error}). Copy the whole folder again."
             ) from error
-        checkpoint.load_into(loaded.encoder, tensors, "encoder.", str(folder))
-        load_standardise(loaded.standardise, tensors, str(folder))
-        load_alignment(loaded.alignment, tensors, str(folder))
+        loaded.load_weights(tensors, str(folder))
         return loaded
 
     @classmethod
     def build(
-        cls, config: dict[str, Any], tensors: Mapping[str, Tensor], trust: Sequence[str] = ()
+        cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor], trust: Sequence[str] = ()
     ) -> PretrainedEncoder:
-        """Build what a config describes, weights not loaded yet, of which it may not want more than
-        there are."""
-        schema = config["schema"]
-        channels = tuple(Channel.parse(name) for name in schema["channels"])
-        if not channels:
-            raise CheckpointError("The schema in config.json names no channel: it was edited.")
-        length = schema["length"]
-        if type(length) is not int or not 1 <= length <= MOST_SAMPLES:
-            raise CheckpointError(
-                f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says "
-                f"{str(length)[:40]}."
-            )
-        rate_hz = schema["rate_hz"]
-        if type(rate_hz) not in (int, float) or not 0 < rate_hz <= MOST_SAMPLES:
-            raise CheckpointError(
-                f"A rate is above 0 Hz, to {MOST_SAMPLES:,}; config.json says {str(rate_hz)[:40]}."
-            )
-        kind = encoders.FAMILY.stored(config["encoder"]["name"], trust, "The checkpoint")
-        facts = config.get("alignment")
-        settings = config["encoder"]["settings"]
+        """Build what a config describes, without its weights; CheckpointError where it was edited.
+
+        It may ask for no more weights than `tensors` holds.
+        """
+        schema, facts = config["schema"], config.get("alignment")
+        channels, rate_hz, length = _input(schema)
+        name, settings = config["encoder"]["name"], config["encoder"]["settings"]
+        kind = encoders.FAMILY.stored(name, trust, "The checkpoint")
         with checkpoint.no_more_weights(tensors, [settings, facts]):
             encoder = kind(channels, rate_hz, length, **settings)
             shared = Alignment.build(facts, trust) if facts else None
         if shared and shared.dimension != encoder.dimension:
             raise CheckpointError(
-                f"The alignment takes vectors of {shared.dimension} numbers, encoder "
-                f"'{config['encoder']['name']}' "
+                f"The alignment takes vectors of {shared.dimension} numbers, encoder '{name}' "
                 f"makes {encoder.dimension}: config.json was edited."
             )
-        standardise = Standardise(len(channels))
         record, history = sound_record(config["record"]), config["history"]
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
             raise CheckpointError("The history in config.json is no list of tables: it was edited.")
+        standardise = Standardise(len(channels))
         return cls(encoder, standardise, schema["gravity"], record, history, shared)
 
     def card(self) -> str:
-        """Return what a person should know before using this encoder."""
-        record = self.record
-        trained = (
-            "trained" if record.get("objective", "none") != "none" else "RANDOM (never trained)"
-        )
+        """Return what a person should know before using this encoder, in Markdown."""
+        record, encoder = self.record, self.encoder
+        objective = record.get("objective", "none")
         people = record.get("subjects", [])
+        studies = (f"{name} ({sha})" for name, sha in record.get("studies", {}).items())
+        shared = []
+        if self.alignment:
+            roles = self.alignment.roles.items()
+            names = ", ".join(f"{name} ('{role.modality}')" for name, role in roles)
+            shared = [f"- shares a space of {self.alignment.width} numbers with {names}"]
         lines = [
             f"# Encoder '{self.name}'",
             "",
-            f"- weights of the encoder: {trained}; objective: {record.get('objective', 'none')}; "
-            f"no classifier inside",
-            f"- input: {', '.join(channel_names(self.channels))} at {self.encoder.rate_hz:g} Hz, "
-            f"{self.encoder.length} samples, SI units, gravity {self.gravity}",
-            f"- output: {self.encoder.dimension} numbers a window",
-            *self._shared_words(),
+            f"- weights of the encoder: "
+            f"{'trained' if objective != 'none' else 'RANDOM (never trained)'}; objective: "
+            f"{objective}; no classifier inside",
+            f"- input: {', '.join(channel_names(self.channels))} at {encoder.rate_hz:g} Hz, "
+            f"{encoder.length} samples, SI units, gravity {self.gravity}",
+            f"- output: {encoder.dimension} numbers a window",
+            *shared,
             f"- learnt from {len(people)} people: {', '.join(people)}",
-            f"- studies (content hash): "
-            f"{', '.join(f'{k} ({v})' for k, v in record.get('studies', {}).items())}",
+            f"- studies (content hash): {', '.join(studies)}",
             f"- seed {record.get('seed')}, versions {record.get('versions')}, commit "
             f"{record.get('commit')}",
             "",
@@ -304,42 +363,19 @@ class PretrainedEncoder:
         ]
         return "".join(f"{card_line(line)}\n" for line in lines)
 
-    def _shared_words(self) -> list[str]:
-        if not self.alignment:
-            return []
-        names = ", ".join(
-            f"{name} ('{role.modality}')" for name, role in self.alignment.roles.items()
-        )
-        return [f"- shares a space of {self.alignment.width} numbers with {names}"]
 
-
-SCALE = "standardise."
-"""What the statistics of the channels are saved under."""
-MOST_SAMPLES = 1_000_000
-"""In a window or a second of an encoder that a file describes: tables are made of that length
-before it is loaded."""
-PART = "alignment."
-"""What the weights of the shared space are saved under."""
-
-
-def load_standardise(standardise: Standardise, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Load the statistics; where they were saved without a range, as they first were, nothing is
-    clipped."""
-    given = dict(tensors)
-    if not {f"{SCALE}low", f"{SCALE}high"} & given.keys():
-        given |= {f"{SCALE}{name}": getattr(standardise, name) for name in ("low", "high")}
-    checkpoint.load_into(standardise, given, SCALE, where)
-
-
-def load_alignment(alignment: Alignment | None, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Load the weights of the shared space; CheckpointError where there are some and no space, or
-    too few."""
-    if alignment:
-        checkpoint.load_into(alignment, tensors, PART, where)
-        alignment.eval()
-    elif strange := [name for name in tensors if name.startswith(PART)]:
+def _input(schema: Mapping[str, Any]) -> tuple[tuple[Channel, ...], float, int]:
+    """Return channels, rate and length that a config states; CheckpointError for odd ones."""
+    channels = tuple(Channel.parse(name) for name in schema["channels"])
+    rate_hz, length = schema["rate_hz"], schema["length"]
+    if not channels:
+        raise CheckpointError("The schema in config.json names no channel: it was edited.")
+    if type(length) is not int or not 1 <= length <= MOST_SAMPLES:
         raise CheckpointError(
-            f"{where} holds weights of an alignment ({strange[0]}, …) that {checkpoint.CONFIG} "
-            f"does not know of: it "
-            "was edited. Copy the whole folder again."
+            f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says {str(length)[:40]}."
         )
+    if type(rate_hz) not in (int, float) or not 0 < rate_hz <= MOST_SAMPLES:
+        raise CheckpointError(
+            f"A rate is above 0 Hz, to {MOST_SAMPLES:,}; config.json says {str(rate_hz)[:40]}."
+        )
+    return channels, rate_hz, length
