@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
-from otolith.core.parallel import run_all, tell
+from otolith.core.parallel import ATTEMPTS, Lost, run_all, tell
 
 
 def test__run_all__one_worker__works_here_and_in_order() -> None:
@@ -71,3 +73,52 @@ def test__run_all__what_work_tells__is_heard_in_order_before_its_result(workers:
     assert len(heard) == 12
     tell("nobody listens any more")
     assert len(heard) == 12
+
+
+def dies_once(task: tuple[str, int]) -> int:
+    """Kill the own process in the first attempt at 2."""
+    folder, number = task
+    if number == 2 and not (mark := Path(folder) / "died").exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test__run_all__process_is_killed_once__is_replaced_and_the_result_is_complete(
+    tmp_path: Path,
+) -> None:
+    tasks = [(str(tmp_path), number) for number in range(4)]
+    assert sorted(run_all(dies_once, tasks, 2)) == [0, 1, 2, 3]  # type: ignore[type-var]
+    assert (tmp_path / "died").exists()
+
+
+def dies_always(task: tuple[str, int]) -> int:
+    folder, number = task
+    if number == 2:
+        with (Path(folder) / "attempts").open("a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test__run_all__process_is_killed_every_time__is_lost_by_name_and_the_others_finish(
+    tmp_path: Path,
+) -> None:
+    tasks = [(str(tmp_path), number) for number in range(4)]
+    results = list(run_all(dies_always, tasks, 2))
+    lost = [result for result in results if isinstance(result, Lost)]
+    assert sorted(result for result in results if isinstance(result, int)) == [0, 1, 3]
+    assert [one.task for one in lost] == [tasks[2]]
+    assert "killed" in lost[0].reason and "--workers" in lost[0].reason
+    assert (tmp_path / "attempts").read_text() == "x" * ATTEMPTS
+
+
+def leaves(task: int) -> int:
+    os._exit(7)
+
+
+def test__run_all__process_leaves__says_its_exit_code() -> None:
+    results = list(run_all(leaves, [1, 2], 2))
+    assert {result.reason for result in results if isinstance(result, Lost)} == {
+        "its process ended with exit code 7"
+    }

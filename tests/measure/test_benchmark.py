@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -25,8 +26,8 @@ from otolith.core.errors import (
     SplitError,
 )
 from otolith.learn.training.runtime import Runtime
-from otolith.measure.benchmark import benchmark
-from otolith.measure.few_shot import FoldRun
+from otolith.measure.benchmark import _work, benchmark
+from otolith.measure.few_shot import Fold, FoldRun
 from otolith.measure.report import Report
 from otolith.show.report_page import save_with_page
 
@@ -399,7 +400,7 @@ def test__benchmark__modality_fraction__reaches_the_methods_that_have_modalities
     benchmark([study], **choices, modality_fraction=0.1, out=tmp_path)
     shares = {method.name: method.objective_settings.get("modality_fraction") for method in seen}
     assert shares == {"primus": 0.1, "told": 0.5, "pim": None, "scratch": None}
-    with pytest.raises(ConfigError, match="share from 0 to 1"):
+    with pytest.raises(ConfigError, match="modality_fraction"):
         benchmark([study], **choices, modality_fraction=1.5, out=tmp_path)
 
 
@@ -429,3 +430,26 @@ def test__benchmark__into_a_folder_of_other_files__is_refused_and_all_stay(
     with pytest.raises(DataError, match="did not write"):
         benchmark([study], **CHOICES | {"methods": ["logistic"]}, out=tmp_path)
     assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "results.json").exists()
+
+
+def _dies_in_fold_1(fold: Fold) -> dict[str, Any]:
+    if fold.number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _work(fold)
+
+
+def test__benchmark__process_of_a_fold_dies__is_a_failed_row_and_the_others_finish(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otolith.measure.benchmark._work", _dies_in_fold_1)
+    choices = CHOICES | {"methods": ["logistic"], "workers": 2}
+    with pytest.raises(InterruptedRunError, match=r"1 of \d+ folds failed.*tries them again"):
+        benchmark([study], **choices, out=tmp_path)
+    report = Report.load(tmp_path)
+    (failed,) = report.failed
+    assert (failed["study"], failed["method"], failed["fold"]) == (study.name, "logistic", 1)
+    assert "killed" in failed["failed"]
+    assert any("fold 2: failed in 3 attempts" in note for note in report.notes)
+    assert {row["fold"] for row in report.rows} == set(range(len(report.folds[study.name]))) - {1}
+    monkeypatch.undo()
+    assert not benchmark([study], **choices, out=tmp_path).failed

@@ -6,38 +6,53 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, Literal, TypeVar
 
-from otolith.core.errors import InterruptedRunError, OtolithWarning
+from otolith.core.errors import OtolithWarning
 
 Task = TypeVar("Task")
-_LISTEN_S = 0.25
+Result = TypeVar("Result")
+ATTEMPTS = 3
+"""How often a piece of work is tried whose process dies: memory that ran out may be free again."""
 _say: Callable[[Any], None] = lambda message: None  # noqa: E731  # what `tell` does in this process
 
 
+@dataclass(frozen=True)
+class Lost(Generic[Task]):
+    """A piece of work without a result: its process died in every attempt."""
+
+    task: Task
+    reason: str
+
+
 def tell(message: Any) -> None:
-    """Say something from within a piece of work, while it lasts, to whoever called `run_all`."""
+    """Send a message from within a piece of work to the caller of `run_all`."""
     _say(message)
 
 
 def run_all(
-    work: Callable[[Task], Any],
+    work: Callable[[Task], Result],
     tasks: Sequence[Task],
     workers: int,
     threads: int = 1,
     heard: Callable[[Any], None] = lambda message: None,
-) -> Iterator[Any]:
-    """Yield the result of every piece of work as it comes; an error or Ctrl-C stops the rest and is
-    raised here.
+) -> Iterator[Result | Lost[Task]]:
+    """Yield the result of every piece of work as it comes.
 
-    `heard(message)` is called in this process, in this thread, with whatever a piece of work tells
-    (`tell`). Workers are started fresh, not forked: threads of a forked torch deadlock. One worker
-    works in this process.
+    A process that dies (kill -9, no memory left) is replaced and its piece of work tried again;
+    after `ATTEMPTS` deaths it is yielded as `Lost` and the others go on. An error that `work`
+    raises, and Ctrl-C, stop all of them and are raised here. `heard(message)` is called in this
+    process, in this thread, for every `tell`. One worker works in this process.
+
+    >>> list(run_all(abs, [-1, 2], workers=1))
+    [1, 2]
     """
     if workers <= 1 or len(tasks) <= 1:
         for task in tasks:
@@ -45,38 +60,123 @@ def run_all(
                 result = work(task)
             yield result
         return
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    context = multiprocessing.get_context("spawn")
-    messages = context.SimpleQueue()
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_begin, initargs=(messages.put,)
-    )
-    try:
-        waiting: set[Future[Any]] = {pool.submit(work, task) for task in tasks}
-        while waiting:
-            done, waiting = wait(waiting, _LISTEN_S, FIRST_COMPLETED)
-            while not messages.empty():
-                heard(messages.get())
-            for one in done:
-                yield one.result()
-    except BrokenProcessPool as error:
-        raise InterruptedRunError(
-            "A worker process was ended from outside, most likely because memory ran out. What is "
-            "finished stays; the "
-            "same call goes on from there, and fewer workers need less memory (--workers 1)."
-        ) from error
-    except BaseException:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        if before is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
+    queue = deque((task, 1) for task in tasks)
+    with _threads_of_children(threads), _Pool(work) as pool:
+        while queue or pool.busy:
+            while queue and len(pool.busy) < workers:
+                pool.give(*queue.popleft())
+            for worker in pool.ready():
+                kind, content = worker.read()
+                if kind == "told":
+                    heard(content)
+                    continue
+                task, attempt = pool.take(worker, alive=kind != "died")
+                if kind == "raised":
+                    raise content
+                if kind == "done":
+                    yield content
+                elif attempt < ATTEMPTS:
+                    queue.append((task, attempt + 1))
+                else:
+                    yield Lost(task, content)
+
+
+class _Worker:
+    """A process that works on one task after the other.
+
+    Each has a pipe of its own: a queue that all share stays locked when a process dies in it.
+    """
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        # Started fresh, not forked: threads of a forked torch deadlock.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, work))
+        self.process.start()
+        theirs.close()  # so that the pipe ends when the process does
+
+    def read(self) -> tuple[Literal["told", "done", "raised", "died"], Any]:
+        """Return what the process says; of a dead one, what it died of."""
+        try:
+            kind, content = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            return "died", _cause(self.process.exitcode or 0)
+        return kind, content
+
+
+class _Pool:
+    """Workers that are busy, and idle ones for the next task."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        self._work = work
+        self._idle: list[_Worker] = []
+        self.busy: dict[_Worker, tuple[Any, int]] = {}
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for worker in self.busy:
+            worker.process.terminate()
+        for worker in (*self.busy, *self._idle):
+            worker.pipe.close()
+            worker.process.join()
+
+    def give(self, task: Any, attempt: int) -> None:
+        worker = self._idle.pop() if self._idle else _Worker(self._work)
+        self.busy[worker] = task, attempt
+        with suppress(OSError):  # it died while it waited: reading from it says so
+            worker.pipe.send(task)
+
+    def take(self, worker: _Worker, alive: bool) -> tuple[Any, int]:
+        if alive:
+            self._idle.append(worker)
         else:
-            os.environ["OMP_NUM_THREADS"] = before
+            worker.pipe.close()
+        return self.busy.pop(worker)
+
+    def ready(self) -> list[_Worker]:
+        waiting = wait([worker.pipe for worker in self.busy])
+        return [worker for worker in self.busy if worker.pipe in waiting]
+
+
+def _cause(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"its process ended with exit code {exitcode}"
+    if -exitcode == signal.SIGKILL:
+        return "its process was killed, most likely because memory ran out: try fewer --workers"
+    return f"its process was ended by signal {-exitcode}"
+
+
+def _serve(pipe: Connection[Any, Any], work: Callable[[Any], Any]) -> None:
+    global _say
+    _say = lambda message: pipe.send(("told", message))  # noqa: E731
+    # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in
+    # order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Each worker would say the same; what is worth knowing comes back with the results.
+    warnings.simplefilter("ignore", OtolithWarning)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError):  # the parent has closed the pipe: nothing is left to do
+        while True:
+            pipe.send(_answer(work, pipe.recv()))
+
+
+def _answer(work: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+    try:
+        return "done", work(task)
+    except Exception as error:
+        error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        return "raised", error
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed cannot end its workers; they would go on computing for nobody.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager
@@ -89,20 +189,15 @@ def _saying(heard: Callable[[Any], None]) -> Iterator[None]:
         _say = before
 
 
-def _begin(say: Callable[[Any], None]) -> None:
-    global _say
-    _say = say
-    # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in
-    # order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Each worker would say the same; what is worth knowing comes back with the results.
-    warnings.simplefilter("ignore", OtolithWarning)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # A parent that was killed cannot end its workers; they would go on computing for nobody.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+@contextmanager
+def _threads_of_children(threads: int) -> Iterator[None]:
+    """Set how many threads numpy and torch take in processes started meanwhile."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

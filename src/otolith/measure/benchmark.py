@@ -14,7 +14,7 @@ from typing import Any
 from otolith.core.errors import ConfigError, InterruptedRunError, ReadError
 from otolith.core.files import digest, inside, read_json, write_sealed
 from otolith.core.ownership import Owned, owned
-from otolith.core.parallel import run_all, tell
+from otolith.core.parallel import ATTEMPTS, Lost, run_all, tell
 from otolith.data.channels import channel_names
 from otolith.data.duplicates import warn_of_duplicates
 from otolith.data.study import Study
@@ -26,7 +26,7 @@ from otolith.measure.few_shot import Fold, FoldRun, read_kept
 from otolith.measure.methods import BUILT_IN, Method, parse_method
 from otolith.measure.report import Report
 from otolith.measure.sides import labelled_windows, of_recordings, plain_windows
-from otolith.measure.statistics import Shots
+from otolith.measure.statistics import Row, Shots
 
 Save = Callable[[Report, Path], object]
 """Writes a report into the folder of a benchmark."""
@@ -74,8 +74,8 @@ def benchmark(
     same folds: other draws, other weights to begin with, other orders.
 
     Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a
-    name that stands twice, InterruptedRunError after Ctrl-C, when what is finished has been
-    written.
+    name that stands twice, InterruptedRunError after Ctrl-C, or where
+    a fold's process died in every attempt, when what is finished has been written.
     """
     out = Path(out)
     chosen = [
@@ -146,23 +146,30 @@ def _measure(
     cells = len(tasks) and sum(plan.cells for _ in tasks)
     news = _News(cells, progress)
     interrupted = False
-    parts = []
+    parts: list[dict[str, Any]] = []
+    lost: list[Lost[Fold]] = []
     try:
         for part in run_all(_work, tasks, workers, plan.runtime.threads, news.hear):
-            parts.append(part)
+            if isinstance(part, Lost):
+                lost.append(part)
+            else:
+                parts.append(part)
     except KeyboardInterrupt:
         interrupted = True
-        parts += [
-            found
-            for task in tasks
-            if _key(task) not in {p["key"] for p in parts} and (found := _finished(task))
-        ]
+    if interrupted or lost:
+        whole = {part["key"] for part in parts}
+        halves = [_finished(task) for task in tasks if _key(task) not in whole]
+        parts += [half for half in halves if half]
+    names = {str(study.folder): study.name for study in studies}
+    failed = [_failed_row(one, names) for one in lost]
+    notes += [f"{_name(one.task)}: failed in {ATTEMPTS} attempts; {one.reason}" for one in lost]
     order = {_key(task): i for i, task in enumerate(tasks)}
     parts.sort(key=lambda part: order[part["key"]])
     report = Report(
         **facts,
         rows=[row for part in parts for row in part["rows"]],
         losses=[row for part in parts for row in part["losses"]],
+        failed=failed,
         embedding=[part["picture"] for part in parts if part["picture"]],
         notes=list(dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])),
         command=command,
@@ -174,7 +181,24 @@ def _measure(
             f"same command goes on "
             "from there."
         )
+    if lost:
+        raise InterruptedRunError(
+            f"{len(lost)} of {len(tasks)} folds failed, the others are finished and kept in {out}. "
+            f"{_name(lost[0].task)}: {lost[0].reason}. The same command tries them again."
+        )
     return report
+
+
+def _failed_row(lost: Lost[Fold], names: Mapping[str, str]) -> Row:
+    fold = lost.task
+    return {
+        "study": names[fold.study],
+        "method": fold.method.name,
+        "seed": fold.seed,
+        "fold": fold.number,
+        "test_subjects": list(fold.test),
+        "failed": lost.reason,
+    }
 
 
 def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
@@ -316,6 +340,10 @@ def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:
     }
 
 
+_BEGINS = "cuts windows"
+"""What a fold says first."""
+
+
 class _News:
     """What the workers tell while they work, as one count and one sentence for `progress`."""
 
@@ -323,13 +351,17 @@ class _News:
         self.done, self.cells = 0, cells
         self._progress = progress
         self._at: dict[str, str] = {}
+        self._cells: dict[str, int] = {}
         self._tell("windows are cut")
 
     def hear(self, message: tuple[str, int, str]) -> None:
         """Take what a fold tells: its name, cells done since it last spoke, and what it is at;
         nothing at its end."""
         name, cells, at = message
+        if at == _BEGINS:  # once more, where its process died
+            self.done -= self._cells.pop(name, 0)
         self.done += cells
+        self._cells[name] = self._cells.get(name, 0) + cells
         self._at.pop(name, None)
         if at:
             self._at[name] = at
@@ -343,7 +375,7 @@ class _News:
 def _work(fold: Fold) -> dict[str, Any]:
     """Run a fold in a worker: every cell of one method, then what the report shows of its encoder."""
     name = _name(fold)
-    tell((name, 0, "cuts windows"))
+    tell((name, 0, _BEGINS))
     run = FoldRun(fold, lambda at: tell((name, 0, at)))
     # What an earlier run has finished is told at once: it says nothing about how long the rest
     # takes.

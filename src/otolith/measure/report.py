@@ -80,6 +80,8 @@ class Report:
     """What was asked for (methods, shots), so that an unfinished report can name what it lacks."""
     rows: list[Row] = field(default_factory=list)
     """One entry per study, method, shots, seed, fold and draw; scores from 0 to 1."""
+    failed: list[Row] = field(default_factory=list)
+    """One entry per fold without a result: study, method, seed, fold, and why it failed."""
     losses: list[Row] = field(default_factory=list)
     embedding: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
