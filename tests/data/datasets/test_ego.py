@@ -108,16 +108,16 @@ def test__ego_exo4d__no_glasses_file_at_all__says_which_part_to_get(takes: Path)
     [
         ("takes.json", lambda c: {"takes": c}, "is no list of takes"),
         ("takes.json", lambda c: [{**c[0], "take_uid": None}], "take 0 has no take_uid"),
-        ("annotations/splits.json", lambda c: {"splits": c}, "no take_uid_to_split"),
+        ("annotations/splits.json", lambda c: {"splits": c}, "no object 'take_uid_to_split'"),
         (
             "annotations/atomic_descriptions_val.json",
             lambda c: {"takes": c},
-            "no 'annotations' by take",
+            "no object 'annotations'",
         ),
         (
             "annotations/atomic_descriptions_val.json",
             lambda c: {"annotations": {"uid-2": [{"descriptions": [{"text": "C waits"}]}]}},
-            "take uid-2: a description needs a timestamp",
+            "take uid-2: a description needs timestamp",
         ),
     ],
 )

@@ -1,11 +1,17 @@
-"""MEx: thirty people doing seven physiotherapy exercises, accelerometer on the thigh."""
+"""MEx: seven physiotherapy exercises, with an accelerometer on the thigh.
+
+What lies in the authors' archive, and is read:
+
+    act/01/04_act_2.csv     of person 01: exercise 04, second file; stamp, x, y, z in g
+
+Pressure mat, depth camera and the accelerometer on the wrist (acw/) are not read.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,25 +19,21 @@ import numpy as np
 from typing_extensions import override
 
 from otolith.core.errors import ReadError
-from otolith.data.channels import triad
-from otolith.data.datasets.dataset import DataSet
-from otolith.data.readers.clock import texts_to_seconds
-from otolith.data.readers.columns import CsvFormat, read_columns
+from otolith.data.datasets._samples import fake_imu, write_table
+from otolith.data.datasets.dataset import DataSet, channels_of
+from otolith.data.readers.clock import Clock
+from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, Segment, Stream
 from otolith.data.study import Cut
-from otolith.data.units import factor
 
 EXERCISES = (
-    "knee rolling",
-    "bridging",
-    "pelvic tilt",
-    "the clam",
-    "repeated extension in lying",
-    "prone punch",
-    "superman",
+    *("knee rolling", "bridging", "pelvic tilt", "the clam", "repeated extension in lying"),
+    *("prone punch", "superman"),
 )
+"""The seven labels, numbered from 1 in the files' names."""
 _FILE = re.compile(r"(\d+)_act_(\d+)\.csv")
-_TABLE = CsvFormat(header=False)
+_AXES = ("2", "3", "4")
+_CLOCK = Clock("1", "iso")
 
 
 @dataclass(frozen=True)
@@ -43,82 +45,62 @@ class Mex(DataSet):
     the sensor reads about 4 % low.
     """
 
-    name: ClassVar[str] = "mex"
-    title: ClassVar[str] = "MEx (Multi-modal Exercises Dataset)"
-    url: ClassVar[str] = "https://archive.ics.uci.edu/dataset/500"
-    terms: ClassVar[str] = "CC BY 4.0"
-    citation: ClassVar[str] = (
+    name = "mex"
+    title = "MEx (Multi-modal Exercises Dataset)"
+    url = "https://archive.ics.uci.edu/dataset/500"
+    terms = "CC BY 4.0"
+    citation = (
         "A. Wijekoon, N. Wiratunga, K. Cooper: MEx: Multi-modal Exercises Dataset for Human "
-        "Activity Recognition. "
-        "2019. https://arxiv.org/abs/1908.08992"
+        "Activity Recognition. 2019. https://arxiv.org/abs/1908.08992"
     )
-    subjects: ClassVar[int] = 30
-    rate_hz: ClassVar[float] = 100.0
-    placements: ClassVar[tuple[str, ...]] = ("thigh",)
-    units: ClassVar[dict[str, str]] = {"acc": "g"}
-    cut: ClassVar[Cut] = Cut(
+    subjects = 30
+    rate_hz = 100.0
+    placements = ("thigh",)
+    units: ClassVar = {"acc": "g"}
+    cut = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.5,
         label_rule="inside",
         labels=EXERCISES,
         quantities=("acc",),
-        placements=("thigh",),
+        placements=placements,
     )
-    layout: ClassVar[str] = "act/*/*_act_*.csv"
+    layout = "act/*/*_act_*.csv"
 
     @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per file."""
-        root = self.verify(folder)
-        for path in sorted(root.glob(self.layout)):
-            found = _FILE.fullmatch(path.name)
-            if not found or not 1 <= int(found[1]) <= len(EXERCISES):
+        for path in sorted(self.verify(folder).glob(self.layout)):
+            named = _FILE.fullmatch(path.name)
+            if not named or not 1 <= int(named[1]) <= len(EXERCISES):
                 raise ReadError(
                     f"{path}: a file of {self.title} is called <exercise 01 to 07>_act_<n>.csv."
                 )
-            person = path.parent.name
-            stream = self._stream(path)
-            # The last sample holds for one more period, so that a whole file is as long as its
-            # samples.
-            end = (
-                float(stream.time_s[-1]) + 1 / stream.rate_hz
-                if stream.rows_kept > 1
-                else 1 / self.rate_hz
-            )
-            segment = Segment(0.0, end, EXERCISES[int(found[1]) - 1], "file name")
-            yield Recording(
-                f"{person}_{path.stem}", person, (stream,), (segment,), session=found[2]
-            )
+            person, stream = path.parent.name, self._stream(path)
+            # The last sample holds for one more period, so that a file is as long as its samples.
+            rate_hz = stream.rate_hz if stream.rows_kept > 1 else self.rate_hz
+            end_s = float(stream.time_s[-1]) + 1 / rate_hz
+            segment = Segment(0.0, end_s, EXERCISES[int(named[1]) - 1], "file name")
+            id = f"{person}_{path.stem}"
+            yield Recording(id, person, (stream,), (segment,), session=named[2])
 
     def _stream(self, path: Path) -> Stream:
-        table = read_columns(
-            path, {"1": "text", "2": "number", "3": "number", "4": "number"}, _TABLE
-        )
-        time_s = texts_to_seconds(table.texts["1"], "iso", "", str(path))
-        values = np.column_stack(list(table.numbers.values())) * factor("acc", self.units["acc"])
-        reports = (*table.reports, *table.remarks.values())
-        time_s = time_s - time_s[np.isfinite(time_s)][0]
-        return Stream.from_rows(
-            "thigh", triad("thigh", "acc"), time_s, values, self.rate_hz, reports
-        )
+        table = read_numbers(path, _AXES, CsvFormat(header=False), texts=[_CLOCK.column])
+        stamps = _CLOCK.seconds(table)
+        time_s = stamps - stamps[np.isfinite(stamps)][0]
+        channels = channels_of("thigh", ["acc"])
+        values = table.matrix(_AXES)
+        return self.stream("thigh", channels, time_s, values, self.rate_hz, table.notes)
 
 
 def write_sample(folder: Path) -> None:
-    """Write tiny files of two people and three exercises in the authors' layout, with jittering
-    stamps."""
-    start = datetime(2018, 11, 8, 11, 34, 51, 474000)
+    """Write tiny files of two people and two exercises; the stamps jitter as the authors' do."""
+    start = np.datetime64("2018-11-08T11:34:51.474000")
     for person in ("01", "02"):
-        here = folder / "act" / person
-        here.mkdir(parents=True)
-        for name, pace in (("01_act_1", 0.5), ("04_act_1", 1.0), ("04_act_2", 1.0)):
-            random = np.random.default_rng(int(person) * 100 + int(name[1]) * 10 + int(name[-1]))
-            angle = 0.6 * np.sin(2 * np.pi * pace * np.arange(800) / 100) * (np.arange(800) >= 200)
-            acc = 0.96 * np.column_stack([np.sin(angle), np.cos(angle), np.zeros(800)])
-            acc += random.normal(0, 0.004, acc.shape)
-            stamps = np.arange(800) * 10 + random.integers(-2, 3, 800)
-            rows = [
-                f"{start + timedelta(milliseconds=int(ms))},{x:.6f},{y:.6f},{z:.6f}"
-                for ms, (x, y, z) in zip(stamps, acc, strict=True)
-            ]
-            (here / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        for seed, name in enumerate(("01_act_1", "04_act_1", "04_act_2"), int(person) * 100):
+            jitter = np.random.default_rng(seed).integers(-2, 3, 800)
+            stamps = start + (np.arange(800) * 10 + jitter).astype("timedelta64[ms]")
+            rows = fake_imu((0.0, 0.96, 0.0), 800, seed, 0.004)
+            texts = [str(stamp).replace("T", " ") for stamp in stamps]
+            write_table(folder / "act" / person / f"{name}.csv", "", texts, rows)

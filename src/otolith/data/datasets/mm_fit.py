@@ -1,10 +1,20 @@
-"""MM-Fit: ten people's workouts, with watches on both wrists, phones in both pockets, an earbud,
-and their poses."""
+"""MM-Fit: ten people's workouts, with watches, phones and an earbud, and the poses of a camera.
+
+What lies in the authors' archive, and is read:
+
+    w00/w00_sw_l_acc.npy        left watch: video frame, stamp (ms), x, y, z; also sw_r, sp_l, sp_r
+                                (phones), eb_l (earbud), and gyr and mag
+    w00/w00_labels.csv          first and last frame of each set, repetitions, exercise
+    w00/w00_pose_3d.npy         (3, frames, 1 + 17 joints), frame numbers first, millimetres
+    w00/w00_pose_2d.npy         (2, frames, 1 + 18 joints), pixels
+
+Heart rates are not read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -16,15 +26,21 @@ from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.core.foreign.arrays import read_npy, sane
-from otolith.data.channels import triad
-from otolith.data.datasets.dataset import DataSet
-from otolith.data.paired import LABEL, Text, write_modality, write_texts
+from otolith.data.datasets._samples import fake_imu, write_table
+from otolith.data.datasets.dataset import (
+    DataSet,
+    Facts,
+    channels_of,
+    joint_columns,
+    label_texts,
+)
+from otolith.data.paired import write_modality, write_texts
 from otolith.data.readers.clock import start_of
-from otolith.data.readers.columns import CsvFormat, read_columns
+from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.data.skeleton import MM_FIT, sided
 from otolith.data.study import Cut
-from otolith.data.units import factor, gravity_verdict, still_blocks
+from otolith.data.units import STANDARD_GRAVITY, factor, gravity_verdict, still_blocks
 
 DEVICES = {
     "sw_l": "left_wrist",
@@ -33,17 +49,10 @@ DEVICES = {
     "sp_r": "right_pocket",
     "eb_l": "left_ear",
 }
+"""The authors' names of devices -> where they were worn."""
 EXERCISES = (
-    "squats",
-    "lunges",
-    "bicep_curls",
-    "situps",
-    "pushups",
-    "tricep_extensions",
-    "dumbbell_rows",
-    "jumping_jacks",
-    "dumbbell_shoulder_press",
-    "lateral_shoulder_raises",
+    *("squats", "lunges", "bicep_curls", "situps", "pushups", "tricep_extensions"),
+    *("dumbbell_rows", "jumping_jacks", "dumbbell_shoulder_press", "lateral_shoulder_raises"),
 )
 NOTHING = "non_activity"
 """The authors' eleventh class: whatever lies between two sets."""
@@ -57,59 +66,55 @@ SPLITS = {
 PARTICIPANTS = (2, 0, 1, 0, 1, 2, 0, 1, 0, 1, 0, 1, 3, 4, 0, 1, 5, 6, 7, 8, 9)
 """Who did workouts w00 to w20, by the authors' list."""
 IMAGE_JOINTS = (
-    *(
-        "nose",
-        "neck",
-        "right_shoulder",
-        "right_elbow",
-        "right_wrist",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-    ),
-    *("right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
-    *("right_eye", "left_eye", "right_ear", "left_ear"),
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder"),
+    *("left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle", "left_hip"),
+    *("left_knee", "left_ankle", "right_eye", "left_eye", "right_ear", "left_ear"),
 )
-_SENSORS = {"acc": "acc", "gyr": "gyro", "mag": "mag"}
+"""COCO's joints with the neck, in the order of the 2-D poses."""
+_QUANTITIES = {"acc": "acc", "gyr": "gyro", "mag": "mag"}
 _FILE = re.compile(r"(w\d+)_(s[wp]_[lr]|eb_l)_(acc|gyr|mag)\.npy")
+_EARBUD = "eb_l"
 # Human3.6M's own 32 joints, of which the authors' description speaks; their files hold the usual
 # 17.
 _OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 _FPS = 30.0
 _MM = 1e-3
 
+Rows = Float[np.ndarray, "T 5"]
+"""One sensor of a workout: number of the video frame, stamp in milliseconds, x, y, z."""
+Sensor = tuple[str, str]
+"""Device and quantity, such as ("sw_l", "acc")."""
+
 
 @dataclass(frozen=True)
 class MmFit(DataSet):
-    """MM-Fit: full-body workouts of ten exercises, five devices, 2-D and 3-D poses of the same
-    video frames.
+    """MM-Fit: full-body workouts of ten exercises, five devices, poses of the same video frames.
 
     One recording per workout. Rows carry the number of the video frame that they belong to: by it
-    the devices are laid on one line of time, and the sets, which are given in frames, as well.
-    Phones were not worn in every workout. Watches count 100 times a second, the earbud 90, the
-    phones 210 or 500. Units are those of Android; what the earbud counts in is told nowhere and
-    seen from its numbers, and each stream says so. The authors' list of 3-D joints has left and
-    right exchanged against Human3.6M's: which it is, the knees tell. Heart rates are not read.
+    the devices are aligned on one time line, and so are the sets, which are given in frames. Phones
+    were not worn in every workout. Watches count 100 times a second, the earbud 90, the phones 210
+    or 500. Units are those of Android; what the earbud counts in is documented nowhere and seen
+    from its numbers, and each stream says so. The authors' list of 3-D joints has left and right
+    exchanged against Human3.6M's: which it is, the knees tell.
     """
 
     earbud: tuple[str, ...] = ()
     """Units of the earbud's accelerometer and gyroscope, such as g and deg/s; seen from the numbers
     where empty."""
 
-    name: ClassVar[str] = "mm_fit"
-    title: ClassVar[str] = "MM-Fit"
-    url: ClassVar[str] = "https://mmfit.github.io"
-    terms: ClassVar[str] = "see https://mmfit.github.io; cite the paper"
-    citation: ClassVar[str] = (
+    name = "mm_fit"
+    title = "MM-Fit"
+    url = "https://mmfit.github.io"
+    terms = "see https://mmfit.github.io; cite the paper"
+    citation = (
         "D. Strömbäck, S. Huang, V. Radu: MM-Fit: Multimodal Deep Learning for Automatic Exercise "
-        "Logging across "
-        "Sensing Devices. IMWUT 4(4), 2020. https://doi.org/10.1145/3432701"
+        "Logging across Sensing Devices. IMWUT 4(4), 2020. https://doi.org/10.1145/3432701"
     )
-    subjects: ClassVar[int] = 10
-    rate_hz: ClassVar[float] = 100.0
-    placements: ClassVar[tuple[str, ...]] = tuple(DEVICES.values())
-    units: ClassVar[dict[str, str]] = {"acc": "m/s2", "gyro": "rad/s", "mag": "uT"}
-    cut: ClassVar[Cut] = Cut(
+    subjects = 10
+    rate_hz = 100.0
+    placements = tuple(DEVICES.values())
+    units: ClassVar = {"acc": "m/s2", "gyro": "rad/s", "mag": "uT"}
+    cut = Cut(
         seconds=5.0,
         rate_hz=50.0,
         overlap=0.5,
@@ -117,12 +122,12 @@ class MmFit(DataSet):
         labels=(*EXERCISES, NOTHING),
         placements=("left_wrist", "right_wrist"),
     )
-    layout: ClassVar[str] = "w[0-9][0-9]/w[0-9][0-9]_labels.csv"
+    layout = "w[0-9][0-9]/w[0-9][0-9]_labels.csv"
 
     def __post_init__(self) -> None:
         if len(self.earbud) not in (0, 2):
             raise ConfigError(
-                f"MM-Fit's earbud takes two units, acceleration and angular rate; found "
+                "MM-Fit's earbud takes two units, acceleration and angular rate; found "
                 f"{self.earbud}."
             )
         for quantity, unit in zip(("acc", "gyro"), self.earbud, strict=False):
@@ -131,154 +136,150 @@ class MmFit(DataSet):
     @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per workout."""
-        root = self.verify(folder)
-        for labels in sorted(root.glob(self.layout)):
-            workout = labels.parent.name
-            tables = {
-                (found[2], _SENSORS[found[3]]): _rows(path)
-                for path in sorted(labels.parent.iterdir())
-                if (found := _FILE.fullmatch(path.name)) and found[1] == workout
-            }
-            if not tables:
-                raise ReadError(
-                    f"{labels.parent} holds labels but no sensor: no file like "
-                    f"{workout}_sw_l_acc.npy."
-                )
-            fps = _frame_rate(labels.parent, list(tables.values()))
-            times = {key: _on_video(rows, fps) for key, rows in tables.items()}
-            zero_s = min(float(time_s[np.isfinite(time_s)][0]) for time_s in times.values())
-            streams = [self._stream(key, rows, times[key] - zero_s) for key, rows in tables.items()]
-            end_s = max(float(stream.time_s[-1]) for stream in streams)
-            split = next((name for name, numbers in SPLITS.items() if workout[1:] in numbers), "")
-            number = int(workout[1:])
-            if number >= len(PARTICIPANTS):
-                raise ReadError(
-                    f"{labels.parent}: MM-Fit has the workouts w00 to w20; nobody knows who did "
-                    f"{workout}."
-                )
-            facts: dict[str, str | int | float] = {
-                "frames_per_second": round(fps, 5),
-                "zero_s": zero_s,
-            }
-            facts |= {"split": split} if split else {}
-            segments = tuple(_sets(labels, fps, zero_s, end_s))
-            # The clock of the device that began first.
-            first = min(times, key=lambda key: float(times[key][0]))
-            yield Recording(
-                workout,
-                f"p{PARTICIPANTS[number]}",
-                tuple(streams),
-                segments,
-                session=workout,
-                facts=facts,
-                start=start_of(float(tables[first][0, 1]) / 1000, UTC),
+        for labels in sorted(self.verify(folder).glob(self.layout)):
+            yield self._workout(labels.parent.name, labels)
+
+    def _workout(self, workout: str, labels: Path) -> Recording:
+        number = int(workout[1:])
+        tables = _tables(labels.parent, workout)
+        if number >= len(PARTICIPANTS):
+            raise ReadError(
+                f"{labels.parent}: MM-Fit has the workouts w00 to w20; nobody knows who did "
+                f"{workout}."
             )
+        fps = _frame_rate(labels.parent, list(tables.values()))
+        times = {sensor: _on_video(rows, fps) for sensor, rows in tables.items()}
+        zero_s = min(float(time_s[np.isfinite(time_s)][0]) for time_s in times.values())
+        streams = [
+            self._stream(sensor, tables[sensor], times[sensor] - zero_s) for sensor in tables
+        ]
+        end_s = max(float(stream.time_s[-1]) for stream in streams)
+        facts: Facts = {"frames_per_second": round(fps, 5), "zero_s": zero_s}
+        if split := next((name for name, ids in SPLITS.items() if workout[1:] in ids), ""):
+            facts["split"] = split
+        # The clock of the device that began first tells the time of day.
+        first = min(times, key=lambda sensor: float(times[sensor][0]))
+        return Recording(
+            workout,
+            f"p{PARTICIPANTS[number]}",
+            tuple(streams),
+            tuple(_sets(labels, fps, zero_s, end_s)),
+            session=workout,
+            facts=facts,
+            start=start_of(float(tables[first][0, 1]) / 1000, UTC),
+        )
 
     @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
-        """Write where joints were in space and in the image, and each set's exercise in words,
-        marked as a label."""
+        """Write joints in space and in the image, and each set's exercise in words, as a label."""
         root = self.verify(folder)
-        texts = []
         for recording in recordings:
-            fps, zero_s = (float(recording.facts[name]) for name in ("frames_per_second", "zero_s"))
-            for segment in recording.segments:
-                words = "a person rests between two sets"
-                if segment.label != NOTHING:
-                    words = f"a person does {segment.label.replace('_', ' ')}"
-                texts.append(Text(recording.id, segment.start_s, segment.end_s, words, LABEL))
-            for name, size in (("pose_3d", 3), ("pose_2d", 2)):
-                path = root / recording.id / f"{recording.id}_{name}.npy"
+            fps, zero_s = (float(recording.facts[key]) for key in ("frames_per_second", "zero_s"))
+            for source, name, joints_of in (
+                ("pose_3d", "pose", _space),
+                ("pose_2d", "pose_2d", _image),
+            ):
+                path = root / recording.id / f"{recording.id}_{source}.npy"
                 if path.exists():
-                    frames, places = _poses(path, size)
-                    columns = {"time_s": frames / fps - zero_s} | (
-                        _space(path, places) if size == 3 else _image(path, places)
-                    )
-                    write_modality(out, "pose" if size == 3 else name, recording.id, columns)
-        write_texts(out, texts)
+                    frames, places = _poses(path, 3 if source == "pose_3d" else 2)
+                    columns = joint_columns(frames / fps - zero_s, joints_of(path, places))
+                    write_modality(out, name, recording.id, columns)
+        write_texts(out, label_texts(recordings, _words))
 
-    def _stream(self, key: tuple[str, str], rows: np.ndarray, time_s: np.ndarray) -> Stream:
-        device, quantity = key
-        place = DEVICES[device]
-        unit, reports = self.units[quantity], tuple[RowReport, ...]()
-        if device == "eb_l":
-            unit = dict(zip(("acc", "gyro"), self.earbud, strict=False)).get(
-                quantity
-            ) or _seen_unit(quantity, rows, time_s)
-            reports = (
-                RowReport(
-                    "unit", 0, f"{unit}: {'as stated' if self.earbud else 'seen from the numbers'}"
-                ),
-            )
-        nominal = self.rate_hz if device.startswith("sw") else None
+    def _stream(self, sensor: Sensor, rows: Rows, time_s: Float[np.ndarray, " T"]) -> Stream:
+        device, quantity = sensor
+        name, channels = f"{DEVICES[device]}.{quantity}", channels_of(DEVICES[device], [quantity])
+        rate_hz = self.rate_hz if device.startswith("sw") else None
+        if device != _EARBUD:
+            return self.stream(name, channels, time_s, rows[:, 2:], rate_hz)
+        stated = dict(zip(("acc", "gyro"), self.earbud, strict=False)).get(quantity)
+        unit = stated or _seen_unit(quantity, rows, time_s)
+        remark = f"{unit}: {'as stated' if self.earbud else 'seen from the numbers'}"
         values = rows[:, 2:] * factor(quantity, unit)
-        return Stream.from_rows(
-            f"{place}.{quantity}", triad(place, quantity), time_s, values, nominal, reports
+        reports = (RowReport("unit", 0, remark),)
+        return Stream.from_rows(name, channels, time_s, values, rate_hz, reports)
+
+
+def _words(label: str) -> str:
+    if label == NOTHING:
+        return "a person rests between two sets"
+    return f"a person does {label.replace('_', ' ')}"
+
+
+def _tables(folder: Path, workout: str) -> dict[Sensor, Rows]:
+    """The sensors of a workout, in the order of their files' names."""
+    tables = {}
+    for path in sorted(folder.iterdir()):
+        named = _FILE.fullmatch(path.name)
+        if named and named[1] == workout:
+            tables[named[2], _QUANTITIES[named[3]]] = _rows(path)
+    if not tables:
+        raise ReadError(
+            f"{folder} holds labels but no sensor: no file like {workout}_sw_l_acc.npy."
         )
+    return tables
 
 
-def _rows(path: Path) -> Float[np.ndarray, "T 5"]:
-    """One sensor of a workout: frame, stamp in milliseconds, x, y, z."""
+def _rows(path: Path) -> Rows:
     rows = read_npy(path)
     if rows.ndim != 2 or rows.shape[1] != 5 or not len(rows) or rows.dtype.kind not in "fiu":
         raise ReadError(
             f"{path} has shape {rows.shape}; expected rows of frame, stamp (ms), x, y, z."
         )
-    found = sane(rows)
-    if not np.isfinite(found[:, :2]).all(axis=1).any():
+    rows = sane(rows)
+    if not np.isfinite(rows[:, :2]).all(axis=1).any():
         raise ReadError(
             f"{path}: no row has both the number of a frame and a stamp. Unpack the archive again."
         )
-    return found
+    return rows
 
 
-def _frame_rate(folder: Path, tables: Sequence[Float[np.ndarray, "T 5"]]) -> float:
+def _filmed(rows: Rows) -> np.ndarray:
+    """Which rows lie within the video: those before and after it may all carry its end's number."""
+    frames = rows[:, 0]
+    inside: np.ndarray = (frames > np.nanmin(frames)) & (frames < np.nanmax(frames))
+    return inside
+
+
+def _frame_rate(folder: Path, tables: Sequence[Rows]) -> float:
     """Video frames per second of the devices' own clocks: the median over the devices."""
-    found = []
+    rates = []
     for rows in tables:
         frames, seconds = rows[:, 0], rows[:, 1] / 1000
-        good = np.isfinite(frames) & np.isfinite(seconds)
-        # Rows before the first and after the last frame may all carry its number.
-        good &= (frames > np.nanmin(frames)) & (frames < np.nanmax(frames))
-        if (
-            good.sum() > 2 and np.ptp(seconds[good]) > 1e-3
-        ):  # less is no clock, and its square may be nothing
+        good = np.isfinite(frames) & np.isfinite(seconds) & _filmed(rows)
+        # A shorter span is no clock, and its square may underflow to zero.
+        if good.sum() > 2 and np.ptp(seconds[good]) > 1e-3:
             since, counted = (part[good] - part[good].mean() for part in (seconds, frames))
-            found.append(float(since @ counted / (since @ since)))
-    fps = float(np.median(found)) if found else np.nan
+            rates.append(float(since @ counted / (since @ since)))
+    fps = float(np.median(rates)) if rates else np.nan
     if not abs(fps / _FPS - 1) < 0.05:
         raise ReadError(
             f"{folder}: the first column of its sensors counts {fps:.3g} frames per second of the "
-            f"second column; "
-            f"expected video frames, {_FPS:g} per second, and stamps in milliseconds."
+            f"second column; expected video frames, {_FPS:g} per second, and stamps in "
+            "milliseconds."
         )
     return fps
 
 
-def _on_video(rows: Float[np.ndarray, "T 5"], fps: float) -> Float[np.ndarray, " T"]:
+def _on_video(rows: Rows, fps: float) -> Float[np.ndarray, " T"]:
     """Seconds since the video's frame 0, by the device's own clock set once."""
     seconds = rows[:, 1] / 1000
-    inside = (rows[:, 0] > np.nanmin(rows[:, 0])) & (rows[:, 0] < np.nanmax(rows[:, 0]))
     ahead = rows[:, 0] / fps - seconds
     known = np.isfinite(ahead)
-    return np.asarray(
-        seconds + np.median(ahead[inside & known] if (inside & known).any() else ahead[known])
-    )
+    inside = _filmed(rows) & known
+    return np.asarray(seconds + np.median(ahead[inside if inside.any() else known]))
 
 
 def _sets(path: Path, fps: float, zero_s: float, end_s: float) -> Iterator[Segment]:
     """Sets as the authors marked them, last frame included, and what lies between them."""
-    kinds = {"1": "number", "2": "number", "4": "text"}
-    table = read_columns(path, kinds, CsvFormat(header=False))  # type: ignore[arg-type]
+    table = read_numbers(path, ("1", "2"), CsvFormat(header=False), texts=["4"])
     done = 0.0
-    rows = zip(table.numbers["1"], table.numbers["2"], table.texts["4"].to_pylist(), strict=True)
-    for first, last, label in sorted(rows, key=lambda row: row[0]):
-        name = (label or "").strip()
+    rows = zip(table.numbers["1"], table.numbers["2"], table.words("4"), strict=True)
+    for first, last, name in sorted(rows, key=lambda row: row[0]):
         if name not in EXERCISES or not first <= last:
             raise ReadError(
                 f"{path}: a set is first frame, last frame, repetitions, exercise; found {first}, "
-                f"{last}, '{name}'. "
-                f"Exercises are {', '.join(EXERCISES)}."
+                f"{last}, '{name}'. Exercises are {', '.join(EXERCISES)}."
             )
         start, stop = max(first / fps - zero_s, 0.0), (last + 1) / fps - zero_s
         if done < start:
@@ -291,16 +292,11 @@ def _sets(path: Path, fps: float, zero_s: float, end_s: float) -> Iterator[Segme
 
 
 def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F J D"]]:
-    """Frame numbers and joints of a pose file: (coordinates, frames, 1 + joints), frame numbers in
-    the first column."""
+    """Frame numbers and joints of a pose file; frames whose number does not rise are left out."""
     poses = read_npy(path)
-    if (
-        poses.ndim != 3
-        or poses.shape[0] != size
-        or poses.shape[2] < 2
-        or poses.dtype.kind not in "fiu"
-    ):
-        raise ReadError(f"{path} has shape {poses.shape}; expected ({size}, frames, 1 + joints).")
+    kind, shape = poses.dtype.kind, poses.shape
+    if len(shape) != 3 or shape[0] != size or shape[2] < 2 or kind not in "fiu":
+        raise ReadError(f"{path} has shape {shape}; expected ({size}, frames, 1 + joints).")
     poses = sane(poses)
     frames = poses[0, :, 0]
     rising = np.isfinite(frames)
@@ -310,7 +306,7 @@ def _poses(path: Path, size: int) -> tuple[Float[np.ndarray, " F"], Float[np.nda
     return frames[rising], np.moveaxis(poses[:, rising, 1:], 0, -1)
 
 
-def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarray]:
+def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> Mapping[str, np.ndarray]:
     """Our joints, in metres, z up as the authors' skeletons stand."""
     if places.shape[1] == 32:
         places = places[:, _OF_32]
@@ -323,95 +319,68 @@ def _space(path: Path, places: Float[np.ndarray, "F J 3"]) -> dict[str, np.ndarr
     seen = np.isfinite(stature).all(axis=1)
     if not seen.any():
         raise ReadError(f"{path} shows head and feet together in none of its {len(places)} frames.")
-    upright = np.median(stature[seen], axis=0)
-    if not 0.3 < np.linalg.norm(upright) < 2.5:
+    height_m = np.linalg.norm(np.median(stature[seen], axis=0))
+    if not 0.3 < height_m < 2.5:
         raise ReadError(
-            f"{path}: head and feet are {np.linalg.norm(upright):.3g} m apart; expected "
-            f"millimetres, third axis up."
+            f"{path}: head and feet are {height_m:.3g} m apart; expected millimetres, third axis "
+            "up."
         )
-    return {
-        f"{name}.{axis}": place[:, i]
-        for name, place in named.items()
-        for i, axis in enumerate("xyz")
-    }
+    return named
 
 
-def _image(path: Path, places: Float[np.ndarray, "F J 2"]) -> dict[str, np.ndarray]:
+def _image(path: Path, places: Float[np.ndarray, "F J 2"]) -> Mapping[str, np.ndarray]:
     """COCO's joints with the neck, in pixels."""
     if places.shape[1] != len(IMAGE_JOINTS):
         raise ReadError(
             f"{path} has {places.shape[1]} joints; expected {len(IMAGE_JOINTS)}, COCO's and the "
-            f"neck."
+            "neck."
         )
-    return {
-        f"{name}.{axis}": places[:, j, i]
-        for j, name in enumerate(IMAGE_JOINTS)
-        for i, axis in enumerate("xy")
-    }
+    return {name: places[:, index] for index, name in enumerate(IMAGE_JOINTS)}
 
 
-def _seen_unit(quantity: str, rows: np.ndarray, time_s: np.ndarray) -> str:
-    """What an earbud counts in, where nobody says: gravity tells m/s² from g, sheer size rad/s from
-    deg/s."""
+def _seen_unit(quantity: str, rows: Rows, time_s: Float[np.ndarray, " T"]) -> str:
+    """What an earbud counts in: gravity tells m/s² from g, sheer size rad/s from deg/s."""
     values = rows[:, 2:]
     values = values[np.isfinite(values).all(axis=1)]
-    if quantity == "acc":
-        rate_hz = (len(time_s) - 1) / max(time_s[-1] - time_s[0], 1e-9)
-        for unit in ("m/s2", "g"):
-            verdict = gravity_verdict(*still_blocks(values * factor("acc", unit), rate_hz))
-            if verdict.checked and verdict.plausible:
-                return unit
-        raise UnitError(
-            "What MM-Fit's earbud counts in cannot be seen: at rest it reads neither 9.8 nor 1. "
-            "State it: earbud = g,deg/s (acceleration, angular rate)."
-        )
-    # A head turns at up to a few rad/s in these exercises, which is hundreds of degrees per second.
-    return "deg/s" if np.quantile(np.abs(values), 0.99) > 20.0 else "rad/s"
+    if quantity != "acc":
+        # In these exercises a head turns at a few rad/s, which is hundreds of degrees per second.
+        return "deg/s" if np.quantile(np.abs(values), 0.99) > 20.0 else "rad/s"
+    rate_hz = (len(time_s) - 1) / max(time_s[-1] - time_s[0], 1e-9)
+    for unit in ("m/s2", "g"):
+        verdict = gravity_verdict(*still_blocks(values * factor("acc", unit), rate_hz))
+        if verdict.checked and verdict.plausible:
+            return unit
+    raise UnitError(
+        "What MM-Fit's earbud counts in cannot be seen: at rest it reads neither 9.8 nor 1. "
+        "State it: earbud = g,deg/s (acceleration, angular rate)."
+    )
 
 
 def write_sample(folder: Path) -> None:
-    """Write two tiny workouts in the authors' layout, one without phones, each device with a clock
-    of its own."""
+    """Write two tiny workouts, one without phones, each device with a clock of its own."""
     for workout, devices in (("w00", list(DEVICES)), ("w01", ["sw_l", "sw_r", "eb_l"])):
         here = folder / "mm-fit" / workout
-        here.mkdir(parents=True)
+        write_table(here / f"{workout}_labels.csv", "180,359,10,squats\n420,499,8,pushups")
         for number, device in enumerate(devices):
             time_s = np.arange(2000) / 100 + 0.01 * number
+            stamps = 1_555_000_000_000 + np.round(5000 * number + 1000 * time_s)
             for sensor in ("acc", "gyr", "mag") if device.startswith("sp") else ("acc", "gyr"):
-                random = np.random.default_rng([number, int(workout[-1])])
-                rest = {"acc": [0.2, 9.7, 1.2], "gyr": [0.0, 0.0, 0.0], "mag": [10.0, 20.0, -30.0]}[
-                    sensor
-                ]
-                values = random.normal(0, 0.02, (2000, 3)) + np.array(rest)
-                values[600:1200] += 2 * np.sin(np.arange(600) / 12)[:, None]
-                if device == "eb_l":
-                    values = values / 9.80665 if sensor == "acc" else np.rad2deg(values)
-                stamps = 1_555_000_000_000 + 5000 * number + 1000 * time_s
-                rows = np.column_stack([np.floor(30 * time_s), np.round(stamps), values])
+                rest = {"acc": (0.2, 9.7, 1.2), "gyr": (0, 0, 0), "mag": (10, 20, -30)}[sensor]
+                values = fake_imu(rest, 2000, [number, int(workout[-1])])
+                if device == _EARBUD:
+                    scale = 1 / STANDARD_GRAVITY if sensor == "acc" else 5 * np.rad2deg(1.0)
+                    values = values * scale
+                rows = np.column_stack([np.floor(30 * time_s), stamps, values])
                 np.save(here / f"{workout}_{device}_{sensor}.npy", rows)
         np.save(here / f"{workout}_pose_3d.npy", _standing(600))
-        np.save(
-            here / f"{workout}_pose_2d.npy",
-            np.arange(2 * 600 * 19.0).reshape(2, 600, 19) // 19 % 600,
-        )
-        (here / f"{workout}_labels.csv").write_text(
-            "180,359,10,squats\n420,499,8,pushups\n", encoding="utf-8"
-        )
+        image = np.arange(2 * 600 * 19.0).reshape(2, 600, 19) // 19 % 600
+        np.save(here / f"{workout}_pose_2d.npy", image)
 
 
-def _standing(frames: int) -> np.ndarray:
+def _standing(frames: int) -> Float[np.ndarray, "3 F J"]:
     """A body that faces x and bends its knees, left to y, in the authors' order of joints."""
-    heights = {
-        "pelvis": 950,
-        "hip": 940,
-        "knee": 500,
-        "ankle": 80,
-        "spine2": 1150,
-        "neck": 1400,
-        "head": 1600,
-        "": 1500,
-    }
-    heights |= {"shoulder": 1380, "elbow": 1150, "wrist": 900}
+    heights = {"pelvis": 950, "hip": 940, "knee": 500, "ankle": 80, "spine2": 1150, "neck": 1400}
+    heights |= {"head": 1600, "": 1500, "shoulder": 1380, "elbow": 1150, "wrist": 900}
     out = np.zeros((3, frames, 1 + len(MM_FIT)))
     out[:, :, 0] = np.arange(frames)
     for index, joint in enumerate(MM_FIT):

@@ -1,5 +1,12 @@
-"""UTD-MHAD: eight people doing twenty-seven short actions, one inertial sensor on the wrist or on
-the thigh."""
+"""UTD-MHAD: twenty-seven short actions, with one inertial sensor on the wrist or on the thigh.
+
+What lies in the authors' archives, and is read:
+
+    Inertial/a1_s2_t3_inertial.mat      action 1, subject 2, trial 3: d_iner (T, 6), g and deg/s
+    Skeleton/a1_s2_t3_skeleton.mat      d_skel (20, 3, F), metres, as the Kinect saw the joints
+
+Colour and depth videos are not read.
+"""
 
 from __future__ import annotations
 
@@ -16,63 +23,54 @@ from typing_extensions import override
 from otolith.core.errors import ReadError
 from otolith.core.foreign.arrays import sane
 from otolith.core.foreign.mat import read_mat
-from otolith.data.channels import triad
+from otolith.data.datasets._samples import fake_imu
 from otolith.data.datasets._utd_mhad import ACTIONS, SENTENCES
-from otolith.data.datasets.dataset import DataSet
-from otolith.data.paired import LABEL, Text, write_modality, write_texts
-from otolith.data.recording import Recording, Segment, Stream
+from otolith.data.datasets.dataset import DataSet, channels_of, joint_columns, label_texts
+from otolith.data.paired import write_modality, write_texts
+from otolith.data.recording import Recording, Segment
 from otolith.data.study import Cut
-from otolith.data.units import factor
 
 WRIST_ACTIONS = ACTIONS[:21]
 """The second view: only what was recorded at the wrist.
 `study.windows(labels=utd_mhad.WRIST_ACTIONS)`."""
-JOINTS = (
-    *("head", "shoulder_center", "spine", "hip_center"),
-    *(f"left_{part}" for part in ("shoulder", "elbow", "wrist", "hand")),
-    *(f"right_{part}" for part in ("shoulder", "elbow", "wrist", "hand")),
-    *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
-)
+_ARM, _LEG = ("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot")
+_SIDES = ("left", "right")
+_LIMBS = [f"{side}_{part}" for limb in (_ARM, _LEG) for side in _SIDES for part in limb]
+JOINTS = ("head", "shoulder_center", "spine", "hip_center", *_LIMBS)
 """The skeleton's joints in the order of the authors' Skeleton_joint_order.txt."""
 OURS = {
     "pelvis": "hip_center",
     "spine2": "spine",
     "neck": "shoulder_center",
     "head": "head",
-    **{
-        f"{side}_{part}": f"{side}_{part}"
-        for side in ("left", "right")
-        for part in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist", "hand")
-    },
+    **{(joint := f"{side}_{part}"): joint for side in _SIDES for part in (*_LEG, *_ARM)},
 }
-"""Our joints -> those of the skeleton; the rest of ours the Kinect did not see."""
+"""Our joints -> those of the skeleton; the Kinect did not see the rest of ours."""
 _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 
 @dataclass(frozen=True)
 class UtdMhad(DataSet):
-    """UTD Multimodal Human Action Dataset: the wearable sensor, with the Kinect's joints and action
-    names as modalities.
+    """UTD Multimodal Human Action Dataset: the inertial sensor, with joints and sentences.
 
     One recording per trial, the whole of it labelled with its action. The sensor sat on the right
     wrist for actions 1 to 21 and on the right thigh for 22 to 27, so the place would give the
-    action away: the default evaluation shows both to the model as one slot `imu`.
+    action away: the default cut shows both to the model as one slot `imu`.
     """
 
-    name: ClassVar[str] = "utd_mhad"
-    title: ClassVar[str] = "UTD-MHAD (UTD Multimodal Human Action Dataset)"
-    url: ClassVar[str] = "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html"
-    terms: ClassVar[str] = "research use"
-    citation: ClassVar[str] = (
+    name = "utd_mhad"
+    title = "UTD-MHAD (UTD Multimodal Human Action Dataset)"
+    url = "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html"
+    terms = "research use"
+    citation = (
         "C. Chen, R. Jafari, N. Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action "
-        "Recognition Utilizing a "
-        "Depth Camera and a Wearable Inertial Sensor. IEEE ICIP 2015."
+        "Recognition Utilizing a Depth Camera and a Wearable Inertial Sensor. IEEE ICIP 2015."
     )
-    subjects: ClassVar[int] = 8
-    rate_hz: ClassVar[float] = 50.0
-    placements: ClassVar[tuple[str, ...]] = ("right_wrist", "right_thigh")
-    units: ClassVar[dict[str, str]] = {"acc": "g", "gyro": "deg/s"}
-    cut: ClassVar[Cut] = Cut(
+    subjects = 8
+    rate_hz = 50.0
+    placements = ("right_wrist", "right_thigh")
+    units: ClassVar = {"acc": "g", "gyro": "deg/s"}
+    cut = Cut(
         seconds=4.0,
         rate_hz=50.0,
         overlap=0.0,
@@ -81,51 +79,40 @@ class UtdMhad(DataSet):
         slot="imu",
         pad=True,
     )
-    layout: ClassVar[str] = "Inertial/a*_s*_t*_inertial.mat"
+    layout = "Inertial/a*_s*_t*_inertial.mat"
 
     @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per trial, by action, person and trial as the authors number them."""
-        root = self.verify(folder)
-        for action, person, trial, path in _trials(root):
+        for path, (action, person, trial) in _trials(self.verify(folder)):
             place = "right_wrist" if action <= len(WRIST_ACTIONS) else "right_thigh"
             rows = _matrix(path, "d_iner", (None, 6))
-            scale = np.repeat(
-                [factor(quantity, self.units[quantity]) for quantity in ("acc", "gyro")], 3
-            )
-            channels = (*triad(place, "acc"), *triad(place, "gyro"))
             time_s = np.arange(len(rows)) / self.rate_hz
-            stream = Stream.from_rows(place, channels, time_s, rows * scale, self.rate_hz)
+            stream = self.stream(place, channels_of(place), time_s, rows, self.rate_hz)
             segment = Segment(0.0, len(rows) / self.rate_hz, ACTIONS[action - 1], "file name")
             id = path.name.removesuffix("_inertial.mat")
             yield Recording(id, f"s{person}", (stream,), (segment,), session=f"t{trial}")
 
     @override
     def write_modalities(self, folder: Path, out: Path, recordings: Sequence[Recording]) -> None:
-        """Write each trial's action as a sentence, and where its joints were; texts alone where
-        `Skeleton/` lacks.
+        """Write each trial's action as a sentence, and its joints where `Skeleton/` exists.
 
         The texts say no more than the labels do, and are marked so.
         """
         root = self.verify(folder)
-        texts = []
-        for recording in recordings:
-            (segment,) = recording.segments
-            words = SENTENCES[ACTIONS.index(segment.label)]
-            texts.append(Text(recording.id, segment.start_s, segment.end_s, words, LABEL))
-            if (root / "Skeleton").is_dir():
+        if (root / "Skeleton").is_dir():
+            for recording in recordings:
                 write_modality(out, "pose", recording.id, poses(root, recording.id))
-        write_texts(out, texts)
+        write_texts(out, label_texts(recordings, lambda label: SENTENCES[ACTIONS.index(label)]))
 
 
 def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
-    """Return a trial's joints under our names, column by column as a study keeps them: metres, z
-    up.
+    """Return a trial's joints under our names, column by column as a study keeps them.
 
-    The camera stood level within a few degrees and looked at the person along its z: x goes to its
-    own left, the person's right, so that a quarter turn about x brings y up and keeps left and
-    right. Raises ReadError where the head is not above the feet (median over the trial, within 45
-    degrees), or the trial is missing.
+    In metres, z up. The camera stood level within a few degrees and looked at the person along its
+    z: x goes to its own left, the person's right, so a quarter turn about x brings y up and keeps
+    left and right. Raises ReadError where the head is not above the feet (median over the trial,
+    within 45 degrees), or the trial is missing.
     """
     time_s, joints = skeleton(folder, trial)
     feet = 0.5 * (joints[:, JOINTS.index("left_ankle")] + joints[:, JOINTS.index("right_ankle")])
@@ -138,26 +125,21 @@ def poses(folder: Path, trial: str) -> dict[str, np.ndarray]:
             f"{np.round(upright, 2).tolist()} m, and y should be up. Unpack the archive again."
         )
     turned = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
-    columns = {"time_s": time_s}
-    for ours, theirs in OURS.items():
-        columns |= {
-            f"{ours}.{axis}": turned[:, JOINTS.index(theirs), i] for i, axis in enumerate("xyz")
-        }
-    return columns
+    places = {ours: turned[:, JOINTS.index(theirs)] for ours, theirs in OURS.items()}
+    return joint_columns(time_s, places)
 
 
 def skeleton(
     folder: Path, trial: str
 ) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F 20 3"]]:
-    """Return when and where the Kinect saw the twenty joints (`JOINTS`) during a trial such as
-    "a10_s1_t1".
+    """Return when and where the Kinect saw the twenty joints (`JOINTS`) during a trial.
 
-    Times are seconds on the inertial trial's clock, positions metres in the camera's frame (y up).
-    The frames are nominally 30 per second, but by that a trial lasts 1.575 times as long on the
-    sensor (median of 861 trials, 1.43 to 2.71): both were cut to the same action, so the first and
-    last frames are laid on its first and last samples and the others evenly between, about 19 a
-    second. Taken as 30 a second, accelerations would be 2.5 times too large. Raises ReadError where
-    the trial is missing.
+    trial: such as "a10_s1_t1". Times are seconds on the inertial trial's clock, positions metres in
+    the camera's frame (y up). The frames are nominally 30 per second, but by that a trial lasts
+    1.575 times as long as on the sensor (median of 861 trials, 1.43 to 2.71). Both were cut to the
+    same action, so the first and last frames are laid on its first and last samples and the others
+    evenly between, about 19 a second. Taken as 30 a second, accelerations would be 2.5 times too
+    large. Raises ReadError where the trial is missing.
     """
     root = UtdMhad().verify(folder)
     frames = _matrix(root / "Skeleton" / f"{trial}_skeleton.mat", "d_skel", (20, 3, None))
@@ -166,22 +148,22 @@ def skeleton(
     return time_s, np.ascontiguousarray(frames.transpose(2, 0, 1))
 
 
-def _trials(root: Path) -> list[tuple[int, int, int, Path]]:
-    found = [
-        (match, path)
-        for path in (root / "Inertial").iterdir()
-        if (match := _FILE.fullmatch(path.name))
-    ]
-    trials = sorted((int(m[1]), int(m[2]), int(m[3]), path) for m, path in found)
-    for action, _, _, path in trials:
-        if not 1 <= action <= len(ACTIONS):
-            raise ReadError(
-                f"{path}: there is no action {action}; UTD-MHAD has 1 to {len(ACTIONS)}."
-            )
-    return trials
+def _trials(root: Path) -> list[tuple[Path, tuple[int, int, int]]]:
+    """Each file with its action, person and trial, in the order of these numbers."""
+    trials = []
+    for path in (root / "Inertial").iterdir():
+        if named := _FILE.fullmatch(path.name):
+            action = int(named[1])
+            if not 1 <= action <= len(ACTIONS):
+                raise ReadError(
+                    f"{path}: there is no action {action}; UTD-MHAD has 1 to {len(ACTIONS)}."
+                )
+            trials.append((path, (action, int(named[2]), int(named[3]))))
+    return sorted(trials, key=lambda trial: (trial[1], trial[0]))
 
 
 def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """An array of a MATLAB file, held against the shape that it should have (None: any size)."""
     if not path.exists():
         raise ReadError(f"{path} is missing. Unpack the archive again, or check the trial's name.")
     arrays = read_mat(path, [name])
@@ -189,14 +171,13 @@ def _matrix(path: Path, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
         raise ReadError(
             f"{path} cannot be read as MATLAB data (it has no '{name}'). Unpack the archive again."
         )
-    found = sane(arrays[name])
-    if found.ndim != len(shape) or any(
-        want not in (None, have) for want, have in zip(shape, found.shape, strict=True)
-    ):
+    array = sane(arrays[name])
+    sizes = zip(shape, array.shape, strict=False)
+    if array.ndim != len(shape) or any(size not in (None, actual) for size, actual in sizes):
         raise ReadError(
-            f"{path}: '{name}' has shape {found.shape}, expected {shape}. Unpack the archive again."
+            f"{path}: '{name}' has shape {array.shape}, expected {shape}. Unpack the archive again."
         )
-    return found
+    return array
 
 
 def write_sample(folder: Path) -> None:
@@ -206,28 +187,18 @@ def write_sample(folder: Path) -> None:
     for part in ("Inertial", "Skeleton"):
         (folder / part).mkdir(parents=True)
     for seed, trial in enumerate(("a1_s1_t1", "a1_s2_t1", "a2_s1_t1", "a10_s1_t1", "a27_s2_t1")):
-        random = np.random.default_rng(seed)
-        rows = random.normal(0, 0.005, (160 + 10 * seed, 6))
-        rows[:, 1] += 1.0
-        rows[60:, 3] += 90 * np.sin(2 * np.pi * np.arange(len(rows) - 60) / 50)
+        rows = fake_imu((0.0, 1.0, 0.0, 0.0, 0.0, 0.0), 160 + 10 * seed, seed, 0.005)
         savemat(folder / "Inertial" / f"{trial}_inertial.mat", {"d_iner": rows})
-        savemat(folder / "Skeleton" / f"{trial}_skeleton.mat", {"d_skel": _standing(random, 60)})
+        savemat(folder / "Skeleton" / f"{trial}_skeleton.mat", {"d_skel": _standing(seed, 60)})
 
 
-def _standing(random: np.random.Generator, frames: int) -> np.ndarray:
-    """A body of 1.6 m that stands 2.5 m before the camera, as the authors write it: (20, 3,
-    frames)."""
-    heights = {
-        "head": 1.6,
-        "shoulder": 1.4,
-        "spine": 1.1,
-        "elbow": 1.15,
-        "wrist": 0.9,
-        "hand": 0.85,
-    }
-    heights |= {"hip": 0.95, "knee": 0.5, "ankle": 0.1, "foot": 0.02}
+def _standing(seed: int, frames: int) -> Float[np.ndarray, "20 3 F"]:
+    """A body of 1.6 m that stands 2.5 m before the camera, as the authors write it."""
+    heights = {"head": 1.6, "shoulder": 1.4, "spine": 1.1, "elbow": 1.15, "wrist": 0.9}
+    heights |= {"hand": 0.85, "hip": 0.95, "knee": 0.5, "ankle": 0.1, "foot": 0.02}
     out = np.zeros((len(JOINTS), 3))
     for number, joint in enumerate(JOINTS):
         part = next(part for part in heights if part in joint)
         out[number] = (0.2 * (("right" in joint) - ("left" in joint)), heights[part] - 0.9, 2.5)
-    return np.asarray(out[..., None] + random.normal(0, 0.005, (*out.shape, frames)))
+    noise = np.random.default_rng(seed).normal(0, 0.005, (*out.shape, frames))
+    return np.asarray(out[..., None] + noise)
