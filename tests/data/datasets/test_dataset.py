@@ -154,10 +154,10 @@ def test__import_dataset__unknown_name__names_the_nearest(tmp_path: Path) -> Non
 
 
 def test__import_dataset__unknown_option__says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such option as 'annotation'; it takes none"):
+    with pytest.raises(ConfigError, match="'hapt' has no setting 'annotation'"):
         import_dataset(tmp_path, "hapt", tmp_path / "out", annotation="actions")
     with pytest.raises(
-        ConfigError, match=r"it takes annotation, sensors\. Did you mean 'annotation'"
+        ConfigError, match=r"it has annotation, sensors\. Did you mean 'annotation'"
     ):
         import_dataset(tmp_path, "openpack", tmp_path / "out", anotation="actions")
 
