@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 _DONE = {
     "swipe left": "swipes the right arm to the left",
@@ -41,20 +41,10 @@ SENTENCES = tuple(f"a person {words}" for words in _DONE.values())
 """Each action in words that say no more than its name, and which arm the skeletons show moving."""
 
 
-class ClipFacts(TypedDict, total=False):
-    """What a file's name says of a clip, as fields of `otolith.motion.formats.layouts.About`."""
-
-    label: str
-    text: str
-    performer: str
-    clip: str
-    frame_rate: float
-    source: str
-    terms: str
-
-
-def known(path: Path) -> ClipFacts:
+def known(path: Path) -> dict[str, Any]:
     """Return what the name of a skeleton of UTD-MHAD says of it; nothing for other files.
+
+    As fields of `otolith.motion.formats.layouts.About`.
 
     Source: Chen, Jafari, Kehtarnavaz, "UTD-MHAD: A multimodal dataset for human action recognition
     utilizing a depth camera and a wearable inertial sensor" (2015),

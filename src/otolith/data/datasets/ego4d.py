@@ -219,8 +219,10 @@ def write_sample(folder: Path) -> None:
         if number == 2:
             stamps = [""] * 40 + stamps[:-40]
         rows = fake_imu((0.0, 0.0, 0.0, 1.2, 9.6, 0.8), 2400, number)
-        header = ",".join((_CLOCK, *_COLUMNS["gyro"], *_COLUMNS["acc"]))
-        write_table(root / "imu" / f"{uid}.csv", header, stamps, rows)
+        clocks = ("component_idx", "component_timestamp_ms", _CLOCK)
+        header = ",".join((*clocks, *_COLUMNS["gyro"], *_COLUMNS["acc"]))
+        counts = np.zeros(2400, int), 5.0 * np.arange(2400)
+        write_table(root / "imu" / f"{uid}.csv", header, *counts, stamps, rows)
     write_table(root / "imu" / "manifest.csv", "video_uid,type")
     write_json(root / "ego4d.json", {"version": "2.0", "videos": videos})
     write_json(root / "annotations" / "narration.json", {"videos": narrations})
