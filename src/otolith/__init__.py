@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from otolith.data.recording import Recording as Recording
     from otolith.data.recording import Segment as Segment
     from otolith.data.recording import Stream as Stream
-    from otolith.data.study import Cut as Cut
     from otolith.data.study import Study as Study
     from otolith.data.study import write_study as write_study
+    from otolith.data.windows import Cut as Cut
     from otolith.data.windows import Windows as Windows
     from otolith.learn.training.adapt import adapt as adapt
     from otolith.learn.training.pretrain import pretrain as pretrain

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from otolith.cli.app import app
 from otolith.data.recording import Recording
-from otolith.data.study import Cut, write_study
+from otolith.data.study import write_study
+from otolith.data.windows import Cut
 from otolith.learn.training.checkpoint import save
 
 MAPPING = """

@@ -14,7 +14,7 @@ from otolith.core.catalog import FAMILIES, family
 from otolith.core.errors import ConfigError
 from otolith.core.settings import configure, field_docs
 from otolith.data.readers.columns import CsvFormat
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 from otolith.learn.objectives.multi3net import Multi3Net
 from otolith.learn.objectives.pim import PIM
 from otolith.learn.training.adapt import AdaptConfig

@@ -19,7 +19,7 @@ from otolith.core.caches import cache_folder
 from otolith.core.errors import ConfigError, StudyError, UnknownNameError
 from otolith.data import grid as store
 from otolith.data.channels import triad
-from otolith.data.cut import too_bridged
+from otolith.data.cut import cut_recording, too_bridged
 
 RATE_HZ = 10.0
 """Windows of 1 s are 10 samples, with hops of 5: everything can be counted on paper."""
@@ -194,6 +194,35 @@ def test__short_stretch__of_a_plain_grid__is_counted(tmp_path: Path) -> None:
     assert windows.dropped == {"stretch shorter than a window": 1}
 
 
+def test__pad__a_plain_grid__takes_a_short_stretch_of_which_half_was_recorded(
+    tmp_path: Path,
+) -> None:
+    lost = [*range(6, 20), *range(24, 40)]  # stretches of 6, 4 and 60 samples
+    windows = cut(tmp_path, recording([], lost=lost), label_rule="unlabelled", pad=True)
+    assert [start for start, _ in places(windows)][:2] == [-0.2, 4.0]
+    assert windows.dropped == {"stretch shorter than a window": 1}
+
+
+@given(st.sets(st.integers(0, 39), max_size=25), st.booleans(), st.sampled_from([0.0, 0.5, 0.8]))
+@settings(max_examples=25)
+def test__one_recording__is_cut_in_use_as_in_training(
+    tmp_path_factory: pytest.TempPathFactory, lost: set[int], pad: bool, overlap: float
+) -> None:
+    made = recording([], seconds=4.0, lost=sorted(lost))
+    rule = Cut(1.0, RATE_HZ, overlap, "unlabelled", quantities=("acc",), pad=pad)
+    used, bridged = cut_recording(made, rule, triad("chest", "acc"))
+    study = write_study(tmp_path_factory.mktemp("one") / "s", [made], name="one", cut=rule)
+    if bridged.all():
+        with pytest.raises(StudyError, match="gives no window"):
+            study.windows()
+        return
+    trained = study.windows()
+    np.testing.assert_array_equal(trained.start_s, used.start_s[~bridged])
+    np.testing.assert_array_equal(trained.values(), used.values(~bridged))
+    np.testing.assert_array_equal(trained.received(), used.received(~bridged))
+    assert trained.dropped.get("over 20 % bridged", 0) == bridged.sum()
+
+
 def test__missing__error_names_recording_and_channel(tmp_path: Path) -> None:
     both = [
         recording([(0, 5, "a")], id="r1", places=("chest", "head")),
@@ -294,14 +323,12 @@ def test__two_rates__come_onto_one_grid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choices", "error", "said"),
     [
-        ({"seconds": 0.1}, ConfigError, "two samples or more"),
-        ({"overlap": 1.0}, ConfigError, "overlap of at least 0 and under 1"),
-        ({"rate_hz": -10.0}, ConfigError, "'rate_hz' is above 0"),
-        (
-            {"label_rule": "most"},
-            ConfigError,
-            "inside, majority, centred or unlabelled, not 'most'",
-        ),
+        ({"seconds": 0.1}, ConfigError, "needs two or more"),
+        ({"seconds": "5"}, ConfigError, "'seconds' should be a number"),
+        ({"overlap": 1.0}, ConfigError, "'overlap' should be less than 1"),
+        ({"rate_hz": -10.0}, ConfigError, "'rate_hz' should be greater than 0"),
+        ({"rate": 10.0}, ConfigError, "no setting 'rate'.*Did you mean 'rate_hz'"),
+        ({"label_rule": "most"}, ConfigError, "should be 'inside', 'majority', 'centred' or"),
         ({"labels": ("z",)}, StudyError, "has no label 'z'; it has a"),
         ({"quantities": ("gyro",)}, StudyError, r"has none of gyro at chest; it has chest\.acc\.x"),
         ({"placements": ("head",)}, StudyError, "has no sensor at head; it has chest"),

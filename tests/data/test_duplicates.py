@@ -18,7 +18,7 @@ from otolith.core.errors import OtolithWarning
 from otolith.data.duplicates import duplicates, told
 from otolith.data.readers import import_tables
 from otolith.data.recording import Recording
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark
 from otolith.show.report_page import save_with_page

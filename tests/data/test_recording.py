@@ -13,6 +13,7 @@ from otolith import Recording, Segment, Stream
 from otolith.core.errors import DataError, ReadError, UnitError
 from otolith.data.channels import triad
 from otolith.data.recording import RowReport, group_of, refuse_wrong_unit
+from otolith.data.signals.rate import measured_rate
 
 ACC = triad("chest", "acc")
 
@@ -108,6 +109,16 @@ def test__stream__reader_that_loses_rows__is_caught() -> None:
 def test__stream__values_of_another_shape__are_refused() -> None:
     with pytest.raises(DataError, match=r"values of shape \(3, 2\)"):
         Stream("chest", ACC, np.arange(3.0), np.zeros((3, 2), np.float32))
+
+
+@given(st.sets(st.integers(1, 300), max_size=60), st.floats(0, 0.2))
+@settings(max_examples=30)
+def test__rate__of_a_stream_and_of_its_resampling__is_one_measurement(
+    lost: set[int], jitter: float
+) -> None:
+    sample = np.delete(np.arange(302), sorted(lost))
+    time_s = (sample + np.random.default_rng(0).uniform(-jitter, jitter, len(sample))) / 50
+    assert stream(time_s).rate_hz == measured_rate(time_s)
 
 
 def test__stream__one_sample__has_no_rate() -> None:

@@ -21,8 +21,7 @@ from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.core.errors import ConfigError, DataError, StudyError, UnitError
 from otolith.core.files import write_sealed
 from otolith.data.channels import triad
-from otolith.data.recording import RowReport
-from otolith.data.study import natural_key
+from otolith.data.recording import RowReport, natural_key
 from otolith.data.study_check import verify_study
 
 

@@ -214,7 +214,8 @@ def _tell(report: Any, folder: Path) -> None:
 
 def _virtual_study(folder: Path, people: int, seed: int, quiet: bool) -> Any:
     from otolith.core.errors import StudyError
-    from otolith.data.study import Cut, Study, write_study
+    from otolith.data.study import Study, write_study
+    from otolith.data.windows import Cut
     from otolith.motion.bodies.people import virtual_study
 
     name = f"{people} virtual people, seed {seed}"

@@ -1,25 +1,28 @@
-"""Every recording of a study on one grid of time, resampled once into a memory-mapped store beside
-the study."""
+"""Recordings on one grid of time, resampled once into a memory-mapped store beside the study."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Bool, UInt16
 
 from otolith.core.caches import HASHES, cache_folder, warn_made_again
 from otolith.core.catalog import placement
 from otolith.core.checksums import sha256_of
 from otolith.core.errors import ReadError, StudyError
 from otolith.core.files import atomic_folder, digest, read_json, seal_holds, write_sealed
-from otolith.data.channels import AXES, Channel, channel_names
+from otolith.data.channels import Channel, channel_names
 from otolith.data.recording import Recording
 from otolith.data.signals.resample import Stretch, join, to_grid
 from otolith.data.store import LOST, STORES, VALUES, Store
-from otolith.data.study import Cut, Study
+from otolith.data.study import Study
+from otolith.data.windows import Cut
 
 Missing = Literal["error", "mask", "drop"]
 STORE_FORMAT = 3
@@ -36,45 +39,41 @@ class Place:
     rows: int
 
 
-def wanted_channels(study: Study, cut: Cut) -> tuple[Channel, ...]:
-    """Return the channels that the windows of a study hold, sensor by sensor, acceleration first."""
-    found = {
-        Channel.parse(n)
-        for e in study.entries
-        for stream in e["streams"]
-        for n in stream["channels"]
-    }
-    there = {c.placement for c in found}
+def study_channels(study: Study, cut: Cut) -> tuple[Channel, ...]:
+    """Return the channels that the windows of a study hold, sensor by sensor, quantity by quantity.
+
+    Raises StudyError where the study has no sensor at a placement of `cut`, or none of its
+    quantities.
+    """
+    streams = [stream for entry in study.entries for stream in entry["streams"]]
+    recorded = {Channel.parse(name) for stream in streams for name in stream["channels"]}
     places = cut.placements or tuple(study.placements)
     for name in (*places, *filter(None, [cut.slot])):
         placement(name)
-    if nobody := [name for name in cut.placements if name not in there]:
+    if absent := set(cut.placements) - {channel.placement for channel in recorded}:
         raise StudyError(
-            f"Study '{study.name}' has no sensor at {', '.join(nobody)}; it has "
+            f"Study '{study.name}' has no sensor at {', '.join(sorted(absent))}; it has "
             f"{', '.join(study.placements)}."
         )
     if cut.slot:
-        found = {_shown(c, cut) for c in found}
+        recorded = {_shown(channel, cut) for channel in recorded}
         places = (cut.slot,)
-    out = []
-    for place in places:
-        for device in sorted({c.device for c in found if c.placement == place}):
-            for quantity in cut.quantities:
-                out += [
-                    c for axis in AXES if (c := Channel(place, quantity, axis, device)) in found
-                ]
-    if not out:
-        where = ", ".join(places) or "any place"
+    asked = [c for c in recorded if c.placement in places and c.quantity in cut.quantities]
+    if not asked:
         raise StudyError(
-            f"Study '{study.name}' has none of {', '.join(cut.quantities)} at {where}; "
-            f"it has {', '.join(sorted(channel_names(found)))}."
+            f"Study '{study.name}' has none of {', '.join(cut.quantities)} at "
+            f"{', '.join(places) or 'any place'}; it has "
+            f"{', '.join(sorted(channel_names(recorded)))}."
         )
-    return tuple(out)
+
+    def order(c: Channel) -> tuple[int, str, int, str]:
+        return places.index(c.placement), c.device, cut.quantities.index(c.quantity), c.axis
+
+    return tuple(sorted(asked, key=order))
 
 
 def _shown(channel: Channel, cut: Cut) -> Channel:
-    """The channel as the model sees it: under the slot's name, where there is a slot and its place
-    may fill it."""
+    """The channel as the model sees it: under the slot's name, if its place may fill the slot."""
     if not cut.slot or (cut.placements and channel.placement not in cut.placements):
         return channel
     return Channel(cut.slot, channel.quantity, channel.axis, frame=channel.frame)
@@ -214,8 +213,10 @@ def _append(
 def on_grid(
     recording: Recording, cut: Cut, channels: tuple[Channel, ...], missing: Missing
 ) -> list[Stretch] | None:
-    """Return a recording's gap-free stretches with the wanted channels in order, or None where it
-    is to be dropped."""
+    """Return a recording's gap-free stretches with `channels` in order; None where it is dropped.
+
+    Raises StudyError for an absent channel with missing="error", and for two sensors in one slot.
+    """
     sensors: list[list[Stretch]] = []
     order: list[Channel] = []
     for stream in recording.streams:
@@ -223,39 +224,40 @@ def on_grid(
         columns = [i for i, c in enumerate(named) if c in channels]
         if not columns or stream.rows_kept < 2:
             continue
-        sensors.append(
-            to_grid(stream.time_s, stream.values[:, columns], cut.rate_hz, bridge_s=BRIDGE_S)
-        )
+        signal = stream.values[:, columns]
+        sensors.append(to_grid(stream.time_s, signal, cut.rate_hz, bridge_s=BRIDGE_S))
         order += [named[i] for i in columns]
     absent = [c for c in channels if c not in order]
     if absent and missing == "error":
         raise StudyError(
             f"Recording '{recording.id}' has no {', '.join(channel_names(absent))}. Choose "
-            f"placements and quantities "
-            "that every recording has, or say missing='mask' (kept, marked absent) or "
-            "missing='drop' (left out)."
+            "placements and quantities that every recording has, or say missing='mask' (kept, "
+            "marked absent) or missing='drop' (left out)."
         )
     if (absent and missing == "drop") or not order:
         return None
     if len(set(order)) != len(order):
         raise StudyError(
-            f"Recording '{recording.id}' has two sensors for the slot '{cut.slot}'; a slot "
-            f"holds one."
+            f"Recording '{recording.id}' has two sensors for the slot '{cut.slot}'; a slot holds "
+            "one."
         )
     joined = join(sensors, cut.rate_hz) if len(sensors) > 1 else sensors[0]
     where = [order.index(c) if c in order else -1 for c in channels]
-    out = []
-    for stretch in joined:
-        values = stretch.values[:, where]
-        if absent:
-            values[:, [i for i, column in enumerate(where) if column < 0]] = np.nan
-        out.append(Stretch(stretch.start_s, values, stretch.received))
-    return out
+    return [dataclasses.replace(stretch, values=_columns(stretch, where)) for stretch in joined]
 
 
-def lost_bits(received: np.ndarray) -> np.ndarray:
-    """Return one number a sample, with a bit set for each stream that lost it (beyond 16 streams
-    they share one)."""
+def _columns(stretch: Stretch, where: Sequence[int]) -> np.ndarray:
+    """The columns of a stretch in an order; -1 stands for an absent one, which is NaN."""
+    values: np.ndarray = stretch.values[:, where]
+    values[:, np.array(where) < 0] = np.nan
+    return values
+
+
+def lost_bits(received: Bool[np.ndarray, "T ..."]) -> UInt16[np.ndarray, " T"]:
+    """Return one number a sample, with a bit set for each stream that lost it.
+
+    Beyond 16 streams the last bit is shared.
+    """
     lost = ~received.reshape(len(received), -1)
     bits = np.zeros(len(lost), dtype=np.uint16)
     for stream in range(lost.shape[1]):

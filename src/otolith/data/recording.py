@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,10 @@ from jaxtyping import Float
 from otolith.core.errors import DataError, ReadError, UnitError
 from otolith.core.text import printable
 from otolith.data.channels import Channel
+from otolith.data.signals.rate import measured_rate
 from otolith.data.units import GravityVerdict, gravity_verdict, still_blocks
 
 _FASTEST_HZ = 1e9 * (1 + 1e-6)  # a nanosecond from stamp to stamp, as float64 has it
-GAP_PERIODS = 3.0
-"""A step between stamps longer than this many median steps is no jitter: samples are missing there.
-"""
 LARGEST = 1e15
 """No sensor reads this; beyond it squares overflow float32."""
 LATEST_S = 1e10
@@ -101,19 +100,8 @@ class Stream:
 
     @property
     def rate_hz(self) -> float:
-        """Measured rate: samples over the time in which samples came, gaps left out; nan under two
-        samples."""
-        if len(self.time_s) < 2:
-            return float("nan")
-        steps = np.diff(self.time_s)
-        with np.errstate(over="ignore"):
-            periods = steps / np.median(steps)
-        whole = (periods > 0.5) & (periods < 1.5)
-        # On an even clock a step of two or three periods is loss, not a slower sensor; stamps that
-        # come in bunches have no such clock, and only what is clearly a gap is left out.
-        steps = steps[whole] if whole.mean() > 0.6 else steps[periods <= GAP_PERIODS]
-        with np.errstate(over="ignore"):
-            return float(len(steps) / steps.sum())
+        """Measured rate (see `signals.rate.measured_rate`); nan under two samples."""
+        return measured_rate(self.time_s) if len(self.time_s) > 1 else float("nan")
 
     @classmethod
     def from_rows(
@@ -305,6 +293,16 @@ class Recording:
                 if quantity == "acc" and len(stream.time_s) > 2:
                     out[sensor] = still_blocks(stream.values[:, list(columns)], stream.rate_hz)
         return out
+
+
+def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key under which p2 comes before p10.
+
+    >>> sorted(["p10", "p2"], key=natural_key)
+    ['p2', 'p10']
+    """
+    parts = [part for part in re.split(r"(\d+)", text) if part]
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)
 
 
 def clock_time(text: object, where: str, seconds: float = 0.0) -> datetime:

@@ -1,5 +1,4 @@
-"""Where windows are cut from: resampled recordings that lie once, memory-mapped, and are never
-copied whole."""
+"""Where windows are cut from: resampled recordings that lie once, memory-mapped, uncopied."""
 
 from __future__ import annotations
 
@@ -7,10 +6,10 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Int, UInt16
+from typing_extensions import override
 
 from otolith.core.files import digest
 
@@ -19,19 +18,55 @@ STORES = "store-"
 """How the names of stores begin in a study's cache."""
 
 
-@dataclass(frozen=True)
+class Rows:
+    """The rows of several arrays, one after the other, read without copying them together."""
+
+    def __init__(self, parts: Sequence[np.ndarray | Rows]) -> None:
+        self.parts: list[np.ndarray] = []
+        for part in parts:
+            self.parts += part.parts if isinstance(part, Rows) else [part]
+        self.bounds = np.cumsum([0, *map(len, self.parts)])
+        self.shape = (int(self.bounds[-1]), *self.parts[0].shape[1:])
+        self.dtype = self.parts[0].dtype
+
+    def __len__(self) -> int:
+        return int(self.bounds[-1])
+
+    def part_of(self, rows: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+        """Return which of the arrays each row is in."""
+        return np.asarray(np.searchsorted(self.bounds, rows, side="right") - 1)
+
+    def __getitem__(self, rows: slice | Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return some rows, or a slice, which lies within one array, as stretches do."""
+        if isinstance(rows, slice):
+            part = int(self.part_of(rows.start))
+            start = self.bounds[part]
+            return self.parts[part][rows.start - start : rows.stop - start]
+        rows = np.asarray(rows)
+        of = self.part_of(rows)
+        out = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        for part in np.unique(of):
+            out[of == part] = self.parts[part][rows[of == part] - self.bounds[part]]
+        return out
+
+
+@dataclass(frozen=True, repr=False)
 class Store:
-    """Resampled, gap-free stretches of recordings, one after the other, on disk or in memory.
+    """Resampled, gap-free stretches of recordings, one after the other, on disk or in memory."""
 
-    values: (R, C) float32, NaN where a recording lacks a channel. lost: (R,) uint16, with a bit set
-    for each stream that lost the sample, whose value is then interpolated. pieces: (P, 2) int64,
-    the first and the end row of each stretch.
-    """
-
-    values: Float[np.ndarray, "R C"]
-    lost: UInt16[np.ndarray, " R"]
+    values: Float[np.ndarray, "R C"] | Rows
+    """float32, NaN where a recording lacks a channel."""
+    lost: UInt16[np.ndarray, " R"] | Rows
+    """A bit set for each stream that lost the sample, whose value is then interpolated."""
     pieces: Int[np.ndarray, "P 2"]
+    """int64, the first and the end row of each stretch."""
     key: str
+    """A hash of what the store was made from."""
+
+    @override
+    def __repr__(self) -> str:
+        rows, channels = self.values.shape
+        return f"Store({rows} rows, {channels} channels, {len(self.pieces)} stretches)"
 
     @classmethod
     def open(
@@ -45,7 +80,7 @@ class Store:
         return cls(values, lost, pieces, key)
 
     def release(self) -> None:
-        """Hand the pages read so far back to the system; they are read again when they are needed."""
+        """Hand the pages read so far back to the system; they are read again when needed."""
         for rows in (self.values, self.lost):
             for array in rows.parts if isinstance(rows, Rows) else [rows]:
                 mapped = getattr(array, "_mmap", None)
@@ -55,42 +90,10 @@ class Store:
     @classmethod
     def chain(cls, stores: Sequence[Store]) -> Store:
         """Put stores one after the other, without copying them."""
-        start = np.concatenate(([0], np.cumsum([len(store.lost) for store in stores])))
-        pieces = np.concatenate(
-            [store.pieces + first for store, first in zip(stores, start, strict=False)]
-        )
-        values, lost = (
+        start = np.cumsum([0, *(len(store.lost) for store in stores)])
+        return cls(
             Rows([store.values for store in stores]),
             Rows([store.lost for store in stores]),
+            np.concatenate([s.pieces + first for s, first in zip(stores, start, strict=False)]),
+            digest([store.key for store in stores]),
         )
-        return cls(
-            cast(Any, values), cast(Any, lost), pieces, digest([store.key for store in stores])
-        )
-
-
-class Rows:
-    """The rows of several stores, one after the other, read without copying them together."""
-
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self.parts = list(parts)
-        self.bounds = np.concatenate(([0], np.cumsum([len(part) for part in parts])))
-        self.shape = (int(self.bounds[-1]), *parts[0].shape[1:])
-        self.dtype = parts[0].dtype
-
-    def __len__(self) -> int:
-        return int(self.bounds[-1])
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        """Return some rows, or a slice, which lies within one store, as stretches do."""
-        if isinstance(rows, slice):
-            part = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
-            found: np.ndarray = self.parts[part][
-                rows.start - self.bounds[part] : rows.stop - self.bounds[part]
-            ]
-            return found
-        rows = np.asarray(rows)
-        of = np.searchsorted(self.bounds, rows, side="right") - 1
-        out = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
-        for part in np.unique(of):
-            out[of == part] = self.parts[part][rows[of == part] - self.bounds[part]]
-        return out

@@ -9,19 +9,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from annotated_types import Interval
 
 from otolith.core.catalog import PLACEMENTS
 from otolith.core.checksums import Fingerprint, fingerprint
 from otolith.core.errors import ConfigError, DataError, StudyError, nearest
 from otolith.core.files import SEAL, read_json, seal_holds, write_json, write_sealed
 from otolith.core.ownership import claim
-from otolith.core.settings import configure, settings
+from otolith.core.settings import configure
 from otolith.data.duplicates import duplicates
-from otolith.data.recording import Recording, Segment, group_of_entry, refuse_wrong_unit
+from otolith.data.recording import (
+    Recording,
+    Segment,
+    group_of_entry,
+    natural_key,
+    refuse_wrong_unit,
+)
 from otolith.data.study_facts import check_facts, checksums_in
 from otolith.data.study_files import (
     MODALITIES,
@@ -39,65 +44,11 @@ from otolith.data.study_files import (
     write_stream,
 )
 from otolith.data.units import GravityVerdict, gravity_verdict
-
-if TYPE_CHECKING:
-    from otolith.data.windows import Windows
+from otolith.data.windows import Cut, Windows
 
 FORMAT = 2
 OLDER = (1,)
 """Formats that are still read; what they do not hold, such as most checksums, is not checked."""
-LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
-
-
-@settings
-class Cut:
-    """How a study is cut and judged by default, so that figures can be compared."""
-
-    seconds: Annotated[float, Interval(gt=0, le=86_400)] = 5.0
-    """Length of a window."""
-    rate_hz: Annotated[float, Interval(gt=0, le=10_000)] = 50.0
-    """Rate that every stream is resampled to."""
-    overlap: Annotated[float, Interval(ge=0, lt=1)] = 0.5
-    """Share of a window that the next one repeats."""
-    label_rule: LabelRule = "inside"
-    """`inside` one segment; `majority` of a regular grid; `centred` on each segment; `unlabelled`:
-    a plain grid."""
-    labels: tuple[str, ...] = ()
-    """The classes that count; empty for all."""
-    quantities: tuple[str, ...] = ("acc", "gyro")
-    """Which quantities the model sees."""
-    placements: tuple[str, ...] = ()
-    """Which places on the body the model sees; empty for all."""
-    slot: str = ""
-    """If set, whatever single sensor a recording has (of `placements`, where some are named) is
-    shown under this name, so that its place stays hidden."""
-    centre_short: bool = False
-    """With `inside`: a segment shorter than a window gets one window centred on it, instead of
-    none."""
-    pad: bool = False
-    """A window that reaches past its recording is filled with the edge value, and the mask says so.
-    """
-
-    def to_json(self) -> dict[str, Any]:
-        """Return this as what JSON writes."""
-        return dataclasses.asdict(self)
-
-    def changed(self, given: Mapping[str, Any]) -> Cut:
-        """Return this with some choices different; whoever names placements sees them under their
-        own names.
-
-        Raises ConfigError where a setting is unknown or does not fit.
-        """
-        shown = {"slot": ""} if given.get("placements") else {}
-        return configure(Cut, self.to_json() | shown | dict(given), "The cut into windows")
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Cut:
-        """Read it back from a study; StudyError where a setting is unknown or does not fit."""
-        try:
-            return configure(cls, content, "The study's evaluation")
-        except ConfigError as error:
-            raise StudyError(str(error)) from error
 
 
 def as_written(content: Any) -> bool:
@@ -180,7 +131,7 @@ class Study:
             content.get("source", ""),
             content.get("terms", ""),
             content.get("citation", ""),
-            Cut.from_json(content.get("evaluation", {})),
+            _cut_of(content.get("evaluation", {}), path),
             content.get("gravity_checks", {}),
             checksums_in(content),
             str(content.get(SEAL, "")) if format == FORMAT else "",
@@ -329,6 +280,15 @@ class Study:
         return cut_windows(self, cut, missing=missing)
 
 
+def _cut_of(content: Mapping[str, Any], path: Path) -> Cut:
+    try:
+        return configure(Cut, content, "The study's evaluation")
+    except ConfigError as error:
+        raise StudyError(
+            f"{path}: {error} Undo the edit, or import the recordings again."
+        ) from error
+
+
 _vouched: dict[Path, tuple[Fingerprint, dict[str, dict[str, Any]]]] = {}
 
 
@@ -345,15 +305,6 @@ def checksums_of(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 _ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")
-
-
-def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key under which 2 comes before 10 in names that hold numbers."""
-    import re
-
-    return tuple(
-        (0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", text) if part
-    )
 
 
 def write_study(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from otolith.core.errors import ConfigError, SplitError, nearest
-from otolith.data.study import Study, natural_key
+from otolith.data.recording import natural_key
+from otolith.data.study import Study
 
 SPLITS = ("people", "official", "takes")
 """Folds of people; the authors' lists; or their held-back recordings, parted once more by whole

@@ -16,10 +16,11 @@ from otolith.core.catalog import OWN_PATH
 from otolith.core.errors import CheckpointError, OtolithWarning, ReadError
 from otolith.core.files import SEAL, digest, inside, read_json, seal_holds, write_sealed
 from otolith.core.locks import only_writer
+from otolith.core.settings import configure
 from otolith.data.paired import FOLDER as MODALITIES
 from otolith.data.paired import model_stamp
-from otolith.data.study import Cut, Study
-from otolith.data.windows import Windows
+from otolith.data.study import Study
+from otolith.data.windows import Cut, Windows
 from otolith.learn import heads
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.heads.head import Head
@@ -73,7 +74,7 @@ class FoldRun:
 
     def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
         self.fold, self.method, self._told = fold, fold.method, told
-        cut = Cut.from_json(fold.cut)
+        cut = configure(Cut, fold.cut, "the cut of a fold")
         sides = sides_of(
             Study.load(fold.study),
             cut,

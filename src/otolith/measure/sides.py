@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from otolith.core.errors import ConfigError, SplitError, StudyError
-from otolith.data.study import Cut, Study
-from otolith.data.windows import Windows
+from otolith.data.study import Study
+from otolith.data.windows import Cut, Windows
 from otolith.learn.splits import Parts
 from otolith.measure.methods import BUILT_IN, Method
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates, told
-from otolith.data.recording import group_of_entry
-from otolith.data.study import Cut, Study, natural_key
+from otolith.data.recording import group_of_entry, natural_key
+from otolith.data.study import Study
+from otolith.data.windows import Cut
 
 RATE_TOLERANCE = 0.02
 """A recording whose rate differs by more from the median of its sensor is worth a look."""

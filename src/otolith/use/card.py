@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otolith.core.text import card_line
-from otolith.data.study import natural_key
+from otolith.data.recording import natural_key
 from otolith.learn.heads.text import UNKNOWN
 
 

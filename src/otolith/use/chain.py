@@ -15,23 +15,17 @@ from jaxtyping import Bool
 from otolith.core.errors import (
     ChannelError,
     CheckpointError,
-    ConfigError,
     DataError,
     OtolithError,
     OtolithWarning,
 )
+from otolith.core.settings import configure
 from otolith.data.channels import Channel, channel_names, explain_mismatch, sensors
-from otolith.data.cut import MOST_BRIDGED, too_bridged
-from otolith.data.grid import BRIDGE_S, Missing, lost_bits, on_grid
+from otolith.data.cut import LEAST_RECORDED, MOST_BRIDGED, cut_recording
+from otolith.data.grid import BRIDGE_S, Missing
 from otolith.data.recording import Recording, Stream
-from otolith.data.signals.resample import Stretch
-from otolith.data.store import Store
-from otolith.data.study import Cut
-from otolith.data.windows import UNLABELLED, Windows
+from otolith.data.windows import Cut, Windows
 
-LEAST_RECORDED = 0.5
-"""A stretch shorter than this share of a window is not padded up to one: most of it would be made
-up."""
 HIDDEN = "imu"
 """The placement of a sensor whose place the model is not shown."""
 
@@ -59,7 +53,7 @@ class SignalChain:
         recipe = dict(windows.recipe)
         if "seconds" in recipe:
             missing = recipe.pop("missing", "error")
-            cut = Cut.from_json(recipe)
+            cut = configure(Cut, recipe, "the recipe of these windows")
         else:
             missing = "error"
             places = tuple(dict.fromkeys(channel.placement for channel in windows.channels))
@@ -148,7 +142,7 @@ class SignalChain:
                 int(schema["length"]),
                 schema["gravity"],
                 missing=window.pop("missing"),
-                cut=Cut.from_json(window),
+                cut=configure(Cut, window, where),
             )
             if chain.length != round(chain.cut.seconds * chain.rate_hz):
                 raise CheckpointError(
@@ -169,68 +163,26 @@ class SignalChain:
     def windows(
         self, recording: Recording, overlap: float, allow_placement: bool = False
     ) -> tuple[Windows, Bool[np.ndarray, " N"]]:
-        """Cut a recording on a regular grid, gap-free stretch by stretch; and say which windows
-        lost too much.
+        """Cut a recording on a regular grid, by the function and the rules that cut the study.
 
-        Raises ChannelError where the recording does not fit, DataError where no stretch of it fills
-        a window.
+        Returns the windows, and which of them lost too many samples. Raises ChannelError where the
+        recording does not fit, ConfigError for an overlap outside of 0 to 1, DataError where no
+        stretch of it fills a window.
         """
-        if not 0 <= overlap < 1:
-            raise ConfigError(f"overlap is at least 0 and under 1, not {overlap}. Try overlap=0.5.")
         fitting = self.fit_channels(recording, allow_placement)
+        cut = self.cut.changed({"overlap": overlap})
         missing: Missing = "mask" if self.missing == "mask" else "error"
-        stretches = on_grid(fitting, self.cut, self.channels, missing) or []
-        offsets = [self._offsets(len(stretch.received), overlap) for stretch in stretches]
-        piece = np.repeat(np.arange(len(stretches)), [len(offset) for offset in offsets])
-        if not len(piece):
-            longest = (
-                max((len(stretch.received) for stretch in stretches), default=0) / self.rate_hz
-            )
-            need = self.seconds * LEAST_RECORDED if self.cut.pad else self.seconds
+        windows, bridged = cut_recording(fitting, cut, self.channels, missing)
+        if not len(windows):
+            need = self.seconds * (LEAST_RECORDED if cut.pad else 1.0)
+            pieces = windows.store.pieces
+            longest = np.diff(pieces, axis=1).max(initial=0) / self.rate_hz
             raise DataError(
                 f"Recording '{recording.id}' is too short: this recogniser needs {need:g} s "
-                f"without a gap, the longest "
-                f"stretch of all its sensors lasts {longest:.2f} s. Record longer, or adapt a "
-                f"recogniser to shorter "
-                "windows."
+                f"without a gap, the longest stretch of all its sensors lasts {longest:.2f} s. "
+                "Record longer, or adapt a recogniser to shorter windows."
             )
-        return self._assemble(recording, stretches, piece, np.concatenate(offsets))
-
-    def _offsets(self, rows: int, overlap: float) -> np.ndarray:
-        hop = max(1, round(self.length * (1 - overlap)))
-        if rows < self.length and self.cut.pad and rows >= LEAST_RECORDED * self.length:
-            return np.array([(rows - self.length) // 2])
-        return np.arange(0, rows - self.length + 1, hop)
-
-    def _assemble(
-        self, recording: Recording, stretches: list[Stretch], piece: np.ndarray, offset: np.ndarray
-    ) -> tuple[Windows, np.ndarray]:
-        ends = np.cumsum([len(stretch.received) for stretch in stretches])
-        pieces = np.stack([np.concatenate(([0], ends[:-1])), ends], axis=1).astype(np.int64)
-        bits = [lost_bits(stretch.received) for stretch in stretches]
-        values = np.concatenate([stretch.values for stretch in stretches])
-        first = pieces[piece, 0] + offset
-        count = len(piece)
-        windows = Windows(
-            Store(values, np.concatenate(bits), pieces, recording.id),
-            self.channels,
-            self.rate_hz,
-            self.length,
-            first,
-            piece.astype(np.int64),
-            np.array([recording.group] * count, dtype=object),
-            np.array([recording.id] * count, dtype=object),
-            np.array([stretch.start_s for stretch in stretches])[piece] + offset / self.rate_hz,
-            np.full(count, UNLABELLED),
-            (),
-            gravity=recording.gravity,
-            origin=recording.origin,
-        )
-        unknown = np.zeros(count, dtype=bool)
-        for number in np.unique(piece):
-            own = piece == number
-            unknown[own] = too_bridged(bits[number], offset[own], self.length)
-        return windows, unknown
+        return windows, bridged
 
     def fit_channels(self, recording: Recording, allow_placement: bool = False) -> Recording:
         """Return the recording with its channels called as this chain calls them.

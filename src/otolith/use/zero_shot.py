@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otolith.core.errors import ConfigError, OtolithWarning, nearest
-from otolith.data.study import Cut, Study
-from otolith.data.windows import Windows
+from otolith.data.study import Study
+from otolith.data.windows import Cut, Windows
 from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, prompts_of, words_of
 from otolith.learn.training.adapt import AdaptConfig, Adapted
 from otolith.learn.training.pretrained import PretrainedEncoder

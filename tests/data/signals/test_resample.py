@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from otolith.core.errors import ConfigError, DataError
 from otolith.data.signals.polyphase import polyphase
-from otolith.data.signals.resample import Stretch, join, measured_rate, to_grid
+from otolith.data.signals.rate import measured_rate
+from otolith.data.signals.resample import Stretch, join, to_grid
 
 
 def _sines(time: np.ndarray) -> np.ndarray:
@@ -43,6 +44,12 @@ def test__measured_rate__jitter__averages_out() -> None:
     rng = np.random.default_rng(0)
     time = (np.arange(5000) + rng.uniform(-0.3, 0.3, 5000)) / 64.0
     assert measured_rate(time) == pytest.approx(64.0, rel=5e-3)
+
+
+def test__to_grid__stamps_in_bunches__lose_nothing() -> None:
+    time = np.array([0.02 * (i // 2) + 0.006 * (i % 2) for i in range(200)])
+    (stretch,) = to_grid(time, np.zeros((200, 1), np.float32), 50.0)
+    assert stretch.received.all()
 
 
 def test__to_grid__same_rate__is_the_same_to_the_bit() -> None:

@@ -14,8 +14,7 @@ from toy import toy_recording
 
 from otolith import Study, write_study
 from otolith.core.errors import OtolithWarning, SplitError
-from otolith.data.study import Cut
-from otolith.data.windows import Windows
+from otolith.data.windows import Cut, Windows
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.seen import check_unseen, seen_people, training_facts, unseen_people
 from otolith.measure.methods import Method

@@ -28,8 +28,8 @@ from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import header_of, read_numbers
 from otolith.data.readers.labels import label_runs
 from otolith.data.readers.mapping import Label
-from otolith.data.recording import Recording
-from otolith.data.study import Cut, natural_key
+from otolith.data.recording import Recording, natural_key
+from otolith.data.windows import Cut
 
 SCENARIOS = {1: "indoors, fixed light", 2: "indoors, darker, light that changes", 3: "outdoors"}
 """Number of each scenario -> the light in it."""

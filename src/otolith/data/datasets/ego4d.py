@@ -33,7 +33,7 @@ from otolith.data.datasets._samples import fake_imu, write_json, write_table
 from otolith.data.datasets.dataset import Facts, channels_of
 from otolith.data.readers.columns import Columns, read_numbers
 from otolith.data.recording import Recording, RowReport, Stream
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 SEVERAL, UNKNOWN = "several scenarios", "unknown scenario"
 """Labels of videos whose scenario is not one."""

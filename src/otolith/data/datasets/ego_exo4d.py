@@ -35,7 +35,7 @@ from otolith.data.datasets._samples import fake_imu, write_json, write_table
 from otolith.data.datasets.dataset import Facts, channels_of
 from otolith.data.readers.aria import COLUMNS, RATES_HZ, read_imu
 from otolith.data.recording import Recording
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 # A word of the take's task -> the class that PRIMUS counts it to.
 _ACTIVITIES = {

@@ -26,7 +26,7 @@ from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import DataSet, channels_of, need
 from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 ACTIVITIES = (
     *("walking", "walking upstairs", "walking downstairs", "sitting", "standing", "laying"),

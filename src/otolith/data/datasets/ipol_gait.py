@@ -29,7 +29,7 @@ from otolith.data.datasets._samples import fake_imu, write_json, write_table
 from otolith.data.datasets.dataset import DataSet, Facts, channels_of, need
 from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 SENSORS = {"lf": "left_foot", "rf": "right_foot", "lb": "lower_back"}
 """The authors' names of sensors -> ours."""

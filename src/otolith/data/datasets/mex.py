@@ -24,7 +24,7 @@ from otolith.data.datasets.dataset import DataSet, channels_of
 from otolith.data.readers.clock import Clock
 from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 EXERCISES = (
     *("knee rolling", "bridging", "pelvic tilt", "the clam", "repeated extension in lying"),

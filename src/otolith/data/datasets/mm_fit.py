@@ -39,8 +39,8 @@ from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.data.skeleton import MM_FIT, sided
-from otolith.data.study import Cut
 from otolith.data.units import STANDARD_GRAVITY, factor, gravity_verdict, still_blocks
+from otolith.data.windows import Cut
 
 DEVICES = {
     "sw_l": "left_wrist",

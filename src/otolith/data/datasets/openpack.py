@@ -29,8 +29,8 @@ from otolith.data.paired import LABEL, Text, write_texts
 from otolith.data.readers.clock import Clock, start_of
 from otolith.data.readers.columns import Columns, read_columns, read_numbers
 from otolith.data.recording import Recording, RowReport, Segment, Stream
-from otolith.data.study import Cut
 from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.windows import Cut
 
 SENSORS = {
     "atr01": "right_wrist",

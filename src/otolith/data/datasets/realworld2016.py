@@ -30,8 +30,8 @@ from otolith.data.datasets._samples import fake_imu, table_text
 from otolith.data.datasets.dataset import DataSet, channels_of
 from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import read_numbers
-from otolith.data.recording import Recording, Segment, Stream
-from otolith.data.study import Cut, natural_key
+from otolith.data.recording import Recording, Segment, Stream, natural_key
+from otolith.data.windows import Cut
 
 POSITIONS = {
     "chest": "chest",

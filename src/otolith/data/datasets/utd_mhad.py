@@ -28,7 +28,7 @@ from otolith.data.datasets._utd_mhad import ACTIONS, SENTENCES
 from otolith.data.datasets.dataset import DataSet, channels_of, joint_columns, label_texts
 from otolith.data.paired import write_modality, write_texts
 from otolith.data.recording import Recording, Segment
-from otolith.data.study import Cut
+from otolith.data.windows import Cut
 
 WRIST_ACTIONS = ACTIONS[:21]
 """The second view: only what was recorded at the wrist.

@@ -21,6 +21,7 @@ from otolith.core.foreign.plain import name_of, plain_size
 from otolith.core.text import printable
 from otolith.data.readers.clock import texts_to_seconds
 from otolith.data.readers.columns import Columns, CsvFormat, header_of, read_columns
+from otolith.data.signals.rate import measured_rate
 from otolith.data.units import UNITS, gravity_verdict, still_blocks
 
 _LARGEST = 1e15  # as in reading: no sensor reads this, and its square is still a number
@@ -343,9 +344,8 @@ def _rate(path: Path, name: str | None, csv: CsvFormat) -> float:
     format, _ = _time_format(path, name, csv)
     scale = {"nanoseconds": 1e-9, "microseconds": 1e-6, "milliseconds": 1e-3}.get(format, 1.0)
     stamps = read_columns(path, {name: "number"}, csv).numbers[name] * scale
-    steps = np.diff(stamps[np.isfinite(stamps)])
-    steps = steps[steps > 0]
-    return float(1 / np.median(steps)) if len(steps) else 50.0
+    rising = np.unique(stamps[np.isfinite(stamps)])
+    return measured_rate(rising) if len(rising) > 1 else 50.0
 
 
 def _who(source: Path, path: Path, names: Sequence[str], unknown: list[str]) -> list[str]:

@@ -14,7 +14,8 @@ from otolith.data.readers.cells import Columns, Kind
 from otolith.data.readers.clock import Clock
 from otolith.data.readers.columns import read_columns
 from otolith.data.readers.mapping import Label, Mapping
-from otolith.data.recording import GAP_PERIODS, Segment
+from otolith.data.recording import Segment
+from otolith.data.signals.rate import GAP_PERIODS
 
 
 def label_runs(

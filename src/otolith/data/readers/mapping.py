@@ -71,8 +71,8 @@ from otolith.core.settings import configure, refuse_unknown, settings
 from otolith.data.channels import QUANTITIES
 from otolith.data.readers.clock import check_format
 from otolith.data.readers.columns import CsvFormat
-from otolith.data.study import Cut
 from otolith.data.units import UNITS, factor
+from otolith.data.windows import Cut
 
 
 @settings

@@ -19,10 +19,8 @@ from jaxtyping import Bool, Float, Int
 from otolith.core.errors import ConfigError, DataError
 from otolith.data.signals.cubic import cubic
 from otolith.data.signals.polyphase import fractional, polyphase
+from otolith.data.signals.rate import measured_rate
 
-__all__ = ["Stretch", "join", "measured_rate", "polyphase", "to_grid"]
-
-_GAP = 3.0  # of the median period: what is longer says nothing about the rate
 _UNIFORM = 0.1  # of the period: stamps closer than this to an even grid jitter, the sampling itself does not
 _ON_GRID = 0.01  # of the source period: an offset below this is rounding of the stamps, not a shift
 _DENOMINATORS = (
@@ -44,28 +42,6 @@ class Stretch:
     received: Bool[np.ndarray, "T ..."]
     """(T,), or (T, S) of S joined sensors; False where the nearest sample was lost and the value is
     interpolated."""
-
-
-def measured_rate(time_s: Float[np.ndarray, " T"]) -> float:
-    """Return how many samples a second a stream really took, by its own stamps.
-
-    Time over steps, where a step is the distance of two stamps in whole median periods: a lost
-    sample counts as a step, a pause of more than three periods not at all. Stamps rounded to
-    milliseconds do no harm, as their errors cancel. Stamps in seconds, increasing. Raises DataError
-    for fewer than two samples or stamps that repeat or go back.
-    """
-    time = _checked_time(time_s)
-    if len(time) < 2:
-        raise DataError(
-            f"A rate takes at least two samples; found {len(time)}. Leave this stream out."
-        )
-    step = np.diff(time)
-    median = float(np.median(step))
-    step = step[step <= _GAP * median]
-    # Exact while stamps jitter by less than a quarter of the period, within 1 % beyond. Counting
-    # again with that rate was tried: a rate too low makes more short steps vanish, so the error
-    # grows.
-    return float(max(np.rint(step / median).sum(), 1.0) / step.sum())
 
 
 def to_grid(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otolith.core.errors import OtolithWarning, SplitError
-from otolith.data.study import natural_key
+from otolith.data.recording import natural_key
 from otolith.data.windows import Windows
 
 Record = Mapping[str, Any]

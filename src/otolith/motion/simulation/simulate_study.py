@@ -21,9 +21,10 @@ from otolith.core.ownership import Owned, claim
 from otolith.core.settings import Count, Positive, Seed, settings
 from otolith.data.paired import Text, write_modality, write_texts
 from otolith.data.recording import Recording, RowReport
-from otolith.data.study import Cut, Study, finish_study, write_recording
+from otolith.data.study import Study, finish_study, write_recording
 from otolith.data.study_files import owned_study
 from otolith.data.units import GravityVerdict
+from otolith.data.windows import Cut
 from otolith.motion.bodies.body import Body
 from otolith.motion.bodies.variation import BodyRanges, bodies, on_the_floor, put_on
 from otolith.motion.formats import check, find, read
