@@ -86,7 +86,7 @@ ENTRY, STREAM = ("recordings", 1), ("recordings", 1, "streams", 0)
         (
             (*ENTRY, "partners"),
             {"pose": "there"},
-            r"modalities\.pose is 'there'; it must be an object",
+            r"partners\.pose is 'there'; it must be an object",
         ),
         (STREAM, [], r"recordings\[1\]\.streams\[0\] is \[\]; it must be an object"),
         ((*STREAM, "file"), None, "file is None"),
@@ -111,11 +111,11 @@ ENTRY, STREAM = ("recordings", 1), ("recordings", 1, "streams", 0)
         (("files", "segments.parquet"), 1, r"files\.segments\.parquet is 1"),
         (("gravity_checks",), {"left_wrist": None}, r"gravity_checks\.left_wrist is None"),
         (("evaluation",), "usual", "evaluation is 'usual'; it must be an object"),
-        (("evaluation",), {"seconds": "five"}, "'seconds' is a number; found 'five'"),
-        (("evaluation",), {"seconds": True}, "'seconds' is a number"),
-        (("evaluation",), {"pad": 1}, "'pad' is true or false"),
-        (("evaluation",), {"labels": [1]}, "'labels' is a list of names"),
-        (("evaluation",), {"slot": None}, "'slot' is a text"),
+        (("evaluation",), {"seconds": "five"}, "'seconds' should be a number; given 'five'"),
+        (("evaluation",), {"seconds": True}, "'seconds' should be a number"),
+        (("evaluation",), {"pad": 1}, "'pad' should be true or false"),
+        (("evaluation",), {"labels": [1]}, "'labels.0.' should be text"),
+        (("evaluation",), {"slot": None}, "'slot' should be text"),
     ],
 )
 def test__load__a_value_that_cannot_be__is_told_by_its_key(
