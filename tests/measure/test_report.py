@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith.core.errors import DataError, ReadError, SplitError
-from otolith.measure.report import Report, interval, percent
+from otolith.measure.report import Report
 from otolith.measure.statistics import person_scores, summarise
+from otolith.measure.tables import interval, percent
 
 
 def row(
@@ -267,7 +268,7 @@ def test__table__simulated_and_unfinished__says_so() -> None:
     half = [r for r in BY_HAND if not (r["method"] == "scratch" and r["fold"] == 1)]
     text = Report(rows=half, studies=[{"name": "s", "origin": "simulated"}]).table()
     assert text.startswith("s (simulated data)")
-    assert "(2)" in text
+    assert "(2 people)" in text
     assert "only n of the 3 people so far" in text
     assert "nothing finished yet" in Report(studies=[{"name": "s"}]).table()
 

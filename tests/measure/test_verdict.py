@@ -46,7 +46,7 @@ def test__verdict__curves_that_cross__first_sentence_tells_all_of_it() -> None:
     assert "at 8 labelled windows per class forest is best (80" in first
     assert "at 4 labelled windows per class" in first
     assert "level with" in first
-    assert "on 8 people never seen" in first
+    assert "on 8 held-out people" in first
     assert "recognises best" not in " ".join([first, *rest])
     assert any(
         sentence.startswith("forest is above scratch at 8 labelled windows per class (+2")
@@ -60,7 +60,7 @@ def test__verdict__one_method_above_all_along_the_curve__is_best_at_every_number
     first, *_ = said({"pim": {1: 0.5, 8: 0.8, "all": 0.9}, "scratch": {1: 0.3, 8: 0.5, "all": 0.6}})
     assert first.startswith("pim recognises best at every number of labels: 50")
     assert "with 1 labelled window per class to 90" in first
-    assert "with all on 8 people it had never seen" in first
+    assert "with all on 8 held-out people" in first
 
 
 def test__verdict__scratch_highest_at_four_but_far_below_at_eight__is_not_called_best() -> None:
@@ -75,7 +75,7 @@ def test__verdict__ties__are_level_and_nobody_is_best(gap: float) -> None:
     assert first.startswith("No method is best at any number of labels: ")
     assert "level with" in first
     assert any(
-        "not to be told apart from scratch at every number of labels" in sentence
+        "not distinguishable from scratch at every number of labels" in sentence
         for sentence in rest
     )
     assert any(
@@ -115,7 +115,7 @@ def test__verdict__one_or_two_people__nobody_is_best_however_far_ahead(people: i
 def test__verdict__one_number_of_labels__speaks_of_that_one_with_the_interval() -> None:
     first, *rest = said({"pim": {4: 0.7}, "scratch": {4: 0.5}, "forest": {4: 0.55}})
     assert first.startswith("pim recognises best: 70")
-    assert "with 4 labelled windows per class on 8 people" in first
+    assert "with 4 labelled windows per class on 8 held-out people" in first
     assert any(
         sentence.startswith("pim is 20") and "95 % interval +" in sentence for sentence in rest
     )

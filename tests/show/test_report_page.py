@@ -290,7 +290,7 @@ def test__page__one_method_one_person__claims_no_comparison() -> None:
     )
     words = parsed(report_page(alone)).words
     assert "pim was the only method" in words
-    assert "1 person it had never seen" in words
+    assert "1 held-out person" in words
     assert "points above" not in words.lower()
 
 

@@ -17,7 +17,7 @@ from otolith import Cut, Recording, Segment, Stream, Study, write_study
 from otolith.data.channels import triad
 from otolith.data.paired import Text, write_modality, write_texts
 from otolith.show.study_page import study_page, write_study_page
-from otolith.show.study_summary import count, cut_sentence, summarise_study
+from otolith.show.study_summary import cut_sentence, summarise_study
 from otolith.show.study_text import study_text
 
 
@@ -211,14 +211,6 @@ def test__page__colours__follow_light_and_dark(toy_study: Study) -> None:
 )  # fmt: skip
 def test__cut_sentence__says_every_choice(change: dict[str, object], said: str) -> None:
     assert said in cut_sentence(replace(Cut(), **change))  # type: ignore
-
-
-def test__count__one_and_many() -> None:
-    assert [count(1, "person"), count(2, "person"), count(0, "label")] == [
-        "1 person",
-        "2 people",
-        "0 labels",
-    ]
 
 
 def test__text__modalities__are_told_where_there_are_any(tmp_path: Path) -> None:

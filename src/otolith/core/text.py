@@ -30,6 +30,16 @@ def printable(text: object, limit: int = 2_000) -> str:
     )
 
 
+def count(number: int, what: str) -> str:
+    """Write a number of things, one or many.
+
+    >>> count(1, "person"), count(3, "person"), count(2, "recording")
+    ('1 person', '3 people', '2 recordings')
+    """
+    many = "people" if what == "person" else f"{what}s"
+    return f"1 {what}" if number == 1 else f"{number} {many}"
+
+
 def card_line(line: str) -> str:
     """Return a line of a card in Markdown: one line, without control characters, and no text in it
     is a tag of HTML.

@@ -14,8 +14,9 @@ from otolith.learn import augmentations, objectives
 from otolith.learn.splits import people_folds
 from otolith.measure.benchmark import benchmark, owned_results
 from otolith.measure.methods import Method
-from otolith.measure.report import Report, percent
+from otolith.measure.report import Report
 from otolith.measure.sides import labelled_windows
+from otolith.measure.tables import percent
 
 UNTRAINED = "untrained"
 """The encoder at random weights, which every pair has to beat."""

@@ -1,21 +1,12 @@
-"""Who leads at each number of labels, and whom the people tested do not tell apart from the leader."""
+"""Who leads at each number of labels, and which methods the data do not tell apart from the leader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from otolith.measure.statistics import (
-    Cell,
-    Key,
-    Row,
-    Shots,
-    cells_of_people,
-    paired,
-    shots_order,
-    summarise,
-)
+from otolith.measure.statistics import Row, Shots, cells_of_people, paired, summarise
+from otolith.measure.tables import methods_of, shots_of
 
 LEAST_PEOPLE = 3
 """Two people can agree by chance to the last digit, which makes an interval of no width: they prove
@@ -28,8 +19,7 @@ class Standing:
 
     shots: Shots
     leader: Row
-    """The summary's line of the method with the highest mean, of those that were tested on the most
-    people."""
+    """The summary's line of the highest mean, among methods tested on the most people."""
     level: tuple[str, ...]
     """Methods that no 95 % interval over people puts below the leader."""
     behind: tuple[str, ...]
@@ -42,62 +32,58 @@ class Standing:
 
 
 class Curves:
-    """The scores of one study over all numbers of labels, and what each method is worth beside each
-    other one."""
+    """The scores of one study over all numbers of labels, comparable between any two methods."""
 
     def __init__(self, rows: Sequence[Row], study: str) -> None:
-        own = [row for row in rows if row["study"] == study]
-        self.study, self.lines = (
-            study,
-            [line for line in summarise(own) if line["macro_f1_mean"] is not None],
-        )
-        self.methods: list[str] = list(dict.fromkeys(line["method"] for line in self.lines))
-        self.shots: list[Shots] = sorted({line["shots"] for line in self.lines}, key=shots_order)
-        self._cells: dict[Key, dict[str, dict[Cell, float]]] = cells_of_people(own, "macro_f1")
+        here = [row for row in rows if row["study"] == study]
+        self.study = study
+        self.lines = [line for line in summarise(here) if line["macro_f1_mean"] is not None]
+        self.methods, self.shots = methods_of(self.lines), shots_of(self.lines)
+        self._cells = cells_of_people(here, "macro_f1")
 
     def at(self, method: str, shots: Shots) -> Row | None:
         """Return the summary's line of a method at a number of labels, where it has a score."""
         return next((x for x in self.lines if (x["method"], x["shots"]) == (method, shots)), None)
 
     def versus(self, method: str, other: str, shots: Shots) -> Row | None:
-        """Return how far a method is above another one, paired by person; None where no person has
-        both."""
+        """Return how far a method is above another, paired by person; None where nobody has both."""
         ours, theirs = (self._cells.get((self.study, name, shots), {}) for name in (method, other))
         return paired(other, ours, theirs)
 
     def standings(self) -> list[Standing]:
         """Return who leads at each number of labels, fewest labels first."""
-        out = []
+        standings = []
         for shots in self.shots:
-            held = [line for line in self.lines if line["shots"] == shots]
-            most = max(line["people"] for line in held)
-            leader = max(
-                (line for line in held if line["people"] == most),
-                key=lambda line: line["macro_f1_mean"],
-            )
-            others = [line["method"] for line in held if line is not leader]
-            behind = tuple(
-                name for name in others if sign(self.versus(name, leader["method"], shots)) < 0
-            )
-            out.append(
-                Standing(
-                    shots, leader, tuple(name for name in others if name not in behind), behind
-                )
-            )
-        return out
+            leader = highest_of(self.lines, shots)
+            assert leader is not None, "every line here has a score"
+            groups: dict[bool, list[str]] = {True: [], False: []}
+            for line in self.lines:
+                if line["shots"] == shots and line is not leader:
+                    below = sign(self.versus(line["method"], leader["method"], shots)) < 0
+                    groups[below].append(line["method"])
+            standings.append(Standing(shots, leader, tuple(groups[False]), tuple(groups[True])))
+        return standings
 
     def below_everywhere(self, method: str) -> list[str]:
-        """Return the methods that a method is below, by an interval, at every number of labels it
-        was tested at."""
-        own = [shots for shots in self.shots if self.at(method, shots)]
+        """Return the methods that this one is below, by an interval, wherever it was tested."""
+        tested = [shots for shots in self.shots if self.at(method, shots)]
         return [
             other
             for other in self.methods
-            if other != method and all(sign(self.versus(method, other, shots)) < 0 for shots in own)
+            if other != method and all(sign(self.versus(method, other, k)) < 0 for k in tested)
         ]
 
 
-def sign(versus: dict[str, Any] | None) -> int:
+def highest_of(lines: Sequence[Row], shots: Shots | None) -> Row | None:
+    """Return the line with the highest score per person, among methods tested on the most people.
+
+    Highest is not best: see `Standing.best`.
+    """
+    scored = [x for x in lines if x["shots"] == shots and x["macro_f1_mean"] is not None]
+    return max(scored, key=lambda line: (line["people"], line["macro_f1_mean"]), default=None)
+
+
+def sign(versus: Row | None) -> int:
     """Return 1 or -1 where a paired interval lies above or below 0, and 0 where it says neither."""
     if versus is None or versus["low"] is None or versus["people"] < LEAST_PEOPLE:
         return 0

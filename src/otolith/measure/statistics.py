@@ -1,9 +1,8 @@
-"""The statistics that a benchmark's scores are put into, and the only ones that this toolkit draws
-from them.
+"""The statistics of a benchmark's scores, and the only ones that this toolkit draws from them.
 
-People are the unit. A person's scores over several draws of labels and seeds are averaged first;
-means, standard errors and paired intervals are then taken over people, because draws and folds of
-the same people are no independent evidence.
+Subjects are the unit. The scores of one person over several draws of labels and seeds are averaged
+first; means, standard errors and paired intervals are then taken over people, because draws and
+folds of the same people are no independent evidence.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ FEW_PEOPLE = 6
 SCORES = ("macro_f1", "accuracy", "balanced_accuracy")
 
 Row = dict[str, Any]
+"""An entry of results.json: a cell, a line of the summary, or the facts of a study."""
 Shots = int | str
 Key = tuple[str, str, Shots]
 """(study, method, shots): what one line of the summary speaks about."""
@@ -27,16 +27,26 @@ Cell = tuple[Any, Any, Any]
 
 
 def shots_order(shots: Shots) -> float:
-    """Sort key that puts "all" behind every number of labelled windows."""
+    """Sort key that puts "all" behind every number of labelled windows.
+
+    >>> sorted(["all", 8, 1], key=shots_order)
+    [1, 8, 'all']
+    """
     return math.inf if shots == "all" else float(shots)
 
 
 def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dict[str, float]]:
-    """Give one score per person (0 to 1) for each study, method and shots: the average over draws
-    and seeds.
+    """Return one score per person (0 to 1) for each study, method and shots.
 
-    A person's macro-F1 counts the classes that occur in that person's windows or in what was
-    predicted for them. Cells without a finite score are left out.
+    It is the average over draws and seeds. A person's macro-F1 counts the classes that occur in
+    that person's windows or were predicted for them. Cells without a finite score are left out.
+
+    >>> draws = [
+    ...     {"study": "s", "method": "pim", "shots": 8, "draw": n, "per_subject": {"ann": {"macro_f1": x}}}
+    ...     for n, x in enumerate((0.5, 0.7))
+    ... ]
+    >>> person_scores(draws)
+    {('s', 'pim', 8): {'ann': 0.6}}
     """
     return {
         key: {person: _mean(cells.values()) for person, cells in people.items()}
@@ -45,14 +55,13 @@ def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dic
 
 
 def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
-    """Turn the scores of all cells into means with standard errors over people, and differences
-    paired by person.
+    """Turn the scores of all cells into a line per study, method and shots.
 
     `macro_f1_mean` and `macro_f1_se` are over people (draws averaged first; se = sd / sqrt(people),
-    ddof 1). `macro_f1_pooled_mean` and `_se` are over folds, each scored with its people's windows
-    pooled, as published tables often do. `versus` is the mean over people of method minus control,
-    with a 95 % interval by Student's t; the control is `control` where it was run and the first
-    method otherwise. Raises SplitError when a person stands on both sides.
+    ddof 1). `macro_f1_pooled_mean` and `_se` are over folds, each scored with the windows of its
+    people pooled, as published tables often do. `versus` is the mean over people of method minus
+    control, with a 95 % interval by Student's t; the control is `control` where it was run and the
+    first method otherwise. Raises SplitError when a person stands on both sides.
 
     The interval regards people as independent. Those of one fold share a trained model, which it
     does not know about.
@@ -60,34 +69,30 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
     _check_people(rows)
     cells = cells_of_people(rows, "macro_f1")
     people = {score: person_scores(rows, score) for score in SCORES}
-    methods: dict[str, list[str]] = defaultdict(list)
     groups: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)
-        if row["method"] not in methods[row["study"]]:
-            methods[row["study"]].append(row["method"])
+    methods: dict[str, list[str]] = defaultdict(list)
+    for study, method, _ in groups:
+        if method not in methods[study]:
+            methods[study].append(method)
     studies = list(methods)
+
+    def place(key: Key) -> tuple[int, int, float]:
+        return studies.index(key[0]), methods[key[0]].index(key[1]), shots_order(key[2])
+
     summary = []
-    for key in sorted(
-        groups, key=lambda k: (studies.index(k[0]), methods[k[0]].index(k[1]), shots_order(k[2]))
-    ):
+    for key in sorted(groups, key=place):
         study, method, shots = key
         line: Row = {"method": method, "study": study, "shots": shots}
         for score in SCORES:
-            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(
-                list(people[score].get(key, {}).values())
-            )
-        by_fold: dict[Any, list[float]] = defaultdict(list)
-        for row in groups[key]:
-            if _finite(row.get("macro_f1")):
-                by_fold[row.get("fold")].append(float(row["macro_f1"]))
-        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se(
-            [_mean(v) for v in by_fold.values()]
-        )
+            of_people = list(people[score].get(key, {}).values())
+            line[f"{score}_mean"], line[f"{score}_se"] = _mean_se(of_people)
+        folds = _by_fold(groups[key])
+        line["macro_f1_pooled_mean"], line["macro_f1_pooled_se"] = _mean_se(folds)
         line["people"] = len(cells.get(key, {}))
-        line["folds"] = len({row.get("fold") for row in groups[key]})
-        line["draws"] = len({row.get("draw") for row in groups[key]})
-        line["seeds"] = len({row.get("seed") for row in groups[key]})
+        for name in ("fold", "draw", "seed"):
+            line[f"{name}s"] = len({row.get(name) for row in groups[key]})
         against = control if control in methods[study] else methods[study][0]
         other = cells.get((study, against, shots), {})
         line["versus"] = None if method == against else paired(against, cells.get(key, {}), other)
@@ -96,13 +101,61 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
     return summary
 
 
-def _key(row: Row) -> Key:
-    return (row["study"], row["method"], row["shots"])
+def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
+    """Return the score of each person in each cell; of one that stands there twice, the later."""
+    cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        for person, scores in (row.get("per_subject") or {}).items():
+            if _finite(scores.get(score)):
+                cells[_key(row)][str(person)][cell_of(row)] = float(scores[score])
+    return cells
+
+
+def paired(
+    against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
+) -> Row | None:
+    """Return the mean difference over people with its 95 % interval; None where nobody has both.
+
+    ours, theirs: person -> cell -> score. Only cells that both methods have are compared.
+
+    >>> paired("scratch", {"ann": {0: 0.8}, "bob": {0: 0.6}}, {"ann": {0: 0.7}})
+    {'method': 'scratch', 'difference': 0.1, 'low': None, 'high': None, 'people': 1}
+    """
+    differences = []
+    for person in sorted(ours.keys() & theirs.keys()):
+        first, second = ours[person], theirs[person]
+        both = sorted(first.keys() & second.keys(), key=str)
+        if both:
+            differences.append(_mean(first[cell] - second[cell] for cell in both))
+    mean, se = _mean_se(differences)
+    if mean is None:
+        return None
+    low = high = None
+    if se is not None:
+        from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
+
+        half = float(stdtrit(len(differences) - 1, 0.975)) * se
+        low, high = mean - half, mean + half
+    people = len(differences)
+    return {"method": against, "difference": mean, "low": low, "high": high, "people": people}
 
 
 def cell_of(row: Row) -> Cell:
     """Return which of several tries a row is."""
     return (row.get("seed"), row.get("fold"), row.get("draw"))
+
+
+def _key(row: Row) -> Key:
+    return (row["study"], row["method"], row["shots"])
+
+
+def _by_fold(rows: Iterable[Row]) -> list[float]:
+    """The pooled macro-F1 of each fold, averaged over its draws and seeds."""
+    folds: dict[Any, list[float]] = defaultdict(list)
+    for row in rows:
+        if _finite(row.get("macro_f1")):
+            folds[row.get("fold")].append(float(row["macro_f1"]))
+    return [_mean(scores) for scores in folds.values()]
 
 
 def _finite(value: Any) -> bool:
@@ -125,53 +178,12 @@ def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
     return mean, math.sqrt(variance / len(values))
 
 
-def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
-    """Score of each person in each cell; one that stands there twice keeps the later one."""
-    cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in rows:
-        for person, scores in (row.get("per_subject") or {}).items():
-            if _finite(scores.get(score)):
-                cells[_key(row)][str(person)][cell_of(row)] = float(scores[score])
-    return cells
-
-
-def paired(
-    against: str, ours: Mapping[str, Mapping[Any, float]], theirs: Mapping[str, Mapping[Any, float]]
-) -> Row | None:
-    """Mean difference over people with its 95 % interval; only cells that both methods have are
-    compared."""
-    differences = []
-    for person in sorted(ours.keys() & theirs.keys()):
-        both = ours[person].keys() & theirs[person].keys()
-        if both:
-            differences.append(
-                _mean(ours[person][cell] - theirs[person][cell] for cell in sorted(both, key=str))
-            )
-    mean, se = _mean_se(differences)
-    if mean is None:
-        return None
-    low = high = None
-    if se is not None:
-        from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
-
-        half = float(stdtrit(len(differences) - 1, 0.975)) * se
-        low, high = mean - half, mean + half
-    return {
-        "method": against,
-        "difference": mean,
-        "low": low,
-        "high": high,
-        "people": len(differences),
-    }
-
-
 def _check_people(rows: Iterable[Row]) -> None:
     for row in rows:
-        both = set(row.get("train_subjects") or ()) & set(row.get("test_subjects") or ())
+        both = {*(row.get("train_subjects") or ())} & {*(row.get("test_subjects") or ())}
         if both:
             raise SplitError(
                 f"{row['study']}, {row['method']}, fold {row.get('fold')}: "
-                f"{', '.join(sorted(both))} stood on both "
-                "sides, so this score says nothing about people never seen. Remove that cell and "
-                "run it again."
+                f"{', '.join(sorted(both))} stood on both sides, so this score says nothing about "
+                "people never seen. Remove that cell and run it again."
             )

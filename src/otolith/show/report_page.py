@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from otolith.measure.report import Report, as_written, interval, percent, study_facts
-from otolith.measure.standing import Curves
-from otolith.measure.statistics import Row, Shots, person_scores, shots_order
-from otolith.measure.verdict import control_of, highest_of, lines_of, nearest_shots, verdict
+from otolith.measure.report import Report, as_written, study_facts
+from otolith.measure.standing import Curves, highest_of
+from otolith.measure.statistics import Row, Shots, person_scores
+from otolith.measure.tables import control_of, methods_of, score_tables, shots_of
+from otolith.measure.verdict import lines_of, nearest_shots, verdict
 from otolith.show import figures
 from otolith.show.ablation import ablation_figure
 from otolith.show.drawing import method_style
@@ -76,9 +78,8 @@ class _Study:
         self.name, self._report, self._number = name, report, number
         self.lines = lines_of(report, name)
         self._control = control_of(self.lines)
-        self._methods = list(dict.fromkeys(line["method"] for line in self.lines))
+        self._methods, self._shots = methods_of(self.lines), shots_of(self.lines)
         self._style = method_style(self._methods, self._control)
-        self._shots = sorted({line["shots"] for line in self.lines}, key=shots_order)
         self._closer = nearest_shots(self.lines, CLOSER_SHOTS)
         self.best = highest_of(self.lines, self._closer)
         self.folds = report.folds.get(name) or []
@@ -101,25 +102,30 @@ class _Study:
         caption = f"Mean over {self._most} people{few}."
         said = " ".join(self.verdict())
         title, key = f"Macro-F1 by number of labels, {self.name}", f"curves-{self._number}"
-        return drawn(figure, key, self.name, title, caption, self._per_person(), said)
+        return drawn(figure, key, self.name, title, caption, self.tables()[0], said)
 
-    def tables(self) -> Iterator[Table]:
-        """Scores per person, differences to the control, and scores of pooled people."""
-        yield self._per_person()
-        if self._control is not None:
-            at = {(line["method"], line["shots"]): interval(line["versus"]) for line in self.lines}
-            rows = [
-                [method, *(at.get((method, k), "–").replace(" [", "\n[") for k in self._shots)]
-                for method in self._methods
-                if method != self._control
-            ]
-            caption = f"Points above {self._control}, paired by person, with 95 % interval"
-            yield Table(["labels per class", *self._shots], rows, caption)
-        folds = max(line["folds"] for line in self.lines)
-        caption = (
-            f"Macro-F1 with a fold's people pooled, %: mean ± standard error over {folds} folds"
+    def tables(self) -> list[Table]:
+        """Scores per person, scores of pooled people, and differences to the control."""
+        per_person, *others = (
+            Table(
+                t.grid[0],
+                [[cell.replace(" [", "\n[") for cell in row] for row in t.grid[1:]],
+                t.title,
+            )
+            for t in score_tables(self.lines)
         )
-        yield self._grid(caption, "macro_f1_pooled", {})
+        standings = Curves(self._report.rows, self.name).standings()
+        level = {at.shots: {at.leader["method"], *at.level} for at in standings if at.behind}
+        if not level:
+            return [per_person, *others]
+        bold = frozenset(
+            (row, column)
+            for column, shots in enumerate(self._shots, 1)
+            for row, method in enumerate(self._methods)
+            if method in level.get(shots, ())
+        )
+        said = "; in bold the highest and those that no interval over people puts below it"
+        return [replace(per_person, caption=per_person.caption + said, bold=bold), *others]
 
     def people(self) -> Drawing:
         """Every person's score, sorted by the method that scores highest."""
@@ -193,32 +199,6 @@ class _Study:
         rows = [[f"fold {n}", len(who), _listed(who)] for n, who in enumerate(self.folds)]
         caption = f"People of {self.name} tested in each fold"
         return Table(["", "people", "tested"], rows, caption, words=True)
-
-    def _per_person(self) -> Table:
-        standings = Curves(self._report.rows, self.name).standings()
-        bold = {at.shots: {at.leader["method"], *at.level} for at in standings if at.behind}
-        caption = f"Macro-F1 per person, %: mean ± standard error over {self._most} people"
-        if bold:
-            caption += "; in bold the highest and those that no interval over people puts below it"
-        return self._grid(caption, "macro_f1", bold)
-
-    def _grid(self, caption: str, score: str, bold: Mapping[Shots, Collection[str]]) -> Table:
-        at = {(line["method"], line["shots"]): line for line in self.lines}
-
-        def cell(line: Row | None) -> str:
-            if line is None:
-                return "–"
-            few = f" ({line['people']} people)" if line["people"] < self._most else ""
-            return percent(line[f"{score}_mean"], line[f"{score}_se"]) + few
-
-        rows = [[m, *(cell(at.get((m, k))) for k in self._shots)] for m in self._methods]
-        stressed = frozenset(
-            (row, column)
-            for column, k in enumerate(self._shots, 1)
-            for row, method in enumerate(self._methods)
-            if method in bold.get(k, ())
-        )
-        return Table(["labels per class", *self._shots], rows, caption, bold=stressed)
 
 
 def confusion(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from otolith.core.files import write_text
+from otolith.core.text import count
 from otolith.data.channels import channel_names
 from otolith.data.recording import Recording, Segment, Stream
 from otolith.data.study import Study
@@ -16,7 +17,6 @@ from otolith.show.pages import Drawing, Table, drawn, render
 from otolith.show.study_summary import (
     SensorSummary,
     StudySummary,
-    count,
     cut_sentence,
     gravity_words,
     headline,

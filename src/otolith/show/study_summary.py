@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from otolith.core.text import count
 from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates, told
 from otolith.data.recording import group_of_entry, natural_key
@@ -188,17 +189,6 @@ def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterable[str]:
                     yield f"{where}: {rows}{report['kind']} ({report['detail']})"
         if losses:
             yield f"{entry['id']}: many samples were lost, {', '.join(losses)}"
-
-
-def count(number: int, what: str) -> str:
-    """Write a number of things, one or many.
-
-    >>> count(1, "person"), count(3, "person"), count(2, "recording")
-    ('1 person', '3 people', '2 recordings')
-    """
-    return (
-        f"1 {what}" if number == 1 else f"{number} {'people' if what == 'person' else what + 's'}"
-    )
 
 
 def headline(study: Study, held: StudySummary) -> str:
