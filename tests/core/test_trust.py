@@ -124,7 +124,7 @@ def test__a_file__names_what_is_in_no_table__nothing_is_imported(
     original = json.loads((encoder / CONFIG).read_text())
     changes: tuple[Callable[[dict[str, Any]], None], ...] = (
         lambda c: c["encoder"].update(name=name),
-        lambda c: c["alignment"]["partners"]["text"].update(modality=name),
+        lambda c: c["alignment"]["modalities"]["text"].update(modality=name),
     )
     for change in changes:
         write_json(encoder / CONFIG, original)
@@ -143,7 +143,7 @@ def test__a_file__names_getoutput_as_modality__runs_no_command(
     mark = tmp_path / "mark"
     edit_config(
         encoder,
-        lambda c: c["alignment"]["partners"].update(
+        lambda c: c["alignment"]["modalities"].update(
             text={
                 "modality": "subprocess:getoutput",
                 "settings": {"cmd": f"touch {mark}"},
@@ -268,7 +268,7 @@ def test__trust__said_in_the_file_itself__counts_for_nothing(encoder: Path, lab:
         encoder,
         lambda c: (
             c["encoder"].update(name="tpn")
-            or c["alignment"]["partners"]["text"].update(
+            or c["alignment"]["modalities"]["text"].update(
                 modality="evil_lab:Modality", trust=["evil_lab"]
             )
         ),
