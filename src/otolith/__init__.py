@@ -56,11 +56,15 @@ __all__ = sorted(_WHERE)
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
-        raise AttributeError(f"module 'otolith' has no attribute '{name}'")
+        from otolith.core.errors import nearest
+        from otolith.core.moved import explain
+
+        renamed = explain(f"otolith.{name}")
+        raise AttributeError(renamed or f"otolith has no '{name}'.{nearest(name, _WHERE)}")
     module, _, path = _WHERE[name].partition(":")
-    found = functools.reduce(getattr, path.split("."), importlib.import_module(module))
-    globals()[name] = found
-    return found
+    value = functools.reduce(getattr, path.split("."), importlib.import_module(module))
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
@@ -68,8 +72,8 @@ def __dir__() -> list[str]:
 
 
 class _MovedModules:
-    """Asked last, for a module that nobody found: one of version 0.1 is an error that says where it
-    is now."""
+    """Asked last, for a module that does not exist: one of version 0.1 is an error that says where
+    it is now."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
@@ -78,7 +82,8 @@ class _MovedModules:
         from otolith.core.moved import explain
 
         if sentence := explain(name):
-            raise ModuleNotFoundError(sentence, name=name)
+            # Without its name: `from otolith import partners` drops an error that bears the name.
+            raise ModuleNotFoundError(sentence)
 
 
 sys.meta_path.append(_MovedModules)
