@@ -22,7 +22,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import lfilter
 
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.fused import HALO, sense

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith.core.errors import UnitError
-from otolith.data.units import STANDARD_GRAVITY, UNITS, factor, gravity_verdict, still_blocks
+from otolith.data.quantities import QUANTITIES, STANDARD_GRAVITY, factor, units_of
+from otolith.data.units import gravity_verdict, still_blocks
 
 RATE_HZ = 50.0
 
@@ -35,6 +36,8 @@ def verdict_of(values: np.ndarray) -> object:
         ("gyro", "mdps", math.pi / 180_000),
         ("mag", "G", 100.0),
         ("mag", "mG", 0.1),
+        ("baro", "hPa", 100.0),
+        ("baro", "mbar", 100.0),
         ("time", "ms", 1e-3),
         ("time", "ns", 1e-9),
     ],
@@ -46,7 +49,14 @@ def test__factor__known_units__are_the_physical_ones(
 
 
 def test__factor__inner_unit__changes_nothing() -> None:
-    assert [factor(q, next(iter(units))) for q, units in UNITS.items()] == [1.0] * len(UNITS)
+    for quantity in (*QUANTITIES, "time"):
+        assert factor(quantity, next(iter(units_of(quantity)))) == 1.0
+
+
+def test__likely_units__follow_from_the_plausible_range() -> None:
+    assert QUANTITIES["baro"].likely_units(98_000.0, 102_000.0) == ["Pa"]
+    assert QUANTITIES["baro"].likely_units(98.0, 102.0) == ["kPa"]
+    assert QUANTITIES["gyro"].likely_units(-400.0, 300.0) == ["deg/s", "dps", "mdps"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzz.target import Target
 from otolith.data.datasets import FAMILY
-from otolith.data.units import factor
+from otolith.data.quantities import factor
 
 LESS: dict[str, tuple[str, ...]] = {
     "utd_mhad": ("a2_*", "a10_*", "a1_s2_*"),

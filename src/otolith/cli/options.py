@@ -139,7 +139,8 @@ Placements = Annotated[
     typer.Option(help="Places on the body to use, with commas between.", rich_help_panel=CUT),
 ]
 Quantities = Annotated[
-    str | None, typer.Option(help="acc, gyro, mag, with commas between.", rich_help_panel=CUT)
+    str | None,
+    typer.Option(help="acc, gyro, mag or baro, with commas between.", rich_help_panel=CUT),
 ]
 MissingOption = Annotated[
     Missing,

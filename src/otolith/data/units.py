@@ -1,7 +1,6 @@
-"""Units of the field, converted once at the door into m/s², rad/s, µT, s, m and Hz.
+"""Gravity at rest: what every accelerometer agrees on, held against the unit that was stated.
 
-Nothing here guesses: a reader knows its unit or the user states it. `gravity_verdict` then holds
-the stated unit against the one thing every accelerometer agrees on, gravity in a still stretch.
+Nothing here guesses a unit: a reader knows it or the user states it (`quantities.factor`).
 """
 
 from __future__ import annotations
@@ -12,46 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from otolith.core.errors import UnitError, nearest
+from otolith.data.quantities import QUANTITIES, STANDARD_GRAVITY
 
-STANDARD_GRAVITY = 9.80665  # m/s², CGPM 1901
 STILL_SECONDS = 0.5
 STILL_DEVIATION = 0.05 * STANDARD_GRAVITY
 GRAVITY_RANGE = (8.5, 11.0)
-
-# quantity -> unit as written -> factor into the inner unit
-UNITS: dict[str, dict[str, float]] = {
-    "acc": {
-        "m/s2": 1.0,
-        "m/s^2": 1.0,
-        "m/s²": 1.0,
-        "g": STANDARD_GRAVITY,
-        "mg": STANDARD_GRAVITY / 1000,
-    },
-    "gyro": {"rad/s": 1.0, "deg/s": math.pi / 180, "dps": math.pi / 180, "mdps": math.pi / 180_000},
-    "mag": {"uT": 1.0, "µT": 1.0, "nT": 1e-3, "T": 1e6, "G": 100.0, "mG": 0.1, "normalised": 1.0},
-    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9},
-}
-INNER_UNIT = {"acc": "m/s²", "gyro": "rad/s", "mag": "µT", "time": "s"}
-
-
-def factor(quantity: str, unit: str) -> float:
-    """Return what a number in `unit` is multiplied by to stand in the inner unit of `quantity`.
-
-    Raises UnitError where the unit is not one of the quantity's.
-    """
-    table = UNITS.get(quantity)
-    if table is None:
-        known = ", ".join(UNITS)
-        raise UnitError(
-            f"There is no quantity '{quantity}'; known are {known}.{nearest(quantity, UNITS)}"
-        )
-    if unit not in table:
-        raise UnitError(
-            f"'{unit}' is not a unit of {quantity}; write one of "
-            f"{', '.join(table)}.{nearest(unit, table)}"
-        )
-    return table[unit]
 
 
 @dataclass(frozen=True)
@@ -123,8 +87,8 @@ def _likely(norm: float) -> str:
         # Below 0.05 g of stillness every signal in g looks still, so 1.0 and 0.0 are told apart by
         # the norm alone.
         return "gravity looks removed: state gravity = 'removed'"
-    for unit, scale in (("g", STANDARD_GRAVITY), ("mg", STANDARD_GRAVITY / 1000)):
-        if low <= norm * scale <= high:
+    for unit in ("g", "mg"):
+        if low <= norm * QUANTITIES["acc"].units[unit] <= high:
             return f"the numbers look like {unit}: state unit = '{unit}'"
     if low <= norm / STANDARD_GRAVITY <= high:
         return (

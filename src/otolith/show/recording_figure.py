@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import DataError
-from otolith.data.channels import triads
+from otolith.data.channels import by_quantity
 from otolith.data.paired import modality_file, read_modality
+from otolith.data.quantities import QUANTITIES
 from otolith.data.recording import Recording
 from otolith.data.skeleton import JOINTS, PARENTS
 from otolith.data.study import Study
@@ -34,8 +35,6 @@ _ABOVE = 0.15
 """By how much of its distance a thing farther away stands higher."""
 _COLOURS = (LIGHT["c1"], LIGHT["c2"], LIGHT["c0"])
 """x, y, z."""
-_UNITS = {"acc": "m/s²", "gyro": "rad/s", "mag": "µT"}
-_WORDS = {"acc": "acceleration", "gyro": "angular rate", "mag": "magnetic field"}
 _ROW, _BODY = 92.0, 170.0
 """Height of a panel of signals, and of the one with the body, in points."""
 
@@ -79,7 +78,7 @@ def recording_figure(
     rows = [
         (stream, sensor, quantity, columns)
         for stream in recording.streams
-        for (sensor, quantity), columns in triads(stream.channels).items()
+        for (sensor, quantity), columns in by_quantity(stream.channels).items()
     ]
     heights = [_BODY] * (pose is not None) + [_ROW] * len(rows)
     size = 1.5 * WIDTH, sum(heights) + 24.0
@@ -94,12 +93,13 @@ def recording_figure(
     ):
         shown = slice(*np.searchsorted(stream.time_s, [first_s, last_s + 1e-9]))
         time_s, values = stream.time_s[shown], stream.values[shown]
-        for column, colour, name in zip(columns, _COLOURS, "xyz", strict=True):
-            axes.plot(time_s, values[:, column], color=colour, lw=1.3, label=name)
+        for column, colour in zip(columns, _COLOURS, strict=False):
+            label = stream.channels[column].axis or quantity
+            axes.plot(time_s, values[:, column], color=colour, lw=1.3, label=label)
         for moment in moments:
             axes.axvline(moment, color=LIGHT["muted"], lw=0.8, ls=":")
-        axes.set_ylabel(_UNITS.get(quantity, ""))
-        title = f"{sensor.replace('_', ' ')}: {_WORDS.get(quantity, quantity)}"
+        axes.set_ylabel(QUANTITIES[quantity].unit)
+        title = f"{sensor.replace('_', ' ')}: {QUANTITIES[quantity].title}"
         axes.set_title(title, loc="left", fontsize=11)
     last = places[-1, 0]
     last.set(xlabel="seconds", xlim=(first_s, last_s))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from otolith.data.channels import Channel
+from otolith.data.channels import Channel, by_quantity
+from otolith.data.quantities import QUANTITIES
 from otolith.show.drawing import LIGHT, WIDTH, grid, inked, name_cells, panel, shaded, short
 from otolith.show.study_summary import PersonSummary, SensorSummary
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 DRAWN_PEOPLE = 60
 """More rows than this nobody reads; all of them stand in the table under the figure."""
-# A magnetometer may be normalised, so it has no unit.
-_UNITS = {"acc": "acc, m/s²", "gyro": "gyro, rad/s", "mag": "mag"}
 
 
 @inked()
@@ -80,15 +79,14 @@ def signal_figure(
     time_s: Float[np.ndarray, "T"], values: Float[np.ndarray, "T C"], channels: Sequence[Channel]
 ) -> Figure:
     """Draw some seconds of a sensor in SI units: a panel per quantity, a colour per axis."""
-    quantities = list(dict.fromkeys((channel.sensor, channel.quantity) for channel in channels))
-    size = WIDTH, 45.0 + 105 * len(quantities)
-    figure, places = grid(len(quantities), 1, size, share=(True, False))
-    for axes, (sensor, quantity) in zip(places[:, 0], quantities, strict=True):
-        for channel, column in zip(channels, values.T, strict=True):
-            if (channel.sensor, channel.quantity) == (sensor, quantity):
-                colour = LIGHT[f"c{'xyz'.index(channel.axis)}"]
-                axes.plot(time_s, column, color=colour, linewidth=1.3, label=channel.axis)
-        axes.set_ylabel(_UNITS[quantity])
+    groups = by_quantity(channels)
+    size = WIDTH, 45.0 + 105 * len(groups)
+    figure, places = grid(len(groups), 1, size, share=(True, False))
+    for axes, ((_, quantity), columns) in zip(places[:, 0], groups.items(), strict=True):
+        for number, column in enumerate(columns):
+            label = channels[column].axis or quantity
+            axes.plot(time_s, values[:, column], color=LIGHT[f"c{number}"], lw=1.3, label=label)
+        axes.set_ylabel(f"{quantity}, {QUANTITIES[quantity].unit}")
     places[-1, 0].set_xlabel("seconds from the recording's start")
     handles = places[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper left", ncols=3)

@@ -12,10 +12,9 @@ import pytest
 from otolith.cli.app import main
 from otolith.cli.studies import listing
 from otolith.core.errors import ConfigError, DataError, ReadError, UnknownNameError
-from otolith.data.channels import QUANTITIES
 from otolith.data.datasets import FAMILY, DataSet, import_dataset
+from otolith.data.quantities import QUANTITIES, factor
 from otolith.data.study import Study
-from otolith.data.units import factor
 
 NAMES = list(FAMILY)
 

@@ -10,7 +10,7 @@ import pytest
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.data.datasets import als_har, hapt, ipol_gait, mex, openpack, utd_mhad
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 
 
 def test__hapt__labels__count_from_one_and_include_both_ends(tmp_path: Path) -> None:

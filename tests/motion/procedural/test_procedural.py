@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import ConfigError, UnknownNameError
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.gait import CLIMBING_STAIRS, RUNNING, WALKING, bounce
 from otolith.motion.procedural.procedural import PROCEDURAL, make

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith.core.errors import DataError
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.simulation.fused import HALO, sense
 from otolith.motion.simulation.kinematics import track

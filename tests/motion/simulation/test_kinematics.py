@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import ConfigError, DataError
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.simulation.kinematics import track
 from otolith.motion.simulation.sensor import GRAVITY, ideal

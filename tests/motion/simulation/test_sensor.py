@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import ConfigError, DataError, UnknownNameError
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.data.skeleton import JOINTS
-from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body
 from otolith.motion.motion import Motion

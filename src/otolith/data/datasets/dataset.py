@@ -17,10 +17,10 @@ from otolith.core.settings import configure
 from otolith.data.channels import Channel, triad
 from otolith.data.duplicates import warn_of_duplicates
 from otolith.data.paired import LABEL, Text
+from otolith.data.quantities import factor
 from otolith.data.recording import Recording, RowReport, Stream
 from otolith.data.study import Study, write_study
 from otolith.data.study_files import owned_study, refuse_taken
-from otolith.data.units import factor
 from otolith.data.windows import Cut
 
 FAMILY = Family(

@@ -35,11 +35,12 @@ from otolith.data.datasets.dataset import (
     label_texts,
 )
 from otolith.data.paired import write_modality, write_texts
+from otolith.data.quantities import STANDARD_GRAVITY, factor
 from otolith.data.readers.clock import start_of
 from otolith.data.readers.columns import CsvFormat, read_numbers
 from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.data.skeleton import MM_FIT, sided
-from otolith.data.units import STANDARD_GRAVITY, factor, gravity_verdict, still_blocks
+from otolith.data.units import gravity_verdict, still_blocks
 from otolith.data.windows import Cut
 
 DEVICES = {

@@ -26,10 +26,10 @@ from otolith.core.errors import ConfigError, ReadError
 from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import DataSet, Facts, channels_of
 from otolith.data.paired import LABEL, Text, write_texts
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.data.readers.clock import Clock, start_of
 from otolith.data.readers.columns import Columns, read_columns, read_numbers
 from otolith.data.recording import Recording, RowReport, Segment, Stream
-from otolith.data.units import STANDARD_GRAVITY
 from otolith.data.windows import Cut
 
 SENSORS = {

@@ -19,22 +19,14 @@ from otolith.core.catalog import PLACEMENTS
 from otolith.core.errors import ReadError
 from otolith.core.foreign.plain import name_of, plain_size
 from otolith.core.text import printable
+from otolith.data.quantities import QUANTITIES, units_of
 from otolith.data.readers.clock import texts_to_seconds
 from otolith.data.readers.columns import Columns, CsvFormat, header_of, read_columns
 from otolith.data.signals.rate import measured_rate
-from otolith.data.units import UNITS, gravity_verdict, still_blocks
+from otolith.data.units import gravity_verdict, still_blocks
 
 _LARGEST = 1e15  # as in reading: no sensor reads this, and its square is still a number
 _TABLES = re.compile(r"\.(csv|txt|tsv|parquet|pq)(\.gz)?$", re.IGNORECASE)
-_QUANTITIES = {
-    "gyro": re.compile(
-        r"gyro(scope|meter)?|gyr|angular[ _]?(velocity|rate|speed)?|rot(ation)?([ "
-        r"_]?rate)?|omega|^g$",
-        re.IGNORECASE,
-    ),
-    "mag": re.compile(r"magneto?(meter)?|magnetic([ _]?field)?|mag|^m$", re.IGNORECASE),
-    "acc": re.compile(r"acc(el(erometer|eration)?)?|beschl(eunigung)?|^a$", re.IGNORECASE),
-}
 _TIME_UNITS = {
     "nanoseconds": re.compile(r"nano|[\[(_ ]ns\b", re.IGNORECASE),
     "microseconds": re.compile(r"micro|[\[(_ ][uµ]s\b", re.IGNORECASE),
@@ -124,7 +116,7 @@ def _open_draft(
         f"# the columns, each with its first value: {seen}",
     ]
     for quantity, lead in (("acc", ""), ("gyro", "# ")):
-        units = ", ".join(UNITS[quantity])
+        units = ", ".join(units_of(quantity))
         lines.append(
             f'{lead}{quantity} = {{columns = ["?", "?", "?"], unit = "?"}}   # x, y and z; one of '
             f"{units}"
@@ -264,12 +256,24 @@ def _triads(names: Sequence[str]) -> dict[tuple[str, str], tuple[str, str, str]]
             if y not in known or z not in known:
                 continue
             rest = re.sub(r"[\[(].*?[\])]", "", name[:at] + " " + name[at + 1 :]).strip(" ._-")
-            quantity = next((q for q, look in _QUANTITIES.items() if look.search(rest)), "")
+            quantity = _quantity_of(rest)
             if re.search(r"quat|euler|gravity|angle", rest, re.IGNORECASE):
                 continue
-            where = _QUANTITIES[quantity].sub("", rest).strip(" ._-") if quantity else rest
+            if quantity:
+                rest = re.sub(QUANTITIES[quantity].header, "", rest, flags=re.IGNORECASE)
+            where = rest.strip(" ._-")
             out.setdefault((where.lower(), quantity or "acc"), (name, y, z))
     return out
+
+
+def _quantity_of(header: str) -> str:
+    """The quantity whose words take most of a header: "gyro_mag x" is of a gyroscope."""
+    matches = {
+        name: match[0]
+        for name, quantity in QUANTITIES.items()
+        if quantity.axes and (match := re.search(quantity.header, header, re.IGNORECASE))
+    }
+    return max(matches, key=lambda name: len(matches[name]), default="")
 
 
 def _time_column(path: Path, names: Sequence[str], csv: CsvFormat) -> str | None:
@@ -401,14 +405,14 @@ def _sensor_lines(
                 f"The unit of {quantity} of sensor {where or number + 1}"
                 + (f": {look}." if look else ".")
             )
-            options = look or "one of " + ", ".join(UNITS[quantity])
+            options = look or "one of " + ", ".join(units_of(quantity))
             lines.append(f'{quantity} = {{columns = [{names}], unit = "?"}}   # {options}')
     return lines
 
 
 def _unit_look(quantity: str, columns: tuple[str, str, str], table: Columns, rate_hz: float) -> str:
     written = re.search(r"[\[(](.*?)[\])]", columns[0])
-    if written and written[1].replace(" ", "") in UNITS[quantity]:
+    if written and written[1].replace(" ", "") in units_of(quantity):
         return f"the header says {written[1].replace(' ', '')}"
     values = np.column_stack([table.numbers[name] for name in columns])
     values = values[(np.abs(values) < _LARGEST).all(axis=1)]
@@ -420,8 +424,11 @@ def _unit_look(quantity: str, columns: tuple[str, str, str], table: Columns, rat
                 return f"a typical norm of {typical:.4g} looks like {unit}" + (
                     "" if verdict.checked else ", never still"
                 )
-    if quantity == "gyro" and len(values) and np.percentile(np.abs(values), 99.9) > 35:
-        return "values above 35 look like deg/s"
+    if quantity == "gyro" and len(values):
+        largest = float(np.percentile(np.abs(values), 99.9))
+        likely = QUANTITIES[quantity].likely_units(-largest, largest)
+        if likely and "rad/s" not in likely:
+            return f"values above {QUANTITIES[quantity].plausible[1]:g} look like {likely[0]}"
     return ""
 
 

@@ -68,10 +68,9 @@ from otolith.core.foreign.patterns import Pattern
 from otolith.core.foreign.plain import read_text
 from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml
 from otolith.core.settings import configure, refuse_unknown, settings
-from otolith.data.channels import QUANTITIES
+from otolith.data.quantities import QUANTITIES, factor, units_of
 from otolith.data.readers.clock import check_format
 from otolith.data.readers.columns import CsvFormat
-from otolith.data.units import UNITS, factor
 from otolith.data.windows import Cut
 
 
@@ -142,7 +141,9 @@ class Sensor:
     @property
     def triads(self) -> dict[str, Triad]:
         """quantity -> its columns, for those that the sensor has."""
-        return {name: found for name in QUANTITIES if (found := getattr(self, name)) is not None}
+        return {
+            name: found for name in QUANTITIES if (found := getattr(self, name, None)) is not None
+        }
 
 
 @settings
@@ -367,7 +368,7 @@ def _refuse_open(content: Any, name: str, path: str = "") -> None:
             raise UnitError(
                 f"{name}: the unit of {path} is still open. Units are never guessed: replace the ? "
                 f"by one of "
-                f"{', '.join(UNITS.get(quantity, ()))}."
+                f"{', '.join(units_of(quantity) if quantity in QUANTITIES else ())}."
             )
         if value == "?":
             raise ConfigError(

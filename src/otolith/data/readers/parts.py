@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 
 from otolith.core.errors import ConfigError, ReadError
 from otolith.data.channels import Channel, triad
+from otolith.data.quantities import factor
 from otolith.data.readers.cells import Columns, Kind
 from otolith.data.readers.clock import Clock
 from otolith.data.readers.columns import read_columns
 from otolith.data.readers.mapping import Mapping, Sensor
 from otolith.data.recording import LARGEST, RowReport
-from otolith.data.units import factor
 
 Person = tuple[str, str]
 """Subject and session as columns name them; empty where the path or the mapping does."""

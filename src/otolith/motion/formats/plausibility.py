@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import UnknownNameError
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.data.skeleton import JOINTS
-from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.formats.skeleton import stature_m
 from otolith.motion.formats.world import STATURE_M, UP_TOLERANCE_DEG, tilt_deg

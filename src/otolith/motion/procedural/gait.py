@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.data.skeleton import REFERENCE_STATURE_M
-from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import (
     KeyPoints,

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import DataError
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 
 HALO = 40
 """Frames on either side that a block looks at: 0.43 to the power of 40 is 2e-15."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
-from otolith.data.units import STANDARD_GRAVITY
+from otolith.data.quantities import STANDARD_GRAVITY
 
 MILLI_G = STANDARD_GRAVITY / 1000.0
 DEGREE = float(np.pi / 180.0)

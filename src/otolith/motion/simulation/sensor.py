@@ -11,8 +11,8 @@ from jaxtyping import Float
 from otolith.core.errors import ConfigError
 from otolith.core.settings import settings
 from otolith.data.channels import triad
+from otolith.data.quantities import STANDARD_GRAVITY
 from otolith.data.recording import Recording, RowReport, Segment, Stream
-from otolith.data.units import STANDARD_GRAVITY
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body, fit
 from otolith.motion.motion import Motion

@@ -18,6 +18,7 @@ from otolith.core.files import atomic_path
 from otolith.core.text import printable
 from otolith.data.channels import triads
 from otolith.data.paired import modality_file, read_modality
+from otolith.data.quantities import QUANTITIES
 from otolith.data.recording import Recording
 from otolith.data.skeleton import JOINTS, PARENTS
 from otolith.data.study import Study
@@ -25,7 +26,6 @@ from otolith.data.study import Study
 _AXIS_M = 0.12
 _COLOURS = ((220, 60, 60), (60, 170, 80), (70, 110, 220))
 """x, y, z, for axes and signals alike."""
-_UNITS = {"acc": "acceleration, m/s²", "gyro": "angular rate, rad/s", "mag": "magnetic field, µT"}
 TIME = "time"
 
 
@@ -111,7 +111,8 @@ def _layout(recording: Recording) -> Any:
 
     signals = [
         blueprint.TimeSeriesView(
-            origin=f"signals/{sensor}/{quantity}", name=f"{sensor}: {_UNITS[quantity]}"
+            origin=f"signals/{sensor}/{quantity}",
+            name=f"{sensor}: {QUANTITIES[quantity].title}, {QUANTITIES[quantity].unit}",
         )
         for stream in recording.streams
         for sensor, quantity in triads(stream.channels)
