@@ -368,7 +368,7 @@ def adaptation(shots: int, steps: int, repeats: int) -> dict[str, Any]:
     """Measure fine-tuning on a few windows a class against a bare loop of the same modules."""
     runtime = Runtime(DEVICE, "fp32", THREADS)
     windows = made_windows(400, 1).few(shots)
-    encoder = PretrainedEncoder.fresh(windows)
+    encoder = PretrainedEncoder.fresh(windows).to(DEVICE)
     config = AdaptConfig(steps=steps, epochs=1)
     values = torch.from_numpy(windows.values().copy()).to(DEVICE)
     code = torch.from_numpy(windows.code).to(DEVICE)
