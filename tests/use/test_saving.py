@@ -240,7 +240,7 @@ def test__load__forest_with_edited_shapes__is_refused_before_it_is_built(
         ),
         (lambda c: c["signal"][1].update(name="spectrogram"), CheckpointError, "spectrogram"),
         (lambda c: c["signal"][1].update(secnods=3), CheckpointError, "secnods"),
-        (lambda c: c["signal"][1].update(seconds=3.0), CheckpointError, "are not the 3 s"),
+        (lambda c: c["signal"][1].update(seconds=3.0), CheckpointError, "length = 100"),
         (lambda c: c["signal"][0].update(bridge_s=0.5), CheckpointError, "bridge_s = 0.5"),
         (lambda c: c["signal"][0].update(rate_hz=25.0), CheckpointError, "rate_hz = 25"),
         (lambda c: c["schema"].update(gravity="some"), CheckpointError, "gravity"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from otolith.core.errors import ConfigError
+from otolith.core.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +29,15 @@ def frame(columns: Mapping[str, object]) -> pd.DataFrame:
 
 
 def html_table(title: str, facts: Mapping[str, object]) -> str:
-    """Return facts as an HTML table of two columns, with all text escaped.
+    """Return facts as an HTML table of two columns, all text escaped and printable.
 
     >>> html_table("Study 'toy'", {"hours": 2})
     '<table><caption>Study &#x27;toy&#x27;</caption><tr><th>hours</th><td>2</td></tr></table>'
     """
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(fact))}</td></tr>"
-        for name, fact in facts.items()
-    )
-    return f"<table><caption>{html.escape(title)}</caption>{rows}</table>"
+    shown = {_shown(name): _shown(fact) for name, fact in facts.items()}
+    rows = "".join(f"<tr><th>{name}</th><td>{fact}</td></tr>" for name, fact in shown.items())
+    return f"<table><caption>{_shown(title)}</caption>{rows}</table>"
+
+
+def _shown(value: object) -> str:
+    return html.escape(printable(value))

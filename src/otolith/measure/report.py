@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from otolith.core.errors import DataError, OtolithError, ReadError
 from otolith.core.files import file_digest, read_json, seal_holds, write_sealed, write_text
+from otolith.core.frames import frame, html_table
 from otolith.core.sheets import sheet_of
 from otolith.core.text import count
 from otolith.measure.statistics import (
@@ -27,14 +28,16 @@ from otolith.measure.statistics import (
     shots_order,
     summarise,
 )
-from otolith.measure.tables import text_table
+from otolith.measure.tables import percent, text_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydantic import TypeAdapter
 
 FORMAT = 2
 FILES = "files"
 """The key under which results.json holds the checksums of the files beside it."""
+_CELL = ("study", "method", "shots", "seed", "fold", "draw")
 READ_FORMATS = (1, 2)
 """Form 1 had no hash of its content, by which a changed file is known; all else is alike."""
 
@@ -57,7 +60,7 @@ def as_written() -> Iterator[None]:
         ) from error
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Report:
     """Scores per person, fold, draw and class of the compared methods, and how to repeat them.
 
@@ -96,6 +99,31 @@ class Report:
         on = ", ".join(self.study_names()) or "no study"
         cells, of = count(len(self.rows), "cell"), count(methods, "method")
         return f"Report({cells} of {of} on {on:.200})"
+
+    def _repr_html_(self) -> str:
+        """The scores at each number of labels, in percent."""
+        lines = self.summary
+        facts = {
+            f"{line['study']}: {line['method']}, {line['shots']} labels per class": percent(
+                line["macro_f1_mean"], line["macro_f1_se"]
+            )
+            for line in lines
+        }
+        return html_table(f"Macro-F1 in %, per person. {self!r}", facts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row per person and cell, and the person's scores.
+
+        Raises ConfigError where pandas is not installed.
+        """
+        people = [
+            {**{name: row.get(name) for name in _CELL}, "subject": person, **scores}
+            for row in self.rows
+            for person, scores in (row.get("per_subject") or {}).items()
+        ]
+        return frame(
+            {name: [line.get(name) for line in people] for name in (*_CELL, "subject", *SCORES)}
+        )
 
     @property
     def summary(self) -> list[Row]:

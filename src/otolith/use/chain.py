@@ -1,5 +1,4 @@
-"""The way from a recording to the windows that an encoder takes, kept with the recogniser and
-walked again."""
+"""The signal chain: from a recording to the windows that an encoder takes, kept with it."""
 
 from __future__ import annotations
 
@@ -23,64 +22,113 @@ from otolith.core.settings import configure
 from otolith.data.channels import Channel, channel_names, explain_mismatch, sensors
 from otolith.data.cut import LEAST_RECORDED, MOST_BRIDGED, cut_recording
 from otolith.data.grid import BRIDGE_S, Missing
-from otolith.data.recording import Recording, Stream
+from otolith.data.recording import Recording
 from otolith.data.windows import Cut, Windows
+from otolith.learn.training.pretrained import PretrainedEncoder
 
 HIDDEN = "imu"
 """The placement of a sensor whose place the model is not shown."""
+_STEPS = ("resample", "window", "standardise")
 
 
 @dataclass(frozen=True)
 class SignalChain:
-    """Which channels at which rate, how lost samples are bridged, and how windows are cut."""
+    """Which channels, and how windows are cut from them."""
 
     channels: tuple[Channel, ...]
-    rate_hz: float
-    length: int
-    """Samples in a window."""
     gravity: str
     cut: Cut
     missing: Missing = "error"
 
     @property
-    def seconds(self) -> float:
-        """Length of a window."""
-        return self.length / self.rate_hz
+    def rate_hz(self) -> float:
+        """The rate that every stream is resampled to."""
+        return self.cut.rate_hz
+
+    @property
+    def length(self) -> int:
+        """Samples in a window."""
+        return self.cut.length
 
     @classmethod
     def of(cls, windows: Windows) -> SignalChain:
-        """Read it off windows; what an array does not tell is filled in from its channels."""
+        """Read the chain off windows; what an array does not say comes from its channels."""
         recipe = dict(windows.recipe)
-        if "seconds" in recipe:
-            missing = recipe.pop("missing", "error")
-            cut = configure(Cut, recipe, "the recipe of these windows")
-        else:
-            missing = "error"
-            places = tuple(dict.fromkeys(channel.placement for channel in windows.channels))
-            quantities = tuple(dict.fromkeys(channel.quantity for channel in windows.channels))
-            hidden = HIDDEN if places == (HIDDEN,) else ""
-            shown = () if hidden else places
-            cut = Cut(
-                windows.seconds,
-                windows.rate_hz,
-                0.0,
-                "unlabelled",
-                (),
-                quantities,
-                shown,
-                slot=hidden,
-            )
-        return cls(windows.channels, windows.rate_hz, windows.length, windows.gravity, cut, missing)
+        missing = recipe.pop("missing", "error")
+        if "seconds" not in recipe:
+            places = list(dict.fromkeys(channel.placement for channel in windows.channels))
+            hidden = places == [HIDDEN]
+            recipe = {
+                "seconds": windows.seconds,
+                "rate_hz": windows.rate_hz,
+                "overlap": 0.0,
+                "label_rule": "unlabelled",
+                "quantities": list(dict.fromkeys(c.quantity for c in windows.channels)),
+                "placements": [] if hidden else places,
+                "slot": HIDDEN if hidden else "",
+            }
+        cut = configure(Cut, recipe, "the recipe of these windows")
+        return cls(windows.channels, windows.gravity, cut, missing)
 
-    def require(self, windows: Windows) -> None:
-        """Raise ChannelError where windows are not what this chain makes."""
-        windows.require(self.channels, self.rate_hz, self.length, "this recogniser")
-        if windows.gravity != self.gravity:
-            raise ChannelError(
-                f"These windows have gravity {windows.gravity}, this recogniser was trained with "
-                f"gravity {self.gravity}. Import the recordings that way, or fit a recogniser to "
-                "windows like these."
+    @classmethod
+    def of_encoder(cls, encoder: PretrainedEncoder) -> SignalChain:
+        """Return the chain that an encoder was pretrained behind."""
+        recipe = encoder.record.get("windows", {}).get("recipe", {})
+        grid = {"overlap": 0.0, "label_rule": "unlabelled", "pad": bool(recipe.get("pad", False))}
+        cut = configure(Cut, encoder.cutting() | grid, "the recipe of this encoder")
+        return cls(encoder.channels, encoder.gravity, cut)
+
+    @classmethod
+    def load(
+        cls, schema: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], where: str
+    ) -> SignalChain:
+        """Read the chain back.
+
+        Raises CheckpointError for a step or setting that this version does not know or would carry
+        out otherwise.
+        """
+        try:
+            names = [str(step["name"]) for step in steps]
+            if tuple(names) != _STEPS:
+                raise CheckpointError(
+                    f"{where}: the signal steps are {', '.join(names) or 'none'}; this version "
+                    f"knows {', '.join(_STEPS)}, in this order. Load it with the version that its "
+                    "card names."
+                )
+            window = dict(steps[1])
+            for key in ("name", "most_bridged"):
+                del window[key]
+            missing = window.pop("missing")
+            channels = tuple(Channel.parse(name) for name in schema["channels"])
+            chain = cls(channels, schema["gravity"], configure(Cut, window, where), missing)
+            chain._refuse_other(schema, steps, where)
+        except CheckpointError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OtolithError) as error:
+            raise CheckpointError(
+                f"{where}: the signal chain cannot be read ({type(error).__name__}: {error}). "
+                "config.json was edited or cut off; copy the whole folder again."
+            ) from error
+        return chain
+
+    def _refuse_other(
+        self, schema: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], where: str
+    ) -> None:
+        """Raise CheckpointError where a file says what this chain would carry out otherwise."""
+        if not self.channels or len(set(self.channels)) < len(self.channels):
+            raise CheckpointError(
+                f"{where}: the schema names no channel, or one twice. config.json was edited."
             )
+        if self.gravity not in ("included", "removed"):
+            raise CheckpointError(f"{where}: gravity is {self.gravity!r:.80}: it was edited.")
+        for stored, here in zip([schema, *steps], [self.schema(), *self.steps()], strict=True):
+            for key, value in stored.items():
+                if here.get(key) != value:
+                    raise CheckpointError(
+                        f"{where}: the signal chain has {key} = {value!r:.80}, but this version "
+                        f"works with {here.get(key)!r}. Load it with the version that its card "
+                        "names."
+                    )
 
     def schema(self) -> dict[str, Any]:
         """Return what a window must be, as JSON writes it."""
@@ -100,65 +148,15 @@ class SignalChain:
             {"name": "standardise", "tensors": "standardise."},
         ]
 
-    @classmethod
-    def load(
-        cls, schema: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], where: str
-    ) -> SignalChain:
-        """Read the chain back.
-
-        Raises CheckpointError for a step or setting that this version does not know or would carry
-        out otherwise.
-        """
-        try:
-            names = [step["name"] for step in steps]
-            if names != ["resample", "window", "standardise"]:
-                raise CheckpointError(
-                    f"{where}: the signal steps are {', '.join(map(str, names)) or 'none'}; this "
-                    f"version knows "
-                    "resample, window, standardise, in this order. Load it with the version that "
-                    "its card names."
-                )
-            window = {key: value for key, value in steps[1].items() if key != "name"}
-            for key, given, here in (
-                ("bridge_s", steps[0]["bridge_s"], BRIDGE_S),
-                ("most_bridged", window.pop("most_bridged"), MOST_BRIDGED),
-                ("rate_hz", steps[0]["rate_hz"], schema["rate_hz"]),
-                ("gravity", schema["gravity"] in ("included", "removed"), True),
-            ):
-                if given != here:
-                    raise CheckpointError(
-                        f"{where}: the signal chain has {key} = {given}, but this version works "
-                        f"with {here}. "
-                        "Load it with the version that its card names."
-                    )
-            channels = tuple(Channel.parse(name) for name in schema["channels"])
-            if not channels or len(set(channels)) < len(channels):
-                raise CheckpointError(
-                    f"{where}: the schema names no channel, or one twice. config.json was edited."
-                )
-            chain = cls(
-                channels,
-                float(schema["rate_hz"]),
-                int(schema["length"]),
-                schema["gravity"],
-                missing=window.pop("missing"),
-                cut=configure(Cut, window, where),
+    def require(self, windows: Windows) -> None:
+        """Raise ChannelError where windows are not what this chain makes."""
+        windows.require(self.channels, self.rate_hz, self.length, "this recogniser")
+        if windows.gravity != self.gravity:
+            raise ChannelError(
+                f"These windows have gravity {windows.gravity}, this recogniser was trained with "
+                f"gravity {self.gravity}. Import the recordings that way, or fit a recogniser to "
+                "windows like these."
             )
-            if chain.length != round(chain.cut.seconds * chain.rate_hz):
-                raise CheckpointError(
-                    f"{where}: {chain.length} samples are not the {chain.cut.seconds:g} s "
-                    f"that windows last. "
-                    "config.json was edited; copy the whole folder again."
-                )
-        except CheckpointError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError, OtolithError) as error:
-            raise CheckpointError(
-                f"{where}: the signal chain cannot be read ({type(error).__name__}: {error}). "
-                f"config.json was "
-                "edited or cut off; copy the whole folder again."
-            ) from error
-        return chain
 
     def windows(
         self, recording: Recording, overlap: float, allow_placement: bool = False
@@ -174,9 +172,8 @@ class SignalChain:
         missing: Missing = "mask" if self.missing == "mask" else "error"
         windows, bridged = cut_recording(fitting, cut, self.channels, missing)
         if not len(windows):
-            need = self.seconds * (LEAST_RECORDED if cut.pad else 1.0)
-            pieces = windows.store.pieces
-            longest = np.diff(pieces, axis=1).max(initial=0) / self.rate_hz
+            need = cut.seconds * (LEAST_RECORDED if cut.pad else 1.0)
+            longest = np.diff(windows.store.pieces, axis=1).max(initial=0) / self.rate_hz
             raise DataError(
                 f"Recording '{recording.id}' is too short: this recogniser needs {need:g} s "
                 f"without a gap, the longest stretch of all its sensors lasts {longest:.2f} s. "
@@ -188,83 +185,73 @@ class SignalChain:
         """Return the recording with its channels called as this chain calls them.
 
         Raises ChannelError where channels are missing, where gravity was treated otherwise, or
-        where the sensor sits elsewhere and `allow_placement` does not say that this is meant; then
-        it warns.
+        where the sensor sits elsewhere; with `allow_placement` that is a warning.
         """
+        name, here = f"Recording '{recording.id}'", self.channels[0]
         if recording.gravity != self.gravity:
             raise ChannelError(
-                f"Recording '{recording.id}' has gravity {recording.gravity}, this recogniser was "
-                f"trained with gravity "
+                f"{name} has gravity {recording.gravity}, this recogniser was trained with gravity "
                 f"{self.gravity}. Export the recording that way, or adapt a recogniser to "
-                f"recordings like this one."
+                "recordings like this one."
             )
-        slot = self.cut.slot
-        found = [
-            dataclasses.replace(c, placement=slot, device="") if slot else c
-            for c in recording.channels
+        known = [
+            channel for c in recording.channels if (channel := self._shown(c)) in self.channels
         ]
-        wanted = [c for c in found if c in self.channels]
-        if len(set(wanted)) < len(wanted):
+        if len(set(known)) < len(known):
             raise ChannelError(
-                f"Recording '{recording.id}' holds {', '.join(sensors(recording.channels))}, this "
-                f"recogniser takes one "
+                f"{name} holds {', '.join(sensors(recording.channels))}, this recogniser takes one "
                 "sensor, wherever it sits. Give a recording with one of them."
             )
-        absent = [c for c in self.channels if c not in found]
+        absent = [channel for channel in self.channels if channel not in known]
+        elsewhere = self._only_elsewhere(recording)
         if not absent:
             return recording
         if self.missing == "mask" and len(absent) < len(self.channels):
-            warnings.warn(
-                f"Recording '{recording.id}' lacks {', '.join(channel_names(absent))}; they are "
-                f"masked.",
-                OtolithWarning,
-                stacklevel=4,
-            )
+            message = f"{name} lacks {', '.join(channel_names(absent))}; they are masked."
+            warnings.warn(message, OtolithWarning, stacklevel=4)
             return recording
-        elsewhere = self._only_elsewhere(recording)
-        here = self.channels[0].sensor
         if elsewhere and allow_placement:
-            warnings.warn(
-                f"Recording '{recording.id}' was worn at {elsewhere}, this recogniser was trained "
-                f"at {here}: its "
-                "labels were never tested there.",
-                OtolithWarning,
-                stacklevel=4,
+            message = (
+                f"{name} was worn at {elsewhere}, this recogniser was trained at {here.sensor}: "
+                "its labels were never tested there."
             )
-            return _renamed(recording, elsewhere, self.channels[0])
-        hint = (
-            f"The sensor has all that is needed but sits at {elsewhere} instead of {here}. If that "
-            f"is meant, pass "
-            "allow_placement=True (--allow-placement)."
-            if elsewhere
-            else "Record these channels, or adapt a recogniser to those that there are: otolith "
-            "adapt."
-        )
+            warnings.warn(message, OtolithWarning, stacklevel=4)
+            return _moved(recording, here)
+        hint = "Record these channels, or adapt a recogniser to those available: otolith adapt."
+        if elsewhere:
+            hint = (
+                f"The sensor has all that is needed but sits at {elsewhere} instead of "
+                f"{here.sensor}. If that is meant, pass allow_placement=True (--allow-placement)."
+            )
+        held = ", ".join(channel_names(recording.channels)) or "nothing"
         raise ChannelError(
-            f"Recording '{recording.id}' does not fit this recogniser: "
-            f"{explain_mismatch(absent, [])}; it holds "
-            f"{', '.join(channel_names(recording.channels)) or 'nothing'}. {hint}"
+            f"{name} does not fit this recogniser: {explain_mismatch(absent, [])}; it holds {held}. "
+            f"{hint}"
         )
+
+    def _shown(self, channel: Channel) -> Channel:
+        """A recording's channel as the model sees it: without its place, where that is hidden."""
+        slot = self.cut.slot
+        return dataclasses.replace(channel, placement=slot, device="") if slot else channel
 
     def _only_elsewhere(self, recording: Recording) -> str:
-        """Return the recording's only sensor if nothing but its place tells it from the wanted one."""
+        """The recording's only sensor, if it has all that this chain's only sensor has."""
         if len(sensors(self.channels)) != 1 or len(sensors(recording.channels)) != 1:
             return ""
-        needed = {(c.quantity, c.axis, c.frame) for c in self.channels}
-        given = {(c.quantity, c.axis, c.frame) for c in recording.channels}
-        return sensors(recording.channels)[0] if needed <= given else ""
-
-
-def _renamed(recording: Recording, sensor: str, wanted: Channel) -> Recording:
-    def rename(stream: Stream) -> Stream:
-        named = tuple(
-            dataclasses.replace(c, placement=wanted.placement, device=wanted.device)
-            if c.sensor == sensor
-            else c
-            for c in stream.channels
+        needed, held = (
+            {(c.quantity, c.axis, c.frame) for c in channels}
+            for channels in (self.channels, recording.channels)
         )
-        return dataclasses.replace(stream, channels=named)
+        return sensors(recording.channels)[0] if needed <= held else ""
 
-    return dataclasses.replace(
-        recording, streams=tuple(rename(stream) for stream in recording.streams)
+
+def _moved(recording: Recording, to: Channel) -> Recording:
+    """A recording of one sensor, as if worn where another one sits."""
+    place = {"placement": to.placement, "device": to.device}
+    streams = tuple(
+        dataclasses.replace(
+            stream, channels=tuple(dataclasses.replace(c, **place) for c in stream.channels)
+        )
+        for stream in recording.streams
     )
+    return dataclasses.replace(recording, streams=streams)

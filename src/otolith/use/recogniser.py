@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from typing_extensions import override
 
 from otolith.core.errors import ConfigError, DataError, OtolithWarning, nearest
-from otolith.data.channels import Channel
+from otolith.core.frames import html_table
+from otolith.data.channels import Channel, channel_names
 from otolith.data.recording import Recording
 from otolith.data.windows import Windows
 from otolith.learn import encoders
@@ -111,6 +112,22 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __repr__(self, N_CHAR_MAX: int = 240) -> str:
         text = super().__repr__(N_CHAR_MAX)
         return text if len(text) <= 300 else f"{text[:299]}…"
+
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {"encoder": str(self.encoder)[:80], "head": self.head}
+        if hasattr(self, "record_"):
+            after = self.record_["adaptation"]
+            facts |= {
+                "classes": ", ".join(map(str, self.classes_)),
+                "channels": ", ".join(channel_names(self.chain_.channels)),
+                "windows": f"{self.chain_.cut.seconds:g} s at {self.chain_.rate_hz:g} Hz",
+                "trained on": f"{after['windows']} windows of {len(after['subjects'])} people",
+            }
+        return html_table("Recogniser" if len(facts) > 2 else "Recogniser, not fitted", facts)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows, in place of scikit-learn's diagram of parameters."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

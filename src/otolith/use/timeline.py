@@ -6,18 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from typing_extensions import override
 
+from otolith.core.frames import frame, html_table
 from otolith.core.sheets import decimals, write_sheet
 from otolith.data.recording import clock_time
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNKNOWN = ""
 """The label of a window of which too much was lost to say anything."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline:
     """Windows in order of time, each with a label and the probability of every class.
 
@@ -44,14 +50,32 @@ class Timeline:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds of each label, the longest first; where windows overlap, each counts until the
-        next one starts."""
+        """Seconds of each label, the longest first; a window counts until the next one starts."""
         following = np.append(self.start_s[1:], np.inf)
         duration = np.minimum(self.end_s, following) - self.start_s
-        total = {
-            name: float(duration[self.label == name].sum()) for name in set(self.label.tolist())
-        }
+        total = {name: float(duration[self.label == name].sum()) for name in {*self.label.tolist()}}
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @override
+    def __repr__(self) -> str:
+        end = self.end_s.max(initial=0.0)
+        return (
+            f"Timeline({len(self)} windows of '{self.recording:.80}' up to {end:.1f} s, "
+            f"{len(self.classes)} classes, {self.unknown} without a label)"
+        )
+
+    def _repr_html_(self) -> str:
+        seconds = {name or "(unknown)": f"{total:.1f} s" for name, total in self.seconds.items()}
+        return html_table(repr(self), seconds)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row per window: recording, times, label, probabilities.
+
+        Each class is a column of its probability. Raises ConfigError where pandas is not installed.
+        """
+        shares = dict(zip(self.classes, self.probability.T, strict=True))
+        times = {"start_s": self.start_s, "end_s": self.end_s, "label": self.label}
+        return frame({"recording": [self.recording] * len(self), **times, **shares})
 
     def to_csv(self, path: str | Path) -> Path:
         """Write start_s, end_s, label and one column per class; an unknown window has empty cells

@@ -12,12 +12,13 @@ import numpy as np
 
 from otolith.core.errors import ConfigError, OtolithWarning, nearest
 from otolith.data.study import Study
-from otolith.data.windows import Cut, Windows
+from otolith.data.windows import Windows
 from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, prompts_of, words_of
 from otolith.learn.training.adapt import AdaptConfig, Adapted
 from otolith.learn.training.pretrained import PretrainedEncoder
-from otolith.learn.training.runtime import Runtime, commit, versions
+from otolith.learn.training.runtime import Runtime
 from otolith.use.chain import SignalChain
+from otolith.use.record import record_of
 
 if TYPE_CHECKING:
     from otolith.use.recogniser import Recogniser
@@ -47,58 +48,52 @@ def from_words(
     """
     from otolith.use.recogniser import Recogniser
 
-    start = (
-        encoder
-        if isinstance(encoder, PretrainedEncoder)
-        else PretrainedEncoder.load(encoder, trust=trust)
-    )
+    if not isinstance(encoder, PretrainedEncoder):
+        encoder = PretrainedEncoder.load(encoder, trust=trust)
     prompts = prompts_of(labels, templates)
     runtime = runtime or Runtime.choose()
-    space = start.require_alignment()
+    space = encoder.require_alignment()
     names = [*prompts, *[UNKNOWN] * (unknown is not None)]
     given = {"unknown": unknown, **settings}
-    start.to("cpu")
+    encoder.to("cpu")
     head = TextHead(space.width, len(names), **given).say(words_of(space, prompts))
-    count = np.zeros(len(names), dtype=int)
     if examples is not None:
         examples = _of_these_classes(examples, list(prompts))
-        head.fit(start.embed(examples, runtime, space="shared"), examples.code, 0)
-        count = np.bincount(examples.code, minlength=len(names))
+        head.fit(encoder.embed(examples, runtime, space="shared"), examples.code, 0)
     config = AdaptConfig(mode="frozen", space="shared")
     made = Recogniser(
-        start,
+        encoder,
         "text",
-        mode="frozen",
-        space="shared",
-        rate_hz=start.encoder.rate_hz,
-        channels=start.channels,
-        gravity="removed" if start.gravity == "removed" else "included",
+        rate_hz=encoder.encoder.rate_hz,
+        channels=encoder.channels,
+        gravity="removed" if encoder.gravity == "removed" else "included",
         head_settings=given,
         device=runtime.device,
         precision=runtime.precision,
         threads=runtime.threads,
+        **dataclasses.asdict(config),
     )
-    made.adapted_ = Adapted(start, head.eval(), tuple(names), config)
+    made.adapted_ = Adapted(encoder, head.eval(), tuple(names), config)
     made.classes_ = np.array(names, dtype=object)
-    made.chain_ = chain_of(start)
-    made.n_features_in_ = len(start.channels) * start.encoder.length
-    made.record_ = {
-        "pretraining": start.record,
-        "adaptation": {
-            "subjects": examples.subjects if examples is not None else [],
-            "studies": {examples.study: examples.study_hash} if examples is not None else {},
-            "origin": examples.origin if examples is not None else "measured",
-            "windows": int(count.sum()),
-            "labels": {name: int(n) for name, n in zip(names, count, strict=True)},
-            "words": prompts,
-            "encoder_moved": False,
-            "settings": dataclasses.asdict(config),
-        },
-        "runtime": runtime.record(),
-        "versions": versions(),
-        "commit": commit(),
-    }
+    made.chain_ = SignalChain.of_encoder(encoder)
+    made.n_features_in_ = len(encoder.channels) * encoder.encoder.length
+    facts = _facts(examples, names) | {"words": prompts, "settings": dataclasses.asdict(config)}
+    made.record_ = record_of(encoder.record, facts, runtime)
     return made
+
+
+def _facts(examples: Windows | None, names: Sequence[str]) -> dict[str, Any]:
+    """On whom the recogniser was trained, besides its encoder."""
+    code = examples.code if examples is not None else np.zeros(0, dtype=np.int64)
+    count = np.bincount(code, minlength=len(names)).tolist()
+    return {
+        "subjects": examples.subjects if examples is not None else [],
+        "studies": {examples.study: examples.study_hash} if examples is not None else {},
+        "origin": examples.origin if examples is not None else "measured",
+        "windows": len(code),
+        "labels": dict(zip(names, count, strict=True)),
+        "encoder_moved": False,
+    }
 
 
 def few_examples(
@@ -108,35 +103,16 @@ def few_examples(
 
     Raises ConfigError where the study has none of these labels.
     """
-    there = study.windows(**encoder.cutting(), missing="drop").labelled
-    shared = [name for name in labels if name in there.classes]
+    cutting = encoder.cutting()
+    available = study.windows(**cutting, missing="drop").labelled.classes
+    shared = [name for name in labels if name in available]
     if not shared:
         raise ConfigError(
             f"Study '{study.name}' has no label of {', '.join(labels)}; it has "
-            f"{', '.join(there.classes)}."
-            f"{nearest(labels[0], there.classes)}"
+            f"{', '.join(available)}.{nearest(labels[0], available)}"
         )
-    return study.windows(**encoder.cutting() | {"labels": shared}, missing="drop").labelled.few(
-        shots, seed
-    )
-
-
-def chain_of(encoder: PretrainedEncoder) -> SignalChain:
-    """Return the signal chain that an encoder was pretrained behind."""
-    known = encoder.cutting()
-    recipe = encoder.record.get("windows", {}).get("recipe", {})
-    cut = Cut(
-        seconds=known["seconds"],
-        rate_hz=known["rate_hz"],
-        overlap=0.0,
-        label_rule="unlabelled",
-        quantities=tuple(known["quantities"]),
-        placements=tuple(known["placements"]),
-        slot=known["slot"],
-        pad=bool(recipe.get("pad", False)),
-    )
-    length = encoder.encoder.length
-    return SignalChain(encoder.channels, encoder.encoder.rate_hz, length, encoder.gravity, cut)
+    windows = study.windows(**cutting | {"labels": shared}, missing="drop")
+    return windows.labelled.few(shots, seed)
 
 
 def _of_these_classes(windows: Windows, names: list[str]) -> Windows:
