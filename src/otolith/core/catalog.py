@@ -1,9 +1,8 @@
-"""The lists of the house: families and their members, places on the body, and activities.
+"""The lists: families and their members, places on the body, and activities.
 
 A family is a folder whose `__init__` holds one `Family`; a member is one file and one line in its
-table. Wherever a caller gives a name, the object itself is taken too, or "my_lab.models:Mine". What
-a file names is a member of the table and nothing else, unless the caller trusts the package that it
-comes from.
+table. Wherever a caller gives a name, the object itself is taken too, or "my_lab.models:Mine". A
+file may name a member of the table and nothing else, unless the caller trusts another package.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,24 @@ from otolith.core.errors import ConfigError, UnknownNameError, nearest
 from otolith.core.text import printable
 
 OWN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-"""How a member of one's own is named: package.module:Name."""
+"""How a member outside of Otolith is named: package.module:Name."""
+_NEVER_TRUSTED = {*sys.stdlib_module_names, "otolith"}
 
 
 def trusted(trust: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the packages and models that a caller trusts, as what he may give: one name, or
-    several.
+    """Return the packages and models that a caller trusts, given as one name or several.
 
-    Raises ConfigError for Python's own modules, which hold no member of anything, and for what is
-    no text.
+    Raises ConfigError for Python's modules and Otolith's, which no file needs to name, and for what
+    is no text.
+
+    >>> trusted("my_lab")
+    ('my_lab',)
     """
     names = (trust,) if isinstance(trust, str) else tuple(trust)
     for name in names:
         if not isinstance(name, str) or not name.strip():
-            raise ConfigError(f"trust names packages such as my_lab; found {name!r}.")
-        if name.partition(".")[0] in {*sys.stdlib_module_names, "otolith"}:
+            raise ConfigError(f"trust names packages such as my_lab; given {name!r}.")
+        if name.partition(".")[0] in _NEVER_TRUSTED:
             raise ConfigError(
                 f"trust names packages of your own, such as my_lab; '{name}' comes with Python or "
                 f"Otolith."
@@ -47,9 +49,14 @@ def trusted(trust: str | Iterable[str]) -> tuple[str, ...]:
 
 
 class Family(Mapping[str, str]):
-    """A table from public names to where each member lives, imported only when it is asked for.
+    """A table from public names to where each member lives. Members are imported when asked for.
 
-    base: "module:Class" of what every member is a subclass of; empty where members are functions.
+    base: "module:Class", the class of all members; empty where members are functions.
+    extras: name -> the optional dependency ("video") that the member needs.
+
+    >>> table = Family("path", {"path": "pathlib:Path"})
+    >>> table.resolve("path")
+    <class 'pathlib.Path'>
     """
 
     def __init__(
@@ -77,33 +84,24 @@ class Family(Mapping[str, str]):
         return len(self._members)
 
     def resolve(self, name: object) -> Any:
-        """Return the member that a caller means: by its name, as "package.module:Name", or as the
-        object itself.
+        """Return the member that a caller means: its name, "package.module:Name", or the object.
 
-        For what a file says there is `stored`. Raises UnknownNameError, naming the nearest member,
-        or saying that what was found is no such thing; nothing is called to find out.
+        For what a file says use `stored`. Raises UnknownNameError, which names the nearest member,
+        and where the object is none of this family; nothing is called to find out.
         """
         if not isinstance(name, str):
             return self._checked(name, printable(repr(name), 80)) if self._base else name
         if name in self._members:
             return self._imported(name, self._members[name])
-        if ":" not in name:
-            raise UnknownNameError(
-                f"There is no {self.kind} '{printable(name, 80)}'; known are "
-                f"{', '.join(self._members)}."
-                f"{nearest(name, self._members)} A member of your own is named "
-                f"'package.module:Name'."
-            )
         if not OWN_PATH.fullmatch(name):
             raise UnknownNameError(
-                f"A {self.kind} of your own is named 'package.module:Name'; found "
-                f"'{printable(name, 80)}'."
+                f"There is no {self.kind} '{printable(name, 80)}'; known are {', '.join(self)}."
+                f"{nearest(name, self)} A member of your own is named 'package.module:Name'."
             )
         return self._checked(self._imported(name, name), name)
 
     def stored(self, name: object, trust: str | Iterable[str] = (), where: str = "") -> Any:
-        """Return the member that a file names: one of the table, or one of a package that the
-        caller trusts.
+        """Return the member that a file names: one of the table, or of a package in `trust`.
 
         Raises UnknownNameError for anything else, before anything is imported.
         """
@@ -114,29 +112,22 @@ class Family(Mapping[str, str]):
 
         Raises UnknownNameError if it may not, and says how to trust its package.
         """
-        if isinstance(name, str) and name in self._members:
+        shown = printable(name if isinstance(name, str) else repr(name), 80)
+        named = f"{where or 'The file'} names the {self.kind} '{shown}', which is"
+        unknown = f"{named} none of {', '.join(self)}.{nearest(shown, self)} Nothing was imported."
+        if not isinstance(name, str):
+            raise UnknownNameError(unknown)
+        if name in self._members:
             return name
-        said = printable(name if isinstance(name, str) else repr(name), 80)
-        place = f"{where} names" if where else "The file names"
-        if not isinstance(name, str) or not OWN_PATH.fullmatch(name):
-            raise UnknownNameError(
-                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}."
-                f"{nearest(said, self._members)}"
-            )
         module = name.partition(":")[0]
-        if any(module == package or module.startswith(f"{package}.") for package in trusted(trust)):
-            return name
         package = module.partition(".")[0]
-        if package in {*sys.stdlib_module_names, "otolith"}:
-            raise UnknownNameError(
-                f"{place} the {self.kind} '{said}', which is none of {', '.join(self._members)}. "
-                f"Nothing was imported. "
-                "A file of ours never says this: somebody edited it."
-            )
+        if not OWN_PATH.fullmatch(name) or package in _NEVER_TRUSTED:
+            raise UnknownNameError(unknown)
+        if any(f"{module}.".startswith(f"{allowed}.") for allowed in trusted(trust)):
+            return name
         raise UnknownNameError(
-            f"{place} the {self.kind} '{said}', which is code outside of Otolith. Nothing was "
-            f"imported. If you know "
-            f"and trust the package {package}, say so: --trust {package}, or trust=('{package}',)."
+            f"{named} code outside of Otolith. Nothing was imported. If you know and trust the "
+            f"package {package}, say so: --trust {package}, or trust=('{package}',)."
         )
 
     def _imported(self, name: str, path: str) -> Any:
@@ -146,49 +137,44 @@ class Family(Mapping[str, str]):
         except ModuleNotFoundError as error:
             extra = self._extras.get(name)
             hint = f"pip install 'otolith[{extra}]'" if extra else f"check the spelling of '{path}'"
-            raise UnknownNameError(
-                f"{self.kind} '{name}' needs {error.name}, which is not installed: {hint}."
-            ) from error
+            reason = f"needs {error.name}, which is not installed: {hint}"
+            raise UnknownNameError(f"{self.kind} '{name}' {reason}.") from error
         except AttributeError as error:
-            raise UnknownNameError(
-                f"{self.kind} '{name}': module {module} has no '{attribute}'."
-            ) from error
+            reason = f"module {module} has no '{attribute}'"
+            raise UnknownNameError(f"{self.kind} '{name}': {reason}.") from error
         except ImportError as error:
-            raise UnknownNameError(
-                f"{self.kind} '{name}': module {module} cannot be imported ({error})."
-            ) from error
+            reason = f"module {module} cannot be imported ({error})"
+            raise UnknownNameError(f"{self.kind} '{name}': {reason}.") from error
 
-    def _checked(self, found: Any, said: str) -> Any:
-        """Return a member that is none of the table, held against what members are, without calling
-        it."""
+    def _checked(self, member: Any, shown: str) -> Any:
+        """Return a member from outside if it is of the family's class; it is not called."""
         if not self._base:
-            if not callable(found):
-                raise UnknownNameError(f"{said} is no {self.kind}: it cannot be called.")
-            return found
-        module, _, attribute = self._base.partition(":")
-        base = getattr(importlib.import_module(module), attribute)
-        if not (isinstance(found, type) and issubclass(found, base)):
+            if not callable(member):
+                raise UnknownNameError(f"{shown} is no {self.kind}: it cannot be called.")
+            return member
+        base = self._imported(self.kind, self._base)
+        if not (isinstance(member, type) and issubclass(member, base)):
             raise UnknownNameError(
-                f"{said} is no {self.kind}: it is no subclass of {module}.{attribute}. Known are "
-                f"{', '.join(self._members)}."
+                f"{shown} is no {self.kind}: it is no subclass of {self._base.replace(':', '.')}. "
+                f"Known are {', '.join(self)}."
             )
-        return found
+        return member
 
     def name_of(self, member: object) -> str:
-        """Return the public name of a member's class, or its "module:Name" where it stands in no
-        table."""
+        """Return the public name of a member's class, or its "module:Name" where no table has
+        it."""
         cls = member if isinstance(member, type) else type(member)
         path = f"{cls.__module__}:{cls.__qualname__}"
         return next((name for name, listed in self._members.items() if listed == path), path)
 
     def sentence(self, name: str) -> str:
-        """Return the first line of what a member says of itself, read from its file: the member is
-        not imported."""
+        """Return the first line of a member's docstring. It is read from the file, which is not
+        imported."""
         module, _, attribute = self._members[name].partition(":")
-        found = importlib.util.find_spec(module)
-        if found is None or found.origin is None:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
             return ""
-        tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
                 return (ast.get_docstring(node) or "").partition("\n")[0]
@@ -206,39 +192,34 @@ class Placement:
     """How a person would say it."""
 
 
-def _sided(*parts: tuple[str, str]) -> list[Placement]:
-    out = []
-    for part, words in parts:
-        for side, other in (("left", "right"), ("right", "left")):
-            out.append(Placement(f"{side}_{part}", f"{other}_{part}", f"{side} {words}"))
-    return out
+def _both_sides(part: str) -> list[Placement]:
+    words = {"pocket": "trouser pocket"}.get(part, part.replace("_", " "))
+    return [
+        Placement(f"{side}_{part}", f"{other}_{part}", f"{side} {words}")
+        for side, other in (("left", "right"), ("right", "left"))
+    ]
 
 
+_PAIRED = (
+    "wrist", "forearm", "upper_arm", "shoulder", "hand", "thigh", "shank", "ankle", "foot",
+    "pocket", "ear",
+)  # fmt: skip
+_SINGLE = {
+    "head": "head",
+    "chest": "chest",
+    "waist": "waist",
+    "lower_back": "lower back",
+    "thigh": "thigh, side unknown",
+    "shank": "shank, side unknown",
+    "forearm": "forearm, side unknown",
+    "upper_arm": "upper arm, side unknown",
+    "imu": "one sensor whose place is not shown to the model",
+}
 PLACEMENTS: dict[str, Placement] = {
-    placement.name: placement
-    for placement in (
-        *_sided(
-            ("wrist", "wrist"),
-            ("forearm", "forearm"),
-            ("upper_arm", "upper arm"),
-            ("shoulder", "shoulder"),
-            ("hand", "hand"),
-            ("thigh", "thigh"),
-            ("shank", "shank"),
-            ("ankle", "ankle"),
-            ("foot", "foot"),
-            ("pocket", "trouser pocket"),
-            ("ear", "ear"),
-        ),
-        Placement("head", None, "head"),
-        Placement("chest", None, "chest"),
-        Placement("waist", None, "waist"),
-        Placement("lower_back", None, "lower back"),
-        Placement("thigh", None, "thigh, side unknown"),
-        Placement("shank", None, "shank, side unknown"),
-        Placement("forearm", None, "forearm, side unknown"),
-        Placement("upper_arm", None, "upper arm, side unknown"),
-        Placement("imu", None, "one sensor whose place is not shown to the model"),
+    place.name: place
+    for place in (
+        *(place for part in _PAIRED for place in _both_sides(part)),
+        *(Placement(name, None, words) for name, words in _SINGLE.items()),
     )
 }
 
@@ -246,55 +227,36 @@ PLACEMENTS: dict[str, Placement] = {
 def placement(name: str) -> Placement:
     """Return a place on the body by its name.
 
-    Raises UnknownNameError, naming the nearest known place.
+    >>> placement("left_wrist").words
+    'left wrist'
+
+    Raises UnknownNameError, which names the nearest place.
     """
     if name not in PLACEMENTS:
+        near = nearest(name, PLACEMENTS)
         raise UnknownNameError(
-            f"There is no placement '{name}'.{nearest(name, PLACEMENTS)} All: otolith list "
-            f"placements."
+            f"There is no placement '{name}'.{near} All: otolith list placements."
         )
     return PLACEMENTS[name]
 
 
-def bilateral_pairs(placements: list[str] | tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the left/right pairs among some placements, left first, in the order of the
-    placements."""
-    here = set(placements)
-    return [
-        (name, modality)
-        for name in placements
-        if name.startswith("left_")
-        and (modality := PLACEMENTS[name].modality) in here
-        and modality is not None
-    ]
+def bilateral_pairs(placements: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the left/right pairs among some placements, left first.
+
+    >>> bilateral_pairs(["right_foot", "chest", "left_foot", "left_wrist"])
+    [('left_foot', 'right_foot')]
+    """
+    mirrored = {name: f"right_{name[5:]}" for name in placements if name.startswith("left_")}
+    return [(left, right) for left, right in mirrored.items() if right in placements]
 
 
-# Names that data sets share, so that a label means the same thing in each of them.
+# Names that data sets share, so that a label means the same in each of them.
 ACTIVITIES: tuple[str, ...] = (
-    "walking",
-    "running",
-    "jogging",
-    "climbing stairs",
-    "descending stairs",
-    "sitting",
-    "standing",
-    "lying",
-    "sit to stand",
-    "stand to sit",
-    "sit to lie",
-    "lie to sit",
-    "stand to lie",
-    "lie to stand",
-    "turning",
-    "squat",
-    "lunge",
-    "boxing",
-    "waving",
-    "clapping",
-    "throwing",
-    "cycling",
-    "jumping",
-)
+    "walking", "running", "jogging", "climbing stairs", "descending stairs", "sitting", "standing",
+    "lying", "sit to stand", "stand to sit", "sit to lie", "lie to sit", "stand to lie",
+    "lie to stand", "turning", "squat", "lunge", "boxing", "waving", "clapping", "throwing",
+    "cycling", "jumping",
+)  # fmt: skip
 
 FAMILIES: dict[str, str] = {
     "datasets": "otolith.data.datasets",
@@ -306,18 +268,21 @@ FAMILIES: dict[str, str] = {
     "heads": "otolith.learn.heads",
     "metrics": "otolith.learn.metrics",
 }
-"""What `otolith list` can name -> the folder of its members."""
+"""What `otolith list` can name -> the package of its members."""
 
 
 def family(name: str) -> Family:
-    """Return a family's table by the name of its folder, such as "encoders".
+    """Return a family's table by the name of its folder.
+
+    >>> family("heads")["linear"]
+    'otolith.learn.heads.linear:LinearHead'
 
     Raises UnknownNameError where there is no such family.
     """
     if name not in FAMILIES:
+        near = nearest(name, FAMILIES)
         raise UnknownNameError(
-            f"There is no family '{name}'; known are "
-            f"{', '.join(FAMILIES)}.{nearest(name, FAMILIES)}"
+            f"There is no family '{name}'; known are {', '.join(FAMILIES)}.{near}"
         )
     table = importlib.import_module(FAMILIES[name]).FAMILY
     assert isinstance(table, Family)
