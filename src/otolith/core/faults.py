@@ -1,7 +1,8 @@
-"""The last resort: what nobody foresaw becomes one paragraph, and a file that can be sent to us.
+"""The last resort: an unexpected error becomes one paragraph, and a file that can be sent to us.
 
-The file tells where in the code it happened, and nothing of anybody's data: no message of the error
-(it may quote a person or a path), no value, no path, of the command only the names of its options.
+The file says where in the code it happened, and holds none of the user's data: no message of the
+error (it may quote a person or a path), no value, no path, and of the command only the names of its
+options.
 """
 
 from __future__ import annotations
@@ -21,56 +22,51 @@ from types import TracebackType
 from otolith import __version__
 
 LIBRARIES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "torch",
-    "pyarrow",
-    "safetensors",
-    "matplotlib",
-    "typer",
+    "numpy", "scipy", "scikit-learn", "torch", "pyarrow", "safetensors", "matplotlib", "typer",
     "rich",
-)
+)  # fmt: skip
 """Whose versions the file names."""
-WHERE_TO = "Security → Report a vulnerability of the repository if it may be a weakness, otherwise a new issue there"
+WHERE_TO = (
+    "Security → Report a vulnerability of the repository if it may be a weakness, otherwise a new "
+    "issue there"
+)
 _PACKAGE = Path(__file__).resolve().parents[1]
 _REMOTE = re.compile(r'File "([^"\n]+)", line (\d+), in (\w+|<\w+>)')
-_LONGEST = 60
-"""Frames of one error that are told, of a recursion's thousands."""
+_MOST_FRAMES = 60
+"""Frames of one error that are listed, of a recursion's thousands."""
 
 
 def report_of(error: BaseException, command: str, options: Iterable[str]) -> str:
-    """Return the text of the file: where, of which type, with which versions, and no word of
-    anybody's data."""
+    """Return the text of the file: where, of which type, with which versions.
+
+    `command` is the name of the command, `options` the names of the options that were typed.
+    """
+    system = f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} cores"
     lines = [
-        "Otolith came upon something that nobody foresaw. This file holds no names, values, paths "
-        "or messages.",
+        "An unexpected error in Otolith. This file holds no names, values, paths or messages.",
         "",
-        f"otolith {__version__}, Python {platform.python_version()}, "
-        f"{platform.platform(terse=True)}, "
-        f"{platform.machine()}, {os.cpu_count()} cores",
+        f"otolith {__version__}, Python {platform.python_version()}, {system}",
         ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
         f"command: otolith {command}".rstrip(),
         f"options: {', '.join(options) or 'none'}",
     ]
     for link in _chain(error):
-        lines += ["", *_told(link)]
+        lines += ["", *_described(link)]
     return "\n".join(lines) + "\n"
 
 
 def keep_report(text: str) -> Path | None:
-    """Write the file into this folder, or into a private one where this one cannot be written; None
-    where neither can.
+    """Write the file into the current folder, or into a private one where that cannot be written.
 
-    It is new, belongs to the user alone, and follows no link.
+    The file is new, belongs to the user alone, and no link is followed. Returns None where neither
+    folder can be written.
     """
     name = f"otolith-fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    for place in (_here, lambda: Path(tempfile.mkdtemp(prefix="otolith-"))):
+    new_for_user = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    for folder in (_here, lambda: Path(tempfile.mkdtemp(prefix="otolith-"))):
         try:
-            path = place() / name
-            handle = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600
-            )
+            path = folder() / name
+            handle = os.open(path, new_for_user, 0o600)
         except OSError:
             continue
         try:
@@ -84,31 +80,28 @@ def keep_report(text: str) -> Path | None:
 
 
 def paragraph(error: BaseException, path: Path | None) -> str:
-    """Return what is said to the user."""
-    room = (
-        " The memory ran out: fewer windows at a time may help."
-        if isinstance(error, MemoryError)
-        else ""
-    )
+    """Return the message to the user; `path` is the file that was written, if any."""
+    memory = isinstance(error, MemoryError)
+    hint = " Memory ran out: fewer windows at a time may help." if memory else ""
     kept = (
-        f"Where it happened is written in {path}, without names, values or paths: look into it, "
-        f"and send it to us "
-        f"({WHERE_TO})."
+        f"Where it happened is written in {path}, without names, values or paths. Please look into "
+        f"it and send it to us ({WHERE_TO})."
         if path
         else f"Where it happened could not be written anywhere. Please tell us ({WHERE_TO})."
     )
     return (
-        f"Otolith came upon something that nobody foresaw ({type(error).__name__}), and "
-        f"stopped.{room} What is "
+        f"Otolith met an unexpected error ({type(error).__name__}) and stopped.{hint} What is "
         f"finished stays as it is. {kept}"
     )
 
 
 def used_options(arguments: Sequence[str], known: Iterable[str]) -> list[str]:
-    """Return which of a command's options were typed, by name; never what was typed behind them."""
-    there = set(known)
-    typed = (argument.partition("=")[0] for argument in arguments)
-    return sorted({name for name in typed if name in there})
+    """Return the names of the options that were typed; never what was typed behind them.
+
+    >>> used_options(["Anna.csv", "--out=Anna", "--quiet"], ["--out", "--quiet", "--seed"])
+    ['--out', '--quiet']
+    """
+    return sorted({argument.partition("=")[0] for argument in arguments} & set(known))
 
 
 def _here() -> Path:
@@ -123,10 +116,10 @@ def _version(name: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it came from."""
+    """Yield the error and those that it came from."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
-    while waiting and len(seen) < _LONGEST:
+    while waiting and len(seen) < _MOST_FRAMES:
         link = waiting.pop(0)
         if link is None or id(link) in seen:
             continue
@@ -137,62 +130,58 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             waiting += link.exceptions
 
 
-def _told(error: BaseException) -> Iterator[str]:
+def _described(error: BaseException) -> Iterator[str]:
     kind = type(error)
-    own = _is_public(kind.__module__)
-    number = (
-        f", errno {error.errno}"
-        if isinstance(error, OSError) and isinstance(error.errno, int)
-        else ""
-    )
-    yield f"{f'{kind.__module__}.{kind.__qualname__}' if own else 'an error of somebody else'}{number}"
-    frames = list(_frames(error.__traceback__))
-    if len(frames) > _LONGEST:
-        half = _LONGEST // 2
-        frames = [*frames[:half], f"  ... {len(frames) - _LONGEST} more", *frames[-half:]]
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    number = error.errno if isinstance(error, OSError) else None
+    errno = f", errno {number}" if isinstance(number, int) else ""
+    yield f"{name if _is_public(kind.__module__) else 'an error class of the user'}{errno}"
+    frames = [*_frames(error.__traceback__)]
+    if len(frames) > _MOST_FRAMES:
+        half = _MOST_FRAMES // 2
+        frames = [*frames[:half], f"  ... {len(frames) - _MOST_FRAMES} more", *frames[-half:]]
     yield from frames
-    # What happened in another process arrives as text, of which only places in our own code are
-    # taken over.
-    if kind.__name__ == "_RemoteTraceback":
-        for file, line, function in _REMOTE.findall(str(error)):
-            if (place := _ours(file)) is not None:
+    # A worker process sends its traceback as a note, which is text: only places in our code are
+    # copied from it.
+    for note in getattr(error, "__notes__", ()):
+        for file, line, function in _REMOTE.findall(note):
+            if place := _place_in_package(file):
                 yield f"  in another process: {place}:{line} in {function}"
 
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:
     while trace is not None:
         code, line = trace.tb_frame.f_code, trace.tb_lineno
-        place = _ours(code.co_filename)
-        if place is not None:
-            yield f"  {place}:{line} in {code.co_name}: {linecache.getline(code.co_filename, line).strip()}"
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if place := _place_in_package(code.co_filename):
+            source = linecache.getline(code.co_filename, line).strip()
+            yield f"  {place}:{line} in {code.co_name}: {source}"
+        elif _is_public(module):
+            yield f"  {module}:{line} in {code.co_name}"
         else:
-            module = str(trace.tb_frame.f_globals.get("__name__", ""))
-            yield (
-                f"  {module}:{line} in {code.co_name}"
-                if _is_public(module)
-                else "  code of somebody else"
-            )
+            yield "  code of the user"
         trace = trace.tb_next
 
 
-def _ours(file: str) -> str | None:
-    """A file of the package, from the package on; None for any other, however it is called."""
+def _place_in_package(file: str) -> str:
+    """Return a file of the package as a path from the package on; empty for any other file."""
     try:
-        inside = Path(file).resolve().relative_to(_PACKAGE)
+        path = Path(file).resolve()
+        inside = path.relative_to(_PACKAGE)
     except (ValueError, OSError):
-        return None
-    return f"{_PACKAGE.name}/{inside.as_posix()}" if (_PACKAGE / inside).is_file() else None
+        return ""
+    return f"{_PACKAGE.name}/{inside.as_posix()}" if path.is_file() else ""
 
 
 def _is_public(module: str) -> bool:
-    """Whether a module is Python's or one that we depend on: the names of a user's own are nobody's
-    business."""
+    """Whether a module is Python's or a dependency: names in the user's modules are private."""
     root = module.partition(".")[0]
     return root in sys.stdlib_module_names or root in _PUBLIC
 
 
 _PUBLIC = (
-    "otolith", "numpy", "scipy", "sklearn", "torch", "pyarrow", "safetensors", "matplotlib", "typer", "click", "rich",
-    "joblib", "numba", "jaxtyping", "anny", "dtaidistance", "rerun", "sentence_transformers", "transformers",
-    "huggingface_hub", "PIL", "av", "threadpoolctl", "re2",
+    "otolith", "numpy", "scipy", "sklearn", "torch", "pyarrow", "pydantic", "safetensors",
+    "matplotlib", "typer", "click", "rich", "joblib", "numba", "jaxtyping", "anny", "dtaidistance",
+    "rerun", "sentence_transformers", "transformers", "huggingface_hub", "PIL", "av",
+    "threadpoolctl", "re2",
 )  # fmt: skip

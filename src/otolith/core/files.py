@@ -1,5 +1,4 @@
-"""Writing so that nothing is lost: a file or folder stands under its final name only when it is
-whole."""
+"""Writing so that nothing is lost: a file or folder has its final name only when it is whole."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,37 +21,52 @@ from otolith.core.text import printable
 
 MAX_JSON_BYTES = 64 * 2**20
 """How large a JSON file of ours may be; a study of 20,000 recordings has about 40 MB."""
-
-
 LONGEST_NAME_BYTES = 200
-"""How long one part of a name may be: file systems take 255, and names that are being written need
-room for more."""
+"""How long one part of a name may be: file systems take 255, and names of what is being written
+need room for more."""
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
 )
+_FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
+    (lambda part: part in ("", ".", ".."), "is no name inside of a folder"),
+    (
+        lambda part: part != part.strip(" ") or part.endswith("."),
+        "begins or ends with a space, or ends with a dot, which Windows drops",
+    ),
+    (
+        lambda part: part.partition(".")[0].rstrip(" ").upper() in _RESERVED,
+        "is a device on Windows, not a file",
+    ),
+    (
+        lambda part: len(part.encode()) > LONGEST_NAME_BYTES,
+        f"is longer than {LONGEST_NAME_BYTES} bytes",
+    ),
+)
+"""What is wrong with a part of a name."""
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """Return where a name that a file, a mapping or a person gave lies in a folder; `/` separates
-    its parts.
+    """Return where a name that a file, a mapping or a person gave lies in a folder.
 
-    Raises DataError where it would leave the folder (`..`, an absolute path, a drive, a link that
-    leads out) or could not be the same name on every system: control characters, backslashes,
-    colons, a name that Windows keeps for itself, a dot or space at an end, or a part too long to be
-    a file's name.
+    `/` separates the parts of the name. Raises DataError where it would leave the folder (`..`, an
+    absolute path, a drive, a link that leads out) or could not be the same name on every system:
+    control characters, backslashes, colons, a name that Windows keeps for itself, a dot or space at
+    an end, or a part too long to be a file's name.
+
+    >>> inside(Path("study"), "recordings/p1.parquet").as_posix()
+    'study/recordings/p1.parquet'
     """
     if fault := _fault_of(relative):
+        shown = printable(relative, 80)
         raise DataError(
-            f"'{printable(relative, 80)}' cannot name a file in {folder}: {fault}. Rename it where "
-            f"it comes from."
+            f"'{shown}' cannot name a file in {folder}: {fault}. Rename it where it comes from."
         )
     path = folder / relative
     # Unlike Path.resolve, this leaves a link that leads to itself to whoever opens it.
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise DataError(
-            f"{path} is reached through a link that leads out of {folder}. Put the files "
-            f"themselves there, or name "
-            "the other folder."
+            f"{path} is reached through a link that leads out of {folder}. Put the files themselves "
+            f"there, or name the other folder."
         )
     return path
 
@@ -65,16 +79,13 @@ def _fault_of(relative: object) -> str:
         return "it holds control characters, or is no proper text"
     if "\\" in relative or ":" in relative:
         return "it holds a backslash or a colon, which separate folders and drives on some systems"
-    for part in relative.split("/"):
-        if part in ("", ".", ".."):
-            return f"a part of it is '{part}', which is no name inside of a folder"
-        if part != part.strip(" ") or part.endswith("."):
-            return f"'{printable(part, 80)}' begins or ends with a space, or ends with a dot, which Windows drops"
-        if part.partition(".")[0].rstrip(" ").upper() in _RESERVED:
-            return f"'{part}' is a device on Windows, not a file"
-        if len(part.encode()) > LONGEST_NAME_BYTES:
-            return f"'{part[:40]}…' is longer than {LONGEST_NAME_BYTES} bytes"
-    return ""
+    faults = (
+        f"its part '{printable(part, 40)}' {fault}"
+        for part in relative.split("/")
+        for is_wrong, fault in _FAULTS
+        if is_wrong(part)
+    )
+    return next(faults, "")
 
 
 @contextmanager
@@ -82,21 +93,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, and move what was written there into place if all went well.
 
     An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the
-    final name; what a killed process left goes when the next one writes into the folder. Raises
-    DataError where `path` is a folder, a pipe or a device, which a file would take the place of.
+    final name; what a killed process left is removed when the next one writes into the folder.
+    Raises DataError where `path` is a folder, a pipe or a device, which a file would replace.
     """
-    if path.is_dir() or (path.exists() and not path.is_file()):
-        raise DataError(
-            f"{path} is {'a folder' if path.is_dir() else 'no plain file'}; name a file."
-        )
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no plain file"
+        raise DataError(f"{path} is {kind}; name a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep_once(path.parent)
     temporary, handle = temporary_beside(path, folder=False)
     try:
         yield temporary
-        # Made for their owner alone by whoever writes safely; what we write is as open as any other
-        # file.
-        share(temporary)
+        share(temporary)  # it was made for its owner alone
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)
@@ -109,13 +117,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
-    """Yield an empty folder beside `path`, and move it into place if all went well; an older one is
-    replaced.
+    """Yield an empty folder beside `path`, and move it into place if all went well.
 
-    Killed at any moment, either the old or the new one is there (see `otolith.core.locks.recover`
-    for systems that cannot exchange two folders in one step). `ours` names what of the older one
-    goes; all else is kept, also what somebody lays there meanwhile. Raises DataError where `path`
-    is a file, or the folder that the process stands in.
+    It replaces an older folder: of that, what `ours` names goes, and all else is kept, also what
+    somebody puts there meanwhile. Killed at any moment, either the old or the new folder is whole
+    (see `otolith.core.locks.recover` for systems that cannot exchange two folders in one step).
+    Raises DataError where `path` is a file, or the current folder.
     """
     path = path.resolve()
     if path.exists() and not path.is_dir():
@@ -142,17 +149,13 @@ def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
         else:
             temporary.replace(path)
         sync(path.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    else:
-        shutil.rmtree(temporary, ignore_errors=True)  # the older one, if there was one
     finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # what failed, or the older folder
         os.close(handle)
 
 
 def _keep_strangers(old: Path, new: Path, ours: Collection[str]) -> None:
-    """Let what is not ours lie in the new folder too, so that it is never without a place."""
+    """Put what is not ours into the new folder too, so that it always has a place."""
     for stranger in old.iterdir():
         target = new / stranger.name
         if stranger.name in ours or os.path.lexists(target):
@@ -171,8 +174,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Let two folders change places, in one step where the system can; else by way of a third,
-    which is swept back."""
+    """Exchange two folders: in one step where the system can, else by way of a third."""
     if _swap(new, old):
         return
     retired, handle = temporary_beside(old, folder=True, ending=RETIRED)
@@ -202,14 +204,16 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     except OSError as error:
         if not path.is_dir() or error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
-            raise  # a folder's names cannot be synced everywhere; a full disk is told
+            raise  # not every system syncs a folder's names; a full disk is an error
     finally:
         os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; bytes of a file's name that are no text are shown by
-    number."""
+    """Write a text file, whole or not at all.
+
+    Half characters, as file names may hold them, are written as \\udcNN.
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -225,24 +229,19 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     Raises ReadError where it is absent, cut off, not JSON, nested too deeply, names a key twice or
     is larger than `max_bytes`.
     """
+    with opened(path) as file:
+        text = file.read(max_bytes + 1)
+    if len(text) > max_bytes:
+        fault = f"has more bytes than are read; at most {max_bytes:,} are"
+        raise ReadError(f"{path} {fault}. Make it again.")
     try:
-        with opened(path) as file:
-            text = file.read(max_bytes + 1)
-        if len(text) > max_bytes:
-            raise ReadError(
-                f"{path} has more bytes than are read; at most {max_bytes:,} are. Make it again."
-            )
         return json.loads(text.decode(), object_pairs_hook=_once_each)
-    except ReadError:
-        raise
     except RecursionError as error:
-        raise ReadError(
-            f"{path} nests lists or objects too deeply to be one of our files. Make it again."
-        ) from error
+        fault = "nests lists or objects too deeply to be one of our files"
+        raise ReadError(f"{path} {fault}. Make it again.") from error
     except ValueError as error:
-        raise ReadError(
-            f"{path} is not readable as JSON ({error}); it may be cut off. Make it again."
-        ) from error
+        fault = f"is not readable as JSON ({error}); it may be cut off"
+        raise ReadError(f"{path} {fault}. Make it again.") from error
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -262,9 +261,8 @@ def content_digest(content: Mapping[str, Any]) -> str:
     Raises ValueError for a number that is not finite.
     """
     rest = {key: value for key, value in content.items() if key != SEAL}
-    plain = json.loads(
-        json.dumps(rest, allow_nan=False)
-    )  # keys become text, tuples lists: as they are read back
+    # As it is read back: keys are text, and tuples lists.
+    plain = json.loads(json.dumps(rest, allow_nan=False))
     text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -275,8 +273,10 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def seal_holds(content: Mapping[str, Any]) -> bool | None:
-    """Return whether a JSON object is as it was written; None where it carries no hash (an older
-    format)."""
+    """Return whether a JSON object is as it was written.
+
+    None where it holds no hash, as in older formats.
+    """
     if SEAL not in content:
         return None
     try:
@@ -286,8 +286,11 @@ def seal_holds(content: Mapping[str, Any]) -> bool | None:
 
 
 def digest(content: Any) -> str:
-    """Return a short hash of anything that JSON can write; equal content, equal hash, on every
-    machine."""
+    """Return a short hash of anything that JSON can write, the same on every machine.
+
+    >>> digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1})
+    True
+    """
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -304,10 +307,10 @@ def file_digest(path: Path) -> str:
 def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     """Raise DataError where `path` already holds something that may not be replaced.
 
-    What a dead process left beside it, or inside, goes even then.
+    What a dead process left half-written there is removed in any case.
     """
-    for folder in (path.resolve().parent, path):
-        sweep_once(folder)
+    sweep_once(path.resolve().parent)
+    sweep_once(path)
     if path.exists() and not overwrite and (path.is_file() or any(path.iterdir())):
         raise DataError(
             f"{path} already exists; choose another name for the {what}, or pass --overwrite."
@@ -315,8 +318,7 @@ def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
 
 
 def share(path: Path) -> None:
-    """Give a file the mode that other files get, where whoever wrote it made it for its owner
-    alone."""
+    """Give a file that only its owner may read the mode that new files get."""
     path.chmod(0o666 & ~_umask())
 
 

@@ -54,54 +54,60 @@ def sane(numbers: np.ndarray) -> np.ndarray:
 
 
 def npy_header(name: object, start: bytes) -> Header:
-    """Read the beginning of a .npy file; ReadError where it is none, holds objects, or claims the
-    impossible."""
+    """Read the beginning of a .npy file.
+
+    Raises ReadError where it is none, holds objects, or claims what cannot be.
+    """
     try:
-        if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
-            raise ValueError("it does not begin as one")
-        width = 2 if start[6] == 1 else 4
-        (length,) = struct.unpack("<H" if width == 2 else "<I", start[8 : 8 + width])
-        at = 8 + width + length
-        if length > _LONGEST:
-            raise ValueError(f"a header of {length:,} letters")
-        if len(start) < at:
-            raise ValueError("its header is cut off")
-        said = ast.literal_eval(
-            start[8 + width : at].decode("utf-8" if start[6] == 3 else "latin-1").strip()
-        )
-        shape, fortran, kind = said["shape"], said["fortran_order"], said["descr"]
-        if (
-            not isinstance(kind, str)
-            or not isinstance(fortran, bool)
-            or not isinstance(shape, tuple)
-        ):
-            raise ValueError("not an array of plain numbers")
-        good = all(type(count) is int and count >= 0 for count in shape) and len(shape) <= 32
-        if not good or (0 in shape and max(shape) > _LONGEST):
-            raise ValueError(f"no such shape as {str(shape)[:60]}")
-        dtype = np.dtype(kind)
-        if dtype.kind == "O":
-            raise ReadError(
-                f"{name} is a pickled object and no plain .npy array; it could run anything, and "
-                f"is never opened. Save "
-                "the arrays themselves, as numbers: np.save(..., np.asarray(..., dtype=float))."
-            )
-        if dtype.kind not in _PLAIN or dtype.itemsize > _WIDEST_NUMBER:
-            raise ValueError(f"it holds {dtype}, where numbers were expected")
-        return Header(dtype, shape, fortran, at)
-    except ReadError:
-        raise
+        return _header_in(start)
+    except _PickledError as error:
+        raise ReadError(
+            f"{name} is a pickled object and no plain .npy array; it could run anything, and is "
+            f"never opened. Save the arrays themselves, as numbers: np.save(..., "
+            f"np.asarray(..., dtype=float))."
+        ) from error
+    # Errors of ast.literal_eval and of what is not there; struct.error where it is cut off.
     except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        SyntaxError,
-        MemoryError,
-        RecursionError,
-        struct.error,
-    ) as error:
+        ValueError, TypeError, LookupError, SyntaxError, MemoryError, RecursionError, struct.error,
+    ) as error:  # fmt: skip
         raise ReadError(f"{name} is no plain .npy array, or damaged: {error}.") from error
+
+
+class _PickledError(Exception):
+    """An array of Python objects."""
+
+
+def _header_in(start: bytes) -> Header:
+    if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
+        raise ValueError("it does not begin as one")
+    width, number = (2, "<H") if start[6] == 1 else (4, "<I")
+    (length,) = struct.unpack(number, start[8 : 8 + width])
+    at = 8 + width + length
+    if length > _LONGEST:
+        raise ValueError(f"a header of {length:,} letters")
+    if len(start) < at:
+        raise ValueError("its header is cut off")
+    encoding = "utf-8" if start[6] == 3 else "latin-1"
+    match ast.literal_eval(start[8 + width : at].decode(encoding).strip()):
+        case {"shape": tuple(shape), "fortran_order": bool(fortran), "descr": str(kind)}:
+            _require_shape(shape)
+            return Header(_plain_type(kind), shape, fortran, at)
+    raise ValueError("not an array of plain numbers")
+
+
+def _require_shape(shape: tuple[object, ...]) -> None:
+    counts = [count for count in shape if type(count) is int and count >= 0]
+    if len(counts) < len(shape) or len(shape) > 32 or (0 in counts and max(counts) > _LONGEST):
+        raise ValueError(f"no such shape as {str(shape)[:60]}")
+
+
+def _plain_type(kind: str) -> np.dtype[np.generic]:
+    dtype = np.dtype(kind)
+    if dtype.kind == "O":
+        raise _PickledError
+    if dtype.kind not in _PLAIN or dtype.itemsize > _WIDEST_NUMBER:
+        raise ValueError(f"it holds {dtype}, where numbers were expected")
+    return dtype
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -109,8 +115,7 @@ def read_npy(path: Path) -> np.ndarray:
     something else."""
     with opened(path) as file:
         header = npy_header(path, file.read(_LONGEST + 12))
-        there = os.fstat(file.fileno()).st_size - header.at
-        _refuse_other_length(path, header, there)
+        _require_length(path, header, os.fstat(file.fileno()).st_size)
         file.seek(header.at)
         return _array(header, file.read(header.size))
 
@@ -124,18 +129,14 @@ def npy_shape(path: Path) -> tuple[int, ...]:
 class Arrays:
     """The arrays of a .npz file, each read when it is asked for."""
 
-    def __init__(self, found: Archive) -> None:
-        self._archive = found
-        self.names = [name.removesuffix(".npy") for name in found.names if name.endswith(".npy")]
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.names = [name.removesuffix(".npy") for name in archive.names if name.endswith(".npy")]
 
     def refuse_bomb(self, names: Collection[str]) -> None:
         """Raise ReadError where these arrays together, as float64, are more than the limit."""
-        headers = (self._header(name) for name in names)
-        refuse_large(
-            self._archive.name,
-            self._archive.packed,
-            sum(8 * math.prod(header.shape) for header in headers),
-        )
+        size = sum(8 * math.prod(self._header(name).shape) for name in names)
+        refuse_large(self._archive.name, self._archive.packed, size)
 
     def read(self, name: str) -> np.ndarray:
         """Return one array of plain numbers; ReadError where it is damaged or holds something else."""
@@ -146,9 +147,7 @@ class Arrays:
     def _header(self, name: str) -> Header:
         where = f"{self._archive.name}: '{name}'"
         header = npy_header(where, self._archive.start(f"{name}.npy", _LONGEST + 12))
-        _refuse_other_length(
-            where, header, self._archive.members[f"{name}.npy"].file_size - header.at
-        )
+        _require_length(where, header, self._archive.members[f"{name}.npy"].file_size)
         return header
 
 
@@ -158,18 +157,17 @@ def npz(path: Path) -> Iterator[Arrays]:
     limit."""
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(archive(path))
+            opened_archive = stack.enter_context(archive(path))
         except ReadError as error:
             raise ReadError(f"{path} is no .npz file: {error}") from error
-        yield Arrays(found)
+        yield Arrays(opened_archive)
 
 
-def _refuse_other_length(name: object, header: Header, there: int) -> None:
-    if header.size != there:
+def _require_length(name: object, header: Header, size: int) -> None:
+    if header.size != (held := size - header.at):
         raise ReadError(
             f"{name} is damaged: its header promises {header.size:,} bytes of numbers (shape "
-            f"{header.shape}), "
-            f"{there:,} are there. Get it again."
+            f"{header.shape}), {held:,} are there. Get it again."
         )
 
 

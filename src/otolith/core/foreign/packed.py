@@ -27,8 +27,10 @@ times."""
 
 
 def gunzip(path: Path) -> bytearray:
-    """Return what a .gz file holds; ReadError where it is cut, damaged, or unpacks to more than the
-    limit."""
+    """Return what a .gz file holds.
+
+    Raises ReadError where it is cut off, damaged, or unpacks to more than the limit.
+    """
     packed = plain_size(path)
     try:
         # Once to count, once to keep: what is refused has then taken no memory.
@@ -41,7 +43,7 @@ def gunzip(path: Path) -> bytearray:
         for part in _gunzipped(path):
             out[at : at + len(part)] = part
             at += len(part)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, zlib.error) as error:
         raise ReadError(
             f"{path} cannot be read: {error}. It may be cut off or damaged; copy it again."
         ) from error
@@ -53,9 +55,8 @@ def _gunzipped(path: Path) -> Iterator[bytes]:
         while True:
             try:
                 part = unpacked.read(_CHUNK)
-            except (
-                gzip.BadGzipFile
-            ) as error:  # an OSError, which `opened` would take for the disk's
+            # An OSError, which `opened` would take for the disk's.
+            except gzip.BadGzipFile as error:
                 raise EOFError(str(error)) from error
             if not part:
                 return
@@ -63,10 +64,10 @@ def _gunzipped(path: Path) -> Iterator[bytes]:
 
 
 class Archive:
-    """A zip archive that was looked through: no bomb, nothing encrypted, linked or overlapping;
-    names are only names.
+    """A zip archive that was looked through: no bomb, nothing encrypted, linked or overlapping.
 
     Nothing is ever unpacked onto the disk, so that a name such as ../../x or /etc/x leads nowhere.
+    Raises ReadError where anything in it is damaged or of a kind that is not read.
     """
 
     def __init__(self, name: object, archive: zipfile.ZipFile, packed: int) -> None:
@@ -77,47 +78,42 @@ class Archive:
             raise ReadError(
                 f"{name} lists {len(infos):,} files; at most {_MOST_MEMBERS:,} are read."
             )
+        if not infos and packed > _EMPTY_BYTES:
+            raise self._damaged(f"it has {packed:,} bytes and lists no file")
         end = 0
         for info in sorted(infos, key=lambda info: info.header_offset):
             if info.header_offset < end:
-                raise ReadError(
-                    f"{name} is no whole archive ('{info.filename}' lies within another file). Get "
-                    f"it again."
-                )
+                raise self._damaged(f"'{info.filename}' lies within another file")
             end = info.header_offset + info.compress_size
-        if not infos and packed > _EMPTY_BYTES:
-            raise ReadError(
-                f"{name} is no whole archive: it has {packed:,} bytes and lists no file. Get it "
-                f"again."
-            )
         for info in infos:
-            if not info.filename:
-                raise ReadError(
-                    f"{name} is no whole archive: a file in it has no name. Get it again."
-                )
-            if info.filename.endswith("/"):
-                continue
-            if info.filename in self.members:
-                raise ReadError(f"{name} holds '{info.filename}' twice. Get it again.")
-            if info.flag_bits & 0x1:
-                raise ReadError(
-                    f"{name} is encrypted. Unpack it with its password, and give the folder."
-                )
-            if stat.S_ISLNK(info.external_attr >> 16):
-                raise ReadError(
-                    f"{name} holds a link, '{info.filename}', which is not followed. Unpack it by "
-                    f"hand."
-                )
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ReadError(
-                    f"{name} packs '{info.filename}' in a way that is not read. Pack it again as "
-                    f"plain zip."
-                )
-            # The directory at the end and the head of each file both say its name; here they are
-            # held together.
-            with _told(name):
-                archive.open(info).close()
-            self.members[info.filename] = info
+            if not info.filename.endswith("/"):
+                self._add(info)
+
+    def _add(self, info: zipfile.ZipInfo) -> None:
+        if not info.filename:
+            raise self._damaged("a file in it has no name")
+        file = f"'{info.filename}'"
+        if info.filename in self.members:
+            raise ReadError(f"{self.name} holds {file} twice. Get it again.")
+        if info.flag_bits & 0x1:
+            raise ReadError(
+                f"{self.name} is encrypted. Unpack it with its password, and give the folder."
+            )
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise ReadError(
+                f"{self.name} holds a link, {file}, which is not followed. Unpack it by hand."
+            )
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ReadError(
+                f"{self.name} packs {file} in a way that is not read. Pack it again as plain zip."
+            )
+        # The directory at the end and the head of each file both say its name: opening compares.
+        with _as_read_error(self.name):
+            self._archive.open(info).close()
+        self.members[info.filename] = info
+
+    def _damaged(self, why: str) -> ReadError:
+        return ReadError(f"{self.name} is no whole archive: {why}. Get it again.")
 
     @property
     def names(self) -> list[str]:
@@ -129,16 +125,16 @@ class Archive:
         info = self.members[name]
         refuse_large(f"{self.name}, {name}", self.packed, info.file_size)
         out = bytearray()
-        with _told(self.name), self._archive.open(info) as file:
+        with _as_read_error(self.name), self._archive.open(info) as file:
             while part := file.read(_CHUNK):
                 out += part
         if len(out) != info.file_size:
-            raise ReadError(f"{self.name} is no whole archive: '{name}' is cut off. Get it again.")
+            raise self._damaged(f"'{name}' is cut off")
         return out
 
     def start(self, name: str, count: int) -> bytes:
         """Return the first bytes of a file of it."""
-        with _told(self.name), self._archive.open(self.members[name]) as file:
+        with _as_read_error(self.name), self._archive.open(self.members[name]) as file:
             return file.read(count)
 
     def refuse_bomb(self) -> None:
@@ -149,27 +145,27 @@ class Archive:
 @contextmanager
 def archive(path: Path) -> Iterator[Archive]:
     """Open a zip file; ReadError where it is none, damaged, or of a kind that is not read."""
-    with opened(path) as file, _zip(path, file, plain_size(path)) as found:
-        yield found
+    with opened(path) as file, _zip(path, file, plain_size(path)) as opened_archive:
+        yield opened_archive
 
 
 @contextmanager
 def archive_within(name: object, content: bytes | bytearray) -> Iterator[Archive]:
     """Open a zip file that lay within another."""
-    with _zip(name, io.BytesIO(content), len(content)) as found:
-        yield found
+    with _zip(name, io.BytesIO(content), len(content)) as opened_archive:
+        yield opened_archive
 
 
 @contextmanager
 def _zip(name: object, file: BinaryIO, packed: int) -> Iterator[Archive]:
-    with _told(name):
-        found = zipfile.ZipFile(file)
-    with found:
-        yield Archive(name, found, packed)
+    with _as_read_error(name):
+        unpacked = zipfile.ZipFile(file)
+    with unpacked:
+        yield Archive(name, unpacked, packed)
 
 
 @contextmanager
-def _told(name: object) -> Iterator[None]:
+def _as_read_error(name: object) -> Iterator[None]:
     try:
         yield
     except (OtolithError, KeyboardInterrupt, MemoryError):
