@@ -90,7 +90,7 @@ def write(
     shapes: int = 10,
     other: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Write the body of boxes as a model file of the SMPL family, whose first beta makes it larger."""
+    """Write the body of boxes as a model file like SMPL's, whose first beta makes it larger."""
     where = places(joints)
     vertices, faces, owner = boxes(where, joints)
     to_y_up = rotations.conjugate(up_axis("y"))

@@ -66,7 +66,7 @@ class _ShapeLoader(SourceFileLoader):
 
 
 class _ShapeFinder(MetaPathFinder):
-    """Finds the modules of array functions, where a wrong shape gives a wrong number and no error."""
+    """Finds modules of array functions, where a wrong shape gives a wrong number and no error."""
 
     rooms = (
         "otolith.motion.rotations",
@@ -111,7 +111,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of the real recordings; a test that asks for it is skipped where there are none."""
+    """The folder of the real recordings; without it, a test that asks for it is skipped."""
     root = os.environ.get("OTOLITH_DATA")
     if not root:
         pytest.skip(f"OTOLITH_DATA is unset: {HOW_TO_GET_DATA}")

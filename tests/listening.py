@@ -39,13 +39,13 @@ def sockets_of(pid: int) -> set[str]:
 
 def listening(pids: list[int]) -> set[str]:
     """The addresses, as /proc writes them, at which these processes listen."""
-    own = set().union(*map(sockets_of, pids))
+    held = set().union(*map(sockets_of, pids))
     out = set()
     for table in ("tcp", "tcp6"):
         path = Path(f"/proc/net/{table}")
         for line in path.read_text().splitlines()[1:] if path.exists() else []:
             cells = line.split()
-            if cells[3] == LISTENING and cells[9] in own:
+            if cells[3] == LISTENING and cells[9] in held:
                 out.add(cells[1].partition(":")[0])
     return out
 

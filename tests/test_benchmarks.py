@@ -92,7 +92,10 @@ run = training.start(training.made_windows(200, 3), 32, runtime)
 first, second = run, copy.deepcopy(run)
 modules = []
 bare = training.bare
-training.bare = lambda run, loss, parts, *rest, **more: modules.append(parts) or bare(run, loss, parts, *rest, **more)
+def watched(run, loss, parts, *rest, **more):
+    modules.append(parts)
+    return bare(run, loss, parts, *rest, **more)
+training.bare = watched
 rival = training.rivals(second)["the same modules"]
 torch.manual_seed(7)
 training.within(runtime, first.one_epoch)()
@@ -121,7 +124,7 @@ def test__run__unknown_name__is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ('| a |\n\n{"rows": [1]}\n', {"rows": [1]}),
         ('{"rows": 1}\n{\n "rows": [\n  {\n   "ratio": 2\n  }\n ]\n}\n', {"rows": [{"ratio": 2}]}),
@@ -131,9 +134,9 @@ def test__run__unknown_name__is_told() -> None:
     ],
 )
 def test__run__last_json__reads_one_line_or_several(
-    runner: ModuleType, text: str, found: Any
+    runner: ModuleType, text: str, expected: Any
 ) -> None:
-    assert runner.last_json(text) == found
+    assert runner.last_json(text) == expected
 
 
 def test__run__summary__says_what_was_reached_and_what_was_not_run(runner: ModuleType) -> None:
@@ -237,7 +240,7 @@ def test__run__record__writes_the_tracked_file_beside_what_stands_there(tmp_path
 
 
 def test__make_bench__without_record__does_not_ask_for_it() -> None:
-    for given, told in (((), False), (("RECORD=1",), True)):
+    for given, recorded in (((), False), (("RECORD=1",), True)):
         done = subprocess.run(
             ["make", "-n", "bench", "BENCH=start", *given],
             cwd=FOLDER.parent,
@@ -245,4 +248,4 @@ def test__make_bench__without_record__does_not_ask_for_it() -> None:
             text=True,
             check=True,
         )
-        assert "run.py start" in done.stdout and ("--record" in done.stdout) is told
+        assert "run.py start" in done.stdout and ("--record" in done.stdout) is recorded

@@ -104,8 +104,8 @@ def test__page__make_targets__exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = {
         target
-        for found in re.findall(r"^\s*make ([a-z]+)|`make ([a-z]+)", text, re.M)
-        for target in found
+        for pair in re.findall(r"^\s*make ([a-z]+)|`make ([a-z]+)", text, re.M)
+        for target in pair
         if target
     }
     assert named <= targets

@@ -47,7 +47,7 @@ def room_of(path: Path, source: Path) -> str:
 
 
 def imported_rooms(path: Path, source: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, room) for every import from the package, at any depth and however it is written."""
+    """Yield (line, room) for every import from the package, at any depth, in any form."""
     rooms = {entry.stem for entry in source.iterdir()}
     package = [source.name, *path.relative_to(source).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -176,7 +176,8 @@ def test__readme__tree__matches_the_disk() -> None:
 
 
 def test__readme__tree__is_read_with_folders_and_several_names() -> None:
-    tree = "Makefile    what to type\nsrc/otolith/\n  errors.py units.py   a b\n  signals/   c\ntests/   d\n"
+    tree = "Makefile    what to type\nsrc/otolith/\n  errors.py units.py   a b\n"
+    tree += "  signals/   c\ntests/   d\n"
     assert tree_of(f"# A\n```\n{tree}```\n") == [
         "Makefile",
         "src/otolith/",
@@ -205,8 +206,8 @@ def test__import__is_light() -> None:
 
 
 def code_loading(text: str) -> list[str]:
-    """Return each use of something that runs code found in a file, as "line: what"."""
-    found = []
+    """Return each use of something that runs code from a file, as "line: what"."""
+    uses = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = (
@@ -214,7 +215,7 @@ def code_loading(text: str) -> list[str]:
                 if isinstance(node, ast.ImportFrom)
                 else [alias.name for alias in node.names]
             )
-            found += [
+            uses += [
                 f"{node.lineno}: {name}"
                 for name in modules
                 if name and name.partition(".")[0] in LOADS_CODE
@@ -229,21 +230,21 @@ def code_loading(text: str) -> list[str]:
                 ast.unparse(node.func) == "torch.load" and given.get("weights_only") is True
             )
             if ast.unparse(node.func) in CODE_CALLS and not tensors_only:
-                found.append(f"{node.lineno}: {ast.unparse(node.func)}")
+                uses.append(f"{node.lineno}: {ast.unparse(node.func)}")
             for keyword in node.keywords:
                 stated = (keyword.arg, getattr(keyword.value, "value", None))
                 if stated in {("allow_pickle", True), ("weights_only", False)}:
-                    found.append(f"{node.lineno}: {ast.unparse(keyword)}")
-    return found
+                    uses.append(f"{node.lineno}: {ast.unparse(keyword)}")
+    return uses
 
 
 def test__source__loads_data_never_code() -> None:
-    found = [
+    uses = [
         f"{path.relative_to(ROOT)}:{use}"
         for path in python_files(SOURCE)
         for use in code_loading(path.read_text())
     ]
-    assert not found
+    assert not uses
 
 
 @pytest.mark.parametrize(
@@ -289,8 +290,8 @@ def test__constraints__pin_every_dependency_and_name_no_host() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     shared = ("docs", "text", "video")
-    wanted = [*project["dependencies"], *extras["dev"], *(n for e in shared for n in extras[e])]
-    wanted.remove(f"otolith[{','.join(shared)}]")
+    needed = [*project["dependencies"], *extras["dev"], *(n for e in shared for n in extras[e])]
+    needed.remove(f"otolith[{','.join(shared)}]")
     lines = [
         line
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -299,7 +300,7 @@ def test__constraints__pin_every_dependency_and_name_no_host() -> None:
     pinned = dict(line.split("==") for line in lines)  # a URL or a path is no pin and fails here
     normal = {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
     assert pinned["torch"] == "2.13.0"
-    assert not {re.match(r"[\w-]+", need)[0].replace("_", "-") for need in wanted} - normal
+    assert not {re.match(r"[\w-]+", need)[0].replace("_", "-") for need in needed} - normal
 
 
 def test__signatures__wrong_shape__is_refused_while_testing() -> None:

@@ -121,8 +121,8 @@ def test__dependencies__name_whatever_the_package_imports() -> None:
     needs = [need for extra in PROJECT["optional-dependencies"].values() for need in extra]
     needs += PROJECT["dependencies"]
     stated = {re.match(r"[\w.-]+", need)[0].lower().replace("_", "-") for need in needs}
-    # Brought, and needed, by transformers, numba and matplotlib; rerun is rerun-sdk's module.
-    stated |= {"huggingface-hub", "llvmlite", "pillow", "rerun"}
+    # Brought, and needed, by transformers, numba, matplotlib and pydantic; rerun is rerun-sdk.
+    stated |= {"huggingface-hub", "llvmlite", "pillow", "pydantic-core", "rerun"}
     owners = packages_distributions()
     undeclared = {
         f"{path.name}: {module}"

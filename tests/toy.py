@@ -60,7 +60,10 @@ def _stream(name: str, channels: list[Channel], time_s: np.ndarray, values: np.n
 
 def write_toy_study(folder: Path, people: int = 6, **choices: object) -> Study:
     """Write the study; `choices` are those of `toy_recording`."""
-    recordings = [toy_recording(f"p{i}", **choices) for i in range(people)]  # type: ignore[arg-type]
+    recordings = [
+        toy_recording(f"p{i}", **choices)  # type: ignore[arg-type]
+        for i in range(people)
+    ]
     return write_study(folder, recordings, name="toy", cut=Cut(seconds=2.0, rate_hz=RATE_HZ))
 
 

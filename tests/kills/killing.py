@@ -115,18 +115,18 @@ def _be_typed(folder: Path, command: str, log: Path) -> None:
 
 
 def _names(folder: Path) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [str(folder)]
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    found.add(entry.path)
+                    names.add(entry.path)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError:  # gone meanwhile
             continue
-    return found
+    return names
 
 
 def result_of(folder: Path) -> dict[str, str]:

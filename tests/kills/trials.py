@@ -32,7 +32,7 @@ def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Un
 
     shutil.rmtree(folder, ignore_errors=True)
     place = Place.make(folder / "place")
-    found: dict[str, Unbroken] = {}
+    unbroken: dict[str, Unbroken] = {}
     needed = {*targets, *(["pretrain"] if "adapt" in targets else [])}
     for target, command in COMMANDS.items():
         if target not in needed:
@@ -44,11 +44,11 @@ def prepare(folder: Path, targets: tuple[str, ...]) -> tuple[Place, dict[str, Un
                 f"The unbroken {target} ended with {ended.code}, left {left_behind(trial)}: "
                 f"{ended.said}"
             )
-        found[target] = Unbroken(ended.seconds, ended.events, result_of(trial / "out"))
+        unbroken[target] = Unbroken(ended.seconds, ended.events, result_of(trial / "out"))
         if target == "pretrain":
             shutil.copytree(trial / "out", place.folder / "encoder")
         shutil.rmtree(trial)
-    return place, found
+    return place, unbroken
 
 
 def trial(folder: Path, place: Place, target: str, unbroken: Unbroken, seed: str) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def _wrong(work: Path, last: Ended, unbroken: Unbroken, finished: bool) -> list[
         if result.get(name) != unbroken.result.get(name)
     ):
         wrong.append(f"differs in {', '.join(different[:8])}")
-    if there := left_behind(work):
-        wrong.append(f"left behind {', '.join(there[:8])}")
+    if leftovers := left_behind(work):
+        wrong.append(f"left behind {', '.join(leftovers[:8])}")
     return wrong
 
 
@@ -133,17 +133,17 @@ def trials(
         number += 1
 
 
-def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(trials: list[dict[str, Any]]) -> dict[str, Any]:
     """Count trials, kills and what went wrong, by command."""
-    targets = dict.fromkeys(one["target"] for one in found)
+    targets = dict.fromkeys(one["target"] for one in trials)
     return {
         target: {
-            "trials": sum(one["target"] == target for one in found),
-            "kills": sum(one["kills"] for one in found if one["target"] == target),
+            "trials": sum(one["target"] == target for one in trials),
+            "kills": sum(one["kills"] for one in trials if one["target"] == target),
             "finished_before_the_last_run": sum(
-                one["finished_before"] for one in found if one["target"] == target
+                one["finished_before"] for one in trials if one["target"] == target
             ),
-            "wrong": [one for one in found if one["target"] == target and one["wrong"]],
+            "wrong": [one for one in trials if one["target"] == target and one["wrong"]],
         }
         for target in targets
     }
