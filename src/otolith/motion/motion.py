@@ -7,7 +7,7 @@ root's parent is the world.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,17 @@ from otolith.motion import rotations
 
 FARTHEST_M = 1e6
 """Nobody walks further within a clip, and no bone is longer: what lies beyond is damage."""
+
+
+def runs(marked: Bool[np.ndarray, " F"]) -> Iterator[slice]:
+    """Runs of marked frames or samples, in order.
+
+    >>> list(runs(np.array([True, True, False, True])))
+    [slice(0, 2, None), slice(3, 4, None)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        yield slice(start, stop)
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,8 +143,7 @@ class Motion:
         lost = self.lost
         if not lost.any():
             return [self]
-        edges = np.flatnonzero(np.diff(np.concatenate([[True], lost, [True]]).astype(np.int8)))
-        return [self.cut(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+        return [self.cut(run.start, run.stop) for run in runs(~lost)]
 
     def joint(self, name: str) -> int:
         """Index of a joint by its name; raises UnknownNameError that lists what is there."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from otolith.core.errors import ConfigError, DataError
-from otolith.motion.fidelity.fidelity import banded, coherence, fidelity, magnitude_mse, stretches
+from otolith.motion.fidelity.fidelity import banded, coherence, fidelity, magnitude_mse
+from otolith.motion.motion import runs
 from otolith.motion.simulation.sensor import Reading
 
 RATE_HZ = 100.0
@@ -96,7 +97,7 @@ def test__banded__runs__are_filtered_by_themselves() -> None:
     before, after = (banded(part, RATE_HZ, 20.0, known) for part in (values, changed))
     np.testing.assert_array_equal(before[:300], after[:300])
     assert np.isnan(before[300:310]).all()
-    assert [(run.start, run.stop) for run in stretches(known)] == [(0, 300), (310, 600)]
+    assert [(run.start, run.stop) for run in runs(known)] == [(0, 300), (310, 600)]
 
 
 def test__fidelity__nothing_in_common_or_nonsense__is_refused() -> None:

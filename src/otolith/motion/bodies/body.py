@@ -79,6 +79,11 @@ class Body:
         return cls(name, surface.stature_m, WATER_KG_M3 * surface.volume_m3, surface=surface)
 
     @property
+    def facts(self) -> dict[str, str | int | float]:
+        """What a recording says of who wore its sensors."""
+        return {"stature_m": round(self.stature_m, 3), "mass_kg": round(self.mass_kg, 1)}
+
+    @property
     def girth(self) -> float:
         """How far a sensor on the skin is from the bone, relative to a slender body: grows as the
         root of the mass."""

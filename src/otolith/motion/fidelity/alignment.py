@@ -32,13 +32,9 @@ class Alignment:
         """What the real sensor would have read, by the simulation: same samples, NaN where a delay
         shifts them out."""
         acceleration, rate = (_delayed(part, self.delay_s * rate_hz) for part in simulated)
-        acceleration = acceleration + np.einsum(
-            "tij,j->ti", lever_effect(rate, rate_hz), self.lever_m
-        )
-        return Reading(
-            rotations.rotate(self.simulated_to_real, acceleration),
-            rotations.rotate(self.simulated_to_real, rate),
-        )
+        added = np.einsum("tij,j->ti", lever_effect(rate, rate_hz), self.lever_m)
+        parts = (acceleration + added, rate)
+        return Reading(*(rotations.rotate(self.simulated_to_real, part) for part in parts))
 
 
 def lever_effect(rate: Float[np.ndarray, "T 3"], rate_hz: float) -> Float[np.ndarray, "T 3 3"]:
@@ -70,44 +66,38 @@ def align(
 
     Raises DataError for fewer than ten samples, shapes that differ, or a sensor that never turns.
     """
-    chosen = np.ones(len(real.angular_rate), dtype=bool) if where is None else np.asarray(where)
-    if len(simulated.angular_rate) != len(real.angular_rate) or len(chosen) != len(
-        real.angular_rate
-    ):
+    count = len(real.angular_rate)
+    chosen = np.ones(count, dtype=bool) if where is None else np.asarray(where)
+    if not len(simulated.angular_rate) == count == len(chosen):
         raise DataError(
             f"Simulated and real samples are compared one by one; found "
-            f"{len(simulated.angular_rate)} and "
-            f"{len(real.angular_rate)}, and {len(chosen)} marks. Bring them onto one clock first."
+            f"{len(simulated.angular_rate)} and {count}, and {len(chosen)} marks. Bring them onto "
+            "one clock first."
         )
     delay = _delay(simulated.angular_rate, real.angular_rate, chosen, max_delay_s * rate_hz)
     acceleration, rate = (_delayed(part, delay) for part in simulated)
     effect = lever_effect(rate, rate_hz)
-    use = chosen & np.isfinite(np.concatenate([effect[:, 0], acceleration, *real], axis=1)).all(
-        axis=1
-    )
+    known = np.isfinite(np.concatenate([effect[:, 0], acceleration, *real], axis=1)).all(axis=1)
+    use = chosen & known
     if use.sum() < 10 or not np.any(rate[use]):
+        still = " that never turn" if use.sum() >= 10 else ""
         raise DataError(
             f"A mounting is estimated from a sensor that turns; found {int(use.sum())} samples in "
-            f"common"
-            f"{' that never turn' if use.sum() >= 10 else ''}. Choose a part with movement."
+            f"common{still}. Choose a part with movement."
         )
+    acceleration, rate, effect = acceleration[use], rate[use], effect[use]
     scales = [1.0 / max(float(np.std(part[use])), 1e-9) for part in real]
+    target = np.concatenate([part[use] * s for part, s in zip(real, scales, strict=True)])
     turn, arm = rotations.IDENTITY, np.zeros(3)
     for _ in range(_ROUNDS):
-        moved = acceleration[use] + effect[use] @ arm
         if rotation:
-            turn = _wahba(
-                np.concatenate([moved * scales[0], rate[use] * scales[1]]),
-                np.concatenate(
-                    [real.acceleration[use] * scales[0], real.angular_rate[use] * scales[1]]
-                ),
-            )
+            moved = acceleration + effect @ arm
+            turn = _wahba(np.concatenate([moved * scales[0], rate * scales[1]]), target)
         if not lever:
             break
-        missing = (
-            rotations.rotate(rotations.conjugate(turn), real.acceleration[use]) - acceleration[use]
-        )
-        arm = np.linalg.lstsq(effect[use].reshape(-1, 3), missing.reshape(-1), rcond=None)[0]
+        unturned = rotations.rotate(rotations.conjugate(turn), real.acceleration[use])
+        missing = unturned - acceleration
+        arm = np.linalg.lstsq(effect.reshape(-1, 3), missing.reshape(-1), rcond=None)[0]
     return Alignment(turn, arm, delay / rate_hz)
 
 

@@ -3,7 +3,7 @@ and magnitudes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from otolith.core.errors import ConfigError, DataError
+from otolith.motion.motion import runs
 from otolith.motion.simulation.sensor import Reading
 
 NORMALISATIONS = ("deviation", "range", "real")
@@ -80,11 +81,11 @@ def fidelity(
     parts = [np.asarray(part, dtype=np.float64) for part in (*simulated, *real)]
     count = len(parts[0])
     chosen = np.ones(count, dtype=bool) if where is None else np.asarray(where)
-    if any(part.shape != (count, 3) for part in parts) or chosen.shape != (count,):
+    shapes = [part.shape for part in parts]
+    if set(shapes) != {(count, 3)} or chosen.shape != (count,):
         raise DataError(
-            f"Simulated and real samples are compared one by one; found shapes "
-            f"{[part.shape for part in parts]} and "
-            f"marks {chosen.shape}. Bring them onto one clock first."
+            f"Simulated and real samples are compared one by one; found shapes {shapes} and marks "
+            f"{chosen.shape}. Bring them onto one clock first."
         )
     finite = np.asarray(np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
     if band_hz is not None:
@@ -95,18 +96,16 @@ def fidelity(
             f"Too little to compare: {int(use.sum())} of {count} samples are finite on both sides."
         )
     bands = tuple((float(low), float(high)) for low, high in bands_hz)
-    agreements = [
+    acceleration, rate = (
         Agreement(
-            _correlation(parts[i][use], parts[i + 2][use]),
-            float(np.sqrt(np.mean((parts[i][use] - parts[i + 2][use]) ** 2))),
-            magnitude_mse(parts[i][use], parts[i + 2][use], normalise),
-            coherence(parts[i], parts[i + 2], rate_hz, use, bands),
+            _correlation(ours[use], theirs[use]),
+            float(np.sqrt(np.mean((ours[use] - theirs[use]) ** 2))),
+            magnitude_mse(ours[use], theirs[use], normalise),
+            coherence(ours, theirs, rate_hz, use, bands),
         )
-        for i in (0, 1)
-    ]
-    return Fidelity(
-        agreements[0], agreements[1], float(use.sum() / rate_hz), float(rate_hz), band_hz, bands
+        for ours, theirs in zip(parts[:2], parts[2:], strict=True)
     )
+    return Fidelity(acceleration, rate, float(use.sum() / rate_hz), float(rate_hz), band_hz, bands)
 
 
 def magnitude_mse(
@@ -154,49 +153,25 @@ def coherence(
     block = int(block_s * rate_hz)
     window = np.hanning(block + 2)[1:-1, None]
     hertz = np.fft.rfftfreq(block, 1.0 / rate_hz)
-    cross, power, others = (
-        np.zeros((len(hertz), 3), complex),
-        np.zeros((len(hertz), 3)),
-        np.zeros((len(hertz), 3)),
-    )
-    blocks = 0
-    for run in stretches(where):
+    cross = np.zeros((len(hertz), 3), complex)
+    power, others, blocks = np.zeros((len(hertz), 3)), np.zeros((len(hertz), 3)), 0
+    for run in runs(where):
         for start in range(run.start, run.stop - block + 1, max(1, block // 2)):
-            a, b = (
-                np.fft.rfft(
-                    (part[start : start + block] - part[start : start + block].mean(axis=0))
-                    * window,
-                    axis=0,
-                )
-                for part in (simulated, real)
-            )
-            cross, power, others = (
-                cross + a * np.conj(b),
-                power + np.abs(a) ** 2,
-                others + np.abs(b) ** 2,
-            )
-            blocks += 1
+            pieces = (part[start : start + block] for part in (simulated, real))
+            a, b = (np.fft.rfft((p - p.mean(axis=0)) * window, axis=0) for p in pieces)
+            cross = cross + a * np.conj(b)
+            power, others, blocks = power + np.abs(a) ** 2, others + np.abs(b) ** 2, blocks + 1
     if blocks < 4:
         return tuple(float("nan") for _ in bands_hz)
     shared = np.abs(cross) ** 2 / np.maximum(power * others, 1e-300)
     out = []
     for low, high in bands_hz:
         inside = (hertz >= low) & (hertz < high)
+        # Weighted by the real signal's power: an axis that hardly moves counts for little.
         total = others[inside].sum()
-        # Weighted by the real signal's power, so that an axis that hardly moves does not count as
-        # much.
         known = inside.any() and high <= rate_hz / 2.0 and total > 0
-        out.append(
-            float((shared[inside] * others[inside]).sum() / total) if known else float("nan")
-        )
+        out.append(float((shared * others)[inside].sum() / total) if known else float("nan"))
     return tuple(out)
-
-
-def stretches(where: Bool[np.ndarray, " T"]) -> Iterator[slice]:
-    """Runs of marked samples, in order."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], where, [False]]).astype(np.int8)))
-    for start, stop in edges.reshape(-1, 2):
-        yield slice(int(start), int(stop))
 
 
 def banded(
@@ -206,7 +181,7 @@ def banded(
     from otolith.data.signals.filters import lowpass
 
     out = np.full_like(values, np.nan)
-    for run in stretches(known):
+    for run in runs(known):
         out[run] = lowpass(values[run], rate_hz, band_hz)
     return out
 
@@ -214,7 +189,6 @@ def banded(
 def _correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     a, b = first - first.mean(axis=0), second - second.mean(axis=0)
     sizes = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    x, y, z = np.where(
-        sizes > 1e-12, (a * b).sum(axis=0) / np.where(sizes > 1e-12, sizes, 1.0), np.nan
-    )
-    return float(x), float(y), float(z)
+    moves = sizes > 1e-12
+    x, y, z = np.where(moves, (a * b).sum(axis=0) / np.where(moves, sizes, 1.0), np.nan).tolist()
+    return x, y, z

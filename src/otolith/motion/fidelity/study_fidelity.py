@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ from jaxtyping import Float
 from otolith.core.errors import ConfigError, DataError, StudyError
 from otolith.data.channels import triads
 from otolith.data.recording import Recording
-from otolith.data.signals.resample import Stretch, join, to_grid
+from otolith.data.signals.resample import join, to_grid
 from otolith.data.study import Study
-from otolith.motion.fidelity.alignment import align
+from otolith.motion import rotations
+from otolith.motion.fidelity.alignment import Alignment, align
 from otolith.motion.fidelity.fidelity import Fidelity, banded, fidelity
 from otolith.motion.simulation.sensor import Reading
 
@@ -55,10 +56,8 @@ class Compared:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as numbers, for JSON."""
-        return {
-            "real": self.real, "simulated": self.simulated, "sensor": self.sensor, "lever_m": list(self.lever_m),
-            "delay_s": self.delay_s, **self.fidelity.as_dict(),
-        }  # fmt: skip
+        names = ("real", "simulated", "sensor", "lever_m", "delay_s")
+        return {name: getattr(self, name) for name in names} | self.fidelity.as_dict()
 
 
 def compare_studies(
@@ -84,8 +83,9 @@ def compare_studies(
     Raises StudyError where no recording of one goes with one of the other, ConfigError for an
     unknown fit.
     """
-    _known(fit)
-    found: list[Compared] = []
+    if fit not in FITS:
+        raise ConfigError(f"fit is {', '.join(FITS)}; found '{fit}'.")
+    compared: list[Compared] = []
     notes: list[str] = []
     pairs = [
         (entry["id"], other["id"])
@@ -94,46 +94,52 @@ def compare_studies(
         if entry["id"] in (other["id"], other["clip"])
     ]
     if not pairs:
-        here, there = (", ".join(e["id"] for e in study.entries[:3]) for study in (simulated, real))
+        ids = [", ".join(e["id"] for e in study.entries[:3]) for study in (simulated, real)]
         raise StudyError(
-            f"No simulated recording ({here}, …) is of the same movement as a real one ({there}, "
-            f"…): the clip, or the "
-            "recording itself, must be named as the real recording is. Name the clips' files so, "
-            "or their sidecars."
+            f"No simulated recording ({ids[0]}, …) is of the same movement as a real one "
+            f"({ids[1]}, …): the clip, or the recording itself, must be named as the real recording "
+            "is. Name the clips' files so, or their sidecars."
         )
     for number, (real_id, simulated_id) in enumerate(pairs):
         if progress:
             progress(number, len(pairs), f"{real_id} and {simulated_id}")
         one, other = real.recording(real_id), simulated.recording(simulated_id)
-        if (one.gravity, other.gravity) != ("included", "included"):
-            notes.append(f"{real_id}: gravity was removed, so it cannot be compared")
-            continue
-        shared = [sensor for sensor in _sensors(one) if sensor in _sensors(other)]
-        if not shared:
-            notes.append(
-                f"{real_id} and {simulated_id} share no sensor with acceleration and angular rate"
-            )
-        for sensor in shared:
-            try:
-                readings, rate_hz, start_s, late_s = _on_one_clock(other, one, sensor, search_s)
-                score, lever, delay_s, example = _scored(
-                    *readings, rate_hz, fit, band_hz, normalise
-                )
-            except DataError as error:
-                notes.append(f"{real_id}, {sensor}: {error}")
-                continue
-            example = replace(example, time_s=example.time_s + start_s)
-            found.append(
-                Compared(real_id, simulated_id, sensor, score, lever, late_s + delay_s, example)
-            )
+        for result in _of_pair(one, other, fit, band_hz, normalise, search_s):
+            if isinstance(result, str):
+                notes.append(result)
+            else:
+                compared.append(result)
     if progress:
         progress(len(pairs), len(pairs), "")
-    return found, notes
+    return compared, notes
 
 
-def _known(fit: str) -> None:
-    if fit not in FITS:
-        raise ConfigError(f"fit is {', '.join(FITS)}; found '{fit}'.")
+def _of_pair(
+    real: Recording,
+    simulated: Recording,
+    fit: Fit,
+    band_hz: float | None,
+    normalise: str,
+    search_s: float,
+) -> Iterator[Compared | str]:
+    """Every sensor that two recordings share, or why it cannot be compared."""
+    if (real.gravity, simulated.gravity) != ("included", "included"):
+        yield f"{real.id}: gravity was removed, so it cannot be compared"
+        return
+    shared = [sensor for sensor in _sensors(real) if sensor in _sensors(simulated)]
+    if not shared:
+        yield f"{real.id} and {simulated.id} share no sensor with acceleration and angular rate"
+    for sensor in shared:
+        try:
+            readings, rate_hz, start_s, late_s = _on_one_clock(simulated, real, sensor, search_s)
+            score, sits, example = _scored(*readings, rate_hz, fit, band_hz, normalise)
+        except DataError as error:
+            yield f"{real.id}, {sensor}: {error}"
+            continue
+        x, y, z = sits.lever_m.tolist()
+        example = replace(example, time_s=example.time_s + start_s)
+        delay_s = late_s + sits.delay_s
+        yield Compared(real.id, simulated.id, sensor, score, (x, y, z), delay_s, example)
 
 
 def _scored(
@@ -143,46 +149,41 @@ def _scored(
     fit: Fit,
     band_hz: float | None,
     normalise: str,
-) -> tuple[Fidelity, tuple[float, float, float], float, Example]:
-    finite = np.isfinite(np.concatenate([*simulated, *real], axis=1)).all(axis=1)
+) -> tuple[Fidelity, Alignment, Example]:
+    """How well two sensors agree, as the fit on the first half of the samples has them sit."""
+    use = np.isfinite(np.concatenate([*simulated, *real], axis=1)).all(axis=1)
     if band_hz is not None:
         simulated, real = (
-            Reading(*(banded(part, rate_hz, band_hz, finite) for part in reading))
+            Reading(*(banded(part, rate_hz, band_hz, use) for part in reading))
             for reading in (simulated, real)
         )
-    use = finite
-    if fit == "none":
-        score = fidelity(simulated, real, rate_hz, use, normalise=normalise)
-        return score, (0.0, 0.0, 0.0), 0.0, _liveliest(simulated, real, rate_hz, use)
-    first = np.arange(len(use)) < np.searchsorted(np.cumsum(use), use.sum() / 2.0)
-    lever = fit == "mounting"
-    sits = align(
-        simulated, real, rate_hz, use & first, lever=lever, max_delay_s=_LATEST_S if lever else 0.0
-    )
-    as_worn = sits.apply(simulated, rate_hz)
-    found = fidelity(as_worn, real, rate_hz, use & ~first, normalise=normalise)
-    x, y, z = (float(value) for value in sits.lever_m)
-    return found, (x, y, z), sits.delay_s, _liveliest(as_worn, real, rate_hz, use & ~first)
+    sits = Alignment(rotations.IDENTITY, np.zeros(3))
+    if fit != "none":
+        first = np.arange(len(use)) < np.searchsorted(np.cumsum(use), use.sum() / 2.0)
+        lever = fit == "mounting"
+        latest_s = _LATEST_S if lever else 0.0
+        sits = align(simulated, real, rate_hz, use & first, lever=lever, max_delay_s=latest_s)
+        simulated, use = sits.apply(simulated, rate_hz), use & ~first
+    score = fidelity(simulated, real, rate_hz, use, normalise=normalise)
+    return score, sits, _liveliest(simulated, real, rate_hz, use)
 
 
 def _liveliest(simulated: Reading, real: Reading, rate_hz: float, use: np.ndarray) -> Example:
     """The seconds in which the real sensor moves most; only what was scored, the rest NaN."""
-    size = np.where(use, np.linalg.norm(real.acceleration, axis=1), np.nan)
+    size = np.where(use, np.nan_to_num(np.linalg.norm(real.acceleration, axis=1)), 0.0)
     length = min(len(size), max(2, round(EXAMPLE_S * rate_hz)))
-    starts = np.arange(0, len(size) - length + 1, max(1, length // 4))
-    there = np.nan_to_num(size)
-    moved = [
-        there[a : a + length].std() if use[a : a + length].mean() > 0.9 else 0.0 for a in starts
-    ]
-    here = slice(int(starts[int(np.argmax(moved))]), int(starts[int(np.argmax(moved))]) + length)
-    hidden = np.where(use[here], 1.0, np.nan)[:, None]
-    parts = (Reading(*(part[here] * hidden for part in reading)) for reading in (simulated, real))
-    return Example(np.arange(here.start, here.stop) / rate_hz, *parts)
+    starts = range(0, len(size) - length + 1, max(1, length // 4))
+    parts = [slice(start, start + length) for start in starts]
+    moved = [size[part].std() if use[part].mean() > 0.9 else 0.0 for part in parts]
+    best = parts[int(np.argmax(moved))]
+    hidden = np.where(use[best], 1.0, np.nan)[:, None]
+    shown = (Reading(*(part[best] * hidden for part in reading)) for reading in (simulated, real))
+    return Example(np.arange(best.start, best.stop) / rate_hz, *shown)
 
 
 def _sensors(recording: Recording) -> list[str]:
-    found = [key for stream in recording.streams for key in triads(stream.channels)]
-    return [sensor for sensor, quantity in found if quantity == "acc" and (sensor, "gyro") in found]
+    keys = [key for stream in recording.streams for key in triads(stream.channels)]
+    return [sensor for sensor, quantity in keys if quantity == "acc" and (sensor, "gyro") in keys]
 
 
 def _on_one_clock(
@@ -190,56 +191,48 @@ def _on_one_clock(
 ) -> tuple[tuple[Reading, Reading], float, float, float]:
     """Both sensors on one grid of the lower rate, gaps NaN; the rate, the grid's start, how late
     the real one is."""
-    parts = {
-        "simulated": list(_triads_of(simulated, sensor)),
-        "real": list(_triads_of(real, sensor)),
-    }
-    rate_hz = float(min(rate for found in parts.values() for _, _, rate in found))
+    sides = [[*_triads_of(simulated, sensor)], [*_triads_of(real, sensor)]]
+    rate_hz = float(min(rate for side in sides for _, _, rate in side))
     late_s = 0.0
     if search_s > 0:
-        turning = {
-            side: join([to_grid(time_s, values, rate_hz)], rate_hz)
-            for side, (_, (time_s, values, _)) in parts.items()
-        }
-        late_s = _late(turning["simulated"], turning["real"], rate_hz, search_s)
-    both = [(time_s + late_s, values) for time_s, values, _ in parts["simulated"]]
-    both += [(time_s, values) for time_s, values, _ in parts["real"]]
-    together: list[Stretch] = join(
-        [to_grid(time_s, values, rate_hz) for time_s, values in both], rate_hz
-    )
-    if not together:
+        turning = [_gridded([side[1][:2]], rate_hz) for side in sides]
+        late_s = _late(turning[0], turning[1], rate_hz, search_s)
+    both = [(time_s + late_s, values) for time_s, values, _ in sides[0]]
+    both += [(time_s, values) for time_s, values, _ in sides[1]]
+    grid, first = _gridded(both, rate_hz)
+    acc, gyro, real_acc, real_gyro = np.split(grid, 4, axis=1)
+    return (Reading(acc, gyro), Reading(real_acc, real_gyro)), rate_hz, first / rate_hz, late_s
+
+
+def _gridded(
+    signals: Sequence[tuple[np.ndarray, np.ndarray]], rate_hz: float
+) -> tuple[Float[np.ndarray, "T C"], int]:
+    """Signals (stamps, values) side by side on one grid, gaps NaN; the number of its first sample."""
+    stretches = join([to_grid(time_s, values, rate_hz) for time_s, values in signals], rate_hz)
+    if not stretches:
         raise DataError(
             "the two never measured at the same time; both must start together, or say --search "
             "SECONDS."
         )
-    first = round(together[0].start_s * rate_hz)
-    count = round(together[-1].start_s * rate_hz) + len(together[-1].values) - first
-    grid = np.full((count, 12), np.nan)
-    for stretch in together:
-        start = round(stretch.start_s * rate_hz) - first
-        grid[start : start + len(stretch.values)] = stretch.values
-    readings = Reading(grid[:, :3], grid[:, 3:6]), Reading(grid[:, 6:9], grid[:, 9:])
-    return readings, rate_hz, first / rate_hz, late_s
+    starts = [round(stretch.start_s * rate_hz) for stretch in stretches]
+    count = starts[-1] + len(stretches[-1].values) - starts[0]
+    grid = np.full((count, stretches[0].values.shape[1]), np.nan)
+    for start, stretch in zip(starts, stretches, strict=True):
+        grid[start - starts[0] :][: len(stretch.values)] = stretch.values
+    return grid, starts[0]
 
 
-def _late(simulated: list[Stretch], real: list[Stretch], rate_hz: float, most_s: float) -> float:
+def _late(
+    simulated: tuple[np.ndarray, int], real: tuple[np.ndarray, int], rate_hz: float, most_s: float
+) -> float:
     """Seconds by which the real clock is late: where both magnitudes of angular rate correlate
     best."""
     from scipy.signal import correlate, correlation_lags
 
-    sizes, starts = [], []
-    for stretches in (simulated, real):
-        if not stretches:
-            raise DataError("there is no stretch without a gap to tell the two clocks from.")
-        starts.append(round(stretches[0].start_s * rate_hz))
-        end = round(stretches[-1].start_s * rate_hz) + len(stretches[-1].values)
-        size = np.full(end - starts[-1], np.nan)
-        for stretch in stretches:
-            here = round(stretch.start_s * rate_hz) - starts[-1]
-            size[here : here + len(stretch.values)] = np.linalg.norm(stretch.values, axis=1)
-        sizes.append(np.nan_to_num(size - np.nanmean(size)))
-    lags = correlation_lags(len(sizes[1]), len(sizes[0])) + starts[1] - starts[0]
-    both = correlate(sizes[1], sizes[0], method="fft")
+    ours, theirs = (np.linalg.norm(grid, axis=1) for grid, _ in (simulated, real))
+    ours, theirs = (np.nan_to_num(size - np.nanmean(size)) for size in (ours, theirs))
+    lags = correlation_lags(len(theirs), len(ours)) + real[1] - simulated[1]
+    both = correlate(theirs, ours, method="fft")
     allowed = np.abs(lags) <= most_s * rate_hz
     if not allowed.any():
         raise DataError(f"the two are more than {most_s:g} s apart.")
@@ -247,13 +240,11 @@ def _late(simulated: list[Stretch], real: list[Stretch], rate_hz: float, most_s:
 
 
 def _triads_of(recording: Recording, sensor: str) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Stamps, values and rate of a sensor's acceleration, then of its angular rate."""
     for quantity in ("acc", "gyro"):
         for stream in recording.streams:
             columns = triads(stream.channels).get((sensor, quantity))
             if columns is not None:
-                yield (
-                    stream.time_s,
-                    stream.values[:, list(columns)],
-                    stream.nominal_rate_hz or stream.rate_hz,
-                )
+                rate_hz = stream.nominal_rate_hz or stream.rate_hz
+                yield stream.time_s, stream.values[:, list(columns)], rate_hz
                 break

@@ -9,31 +9,11 @@ from otolith.data.skeleton import REFERENCE_STATURE_M
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import cadenced, drift, ease, pulses
 from otolith.motion.procedural.gait import bounce
-from otolith.motion.procedural.pose import (
-    SIDES,
-    Angle,
-    Angles,
-    flat_footed,
-    local_rotations,
-    planted,
-)
+from otolith.motion.procedural.pose import SIDES, Angle, Angles, flat_footed, standing
 from otolith.motion.procedural.stillness import HANGING
 from otolith.motion.procedural.style import Style
 
 SEGMENT_M = 0.2455 * REFERENCE_STATURE_M  # thigh and shank, equal to within half a percent
-
-
-def _standing_arms(style: Style, restless: Float[np.ndarray, " F"]) -> Angles:
-    angles: Angles = dict(HANGING)
-    for side in SIDES:
-        angles[f"{side}_elbow_flexion"] = (
-            HANGING[f"{side}_elbow_flexion"] + max(style.elbow, -12.0) + 2.0 * restless
-        )
-        angles[f"{side}_shoulder_abduction"] = (
-            HANGING[f"{side}_shoulder_abduction"] + style.carriage
-        )
-        angles[f"{side}_pronation"] = HANGING[f"{side}_pronation"] + style.pronation
-    return angles
 
 
 def _crouch(drop_m: Float[np.ndarray, " F"], pelvis_pitch: Angle, style: Style) -> Angles:
@@ -58,29 +38,23 @@ def squat(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
     beat = np.mod(phase, 1.0)
     # Down in 40 % of the cycle, up in 35 %, and a rest on top.
     down = ease(beat / 0.4) - ease((beat - 0.43) / 0.35)
-    depth = down * np.clip(
-        style.amplitude * (1.0 + style.jitter * drift(rng, frames, rate_hz, 3.0)), 0.5, 1.25
-    )
+    vary = 1.0 + style.jitter * drift(rng, frames, rate_hz, 3.0)
+    depth = down * np.clip(style.amplitude * vary, 0.5, 1.25)
     angles = _crouch(0.36 * depth, 32.0 * depth + style.posture, style)
     angles["trunk_flexion"] = 6.0 * depth + style.posture
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.6)
     reach = rng.uniform() < 0.6
+    rotation, elbow, pronation = (5.0, 20.0, 55.0) if reach else (45.0, 118.0, 20.0)
     for side in SIDES:
-        hand = style.side(side)
+        raised = 8.0 + 100.0 * depth * style.side(side) if reach else 42.0 + 20.0 * depth
         angles |= {
-            f"{side}_shoulder_flexion": (
-                8.0 + 100.0 * depth * hand if reach else 42.0 + 20.0 * depth
-            )
-            + restless,
+            f"{side}_shoulder_flexion": raised + restless,
             f"{side}_shoulder_abduction": 8.0 + style.carriage,
-            f"{side}_shoulder_rotation": 5.0 if reach else 45.0,
-            f"{side}_elbow_flexion": np.maximum(
-                (20.0 if reach else 118.0) + style.elbow + 2.0 * restless, 4.0
-            ),
-            f"{side}_pronation": (55.0 if reach else 20.0) + style.pronation,
+            f"{side}_shoulder_rotation": rotation,
+            f"{side}_elbow_flexion": np.maximum(elbow + style.elbow + 2.0 * restless, 4.0),
+            f"{side}_pronation": pronation + style.pronation,
         }
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    return standing(angles, frames, rate_hz)
 
 
 def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -93,23 +67,18 @@ def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Ge
     # before the seat is left.
     down, up = ease(beat / 0.34), ease((beat - 0.50) / 0.30)
     seated = down - up
-    lean_down, lean_up = _hump(beat / 0.36), _hump((beat - 0.44) / 0.34)
-    lean = 38.0 * style.amplitude * (lean_down + lean_up) + style.posture
+    leaning = _hump(beat / 0.36) + _hump((beat - 0.44) / 0.34)
+    lean = 38.0 * style.amplitude * leaning + style.posture
     angles: Angles = {"pelvis_pitch": 0.7 * lean, "trunk_flexion": 0.3 * lean}
     for side in SIDES:
-        angles |= flat_footed(
-            2.0 + 80.0 * seated, 2.0 + 14.0 * (lean_down + lean_up), angles["pelvis_pitch"], side
-        )
+        shank = 2.0 + 14.0 * leaning
+        angles |= flat_footed(2.0 + 80.0 * seated, shank, angles["pelvis_pitch"], side)
         angles[f"{side}_hip_abduction"] = 6.0
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.5)
     pushes = rng.uniform() < 0.5  # hands on the thighs while rising, else they swing forward
+    size = 18.0 if pushes else 45.0
     for side in SIDES:
-        swing = (
-            (18.0 if pushes else 45.0)
-            * (lean_down + lean_up)
-            * style.arm_swing**0.5
-            * style.side(side)
-        )
+        swing = size * leaning * style.arm_swing**0.5 * style.side(side)
         angles |= {
             f"{side}_shoulder_flexion": -2.0 + 24.0 * seated + swing + restless,
             f"{side}_shoulder_abduction": 8.0 + style.carriage,
@@ -117,8 +86,7 @@ def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Ge
             f"{side}_elbow_flexion": np.maximum(18.0 + 34.0 * seated + style.elbow + restless, 4.0),
             f"{side}_pronation": 15.0 + 55.0 * seated + 0.5 * style.pronation,
         }
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    return standing(angles, frames, rate_hz)
 
 
 def _hump(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
@@ -150,10 +118,9 @@ def jumping(style: Style, seconds: float, rate_hz: float, rng: np.random.Generat
             f"{side}_pronation": 10.0 + style.pronation,
         }
     angles["trunk_flexion"] = 25.0 * drop + style.posture
-    local = local_rotations(angles, frames)
-    root = planted(local, rate_hz)
-    root[:, 2] = height - leaving + 2.0 * SEGMENT_M + 0.069 * REFERENCE_STATURE_M
-    return Motion(local, root, rate_hz)
+    motion = standing(angles, frames, rate_hz)
+    motion.root[:, 2] = height - leaving + 2.0 * SEGMENT_M + 0.069 * REFERENCE_STATURE_M
+    return motion
 
 
 def boxing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -172,26 +139,21 @@ def boxing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
             widths[side].append(width)
             now += width * rng.uniform(0.75, 1.05)
         now += rng.uniform(0.1, 1.2) / style.tempo
-    dance = np.sin(
-        2.0 * np.pi * cadenced(rng, frames, rate_hz, 1.9 * style.tempo, 3.0 * style.jitter)
-    )
+    phase = cadenced(rng, frames, rate_hz, 1.9 * style.tempo, 3.0 * style.jitter)
+    dance = np.sin(2.0 * np.pi * phase)
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.4)
     angles = _crouch(0.035 + 0.012 * style.amplitude * dance, 6.0, style)
     twist: Angle = -12.0 if lead == "left" else 12.0  # the lead shoulder is kept in front
     for side, turn in zip(SIDES, (-1.0, 1.0), strict=True):
-        blow = (
-            pulses(time_s, starts[side], widths[side])
-            * min(style.amplitude, 1.15)
-            * style.side(side)
-        )
+        blow = pulses(time_s, starts[side], widths[side])
+        blow = blow * min(style.amplitude, 1.15) * style.side(side)
         twist = twist + turn * 24.0 * blow
+        elbow = 124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless
         angles |= {
             f"{side}_shoulder_flexion": 38.0 + 46.0 * blow + 3.0 * restless,
             f"{side}_shoulder_abduction": 14.0 + style.carriage + 8.0 * blow,
             f"{side}_shoulder_rotation": 18.0 - 14.0 * blow,
-            f"{side}_elbow_flexion": np.maximum(
-                124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless, 4.0
-            ),
+            f"{side}_elbow_flexion": np.maximum(elbow, 4.0),
             f"{side}_pronation": 0.5 * style.pronation + 75.0 * blow,
         }
     angles |= {
@@ -202,8 +164,7 @@ def boxing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
     }
     angles[f"{lead}_hip_flexion"] = angles[f"{lead}_hip_flexion"] + 8.0
     angles[f"{rear}_hip_flexion"] = angles[f"{rear}_hip_flexion"] - 8.0
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    return standing(angles, frames, rate_hz)
 
 
 def waving(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -215,16 +176,23 @@ def waving(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
     wave = bout * np.sin(2.0 * np.pi * phase) * style.amplitude
     follow = bout * np.sin(2.0 * np.pi * (phase - 0.08)) * style.amplitude
     restless = style.restlessness * drift(rng, frames, rate_hz, 0.5)
-    angles = _standing_arms(style, restless)
+    angles: Angles = dict(HANGING)
+    for side in SIDES:
+        elbow = HANGING["left_elbow_flexion"] + max(style.elbow, -12.0)
+        angles[f"{side}_elbow_flexion"] = elbow + 2.0 * restless
+        angles[f"{side}_shoulder_abduction"] = HANGING["left_shoulder_abduction"] + style.carriage
+        angles[f"{side}_pronation"] = HANGING["left_pronation"] + style.pronation
     high = rng.uniform() < 0.6
     raised = rng.normal(0.0, 8.0)
+    # Raised high the elbow waves; at the side the shoulder turns.
+    flexion, abduction, rotation, turning, elbow, bending = (
+        (20.0, 80.0, -72.0, 4.0, 78.0, 24.0) if high else (22.0, 18.0, -5.0, 26.0, 122.0, 5.0)
+    )
     angles |= {
-        f"{hand}_shoulder_flexion": (20.0 if high else 22.0) + 3.0 * restless,
-        f"{hand}_shoulder_abduction": (80.0 if high else 18.0) + raised + 6.0 * follow,
-        f"{hand}_shoulder_rotation": (-72.0 if high else -5.0) + (4.0 if high else 26.0) * wave,
-        f"{hand}_elbow_flexion": (78.0 if high else 122.0)
-        + style.elbow
-        + (24.0 if high else 5.0) * wave,
+        f"{hand}_shoulder_flexion": flexion + 3.0 * restless,
+        f"{hand}_shoulder_abduction": abduction + raised + 6.0 * follow,
+        f"{hand}_shoulder_rotation": rotation + turning * wave,
+        f"{hand}_elbow_flexion": elbow + style.elbow + bending * wave,
         f"{hand}_pronation": 30.0 + 0.5 * style.pronation + 10.0 * follow,
         "trunk_bend": (5.0 if hand == "left" else -5.0) + 1.5 * follow,
         "trunk_flexion": style.posture,
@@ -233,5 +201,4 @@ def waving(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
     sway = 0.4 * drift(rng, frames, rate_hz, 1.2)
     for side in SIDES:
         angles |= flat_footed(2.0, 2.0 + sway, 0.0, side)
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    return standing(angles, frames, rate_hz)

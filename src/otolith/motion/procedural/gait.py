@@ -8,6 +8,7 @@ written down: it follows from the feet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ from otolith.motion.procedural.curves import (
 from otolith.motion.procedural.pose import SIDES, Angles, local_rotations, soles
 from otolith.motion.procedural.style import Style
 
+Maker = Callable[[Style, float, float, np.random.Generator], Motion]
+"""(style, seconds, rate_hz, rng) -> one person at one activity."""
 SOFT_M = 0.02
 """How softly a foot takes over: soles and heel pads give by a centimetre or two."""
 LEG_M = 0.49 * REFERENCE_STATURE_M
@@ -106,46 +109,35 @@ DESCENDING_STAIRS = Gait(
 )
 
 
-def walking(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    """Walking on level ground at a comfortable speed."""
-    return _gait(WALKING, style, seconds, rate_hz, rng)
+def _moving(gait: Gait, words: str) -> Maker:
+    def make(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
+        return _motion(gait, style, seconds, rate_hz, rng)
+
+    make.__doc__ = words
+    return make
 
 
-def running(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    """Running on level ground at an easy pace, both feet off the ground between steps."""
-    return _gait(RUNNING, style, seconds, rate_hz, rng)
+walking = _moving(WALKING, "Walking on level ground at a comfortable speed.")
+running = _moving(RUNNING, "Running at an easy pace, both feet off the ground between steps.")
+climbing_stairs = _moving(CLIMBING_STAIRS, "Climbing stairs, foot over foot.")
+descending_stairs = _moving(DESCENDING_STAIRS, "Descending stairs, foot over foot.")
 
 
-def climbing_stairs(
-    style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
-) -> Motion:
-    """Climbing stairs, foot over foot."""
-    return _gait(CLIMBING_STAIRS, style, seconds, rate_hz, rng)
-
-
-def descending_stairs(
-    style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
-) -> Motion:
-    """Descending stairs, foot over foot."""
-    return _gait(DESCENDING_STAIRS, style, seconds, rate_hz, rng)
-
-
-def _gait(
+def _motion(
     gait: Gait, style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
 ) -> Motion:
     # What lies within a stride is told from what lies beyond by looking a stride both ways: one
     # more at each end.
     margin = int(np.ceil(1.5 * rate_hz / (gait.stride_hz * style.cadence)))
-    wanted = round(seconds * rate_hz) + 1
-    frames = wanted + 2 * margin
+    kept = round(seconds * rate_hz) + 1
+    frames = kept + 2 * margin
     phase = cadenced(rng, frames, rate_hz, gait.stride_hz * style.cadence, style.jitter)
     vary = 1.0 + style.jitter * drift(rng, frames, rate_hz, 1.0 / gait.stride_hz)
     angles = _legs(gait, style, phase, vary) | _arms(gait, style, phase, vary)
     angles |= (trunk := _trunk(gait, style, phase, vary))
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        angles[f"{side}_hip_abduction"] = (
-            -sign * trunk["pelvis_roll"]
-        )  # the pelvis tilts over legs that stay upright
+        # The pelvis tilts over legs that stay upright.
+        angles[f"{side}_hip_abduction"] = -sign * trunk["pelvis_roll"]
     way, lacking = _path(gait, phase, soles(local_rotations(angles, frames), rate_hz), rate_hz)
     forward, left = np.rad2deg(lacking.T / LEG_M)
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
@@ -162,10 +154,9 @@ def _gait(
     angles["pelvis_yaw"] = angles["pelvis_yaw"] + heading
     turn = np.exp(1j * np.deg2rad(heading))
     bent = np.cumsum(np.gradient(way[:, 0] + 1j * way[:, 1]) * turn)
-    root = np.stack(
-        [bent.real - bent[margin].real, bent.imag - bent[margin].imag, height - floor], axis=1
-    )
-    return Motion(local_rotations(angles, frames), root, rate_hz).cut(margin, margin + wanted)
+    ground = bent - bent[margin]
+    root = np.stack([ground.real, ground.imag, height - floor], axis=1)
+    return Motion(local_rotations(angles, frames), root, rate_hz).cut(margin, margin + kept)
 
 
 def _legs(
@@ -216,13 +207,12 @@ def _arms(
         swing = np.cos(2.0 * np.pi * (phase - lag))
         late = np.cos(2.0 * np.pi * (phase - lag - 0.06))
         reach = style.arm_swing * style.side(side) * vary
+        elbow = gait.elbow[0] + style.elbow
         angles |= {
             f"{side}_shoulder_flexion": gait.shoulder[0] + gait.shoulder[1] * reach * swing,
             f"{side}_shoulder_abduction": 7.0 + style.carriage + 2.0 * reach * late,
             f"{side}_shoulder_rotation": 10.0 + 8.0 * reach * swing,
-            f"{side}_elbow_flexion": np.maximum(
-                gait.elbow[0] + style.elbow + gait.elbow[1] * reach * late, 3.0
-            ),
+            f"{side}_elbow_flexion": np.maximum(elbow + gait.elbow[1] * reach * late, 3.0),
             f"{side}_pronation": 15.0 + style.pronation,
         }
     return angles
@@ -250,18 +240,16 @@ def _path(
     the smooth way of a real one instead (speed within a step varies by about a tenth), and the legs
     make up for the difference.
     """
-    speed = -np.sum(
-        _share(gait, phase)[..., None] * np.gradient(sole, 1.0 / rate_hz, axis=0), axis=1
-    )
+    moving = np.gradient(sole, 1.0 / rate_hz, axis=0)
+    speed = -np.sum(_share(gait, phase)[..., None] * moving, axis=1)
     held = np.cumsum(speed[:, :2], axis=0) / rate_hz
     even = np.stack([_slow(held[:, axis], phase) for axis in (0, 1)], axis=1)
     if gait.stance < 0.5:
         # Braking and push of each step are 6 % of a runner's speed (Novacheck 1998); in flight
         # nothing is held.
         stride_m = np.gradient(even, axis=0) / np.gradient(phase)[:, None]
-        return even + 0.06 * stride_m * np.sin(4.0 * np.pi * phase)[:, None] / (
-            4.0 * np.pi
-        ), np.zeros_like(even)
+        surge = 0.06 * stride_m * np.sin(4.0 * np.pi * phase)[:, None] / (4.0 * np.pi)
+        return even + surge, np.zeros_like(even)
     way = even + 0.25 * (held - even)
     return way, held - way
 
@@ -276,16 +264,13 @@ def _height(
     """Height of the pelvis: in flight a runner falls freely; else the foot that stands is on the
     floor, or its step."""
     if gait.stance < 0.5:
-        height = bounce(
-            2.0 * phase, min(0.95, 2.0 * gait.stance), 2.0 * gait.stride_hz * style.cadence
-        )
+        steps_hz = 2.0 * gait.stride_hz * style.cadence
+        height = bounce(2.0 * phase, min(0.95, 2.0 * gait.stance), steps_hz)
         return np.asarray(height - np.quantile((height[:, None] + sole[..., 2]).min(axis=1), 0.1))
     if not gait.rise_m:  # the soft minimum of the soles' heights
         lowest = sole[..., 2].min(axis=1)
-        return np.asarray(
-            -lowest
-            + SOFT_M * np.log(np.exp(-(sole[..., 2] - lowest[:, None]) / SOFT_M).sum(axis=1) / 2.0)
-        )
+        above = np.exp(-(sole[..., 2] - lowest[:, None]) / SOFT_M)
+        return np.asarray(-lowest + SOFT_M * np.log(above.sum(axis=1) / 2.0))
     speed = -np.sum(_share(gait, phase) * np.gradient(sole[..., 2], 1.0 / rate_hz, axis=0), axis=1)
     held = np.cumsum(speed) / rate_hz
     climbed = gait.rise_m * 2.0 * (phase - phase[0])
@@ -297,9 +282,8 @@ def _slow(
 ) -> Float[np.ndarray, " F"]:
     """What is left of a curve when everything within a stride is taken out, linear between strides."""
     knots = np.arange(phase[0], phase[-1], 1.0)
-    means = np.array(
-        [values[(phase >= knot - 0.5) & (phase < knot + 0.5)].mean() for knot in knots]
-    )
+    strides = [(phase >= knot - 0.5) & (phase < knot + 0.5) for knot in knots]
+    means = np.array([values[stride].mean() for stride in strides])
     if len(knots) < 4:
         return np.asarray(np.interp(phase, knots, means))
     from scipy.interpolate import CubicSpline

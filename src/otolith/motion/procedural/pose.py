@@ -1,5 +1,4 @@
-"""From a clinician's joint angles (degrees) to the rotations of a skeleton, and from feet on the
-floor to its path."""
+"""From a clinician's joint angles (degrees) to rotations, and from feet on the floor to a path."""
 
 from __future__ import annotations
 
@@ -42,90 +41,70 @@ LIMB_ANGLES = {
     "elbow_flexion": "hand to shoulder",
     "pronation": "palm backward, or down in front",
 }
-ANGLES = {
-    **TRUNK_ANGLES,
-    **{f"{side}_{name}": words for side in SIDES for name, words in LIMB_ANGLES.items()},
+ANGLES = [*TRUNK_ANGLES, *(f"{side}_{name}" for side in SIDES for name in LIMB_ANGLES)]
+# Joint -> the turns that it is composed of, each about an axis, from a share of an angle, in the
+# body's order. The back bends as a chain: a third in each of its joints. On the right side, turns
+# about x and z are mirrored.
+_THIRDS = ((Z, "trunk_twist", 3.0), (Y, "trunk_flexion", 3.0), (X, "trunk_bend", -3.0))
+_TRUNK_TURNS = {
+    "pelvis": ((Z, "pelvis_yaw", 1.0), (Y, "pelvis_pitch", 1.0), (X, "pelvis_roll", 1.0)),
+    "neck": ((Z, "head_turn", 1.0), (Y, "head_nod", 1.0)),
+    **dict.fromkeys(("spine1", "spine2", "spine3"), _THIRDS),
 }
-
-
-def _about(axis: int, degrees: Angle) -> Float[np.ndarray, "F 4"] | None:
-    if isinstance(degrees, float | int) and degrees == 0:
-        return None
-    half = np.deg2rad(np.atleast_1d(np.asarray(degrees, dtype=np.float64))) / 2.0
-    q = np.zeros((len(half), 4))
-    q[:, axis], q[:, 3] = np.sin(half), np.cos(half)
-    return q
-
-
-def _compose(turns: Sequence[Float[np.ndarray, "F 4"] | None]) -> Float[np.ndarray, "F 4"]:
-    total: np.ndarray | None = None
-    for turn in turns:
-        if turn is not None:
-            total = turn if total is None else rotations.multiply(total, turn)
-    return rotations.IDENTITY[None] if total is None else total
+_LIMB_TURNS = {
+    "hip": ((Y, "hip_flexion", -1.0), (X, "hip_abduction", 1.0), (Z, "hip_rotation", -1.0)),
+    "knee": ((Y, "knee_flexion", 1.0),),
+    "ankle": ((Y, "ankle_flexion", -1.0),),
+    "shoulder": (
+        (Y, "shoulder_flexion", -1.0),
+        (X, "shoulder_abduction", 1.0),
+        (Z, "shoulder_rotation", -1.0),
+        (X, "", -1.0),  # from the T of the rest pose to a hanging arm
+    ),
+    "elbow": ((Z, "elbow_flexion", -1.0), (Y, "pronation", 1.0)),
+}
+_HANGING_DEG = 90.0
 
 
 def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarray, "F J 4"]:
-    """joint_to_parent quaternions of the 24 joints from angles in degrees; raises ConfigError for
-    an unknown angle."""
+    """joint_to_parent quaternions (xyzw) of the 24 joints from angles in degrees.
+
+    Raises ConfigError for an unknown angle.
+
+    >>> local_rotations({"left_knee_flexion": 90.0}, frames=1)[0, JOINTS.index("left_knee")].round(3)
+    array([0.   , 0.707, 0.   , 0.707])
+    """
     for name in angles:
         if name not in ANGLES:
             raise ConfigError(
                 f"There is no angle '{name}'.{nearest(name, ANGLES)} All: {', '.join(ANGLES)}."
             )
-
-    def at(name: str) -> Angle:
-        return angles.get(name, 0.0)
-
-    turns: dict[str, np.ndarray] = {
-        "pelvis": _compose(
-            [
-                _about(Z, at("pelvis_yaw")),
-                _about(Y, at("pelvis_pitch")),
-                _about(X, at("pelvis_roll")),
-            ]
-        ),
-        "neck": _compose([_about(Z, at("head_turn")), _about(Y, at("head_nod"))]),
-    }
-    # The back bends as a chain: a third in each of its joints.
-    third = _compose(
-        [
-            _about(Z, at("trunk_twist") / 3),
-            _about(Y, at("trunk_flexion") / 3),
-            _about(X, -at("trunk_bend") / 3),
-        ]
-    )
-    turns |= dict.fromkeys(("spine1", "spine2", "spine3"), third)
-    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-
-        def of(name: str, side: str = side) -> Angle:
-            return at(f"{side}_{name}")
-
-        turns[f"{side}_hip"] = _compose(
-            [
-                _about(Y, -of("hip_flexion")),
-                _about(X, sign * of("hip_abduction")),
-                _about(Z, -sign * of("hip_rotation")),
-            ]
-        )
-        turns[f"{side}_knee"] = _compose([_about(Y, of("knee_flexion"))])
-        turns[f"{side}_ankle"] = _compose([_about(Y, -of("ankle_flexion"))])
-        turns[f"{side}_shoulder"] = _compose(
-            [
-                _about(Y, -of("shoulder_flexion")),
-                _about(X, sign * of("shoulder_abduction")),
-                _about(Z, -sign * of("shoulder_rotation")),
-                _about(X, -90.0 * sign),  # from the T of the rest pose to a hanging arm
-            ]
-        )
-        turns[f"{side}_elbow"] = _compose(
-            [_about(Z, -sign * of("elbow_flexion")), _about(Y, of("pronation"))]
-        )
     out = np.empty((frames, len(JOINTS), 4))
     out[:] = rotations.IDENTITY
-    for joint, turn in turns.items():
-        out[:, JOINTS.index(joint)] = turn
+    for joint, turns in _TRUNK_TURNS.items():
+        parts = [(axis, angles.get(name, 0.0) / share) for axis, name, share in turns]
+        out[:, JOINTS.index(joint)] = _composed(parts)
+    for side, mirror in zip(SIDES, (1.0, -1.0), strict=True):
+        for joint, turns in _LIMB_TURNS.items():
+            parts = []
+            for axis, name, sign in turns:
+                angle = angles.get(f"{side}_{name}", 0.0) if name else _HANGING_DEG
+                parts.append((axis, (sign if axis == Y else sign * mirror) * angle))
+            out[:, JOINTS.index(f"{side}_{joint}")] = _composed(parts)
     return out
+
+
+def _composed(turns: Sequence[tuple[int, Angle]]) -> Float[np.ndarray, "F 4"]:
+    """Turns about axes by degrees, one after another with the body."""
+    total: np.ndarray | None = None
+    for axis, degrees in turns:
+        if isinstance(degrees, float | int) and degrees == 0:
+            continue
+        half = np.deg2rad(np.atleast_1d(np.asarray(degrees, dtype=np.float64))) / 2.0
+        turn = np.zeros((len(half), 4))
+        turn[:, axis], turn[:, 3] = np.sin(half), np.cos(half)
+        total = turn if total is None else rotations.multiply(total, turn)
+    return rotations.IDENTITY[None] if total is None else total
 
 
 def flat_footed(thigh: Angle, shank: Angle, pelvis_pitch: Angle, side: str) -> Angles:
@@ -141,11 +120,15 @@ def flat_footed(thigh: Angle, shank: Angle, pelvis_pitch: Angle, side: str) -> A
     }
 
 
+def standing(angles: Mapping[str, Angle], frames: int, rate_hz: float) -> Motion:
+    """The motion of these angles with both feet where they are, their ankles at standing height."""
+    local = local_rotations(angles, frames)
+    return Motion(local, planted(local, rate_hz), rate_hz)
+
+
 def planted(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 3"]:
     """Path of the pelvis that keeps both feet where they are, their ankles at standing height."""
-    ankles, _ = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(
-        ("left_ankle", "right_ankle")
-    )
+    ankles, _ = _ankles(local, rate_hz)
     root = np.asarray(-ankles.mean(axis=1))
     root[:, 2] += ANKLE_HEIGHT * REFERENCE_STATURE_M
     return root
@@ -154,11 +137,14 @@ def planted(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarr
 def soles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 4 3"]:
     """Where the soles (left heel, left ball, right heel, right ball) are, as seen from the pelvis'
     place, in metres."""
-    ankles, to_world = Motion(local, np.zeros((len(local), 3)), rate_hz).forward(
-        ("left_ankle", "right_ankle")
-    )
+    ankles, to_world = _ankles(local, rate_hz)
     under = REFERENCE_STATURE_M * np.array(
         [[-0.035, 0.0, -ANKLE_HEIGHT], [0.075, 0.0, -ANKLE_HEIGHT]]
     )
     points = ankles[:, :, None] + rotations.rotate(to_world[:, :, None], under[None, None])
     return np.asarray(points.reshape(len(local), 4, 3))
+
+
+def _ankles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    body = Motion(local, np.zeros((len(local), 3)), rate_hz)
+    return body.forward(("left_ankle", "right_ankle"))

@@ -8,7 +8,6 @@ they are not is a replacement for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +15,8 @@ import numpy as np
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
 from otolith.motion.motion import Motion
 from otolith.motion.procedural import exercise, gait, stillness
+from otolith.motion.procedural.gait import Maker
 from otolith.motion.procedural.style import Style
-
-Maker = Callable[[Style, float, float, np.random.Generator], Motion]
 
 PROCEDURAL: dict[str, Maker] = {
     "boxing": exercise.boxing,

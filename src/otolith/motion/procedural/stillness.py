@@ -10,8 +10,9 @@ import numpy as np
 from otolith.data.skeleton import REFERENCE_STATURE_M
 from otolith.motion import rotations
 from otolith.motion.motion import Motion
+from otolith.motion.procedural import pose
 from otolith.motion.procedural.curves import cadenced, drift, holds
-from otolith.motion.procedural.pose import SIDES, Angles, flat_footed, local_rotations, planted
+from otolith.motion.procedural.pose import SIDES, Angle, Angles, flat_footed, local_rotations
 from otolith.motion.procedural.style import Style
 
 BREATHS_HZ = 0.25  # 12 to 20 breaths a minute at rest
@@ -22,6 +23,19 @@ def _both(**angles: float) -> dict[str, float]:
     return {f"{side}_{name}": value for side in SIDES for name, value in angles.items()}
 
 
+def _arms(
+    flexion: float, abduction: float, rotation: float, elbow: float, pronation: float
+) -> dict[str, float]:
+    """Both arms: flexion, abduction and rotation of the shoulder, bend of the elbow, pronation."""
+    shoulder = {f"shoulder_{name}": v for name, v in
+                (("flexion", flexion), ("abduction", abduction), ("rotation", rotation))}  # fmt: skip
+    return _both(**shoulder, elbow_flexion=elbow, pronation=pronation)
+
+
+_TURNING = ("pelvis_roll", "pelvis_yaw", "trunk_bend", "trunk_twist", "head_turn")
+"""Angles of the trunk that a mirror reverses."""
+
+
 def _swapped(posture: Posture) -> dict[str, float]:
     """The same posture in a mirror."""
     other = {"left": "right", "right": "left"}
@@ -29,43 +43,17 @@ def _swapped(posture: Posture) -> dict[str, float]:
     for name, value in posture.items():
         side, _, rest = name.partition("_")
         name = f"{other[side]}_{rest}" if side in other else name
-        out[name] = (
-            -value
-            if name in ("pelvis_roll", "pelvis_yaw", "trunk_bend", "trunk_twist", "head_turn")
-            else value
-        )
+        out[name] = -value if name in _TURNING else value
     return out
 
 
-HANGING = _both(
-    shoulder_flexion=-2, shoulder_abduction=8, shoulder_rotation=10, elbow_flexion=18, pronation=15
-)
-FOLDED = _both(
-    shoulder_flexion=28,
-    shoulder_abduction=12,
-    shoulder_rotation=62,
-    elbow_flexion=105,
-    pronation=50,
-)
-IN_POCKETS = _both(
-    shoulder_flexion=-8, shoulder_abduction=18, shoulder_rotation=22, elbow_flexion=48, pronation=20
-)
-ON_HIPS = _both(
-    shoulder_flexion=-18,
-    shoulder_abduction=42,
-    shoulder_rotation=18,
-    elbow_flexion=95,
-    pronation=70,
-)
-ON_THIGHS = _both(
-    shoulder_flexion=24, shoulder_abduction=8, shoulder_rotation=12, elbow_flexion=52, pronation=75
-)
-IN_LAP = _both(
-    shoulder_flexion=16, shoulder_abduction=8, shoulder_rotation=42, elbow_flexion=68, pronation=40
-)
-ON_TABLE = _both(
-    shoulder_flexion=38, shoulder_abduction=14, shoulder_rotation=30, elbow_flexion=78, pronation=80
-)
+HANGING = _arms(-2, 8, 10, 18, 15)
+FOLDED = _arms(28, 12, 62, 105, 50)
+IN_POCKETS = _arms(-8, 18, 22, 48, 20)
+ON_HIPS = _arms(-18, 42, 18, 95, 70)
+ON_THIGHS = _arms(24, 8, 12, 52, 75)
+IN_LAP = _arms(16, 8, 42, 68, 40)
+ON_TABLE = _arms(38, 14, 30, 78, 80)
 PHONE = HANGING | {
     "right_shoulder_flexion": 26.0,
     "right_shoulder_rotation": 28.0,
@@ -82,21 +70,13 @@ ON_RIGHT_SIDE = {
     "left_knee_flexion": 62.0,
     "right_hip_flexion": 15.0,
 }
-ON_BELLY_ARMS = _both(
-    shoulder_flexion=14, shoulder_rotation=62, elbow_flexion=82, shoulder_abduction=14, pronation=60
-)
+ON_BELLY_ARMS = _arms(14, 14, 62, 82, 60)
+ALONG_BODY = _both(shoulder_abduction=14, shoulder_rotation=0, elbow_flexion=14, pronation=40)
 UNDER_HEAD = _both(shoulder_abduction=110, shoulder_rotation=-75, elbow_flexion=125, pronation=0)
 
-STANDING: tuple[Posture, ...] = (
-    HANGING,
-    HANGING,
-    FOLDED,
-    IN_POCKETS,
-    ON_HIPS,
-    PHONE,
-    _swapped(PHONE),
-)
-SITTING: tuple[Posture, ...] = (
+# A posture that stands twice is held twice as often.
+STANDING = (HANGING, HANGING, FOLDED, IN_POCKETS, ON_HIPS, PHONE, _swapped(PHONE))
+SITTING = (
     ON_THIGHS,
     IN_LAP,
     ON_TABLE | {"trunk_flexion": 8.0},
@@ -105,12 +85,7 @@ SITTING: tuple[Posture, ...] = (
     _swapped(SEATED_PHONE),
     HANGING,
 )
-LYING_ARMS: tuple[Posture, ...] = (
-    _both(shoulder_abduction=14, shoulder_rotation=0, elbow_flexion=14, pronation=40),
-    ON_BELLY_ARMS,
-    UNDER_HEAD,
-    PHONE | {"head_nod": 15.0},
-)
+LYING_ARMS = (ALONG_BODY, ON_BELLY_ARMS, UNDER_HEAD, PHONE | {"head_nod": 15.0})
 
 
 def standing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -124,9 +99,8 @@ def standing(style: Style, seconds: float, rate_hz: float, rng: np.random.Genera
     for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
         angles |= flat_footed(2.0, 2.0 + sway, 0.0, side)
         angles[f"{side}_hip_abduction"] = sign * shift + 3.0
-    angles["trunk_flexion"] = angles.get("trunk_flexion", 0.0) + style.posture
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    _add(angles, "trunk_flexion", style.posture)
+    return pose.standing(angles, frames, rate_hz)
 
 
 def sitting(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -136,9 +110,8 @@ def sitting(style: Style, seconds: float, rate_hz: float, rng: np.random.Generat
     for side in SIDES:
         angles |= flat_footed(84.0, rng.normal(0.0, 8.0), 0.0, side)
         angles[f"{side}_hip_abduction"] = 6.0
-    angles["trunk_flexion"] = angles.get("trunk_flexion", 0.0) + style.posture
-    local = local_rotations(angles, frames)
-    return Motion(local, planted(local, rate_hz), rate_hz)
+    _add(angles, "trunk_flexion", style.posture)
+    return pose.standing(angles, frames, rate_hz)
 
 
 def lying(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
@@ -162,27 +135,23 @@ def _held(
 ) -> Angles:
     """Postures one after another, with this person's habit of the arms, breath and small movements."""
     # Nobody uses every posture within a minute or two: three, by chance, the person's own.
-    own = [
-        postures[i] for i in rng.choice(len(postures), size=min(3, len(postures)), replace=False)
-    ]
-    angles: Angles = dict(
-        holds(rng, own, frames, rate_hz, hold_s=18.0 / max(style.restlessness, 0.3))
-    )
+    few = rng.choice(len(postures), size=min(3, len(postures)), replace=False)
+    hold_s = 18.0 / max(style.restlessness, 0.3)
+    angles: Angles = dict(holds(rng, [postures[i] for i in few], frames, rate_hz, hold_s=hold_s))
     for side in SIDES:
         for name, habit in (("elbow_flexion", style.elbow), ("shoulder_abduction", style.carriage)):
-            angles[f"{side}_{name}"] = (
-                np.maximum(angles.get(f"{side}_{name}", 0.0), 4.0 - habit) + habit
-            )
-        for name, size in (("elbow_flexion", 1.5), ("shoulder_flexion", 0.8), ("pronation", 2.5)):
             key = f"{side}_{name}"
+            angles[key] = np.maximum(angles.get(key, 0.0), 4.0 - habit) + habit
+        for name, size in (("elbow_flexion", 1.5), ("shoulder_flexion", 0.8), ("pronation", 2.5)):
             # Fidgeting comes in bouts: the square of a slow drift is mostly small.
             bout = np.minimum(drift(rng, frames, rate_hz, 4.0) ** 2, 4.0)
-            angles[key] = angles.get(key, 0.0) + size * style.restlessness * bout * drift(
-                rng, frames, rate_hz, 0.35
-            )
+            fidget = size * style.restlessness * bout * drift(rng, frames, rate_hz, 0.35)
+            _add(angles, f"{side}_{name}", fidget)
     breath = np.sin(2.0 * np.pi * cadenced(rng, frames, rate_hz, BREATHS_HZ, 0.1))
-    angles["trunk_flexion"] = angles.get("trunk_flexion", 0.0) + 0.4 * breath
-    angles["head_turn"] = angles.get("head_turn", 0.0) + 8.0 * style.restlessness * drift(
-        rng, frames, rate_hz, 3.0
-    )
+    _add(angles, "trunk_flexion", 0.4 * breath)
+    _add(angles, "head_turn", 8.0 * style.restlessness * drift(rng, frames, rate_hz, 3.0))
     return angles
+
+
+def _add(angles: Angles, name: str, degrees: Angle) -> None:
+    angles[name] = angles.get(name, 0.0) + degrees

@@ -24,8 +24,7 @@ def local_field(
     if not (abs(dip_deg) <= 90.0 and 0.0 < strength_ut < np.inf and np.isfinite(north_deg)):
         raise ConfigError(
             f"A field of {strength_ut} µT that dips by {dip_deg}° is none: the earth's has 25 to "
-            f"65 µT and dips by -90 "
-            "to 90°. Middle Europe: local_field(49, 66)."
+            "65 µT and dips by -90 to 90°. Middle Europe: local_field(49, 66)."
         )
     dip, north = np.deg2rad(dip_deg), np.deg2rad(north_deg)
     return strength_ut * np.array(
@@ -36,8 +35,10 @@ def local_field(
 def field_reading(
     sensor_to_world: Float[np.ndarray, "T 4"], field_ut: Float[np.ndarray, "3"]
 ) -> Float[np.ndarray, "T 3"]:
-    """What an ideal magnetometer reads in a field that is the same everywhere, in the sensor's
-    axes, µT."""
-    return rotations.rotate(
-        rotations.conjugate(sensor_to_world), np.asarray(field_ut, dtype=np.float64)[None]
-    )
+    """What an ideal magnetometer reads in a field that is the same everywhere: ``R^T B``, µT.
+
+    >>> field_reading(np.array([[0.0, 0.0, 0.0, 1.0]]), local_field(49.0, 90.0)).round(6).tolist()
+    [[0.0, 0.0, -49.0]]
+    """
+    world_to_sensor = rotations.conjugate(sensor_to_world)
+    return rotations.rotate(world_to_sensor, np.asarray(field_ut, dtype=np.float64)[None])

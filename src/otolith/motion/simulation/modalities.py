@@ -12,7 +12,7 @@ from otolith.core.catalog import bilateral_pairs
 from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body
-from otolith.motion.motion import Motion
+from otolith.motion.motion import Motion, runs
 from otolith.motion.simulation.kinematics import track
 from otolith.motion.simulation.sensor import Mounting, worn
 from otolith.motion.simulation.smoothing import Smoothing
@@ -32,31 +32,26 @@ def pose(motion: Motion, rate_hz: float) -> dict[str, Float[np.ndarray, " F"]]:
     from scipy.interpolate import make_interp_spline
 
     fingers = [joint for joint in FINGERS if joint in motion.joints]
-    there = [joint for joint in (*POSE_JOINTS, *fingers) if joint in motion.joints]
-    places = motion.forward(there)[0].reshape(motion.frames, -1)
+    seen = [joint for joint in (*POSE_JOINTS, *fingers) if joint in motion.joints]
+    places = motion.forward(seen)[0].reshape(motion.frames, -1)
+    frame_s = motion.time_s
     time_s = np.arange(int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1) / rate_hz
-    found = np.full((len(time_s), places.shape[1]), np.nan)
-    known = np.flatnonzero(~motion.lost)
-    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
-        first_s, last_s = run[0] / motion.rate_hz, run[-1] / motion.rate_hz
-        inside = (time_s >= first_s - 1e-9) & (time_s <= last_s + 1e-9)
-        if inside.any():
-            order = min(3, len(run) - 1)
-            found[inside] = (
-                make_interp_spline(run / motion.rate_hz, places[run], k=order)(time_s[inside])
-                if order
-                else places[run[0]]
-            )
-    whole = np.isfinite(found).all(axis=1)
+    at = np.full((len(time_s), places.shape[1]), np.nan)
+    for run in runs(~motion.lost):
+        own_s = frame_s[run]
+        inside = (time_s >= own_s[0] - 1e-9) & (time_s <= own_s[-1] + 1e-9)
+        order = min(3, len(own_s) - 1)
+        if inside.any() and order:
+            at[inside] = make_interp_spline(own_s, places[run], k=order)(time_s[inside])
+        elif inside.any():
+            at[inside] = places[run.start]
+    whole = np.isfinite(at).all(axis=1)
     out = {"time_s": time_s[whole]}
     for joint in (*POSE_JOINTS, *fingers):
-        for axis, letter in enumerate("xyz"):
-            column = (
-                found[whole, 3 * there.index(joint) + axis]
-                if joint in there
-                else np.full(whole.sum(), np.nan)
-            )
-            out[f"{joint}.{letter}"] = column.astype(np.float32)
+        path = np.full((int(whole.sum()), 3), np.nan)
+        if joint in seen:
+            path = at[whole, 3 * seen.index(joint) :][:, :3]
+        out |= {f"{joint}.{axis}": path[:, k].astype(np.float32) for k, axis in enumerate("xyz")}
     return out
 
 
@@ -78,43 +73,30 @@ def truth(
     """
     out: dict[str, np.ndarray] = {"time_s": time_s}
     places: dict[str, np.ndarray] = {}
-    last_s, count = motion.duration_s, len(time_s)
+    last_s = motion.duration_s
     before, after = np.maximum(time_s - _STEP_S, 0.0), np.minimum(time_s + _STEP_S, last_s)
+    moments = np.concatenate([np.minimum(time_s, last_s), before, after])
     for placement in placements:
-        moments = np.concatenate([np.minimum(time_s, last_s), before, after])
         path = worn(motion, placement, body, (mounting or {}).get(placement), moments, smoothing)
-        here, back, ahead = (
-            path.position[:count],
-            path.position[count : 2 * count],
-            path.position[2 * count :],
-        )
+        here, back, ahead = np.split(path.position, 3)
         # At the edge of a gap one side is all that there is.
-        no_back, no_ahead = np.isnan(back[:, :1]), np.isnan(ahead[:, :1])
-        seconds = np.where(no_ahead[:, 0], time_s, after) - np.where(no_back[:, 0], time_s, before)
-        way = np.linalg.norm(
-            np.where(no_ahead, here, ahead) - np.where(no_back, here, back), axis=1
-        )
-        places[placement] = here
-        for axis, letter in enumerate("xyz"):
-            out[f"{placement}.position.{letter}"] = here[:, axis]
+        no_back, no_ahead = np.isnan(back[:, 0]), np.isnan(ahead[:, 0])
+        seconds = np.where(no_ahead, time_s, after) - np.where(no_back, time_s, before)
+        first = np.where(no_back[:, None], here, back)
+        way = np.linalg.norm(np.where(no_ahead[:, None], here, ahead) - first, axis=1)
+        turned = path.sensor_to_world[: len(time_s)]
+        out |= {f"{placement}.position.{axis}": here[:, k] for k, axis in enumerate("xyz")}
         out[f"{placement}.speed"] = way / np.where(seconds > 0, seconds, np.nan)
-        turned = path.sensor_to_world[:count]
-        for axis, letter in enumerate("xyzw"):
-            out[f"{placement}.orientation.{letter}"] = turned[:, axis]
-    pairs = bilateral_pairs(list(placements))
-    if pairs:
-        pelvis = track(
-            motion.root,
-            motion.rotations[:, 0],
-            motion.rate_hz,
-            np.minimum(time_s, last_s),
-            smoothing=smoothing,
-        )
-        back_turn = rotations.conjugate(pelvis.sensor_to_world)
-        for left, right in pairs:
-            own, other = (
-                rotations.rotate(back_turn, places[name] - pelvis.position)
-                for name in (left, right)
+        out |= {f"{placement}.orientation.{axis}": turned[:, k] for k, axis in enumerate("xyzw")}
+        places[placement] = here
+    if pairs := bilateral_pairs(list(placements)):
+        at_s = np.minimum(time_s, last_s)
+        turns = motion.rotations[:, 0]
+        pelvis = track(motion.root, turns, motion.rate_hz, at_s, smoothing=smoothing)
+        to_pelvis = rotations.conjugate(pelvis.sensor_to_world)
+        for pair in pairs:
+            left, right = (
+                rotations.rotate(to_pelvis, places[name] - pelvis.position) for name in pair
             )
-            out[f"{left}~{right}.symmetry"] = np.linalg.norm(own - _MIRROR * other, axis=1)
+            out["~".join(pair) + ".symmetry"] = np.linalg.norm(left - _MIRROR * right, axis=1)
     return out

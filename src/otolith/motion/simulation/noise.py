@@ -3,7 +3,7 @@ its range, loss."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -61,9 +61,8 @@ class Noise:
     def __post_init__(self) -> None:
         if not (0.0 <= self.loss < 1.0 and self.burst >= 1.0 and self.jitter_s >= 0.0):
             raise ConfigError(
-                f"A share of loss lies in [0, 1), bursts have at least one sample, jitter is not "
-                f"negative; found loss "
-                f"{self.loss}, burst {self.burst}, jitter_s {self.jitter_s}."
+                f"Noise: 0 <= loss < 1, burst >= 1 and jitter_s >= 0; found loss {self.loss}, "
+                f"burst {self.burst}, jitter_s {self.jitter_s}."
             )
 
     def add(
@@ -79,31 +78,25 @@ class Noise:
         """
         acc_rng, gyro_rng = np.random.default_rng(seed).spawn(2)
         return (
-            _read(acceleration, self._accelerometer, rate_hz, acc_rng),
-            _read(angular_rate, self._gyroscope, rate_hz, gyro_rng),
+            self._read(acceleration, "acc", rate_hz, acc_rng),
+            self._read(angular_rate, "gyro", rate_hz, gyro_rng),
         )
 
-    @property
-    def _accelerometer(self) -> tuple[float, ...]:
-        return (
-            self.acc_density,
-            self.acc_bias,
-            self.acc_walk,
-            self.acc_range,
-            self.acc_scale,
-            self.acc_step,
+    def _read(
+        self, truth: Float[np.ndarray, "T 3"], kind: str, rate_hz: float, rng: np.random.Generator
+    ) -> Float[np.ndarray, "T 3"]:
+        density, bias, walk, limit, scale, step = (
+            getattr(self, f"{kind}_{part}")
+            for part in ("density", "bias", "walk", "range", "scale", "step")
         )
-
-    @property
-    def _gyroscope(self) -> tuple[float, ...]:
-        return (
-            self.gyro_density,
-            self.gyro_bias,
-            self.gyro_walk,
-            self.gyro_range,
-            self.gyro_scale,
-            self.gyro_step,
-        )
+        out = truth + bias * rng.standard_normal(3)
+        if density:
+            out += density * np.sqrt(rate_hz / 2.0) * rng.standard_normal(truth.shape)
+        if walk:
+            out += walk / np.sqrt(rate_hz) * np.cumsum(rng.standard_normal(truth.shape), axis=0)
+        if scale:
+            out += truth * (scale * rng.standard_normal(3))
+        return np.asarray(np.clip(_stepped(out, step), -limit, limit))
 
     def add_magnetic(self, field: Float[np.ndarray, "T 3"], seed: int) -> Float[np.ndarray, "T 3"]:
         """What the device's magnetometer would have read, µT, given the truth; the seed is the
@@ -125,9 +118,8 @@ class Noise:
         rng = np.random.default_rng([seed, 3])
         time_s = np.arange(samples) / rate_hz
         if self.jitter_s and samples:
-            late = np.clip(
-                self.jitter_s * rng.standard_normal(samples), -0.4 / rate_hz, 0.4 / rate_hz
-            )
+            most = 0.4 / rate_hz
+            late = np.clip(self.jitter_s * rng.standard_normal(samples), -most, most)
             time_s = np.clip(time_s + late, 0.0, time_s[-1])
         if not self.loss:
             return time_s, 0
@@ -143,20 +135,6 @@ class Noise:
         return time_s[arrives], int((~arrives).sum())
 
 
-def _read(
-    truth: Float[np.ndarray, "T 3"], of: tuple[float, ...], rate_hz: float, rng: np.random.Generator
-) -> Float[np.ndarray, "T 3"]:
-    density, bias, walk, limit, scale, step = of
-    out = truth + bias * rng.standard_normal(3)
-    if density:
-        out = out + density * np.sqrt(rate_hz / 2.0) * rng.standard_normal(truth.shape)
-    if walk:
-        out = out + walk / np.sqrt(rate_hz) * np.cumsum(rng.standard_normal(truth.shape), axis=0)
-    if scale:
-        out = out + truth * (scale * rng.standard_normal(3))
-    return np.asarray(np.clip(_stepped(out, step), -limit, limit))
-
-
 def _stepped(values: np.ndarray, step: float) -> np.ndarray:
     return step * np.rint(values / step) if step else values
 
@@ -168,39 +146,35 @@ def _stepped(values: np.ndarray, step: float) -> np.ndarray:
 # here. Steps are those of 16 bits over the range. Stamps that phones round to a millisecond scatter
 # by 0.3 to 0.5 ms (0.45 ms in the data set MEX). Loss is a matter of the radio and the room: none
 # is assumed.
+# Bosch Sensortec BMI160 (data sheet BST-BMI160-DS000): 180 µg/√Hz, 0.007 °/s/√Hz, ±40 mg, ±3 °/s;
+# 8 g, 2000 °/s.
+_WATCH = Noise(
+    acc_density=0.180 * MILLI_G,
+    gyro_density=0.007 * DEGREE,
+    acc_bias=40.0 * MILLI_G,
+    gyro_bias=3.0 * DEGREE,
+    acc_walk=0.16 * MILLI_G,
+    gyro_walk=0.012 * DEGREE,
+    acc_range=8.0 * STANDARD_GRAVITY,
+    gyro_range=2000.0 * DEGREE,
+    acc_scale=0.01,
+    gyro_scale=0.01,
+    acc_step=STANDARD_GRAVITY / 4096.0,
+    gyro_step=DEGREE / 16.4,
+)
 NOISES: dict[str, Noise] = {
     "none": Noise(),
-    # Bosch Sensortec BMI160 (data sheet BST-BMI160-DS000): 180 µg/√Hz, 0.007 °/s/√Hz, ±40 mg, ±3
-    # °/s; 8 g, 2000 °/s.
-    "watch": Noise(
-        acc_density=0.180 * MILLI_G,
-        gyro_density=0.007 * DEGREE,
-        acc_bias=40.0 * MILLI_G,
-        gyro_bias=3.0 * DEGREE,
-        acc_walk=0.16 * MILLI_G,
-        gyro_walk=0.012 * DEGREE,
-        acc_range=8.0 * STANDARD_GRAVITY,
-        gyro_range=2000.0 * DEGREE,
-        acc_scale=0.01,
-        gyro_scale=0.01,
-        acc_step=STANDARD_GRAVITY / 4096.0,
-        gyro_step=DEGREE / 16.4,
-    ),
-    # TDK InvenSense MPU-6500 (product specification): 300 µg/√Hz, 0.01 °/s/√Hz, ±60 mg, ±5 °/s; 8
-    # g, 2000 °/s.
-    "phone": Noise(
+    "watch": _WATCH,
+    # TDK InvenSense MPU-6500 (product specification): 300 µg/√Hz, 0.01 °/s/√Hz, ±60 mg, ±5 °/s;
+    # ranges, scales and steps as above.
+    "phone": replace(
+        _WATCH,
         acc_density=0.300 * MILLI_G,
         gyro_density=0.010 * DEGREE,
         acc_bias=60.0 * MILLI_G,
         gyro_bias=5.0 * DEGREE,
         acc_walk=0.24 * MILLI_G,
         gyro_walk=0.020 * DEGREE,
-        acc_range=8.0 * STANDARD_GRAVITY,
-        gyro_range=2000.0 * DEGREE,
-        acc_scale=0.01,
-        gyro_scale=0.01,
-        acc_step=STANDARD_GRAVITY / 4096.0,
-        gyro_step=DEGREE / 16.4,
         mag_step=0.15,  # AK8963, 16 bits
         jitter_s=0.00045,
     ),

@@ -68,24 +68,18 @@ _MIDDLE: dict[str, Site] = {
 }
 
 
-def _mirror(vector: Vector) -> Vector:
-    return (vector[0], -vector[1], vector[2])
-
-
 def _site(name: str) -> Site | None:
     side, _, part = name.partition("_")
     if side not in ("left", "right") or part not in _SIDED:
         return _MIDDLE.get(name)
-    site = _SIDED[part]
-    joint = site.joint if site.joint == "head" else f"{side}_{site.joint}"
-    if side == "left":
-        return Site(joint, site.bone, site.skin, site.x_axis, site.z_axis)
-    return Site(
-        joint, *(_mirror(vector) for vector in (site.bone, site.skin, site.x_axis, site.z_axis))
-    )
+    usual = _SIDED[part]
+    joint = usual.joint if usual.joint == "head" else f"{side}_{usual.joint}"
+    sign = 1.0 if side == "left" else -1.0
+    vectors = (usual.bone, usual.skin, usual.x_axis, usual.z_axis)
+    return Site(joint, *((x, sign * y, z) for x, y, z in vectors))
 
 
-SITES: dict[str, Site] = {name: found for name in PLACEMENTS if (found := _site(name)) is not None}
+SITES: dict[str, Site] = {name: one for name in PLACEMENTS if (one := _site(name)) is not None}
 
 
 def site(name: str) -> Site:

@@ -57,10 +57,7 @@ class Mounting:
         the recording."""
         turn, shift = degrees * rng.standard_normal(3), metres * rng.standard_normal(3)
         shift[2] *= 0.3  # it lies on the skin
-        return cls(
-            (float(turn[0]), float(turn[1]), float(turn[2])),
-            (float(shift[0]), float(shift[1]), float(shift[2])),
-        )
+        return cls(_three(turn), _three(shift))
 
     @classmethod
     def draw_any(cls, rng: np.random.Generator) -> Mounting:
@@ -68,29 +65,46 @@ class Mounting:
         quaternion = rng.standard_normal(4)
         return cls(_degrees(quaternion / np.linalg.norm(quaternion)))
 
+    @property
+    def turn(self) -> Float[np.ndarray, "4"]:
+        """Its rotation as a quaternion xyzw, from its own axes to those of the placement."""
+        return rotations.from_axis_angle(np.deg2rad(np.array(self.rotation_deg)))
+
     def then(self, further: Mounting) -> Mounting:
-        """A sensor that sits as this one says and, from there, as `further` says in its own axes."""
-        first = rotations.from_axis_angle(np.deg2rad(np.array(self.rotation_deg)))
-        second = rotations.from_axis_angle(np.deg2rad(np.array(further.rotation_deg)))
-        x, y, z = np.array(self.offset_m) + rotations.rotate(first, np.array(further.offset_m))
-        return Mounting(_degrees(rotations.multiply(first, second)), (float(x), float(y), float(z)))
+        """A sensor that sits as this one says and, from there, as `further` says in its own axes.
+
+        >>> Mounting((0, 0, 90), (0.1, 0, 0)).then(Mounting(offset_m=(0.1, 0, 0))).offset_m
+        (0.1, 0.1, 0.0)
+        """
+        shift = np.array(self.offset_m) + rotations.rotate(self.turn, np.array(further.offset_m))
+        return Mounting(_degrees(rotations.multiply(self.turn, further.turn)), _three(shift))
 
 
 def _degrees(quaternion: Float[np.ndarray, "4"]) -> tuple[float, float, float]:
-    x, y, z = np.rad2deg(rotations.to_axis_angle(quaternion))
-    return float(x), float(y), float(z)
+    return _three(np.rad2deg(rotations.to_axis_angle(quaternion)))
+
+
+def _three(values: Float[np.ndarray, "3"]) -> tuple[float, float, float]:
+    x, y, z = values.tolist()
+    return x, y, z
 
 
 def ideal(path: Track) -> Reading:
-    """Acceleration ``R (r'' - g)`` and angular rate in the sensor's frame, from a sensor's path.
+    """What an ideal sensor on a path reads, in its own axes.
 
-    The equations of an inertial sensor, as in Young et al., "IMUSim: A simulation environment for
-    inertial sensing algorithm design and evaluation" (2011).
+    Specific force ``f = R^T (r'' - g)`` in m/s² and angular rate in rad/s, with R sensor_to_world,
+    r the sensor's position in the world (z up) and g = (0, 0, -9.80665): as in Young et al.,
+    "IMUSim: A simulation environment for inertial sensing algorithm design and evaluation" (2011).
+
+    >>> import numpy as np
+    >>> from otolith.motion.simulation.kinematics import track
+    >>> still = track(np.zeros((10, 3)), np.tile([0.0, 0.0, 0.0, 1.0], (10, 1)), rate_hz=100.0)
+    >>> ideal(still).acceleration[0].round(3).tolist()
+    [0.0, 0.0, 9.807]
     """
     world_to_sensor = rotations.conjugate(path.sensor_to_world)
-    return Reading(
-        rotations.rotate(world_to_sensor, path.acceleration - GRAVITY), path.angular_rate
-    )
+    specific_force = rotations.rotate(world_to_sensor, path.acceleration - GRAVITY)
+    return Reading(specific_force, path.angular_rate)
 
 
 def worn(
@@ -104,33 +118,24 @@ def worn(
     """Path of a sensor worn at a placement by a body that moves so; the motion is taken as that
     body's own."""
     place = site(placement)
-    (position,), (joint_to_world,) = (
-        np.moveaxis(part, 1, 0) for part in motion.forward((place.joint,))
-    )
-    lever, turned = _mount(place, body or Body(), mounting)
-    point = position + rotations.rotate(joint_to_world, lever)
+    positions, turns = motion.forward((place.joint,))
+    lever, sensor_to_joint = _mount(place, body or Body(), mounting)
+    point = positions[:, 0] + rotations.rotate(turns[:, 0], lever)
+    turn = rotations.multiply(turns[:, 0], sensor_to_joint)
     # A lost frame may stand for a jump of the markers, which must not be differentiated across:
     # nothing is bridged.
-    return track(
-        point,
-        rotations.multiply(joint_to_world, turned),
-        motion.rate_hz,
-        time_s,
-        smoothing,
-        bridge_s=0.0,
-    )
+    return track(point, turn, motion.rate_hz, time_s, smoothing, bridge_s=0.0)
 
 
 def _mount(place: Site, on: Body, mounting: Mounting | None) -> tuple[np.ndarray, np.ndarray]:
-    """Where a sensor is in its joint's axes, and how it is turned there."""
+    """Where a sensor is in its joint's axes, and how it is turned there (sensor_to_joint)."""
     sits = mounting or Mounting()
     if on.surface is None:
         lever, sensor_to_joint = place.lever(on.stature_m, on.girth), place.sensor_to_joint()
     else:
         lever, sensor_to_joint = on.surface.mount(place)
     lever = lever + rotations.rotate(sensor_to_joint, np.array(sits.offset_m))
-    turn = rotations.from_axis_angle(np.deg2rad(np.array(sits.rotation_deg)))
-    return lever, rotations.multiply(sensor_to_joint, turn)
+    return lever, rotations.multiply(sensor_to_joint, sits.turn)
 
 
 def sense_worn(
@@ -149,30 +154,29 @@ def sense_worn(
     """
     from otolith.motion.simulation.fused import HALO, sense
 
-    on = body or Body()
     places = [site(placement) for placement in placements]
     joints = list(dict.fromkeys(place.joint for place in places))
     which = [joints.index(place.joint) for place in places]
-    mounts = [
-        _mount(place, on, mounting.get(placement))
-        for place, placement in zip(places, placements, strict=True)
-    ]
-    levers, turns = np.stack([lever for lever, _ in mounts]), np.stack([turn for _, turn in mounts])
+    levers, turns = zip(
+        *(
+            _mount(place, body or Body(), mounting.get(placement))
+            for place, placement in zip(places, placements, strict=True)
+        ),
+        strict=True,
+    )
     out = np.empty((len(places), len(time_s), 6), dtype=np.float32)
     for first in range(0, motion.frames, CHUNK):
         stop = min(motion.frames, first + CHUNK)
         low, high = max(0, first - HALO), min(motion.frames, stop + HALO)
         # Moments past the last frame by a rounding belong to the last chunk, as do those on it.
-        start, end = np.searchsorted(
-            time_s * motion.rate_hz, [first, stop if stop < motion.frames else np.inf]
-        )
+        bounds = [first, stop if stop < motion.frames else np.inf]
+        start, end = np.searchsorted(time_s * motion.rate_hz, bounds)
         if start == end:
             continue
-        position, joint_to_world = motion.cut(low, high).forward(joints)
+        positions, to_world = (part[:, which] for part in motion.cut(low, high).forward(joints))
         moments = time_s[start:end] - low / motion.rate_hz
-        out[:, start:end] = sense(
-            position[:, which], joint_to_world[:, which], motion.rate_hz, levers, turns, moments
-        )  # fmt: skip
+        mounts = np.stack(levers), np.stack(turns)
+        out[:, start:end] = sense(positions, to_world, motion.rate_hz, *mounts, moments)
     return out
 
 
@@ -208,7 +212,7 @@ def simulate(
     placement or noise, DataError for a clip of fewer than 6 frames, ConfigError for a rate that is
     not positive or no placement.
     """
-    if not (np.isfinite(rate_hz) and rate_hz > 0) or not placements:
+    if not 0 < rate_hz < np.inf or not placements:
         raise ConfigError(
             f"A simulation needs a positive rate and at least one placement; found {rate_hz} Hz "
             f"and {list(placements)}."
@@ -217,81 +221,75 @@ def simulate(
     moved = motion if body is None else fit(motion, body)
     samples = int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1
     sits = dict(mounting or {})
-    whole = bool(np.isfinite(moved.root).all() and np.isfinite(moved.rotations).all())
-    quick = whole and smoothing == "none" and magnetic_field_ut is None
-    together: np.ndarray | None = None
+    # The fused kernel knows no gaps, filters or magnetometers; all sensors of one clock go at once.
+    quick = smoothing == "none" and magnetic_field_ut is None and not moved.lost.any()
+    together = None
     if quick and not (errors.jitter_s or errors.loss):
         together = sense_worn(moved, placements, body, sits, np.arange(samples) / rate_hz)
     streams = []
     for index, placement in enumerate(placements):
         device = seed * 1000 + index
         time_s, missing = errors.clock(samples, rate_hz, device)
-        reports = (
-            [RowReport("lost samples", 0, f"{missing} never came: simulated loss")]
-            if missing
-            else []
-        )
-        field = None
         if together is not None:
-            reading = Reading(together[index, :, :3], together[index, :, 3:])
+            truth = together[index]
         elif quick:
-            (found,) = sense_worn(moved, [placement], body, sits, time_s)
-            reading = Reading(found[:, :3], found[:, 3:])
+            (truth,) = sense_worn(moved, [placement], body, sits, time_s)
         else:
             path = worn(moved, placement, body, sits.get(placement), time_s, smoothing)
-            reading = ideal(path)
+            truth = np.concatenate(ideal(path), axis=1)
             if magnetic_field_ut is not None:
-                truth = field_reading(
-                    path.sensor_to_world, np.asarray(magnetic_field_ut, dtype=np.float64)
-                )
-                field = errors.add_magnetic(truth, device)
-        absurd = (np.abs(reading.acceleration) > HARDEST[0]).any(axis=1)
-        absurd |= (np.abs(reading.angular_rate) > HARDEST[1]).any(axis=1)
-        acceleration, rate = errors.add(*reading, rate_hz, device)
-        values = np.concatenate(
-            [acceleration, rate] + ([] if field is None else [field]), axis=1
-        ).astype(np.float32)
-        gap = ~np.isfinite(values).all(axis=1)
-        if gap.any():
-            reports.append(
-                RowReport(
-                    "gap in the motion", int(gap.sum()), "frames of the capture that were lost"
-                )
-            )
-        if absurd.any():
-            limits = f"beyond {HARDEST[0]:g} m/s² or {HARDEST[1]:g} rad/s: no body moves so, a marker jumped"
-            reports.append(RowReport("implausible movement", int(absurd.sum()), limits))
-        known = ~(gap | absurd)
-        quantities = ("acc", "gyro") if field is None else ("acc", "gyro", "mag")
-        streams.append(
-            Stream(
-                placement,
-                tuple(channel for quantity in quantities for channel in triad(placement, quantity)),
-                time_s[known],
-                values[known],
-                nominal_rate_hz=rate_hz,
-                reports=tuple(reports),
-            )
-        )
-    if segments is None:
-        segments = (
-            ()
-            if motion.label is None
-            else (Segment(0.0, samples / rate_hz, motion.label, "simulated"),)
-        )
+                field_ut = np.asarray(magnetic_field_ut, dtype=np.float64)
+                truth = np.append(truth, field_reading(path.sensor_to_world, field_ut), axis=1)
+        streams.append(_stream(placement, time_s, truth, rate_hz, errors, device, missing))
+    if segments is None and motion.label is not None:
+        segments = [Segment(0.0, samples / rate_hz, motion.label, "simulated")]
     wearer = body.name if body else "as captured"
     who = motion.performer or motion.clip or "unknown"
+    parts = (who, motion.clip or "clip", wearer)
     return Recording(
-        id=name
-        or "-".join(part.replace(" ", "_") for part in (who, motion.clip or "clip", wearer)),
+        id=name or "-".join(part.replace(" ", "_") for part in parts),
         subject=subject or who,
         streams=tuple(streams),
-        segments=tuple(segments),
+        segments=tuple(segments or ()),
         performer=motion.performer,
         clip=motion.clip,
         body=wearer,
         origin="simulated",
-        facts={"stature_m": round(body.stature_m, 3), "mass_kg": round(body.mass_kg, 1)}
-        if body
-        else {},
+        facts=body.facts if body else {},
+    )
+
+
+def _stream(
+    placement: str,
+    time_s: Float[np.ndarray, " T"],
+    truth: Float[np.ndarray, "T C"],
+    rate_hz: float,
+    errors: Noise,
+    device: int,
+    missing: int,
+) -> Stream:
+    """What one device makes of the truth, without gaps and absurd samples; `device` is its seed."""
+    acceleration, rate, field = truth[:, :3], truth[:, 3:6], truth[:, 6:]
+    absurd = (np.abs(acceleration) > HARDEST[0]).any(axis=1)
+    absurd |= (np.abs(rate) > HARDEST[1]).any(axis=1)
+    parts = [*errors.add(acceleration, rate, rate_hz, device)]
+    if field.size:
+        parts.append(errors.add_magnetic(field, device))
+    values = np.concatenate(parts, axis=1).astype(np.float32)
+    gap = ~np.isfinite(values).all(axis=1)
+    limits = f"beyond {HARDEST[0]:g} m/s² or {HARDEST[1]:g} rad/s no body moves: a marker jumped"
+    reports = {
+        RowReport("lost samples", 0, f"{missing} never came: simulated loss"): missing,
+        RowReport("gap in the motion", int(gap.sum()), "frames that the capture lost"): gap.any(),
+        RowReport("implausible movement", int(absurd.sum()), limits): absurd.any(),
+    }
+    quantities = ("acc", "gyro", "mag")[: len(parts)]
+    known = ~(gap | absurd)
+    return Stream(
+        placement,
+        tuple(channel for quantity in quantities for channel in triad(placement, quantity)),
+        time_s[known],
+        values[known],
+        nominal_rate_hz=rate_hz,
+        reports=tuple(report for report, holds in reports.items() if holds),
     )
