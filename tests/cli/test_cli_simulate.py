@@ -12,12 +12,12 @@ from pathlib import Path
 import box_body
 import numpy as np
 import pytest
+from bvh_writer import write_bvh
 from toy import write_toy_study
 from typer.testing import CliRunner, Result
 
 from otolith.cli.app import app
 from otolith.data.study import Study
-from otolith.motion.formats import write_bvh
 from otolith.motion.procedural.procedural import make
 
 

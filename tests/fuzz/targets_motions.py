@@ -35,7 +35,7 @@ def _told(motion: Any) -> Any:
 
 
 def _bvh(folder: Path) -> None:
-    from otolith.motion.formats import write_bvh
+    from bvh_writer import write_bvh
 
     write_bvh(_walk(), folder / "walk.bvh")
 

@@ -14,20 +14,9 @@ from scipy.spatial.transform import Rotation
 from otolith.core.errors import DataError
 
 __all__ = [
-    "angular_rate",
-    "conjugate",
-    "from_axis_angle",
-    "from_euler",
-    "from_matrix",
-    "multiply",
-    "normalise",
-    "rotate",
-    "slerp",
-    "to_axis_angle",
-    "to_euler",
-    "to_matrix",
-    "unroll",
-]
+    "angular_rate", "conjugate", "from_axis_angle", "from_euler", "from_matrix", "multiply",
+    "normalise", "rotate", "slerp", "to_axis_angle", "to_euler", "to_matrix", "unroll",
+]  # fmt: skip
 
 Quaternions = Float[np.ndarray, "*leading 4"]
 Vectors = Float[np.ndarray, "*leading 3"]
@@ -36,14 +25,17 @@ IDENTITY = np.array([0.0, 0.0, 0.0, 1.0])
 
 
 def normalise(q: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 4"]:
-    """Scale quaternions to length one; raises `DataError` where one has no length or is not finite."""
+    """Scale quaternions to length one; raises DataError where one has no length or is not finite.
+
+    >>> normalise(np.array([0.0, 0.0, 3.0, 4.0])).tolist()
+    [0.0, 0.0, 0.6, 0.8]
+    """
     length = np.linalg.norm(q, axis=-1, keepdims=True)
     usable = np.isfinite(length) & (length > 0)
     if not usable.all():
         raise DataError(
             f"{int((~usable).sum())} of {usable.size} quaternions have no direction (zero or not "
-            f"finite). "
-            "Mark those frames as a gap before turning them into rotations."
+            "finite). Mark those frames as a gap before turning them into rotations."
         )
     return np.asarray(q / length)
 
@@ -51,18 +43,21 @@ def normalise(q: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading
 def multiply(
     b_to_c: Float[np.ndarray, "*#leading 4"], a_to_b: Float[np.ndarray, "*#leading 4"]
 ) -> Float[np.ndarray, "*#leading 4"]:
-    """Rotation a_to_c: first a_to_b, then b_to_c. Leading dimensions broadcast."""
+    """Rotation a_to_c, Hamilton's product ``b_to_c a_to_b``: first a_to_b, then b_to_c.
+
+    Leading dimensions broadcast.
+
+    >>> quarter = from_axis_angle(np.array([0.0, 0.0, np.pi / 2]))
+    >>> to_axis_angle(multiply(quarter, quarter)).round(4).tolist()  # half a turn about z
+    [0.0, 0.0, 3.1416]
+    """
     x1, y1, z1, w1 = np.moveaxis(np.asarray(b_to_c), -1, 0)
     x2, y2, z2, w2 = np.moveaxis(np.asarray(a_to_b), -1, 0)
-    return np.stack(
-        [
-            w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
-            w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2,
-            w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
-            w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
-        ],
-        axis=-1,
-    )
+    x = w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2
+    y = w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2
+    z = w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2
+    w = w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2
+    return np.stack([x, y, z, w], axis=-1)
 
 
 def conjugate(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 4"]:
@@ -73,19 +68,22 @@ def conjugate(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*le
 def rotate(
     a_to_b: Float[np.ndarray, "*#leading 4"], v: Float[np.ndarray, "*#leading 3"]
 ) -> Float[np.ndarray, "*#leading 3"]:
-    """The vector v, given in frame a, expressed in frame b. Leading dimensions broadcast."""
+    """The vector v, given in frame a, expressed in frame b: ``q v conj(q)``, units kept.
+
+    Leading dimensions broadcast.
+
+    >>> quarter = from_axis_angle(np.array([0.0, 0.0, np.pi / 2]))
+    >>> rotate(quarter, np.array([1.0, 0.0, 0.0])).round(9).tolist()  # x becomes y
+    [0.0, 1.0, 0.0]
+    """
     x, y, z, w = np.moveaxis(np.asarray(a_to_b), -1, 0)
     vx, vy, vz = np.moveaxis(np.asarray(v), -1, 0)
-    # v + 2 w (u x v) + 2 u x (u x v): half the work of two quaternion products.
+    # With u the vector part: v + 2 w (u x v) + 2 u x (u x v), half the work of two products.
     tx, ty, tz = 2.0 * (y * vz - z * vy), 2.0 * (z * vx - x * vz), 2.0 * (x * vy - y * vx)
-    return np.stack(
-        [
-            vx + w * tx + y * tz - z * ty,
-            vy + w * ty + z * tx - x * tz,
-            vz + w * tz + x * ty - y * tx,
-        ],
-        axis=-1,
-    )
+    turned_x = vx + w * tx + y * tz - z * ty
+    turned_y = vy + w * ty + z * tx - x * tz
+    turned_z = vz + w * tz + x * ty - y * tx
+    return np.stack([turned_x, turned_y, turned_z], axis=-1)
 
 
 def from_axis_angle(
@@ -101,15 +99,19 @@ def from_axis_angle(
 
 def to_axis_angle(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3"]:
     """Quaternions to rotation vectors (axis times angle in radians, 0 to pi)."""
-    q = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_rotvec()).reshape(*q.shape[:-1], 3)
+    rotation, leading = _scipy(a_to_b)
+    return np.asarray(rotation.as_rotvec()).reshape(*leading, 3)
 
 
 def from_euler(
     order: str, angles: Float[np.ndarray, "*leading K"]
 ) -> Float[np.ndarray, "*leading 4"]:
     """Euler angles in radians to quaternions; order as in SciPy: "ZYX" turns with the body, "zyx"
-    about fixed axes."""
+    about fixed axes.
+
+    >>> from_euler("ZYX", np.array([np.pi, 0.0, 0.0])).round(9).tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
     angle = np.asarray(angles, dtype=np.float64)
     flat = angle.reshape(-1, angle.shape[-1]) if len(order) > 1 else angle.reshape(-1)
     return np.asarray(Rotation.from_euler(order, flat).as_quat()).reshape(*angle.shape[:-1], 4)
@@ -119,24 +121,26 @@ def to_euler(
     order: str, a_to_b: Float[np.ndarray, "*leading 4"]
 ) -> Float[np.ndarray, "*leading 3"]:
     """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX" turns with the body)."""
-    q = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_euler(order)).reshape(
-        *q.shape[:-1], 3
-    )
+    rotation, leading = _scipy(a_to_b)
+    return np.asarray(rotation.as_euler(order)).reshape(*leading, 3)
 
 
 def from_matrix(a_to_b: Float[np.ndarray, "*leading 3 3"]) -> Float[np.ndarray, "*leading 4"]:
     """Rotation matrices (columns are the axes of a, seen in b) to quaternions."""
     matrix = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat()).reshape(
-        *matrix.shape[:-2], 4
-    )
+    rotation = Rotation.from_matrix(matrix.reshape(-1, 3, 3))
+    return np.asarray(rotation.as_quat()).reshape(*matrix.shape[:-2], 4)
 
 
 def to_matrix(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3 3"]:
     """Quaternions to rotation matrices: ``matrix @ v_in_a == v_in_b``."""
+    rotation, leading = _scipy(a_to_b)
+    return np.asarray(rotation.as_matrix()).reshape(*leading, 3, 3)
+
+
+def _scipy(a_to_b: Float[np.ndarray, "*leading 4"]) -> tuple[Rotation, tuple[int, ...]]:
     q = np.asarray(a_to_b, dtype=np.float64)
-    return np.asarray(Rotation.from_quat(q.reshape(-1, 4)).as_matrix()).reshape(*q.shape[:-1], 3, 3)
+    return Rotation.from_quat(q.reshape(-1, 4)), q.shape[:-1]
 
 
 def slerp(
@@ -144,7 +148,11 @@ def slerp(
     end: Float[np.ndarray, "*#leading 4"],
     fraction: Float[np.ndarray, "*#leading"] | float,
 ) -> Float[np.ndarray, "*#leading 4"]:
-    """The rotation a fraction of the way (0 to 1) along the shortest turn from start to end."""
+    """The rotation a fraction of the way (0 to 1) along the shortest turn from start to end.
+
+    Shoemake, "Animating Rotation with Quaternion Curves" (1985),
+    https://doi.org/10.1145/325165.325242.
+    """
     cosine = np.sum(start * end, axis=-1, keepdims=True)
     nearer = np.where(cosine < 0, -end, end)
     angle = np.arccos(np.clip(np.abs(cosine), 0.0, 1.0))
@@ -161,11 +169,9 @@ def unroll(a_to_b: Float[np.ndarray, "F *joints 4"]) -> Float[np.ndarray, "F *jo
     """The same rotations along time (axis 0), with signs chosen so that no neighbour jumps to the
     other sign."""
     q = np.asarray(a_to_b)
-    turned = np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0
-    sign = np.concatenate(
-        [np.ones_like(q[:1, ..., :1]), np.cumprod(np.where(turned, -1.0, 1.0), axis=0)]
-    )
-    return np.asarray(q * sign)
+    flips = np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0
+    signs = np.cumprod(np.where(flips, -1.0, 1.0), axis=0)
+    return np.asarray(q * np.concatenate([np.ones_like(q[:1, ..., :1]), signs]))
 
 
 def angular_rate(

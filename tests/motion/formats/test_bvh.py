@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bvh_writer import write_bvh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otolith.core.errors import ReadError
 from otolith.motion import rotations
-from otolith.motion.formats.bvh import read_bvh, write_bvh
+from otolith.motion.formats.bvh import read_bvh
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
 

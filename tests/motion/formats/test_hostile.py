@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bvh_writer import write_bvh
 
 from otolith.core.errors import ConfigError, DataError, OtolithError, ReadError
 from otolith.motion.formats import find, read
 from otolith.motion.formats.asf_amc import read_amc
-from otolith.motion.formats.bvh import read_bvh, write_bvh
+from otolith.motion.formats.bvh import read_bvh
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bvh_writer import write_bvh
 
 from otolith.core.errors import ConfigError, DataError, ReadError, UnitError, UnknownNameError
 from otolith.data.skeleton import KINECT
-from otolith.motion.formats.bvh import write_bvh
 from otolith.motion.formats.layouts import known_layout
 from otolith.motion.formats.reading import find, read
 from otolith.motion.motion import Motion

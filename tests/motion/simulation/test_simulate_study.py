@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from bvh_writer import write_bvh
 
 from otolith.core.errors import ConfigError, DataError, OtolithError, UnknownNameError
 from otolith.data.paired import read_modality
 from otolith.data.study import Study
-from otolith.motion.formats import write_bvh
 from otolith.motion.procedural.procedural import make
 from otolith.motion.simulation.sensor import Mounting
 from otolith.motion.simulation.simulate_study import SimulationConfig, clips_of, simulate_study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,26 +10,23 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from otolith.core.errors import DataError
-from otolith.data.skeleton import SKELETON
 from otolith.motion import rotations
-from otolith.motion.formats.skeleton import stature_m
+from otolith.motion.formats.skeleton import BONE, stature_m
 from otolith.motion.formats.smpl_npz import parent_of
 from otolith.motion.formats.turning import shortest
 from otolith.motion.motion import Motion
 from otolith.motion.simulation.placements import Site
 
 # The next joint of the same limb: a bone that a clip's joints have along ours.
+_LIMBS = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist", "hand")
 _ENDS = {
     f"{side}_{start}": f"{side}_{end}"
     for side in ("left", "right")
-    for start, end in (
-        ("hip", "knee"),
-        ("knee", "ankle"),
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-        ("wrist", "hand"),
-    )
+    for limb in _LIMBS
+    for start, end in itertools.pairwise(limb)
 }
+_LEGS = ("left_knee", "left_ankle", "right_knee", "right_ankle")
+"""Joints at the far ends of the bones of both legs."""
 _UPRIGHT = ("left_ankle", "right_ankle", "left_foot", "right_foot")
 _CARRIED = 0.1
 """Skin that follows a bone by less than this belongs to other bones: a ray for the thigh must not
@@ -64,23 +62,17 @@ class Surface:
         if shapes != ((joints, 3), (points, 3), (points, joints), (3,)) or not len(self.faces):
             raise DataError(
                 f"A surface of {joints} joints and {points} points needs places ({joints}, 3), "
-                f"vertices ({points}, 3), "
-                f"weights ({points}, {joints}) and triangles; found {shapes}."
+                f"vertices ({points}, 3), weights ({points}, {joints}) and triangles; found "
+                f"{shapes}."
             )
-        missing = [
-            name
-            for name in ("pelvis", *(j for j in _ENDS if "hip" in j or "knee" in j))
-            if name not in self
-        ]
-        if missing or not all(
-            np.isfinite(part).all() for part in (self.places, self.vertices, self.weights)
-        ):
-            raise DataError(
-                f"A surface needs finite numbers and all joints of the legs; missing: "
-                f"{missing or 'none'}."
-            )
+        missing = {"pelvis", "left_hip", "right_hip", *_LEGS} - set(self.joints)
+        if missing:
+            raise DataError(f"A surface needs the joints of the legs; it lacks {sorted(missing)}.")
+        numbers = (self.places, self.vertices, self.weights)
+        if not all(np.isfinite(part).all() for part in numbers):
+            raise DataError("A surface needs finite numbers.")
         if self.faces.min() < 0 or self.faces.max() >= points:
-            raise DataError(f"A triangle names a point beyond the {points} that there are.")
+            raise DataError(f"A triangle names a point beyond the {points} of the surface.")
 
     def __contains__(self, joint: str) -> bool:
         return joint in self.joints
@@ -105,15 +97,15 @@ class Surface:
     def axes(self) -> dict[str, Float[np.ndarray, "4"]]:
         """Our axes at each joint (quaternion xyzw, joint_to_world), limbs turned with the way that
         they point."""
-        found: dict[str, np.ndarray] = {}
+        out: dict[str, np.ndarray] = {}
         for joint in self.joints:
-            parent, end = parent_of(joint), _ENDS.get(joint)
-            own = rotations.IDENTITY if parent is None or joint in _UPRIGHT else found[parent]
-            if end in self.joints and end is not None:
-                was = rotations.rotate(own, np.array(SKELETON[end][1]))
-                own = rotations.multiply(shortest(was, self.place(end) - self.place(joint)), own)
-            found[joint] = own
-        return found
+            parent, end = parent_of(joint), _ENDS.get(joint, "")
+            turn = rotations.IDENTITY if parent is None or joint in _UPRIGHT else out[parent]
+            if end in self:
+                line = self.place(end) - self.place(joint)
+                turn = rotations.multiply(shortest(rotations.rotate(turn, BONE[end]), line), turn)
+            out[joint] = turn
+        return out
 
     def offset(self, joint: str) -> Float[np.ndarray, "3"]:
         """A joint's place in its parent's frame, in metres; zero for the pelvis."""
@@ -126,7 +118,7 @@ class Surface:
     @property
     def legs_m(self) -> float:
         """Length of the legs from hip to ankle, in metres, both together."""
-        return float(sum(np.linalg.norm(self.offset(f"{side}_{part}")) for side, part in _LEGS))
+        return float(sum(np.linalg.norm(self.offset(joint)) for joint in _LEGS))
 
     def fit(self, motion: Motion) -> Motion:
         """The same joint angles on this body's bones, with steps as long as its legs make them.
@@ -134,15 +126,12 @@ class Surface:
         Joints that the body lacks keep their place, scaled by stature. The motion's joints are ours
         (`to_body`).
         """
-        was = motion.offsets
-        assert was is not None
-        offsets = was * (self.stature_m / stature_m(motion))
+        offsets = motion.offsets * (self.stature_m / stature_m(motion))
         for index, joint in enumerate(motion.joints):
             if joint in self:
                 offsets[index] = self.offset(joint)
-        legs = sum(
-            float(np.linalg.norm(was[motion.joint(f"{side}_{part}")])) for side, part in _LEGS
-        )
+        bones = [motion.offsets[motion.joint(joint)] for joint in _LEGS]
+        legs = sum(float(np.linalg.norm(bone)) for bone in bones)
         return replace(motion, offsets=offsets, root=motion.root * (self.legs_m / legs))
 
     def mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
@@ -163,9 +152,9 @@ class Surface:
     def _mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
         if site.joint not in self:
             raise DataError(f"This body model has no {site.joint}; no sensor can be worn there.")
-        own, origin = self.axes[site.joint], self.place(site.joint)
-        start = origin + rotations.rotate(own, self._bone(site))
-        way = rotations.rotate(own, np.array(site.skin) / np.linalg.norm(site.skin))
+        axes, origin = self.axes[site.joint], self.place(site.joint)
+        start = origin + rotations.rotate(axes, self._bone(site))
+        way = rotations.rotate(axes, np.array(site.skin) / np.linalg.norm(site.skin))
         follows = self.weights[:, self.joints.index(site.joint)] >= _CARRIED
         mine = self.faces[follows[self.faces].any(axis=1)]
         if not len(mine):
@@ -173,21 +162,20 @@ class Surface:
                 f"No skin of this body model follows its {site.joint}; no sensor can be worn there."
             )
         point, touched = self._skin(start, way, mine)
-        flat = rotations.multiply(own, site.sensor_to_joint())
+        flat = rotations.multiply(axes, site.sensor_to_joint())
         outward = rotations.rotate(flat, np.array([0.0, 0.0, 1.0]))
         turn = shortest(outward, self._normal(point, outward, mine, touched))
-        back = rotations.conjugate(own)
-        return rotations.rotate(back, point - origin), rotations.multiply(
-            back, rotations.multiply(turn, flat)
-        )
+        back = rotations.conjugate(axes)
+        sensor_to_joint = rotations.multiply(back, rotations.multiply(turn, flat))
+        return rotations.rotate(back, point - origin), sensor_to_joint
 
     def _bone(self, site: Site) -> Float[np.ndarray, "3"]:
         """The placement's point on the bone: by the length of that bone where it is one, else by
         stature."""
-        end = _ENDS.get(site.joint)
-        if end is None or end not in self:
+        end = _ENDS.get(site.joint, "")
+        if end not in self:
             return self.stature_m * np.array(site.bone)
-        length = float(np.linalg.norm(self.offset(end)) / np.linalg.norm(SKELETON[end][1]))
+        length = float(np.linalg.norm(self.offset(end)) / np.linalg.norm(BONE[end]))
         return length * np.array(site.bone)
 
     def _skin(
@@ -205,9 +193,8 @@ class Surface:
         a, b, c = (self.vertices[faces[:, k]] for k in range(3))
         across = np.cross(way, c - a)
         facing = np.sum((b - a) * across, axis=1)
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # triangles along the way are met nowhere
+        # Triangles along the way are met nowhere.
+        with np.errstate(divide="ignore", invalid="ignore"):
             u = np.sum((start - a) * across, axis=1) / facing
             normal = np.cross(start - a, b - a)
             v = normal @ way / facing
@@ -240,6 +227,3 @@ class Surface:
         """Positive where triangles go round against the clock as seen from outside."""
         a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
         return float(np.sum(a * np.cross(b, c)))
-
-
-_LEGS = tuple((side, part) for side in ("left", "right") for part in ("knee", "ankle"))

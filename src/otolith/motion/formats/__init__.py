@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from otolith.core.catalog import Family
 
 if TYPE_CHECKING:
-    from otolith.motion.formats.bvh import write_bvh as write_bvh
     from otolith.motion.formats.plausibility import check as check
     from otolith.motion.formats.reading import find as find
     from otolith.motion.formats.reading import read as read
@@ -31,9 +30,8 @@ _WHERE = {
     "find": "otolith.motion.formats.reading",
     "read": "otolith.motion.formats.reading",
     "to_body": "otolith.motion.formats.skeleton",
-    "write_bvh": "otolith.motion.formats.bvh",
 }
-__all__ = ["FAMILY", "check", "find", "read", "to_body", "write_bvh"]
+__all__ = ["FAMILY", "check", "find", "read", "to_body"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,6 @@ offset. The format names no unit and no up axis.
 from __future__ import annotations
 
 import re
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -23,7 +22,7 @@ from otolith.core.foreign.plain import read_text
 from otolith.motion import rotations
 from otolith.motion.formats.frames import END, LARGEST, lost_note, refuse_many_joints, table
 from otolith.motion.formats.turning import turned
-from otolith.motion.formats.world import from_world, to_world
+from otolith.motion.formats.world import to_world
 from otolith.motion.motion import Motion
 
 _STRETCH_M = 0.001
@@ -185,7 +184,7 @@ def _rate(printed: str) -> float:
     """Frames per second: the whole number that the printed frame time stands for, if there is one.
 
     >>> _rate("0.0083333"), _rate("0.03")
-    (120.0, 33.333333333333336)
+    (120.0, 33.0)
     """
     seconds = float(printed)
     mantissa, _, exponent = printed.lower().partition("e")
@@ -264,51 +263,3 @@ def _turns(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> Float[np.n
         angles = np.deg2rad(numbers[:, np.array([*columns.values()])])
         q[:, [*columns]] = turned(order, angles)
     return q
-
-
-def write_bvh(motion: Motion, path: Path | str, up: str = "y", scale: float = 0.01) -> None:
-    """Write a motion as a BVH file with the given upward axis, `scale` metres to the unit
-    (centimetres as a rule).
-
-    Leaves whose names end in "_end" are written as End Sites. Lost frames are written as nan, which
-    our own reader takes for gaps.
-    """
-    in_file = from_world(motion, up)
-    q, lost = in_file.rotations.copy(), motion.lost
-    lines, order = ["HIERARCHY"], list[int]()
-    _describe(in_file, scale, 0, lines, order)
-    q[lost] = rotations.IDENTITY
-    with warnings.catch_warnings():
-        # In gimbal lock one of two angles is free, and zero will do.
-        warnings.simplefilter("ignore", UserWarning)
-        angles = np.rad2deg(rotations.to_euler("ZXY", rotations.normalise(q[:, order])))
-    numbers = np.concatenate([in_file.root / scale, angles.reshape(len(q), -1)], axis=1)
-    numbers[lost] = np.nan
-    lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.rate_hz:.12g}"]
-    lines += [_row(row) for row in numbers]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _describe(
-    motion: Motion, scale: float, index: int, lines: list[str], order: list[int], depth: int = 0
-) -> None:
-    """Write a joint and all below it into `lines`, and the joints with channels into `order`."""
-    pad, name, parent = "  " * depth, motion.joints[index], motion.parents[index]
-    children = [child for child, carrier in enumerate(motion.parents) if carrier == index]
-    tip = depth > 0 and not children and name == motion.joints[parent] + END
-    place = motion.offsets[index] / scale if depth else np.zeros(3)
-    lines.append(pad + ("End Site" if tip else f"{'JOINT' if depth else 'ROOT'} {name}"))
-    lines += [f"{pad}{{", f"{pad}  OFFSET {_row(place)}"]
-    if not tip:
-        order.append(index)
-        kinds = "3" if depth else "6 Xposition Yposition Zposition"
-        lines.append(f"{pad}  CHANNELS {kinds} Zrotation Xrotation Yrotation")
-        for child in children:
-            _describe(motion, scale, child, lines, order, depth + 1)
-        if not children:
-            lines += [f"{pad}  End Site", f"{pad}  {{", f"{pad}    OFFSET 0 0 0", f"{pad}  }}"]
-    lines.append(f"{pad}}}")
-
-
-def _row(values: Float[np.ndarray, " K"]) -> str:
-    return " ".join(f"{value:.10g}" for value in values.tolist())

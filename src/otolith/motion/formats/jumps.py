@@ -34,33 +34,24 @@ def jumps(motion: Motion) -> Bool[np.ndarray, " F"]:
     far in one frame and is back in the next, half of the speed is too much already: at 20 frames
     per second a right angle is no more.
     """
-    inner = [
-        index
-        for index, name in enumerate(motion.joints)
-        if name in JOINTS[:22] and "foot" not in name
-    ]
-    q = motion.rotations[:, inner]
-    cosine = np.abs(np.sum(q[1:] * q[:-1], axis=-1))
-    each = 2.0 * np.arccos(np.clip(cosine, 0.0, 1.0))
+    body = [name for name in motion.joints if name in JOINTS[:22] and "foot" not in name]
+    q = motion.rotations[:, [motion.joints.index(name) for name in body]]
+    each = _angle(q[1:], q[:-1])
     turn = each.max(axis=1, initial=0.0)
     step = np.linalg.norm(np.diff(motion.root, axis=0), axis=1)
+    spike = SPIKE_RATE / motion.rate_hz
     out = np.zeros(motion.frames, dtype=bool)
     out[:-1] = _alone(turn, JOINT_RATE / motion.rate_hz) | _alone(step, ROOT_SPEED / motion.rate_hz)
-    out[1:-1] |= (
-        _spikes(q, each, SPIKE_RATE / motion.rate_hz)
-        & _alone(turn, SPIKE_RATE / motion.rate_hz, skip=1)[1:]
-    )
+    # Of all frames but the first and the last: a joint goes there beyond the limit and comes back.
+    least = np.minimum(each[1:], each[:-1])
+    spikes = ((least > spike) & (_angle(q[2:], q[:-2]) < _BACK * least)).any(axis=1)
+    out[1:-1] |= spikes & _alone(turn, spike, skip=1)[1:]
     return out
 
 
-def _spikes(
-    q: Float[np.ndarray, "F J 4"], each: Float[np.ndarray, "G J"], limit: float
-) -> Bool[np.ndarray, " H"]:
-    """Of all frames but the first and the last: whether a joint goes there beyond the limit, and
-    comes back."""
-    apart = 2.0 * np.arccos(np.clip(np.abs(np.sum(q[2:] * q[:-2], axis=-1)), 0.0, 1.0))
-    least = np.minimum(each[1:], each[:-1])
-    return np.asarray(((least > limit) & (apart < _BACK * least)).any(axis=1))
+def _angle(a: Float[np.ndarray, "F J 4"], b: Float[np.ndarray, "F J 4"]) -> np.ndarray:
+    """Angle between rotations, in radians."""
+    return np.asarray(2.0 * np.arccos(np.clip(np.abs(np.sum(a * b, axis=-1)), 0.0, 1.0)))
 
 
 def _alone(steps: Float[np.ndarray, " F"], limit: float, skip: int = 0) -> Bool[np.ndarray, " F"]:
@@ -68,12 +59,8 @@ def _alone(steps: Float[np.ndarray, " F"], limit: float, skip: int = 0) -> Bool[
     not count."""
     out = np.zeros(len(steps), dtype=bool)
     for k in np.flatnonzero(steps > limit):
-        around = np.concatenate(
-            [
-                steps[max(k - skip - _AROUND, 0) : k - skip if k > skip else 0],
-                steps[k + 1 : k + 1 + _AROUND],
-            ]
-        )
+        before = steps[max(k - skip - _AROUND, 0) : max(k - skip, 0)]
+        around = np.concatenate([before, steps[k + 1 : k + 1 + _AROUND]])
         around = around[np.isfinite(around)]
         out[k] = around.size > 0 and steps[k] > _ALONE * float(np.median(around))
     return out
@@ -82,13 +69,11 @@ def _alone(steps: Float[np.ndarray, " F"], limit: float, skip: int = 0) -> Bool[
 def without_jumps(motion: Motion) -> Motion:
     """The same motion with a gap of one frame at each jump, so that nothing is differentiated
     across it."""
-    found = jumps(motion)
-    if not found.any():
+    gaps = np.flatnonzero(jumps(motion))
+    if not gaps.size:
         return motion
     q, root = motion.rotations.copy(), motion.root.copy()
-    q[found], root[found] = np.nan, np.nan
-    where = ", ".join(str(k) for k in np.flatnonzero(found)[:5]) + (
-        ", …" if found.sum() > 5 else ""
-    )
-    note = f"the body jumps after frame {where}: a gap there ({int(found.sum())} frames)"
+    q[gaps], root[gaps] = np.nan, np.nan
+    where = ", ".join([*map(str, gaps[:5]), *["…"] * (gaps.size > 5)])
+    note = f"the body jumps after frame {where}: a gap there ({gaps.size} frames)"
     return replace(motion, rotations=rotations.unroll(q), root=root, notes=(*motion.notes, note))

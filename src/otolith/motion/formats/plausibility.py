@@ -63,7 +63,7 @@ def check(motion: Motion) -> list[Finding]:
                 f"Plausibility needs a joint '{joint}'; bring the clip to our skeleton: to_body()."
             )
     pieces = [piece for piece in motion.pieces() if piece.frames >= 3]
-    return [found for test in _TESTS if (found := test(motion, pieces)) is not None]
+    return [doubt for test in _TESTS if (doubt := test(motion, pieces)) is not None]
 
 
 def _stature(motion: Motion, pieces: list[Motion]) -> Finding | None:
@@ -75,53 +75,34 @@ def _stature(motion: Motion, pieces: list[Motion]) -> Finding | None:
 
 
 def _up(motion: Motion, pieces: list[Motion]) -> Finding | None:
-    tilt = tilt_deg(motion, "head", ("left_ankle", "right_ankle"))
-    if tilt <= UP_TOLERANCE_DEG:
-        return None
-    message = f"the head is {tilt:.0f} degrees from above the feet half of the time: is another axis up? Say up=..."
-    return Finding("up", tilt, UP_TOLERANCE_DEG, message)
+    tilt = tilt_deg(motion, "head", _ANKLES)
+    return _above(
+        "up", tilt, UP_TOLERANCE_DEG, f"the head is {tilt:.0f} degrees from above the feet half of "
+        "the time: is another axis up? Say up=...",
+    )  # fmt: skip
 
 
 def _root_speed(motion: Motion, pieces: list[Motion]) -> Finding | None:
     speed = _quantile([_speed(piece.root, piece.rate_hz) for piece in pieces], 0.95)
-    return _too_fast("root_speed", speed, ROOT_SPEED, "the body travels at {:.1f} m/s")
+    message = f"the body travels at {speed:.1f} m/s: {_TOO_FAST}"
+    return _above("root_speed", speed, ROOT_SPEED, message)
 
 
 def _hand_speed(motion: Motion, pieces: list[Motion]) -> Finding | None:
-    hands = [name for name in ("left_wrist", "right_wrist") if name in motion.joints]
-    speeds = (
-        [
-            _speed(place, piece.rate_hz)
-            for piece in pieces
-            for place in np.moveaxis(piece.forward(hands)[0], 1, 0)
-        ]
-        if hands
-        else []
-    )
-    return _too_fast(
-        "hand_speed", _quantile(speeds, 0.99), HAND_SPEED, "a hand moves at {:.1f} m/s"
-    )
+    speeds = []
+    for hand in {"left_wrist", "right_wrist"} & set(motion.joints):
+        speeds += [_speed(p.forward((hand,))[0][:, 0], p.rate_hz) for p in pieces]
+    speed = _quantile(speeds, 0.99)
+    message = f"a hand moves at {speed:.1f} m/s: {_TOO_FAST}"
+    return _above("hand_speed", speed, HAND_SPEED, message)
 
 
 def _joint_rate(motion: Motion, pieces: list[Motion]) -> Finding | None:
     inner = [motion.joints.index(name) for name in _TURNING if name in motion.joints]
-    rates = [
-        np.linalg.norm(
-            rotations.angular_rate(piece.rotations[:, inner], piece.rate_hz), axis=-1
-        ).max(axis=1)
-        for piece in pieces
-    ]
-    return _too_fast(
-        "joint_rate", _quantile(rates, 0.95), JOINT_RATE, "a joint turns at {:.0f} rad/s"
-    )
-
-
-def _too_fast(kind: str, value: float, limit: float, words: str) -> Finding | None:
-    if value <= limit:
-        return None
-    return Finding(
-        kind, value, limit, words.format(value) + ": is the frame rate lower, or the unit smaller?"
-    )
+    rates = [rotations.angular_rate(piece.rotations[:, inner], piece.rate_hz) for piece in pieces]
+    fastest = _quantile([np.linalg.norm(rate, axis=-1).max(axis=1) for rate in rates], 0.95)
+    message = f"a joint turns at {fastest:.0f} rad/s: {_TOO_FAST}"
+    return _above("joint_rate", fastest, JOINT_RATE, message)
 
 
 def _falling(motion: Motion, pieces: list[Motion]) -> Finding | None:
@@ -131,47 +112,40 @@ def _falling(motion: Motion, pieces: list[Motion]) -> Finding | None:
     for piece in pieces:
         span = max(round(_FALL_S * piece.rate_hz), 1)
         height = _height_of_mass(piece)
-        if len(height) <= 4 * span:
-            continue
-        mean = np.convolve(height, np.ones(span) / span, mode="valid")
-        second = (mean[2 * span :] - 2 * mean[span:-span] + mean[: -2 * span]) * (
-            piece.rate_hz / span
-        ) ** 2
-        steepest = max(steepest, float(-second.min()) / STANDARD_GRAVITY)
-    if steepest <= FALL:
-        return None
-    message = (
-        f"the body falls with {steepest:.1f} times the acceleration of gravity: is the frame rate "
-        f"lower by a factor of "
-        f"{np.sqrt(steepest):.1f} or more? Say frame_rate=..."
-    )
-    return Finding("falling", steepest, FALL, message)
+        if len(height) > 4 * span:
+            mean = np.convolve(height, np.ones(span) / span, mode="valid")
+            bend = mean[2 * span :] - 2 * mean[span:-span] + mean[: -2 * span]
+            falls = -(bend * (piece.rate_hz / span) ** 2).min()
+            steepest = max(steepest, float(falls) / STANDARD_GRAVITY)
+    factor = f"by a factor of {np.sqrt(steepest):.1f} or more? Say frame_rate=..."
+    message = f"the body falls with {steepest:.1f} times gravity: is the frame rate lower {factor}"
+    return _above("falling", steepest, FALL, message)
 
 
 def _sliding(motion: Motion, pieces: list[Motion]) -> Finding | None:
     speeds = []
-    floor = np.nanquantile(motion.forward(("left_ankle", "right_ankle"))[0][..., 2], 0.05)
+    floor = np.nanquantile(motion.forward(_ANKLES)[0][..., 2], 0.05)
     for piece in pieces:
-        places, _ = piece.forward(("left_ankle", "right_ankle"))
+        places, _ = piece.forward(_ANKLES)
         moving = np.linalg.norm(np.gradient(places[..., :2], 1.0 / piece.rate_hz, axis=0), axis=-1)
         slower, lower = moving.min(axis=1), places[..., 2].min(axis=1) < floor + 0.03
         speeds.append(slower[lower])
     slide = _quantile(speeds, 0.5)
-    if slide <= SLIDING:
-        return None
-    message = f"whichever foot stands slides at {slide:.1f} m/s: is the root's path in another unit, or missing?"
-    return Finding("sliding", slide, SLIDING, message)
+    message = (
+        f"whichever foot stands slides at {slide:.1f} m/s: is the root's path in another unit?"
+    )
+    return _above("sliding", slide, SLIDING, message)
 
 
+def _above(kind: str, value: float, limit: float, message: str) -> Finding | None:
+    return Finding(kind, value, limit, message) if value > limit else None
+
+
+_ANKLES = ("left_ankle", "right_ankle")
+_TOO_FAST = "is the frame rate lower, or the unit smaller?"
 _TESTS: tuple[Callable[[Motion, list[Motion]], Finding | None], ...] = (
-    _stature,
-    _up,
-    _root_speed,
-    _hand_speed,
-    _joint_rate,
-    _falling,
-    _sliding,
-)
+    _stature, _up, _root_speed, _hand_speed, _joint_rate, _falling, _sliding,
+)  # fmt: skip
 # Share of the body's mass between each two joints: Winter, "Biomechanics and Motor Control of Human
 # Movement" (2009), table 4.1; taken to be at the middle.
 _MASS = {

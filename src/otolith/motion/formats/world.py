@@ -46,15 +46,7 @@ def to_world(motion: Motion, up: str) -> Motion:
     The axes of all joints are renamed with it, so that the pose without rotations stands upright
     here, too.
     """
-    return _renamed(motion, up_axis(up))
-
-
-def from_world(motion: Motion, up: str) -> Motion:
-    """The same motion in the axes of a file whose upward axis is `up`; undoes `to_world`."""
-    return _renamed(motion, rotations.conjugate(up_axis(up)))
-
-
-def _renamed(motion: Motion, axes: Float[np.ndarray, "4"]) -> Motion:
+    axes = up_axis(up)
     # A rotation seen in other axes has the same angle about the renamed axis.
     vector = rotations.rotate(axes, motion.rotations[..., :3])
     return replace(

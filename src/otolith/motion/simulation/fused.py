@@ -55,30 +55,22 @@ def sense(
     if frames < 6:
         raise DataError(f"A quintic spline needs at least 6 frames, found {frames}.")
     if not (np.isfinite(position).all() and np.isfinite(joint_to_world).all()):
-        raise DataError(
-            "Frames that are not finite cannot be differentiated; cut the clip there: "
-            "motion.cut(a, b)."
-        )
-    arguments = (
-        np.ascontiguousarray(position, dtype=np.float64),
-        np.ascontiguousarray(joint_to_world, dtype=np.float64),
-        float(rate_hz),
-        np.ascontiguousarray(lever, dtype=np.float64),
-        np.ascontiguousarray(sensor_to_joint, dtype=np.float64),
-    )
+        raise DataError("A frame is not finite; cut the clip there: motion.cut(a, b).")
+    path, turns = np.ascontiguousarray(position, float), np.ascontiguousarray(joint_to_world, float)
+    arm, mount = np.ascontiguousarray(lever, float), np.ascontiguousarray(sensor_to_joint, float)
+    rate_hz = float(rate_hz)
     if time_s is None:
         out = np.empty((sensors, frames, 6), dtype=np.float32)
-        _on_frames(*arguments, out)
+        _on_frames(path, turns, rate_hz, arm, mount, out)
         return out
     at = np.asarray(time_s, dtype=np.float64) * rate_hz
     if at.size and (at[0] < 0.0 or at[-1] > frames - 1 + 1e-6 or np.any(np.diff(at) < 0)):
         raise DataError(
             f"Moments rise and lie within the clip, 0 to {(frames - 1) / rate_hz:.3f} s; found "
-            f"{at[0] / rate_hz:.3f} "
-            f"to {at[-1] / rate_hz:.3f} s."
+            f"{at[0] / rate_hz:.3f} to {at[-1] / rate_hz:.3f} s."
         )
     out = np.empty((sensors, at.size, 6), dtype=np.float32)
-    _at_moments(*arguments, np.minimum(at, frames - 1), out)
+    _at_moments(path, turns, rate_hz, arm, mount, np.minimum(at, frames - 1), out)
     return out
 
 

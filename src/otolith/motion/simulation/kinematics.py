@@ -55,65 +55,60 @@ def track(
     """Follow a sensor: a quintic spline through its places and quaternions (float64),
     differentiated exactly.
 
-    `time_s` (from the first frame, within the clip) are the moments wanted; each frame's own where
-    left out. Away from the ends the error falls with the fourth power of the frame interval: 1e-7
-    for 2 Hz at 200 frames per second. An interpolating spline through captured places follows their
-    noise: smoothing="auto" takes a cut-off from the path's own spectrum, a number is a cut-off in
-    Hz, and `SavitzkyGolay(window, order)` is that filter.
+    Acceleration is the second derivative ``r''`` of the position in the world (z up, m/s², without
+    gravity), angular rate ``2 conj(q) q' / |q|²`` about the sensor's own axes (rad/s), with q
+    sensor_to_world as xyzw. `time_s` (from the first frame, within the clip) are the moments asked
+    for; each frame's own where left out. Away from the ends the error falls with the fourth power
+    of the frame interval: 1e-7 for 2 Hz at 200 frames per second. An interpolating spline through
+    captured places follows their noise: smoothing="auto" takes a cut-off from the path's own
+    spectrum, a number is a cut-off in Hz, and `SavitzkyGolay(window, order)` is that filter.
 
     Frames that are not finite are lost: up to `bridge_s` they are interpolated and counted, beyond
     it everything inside is NaN. Signs of quaternions may flip. Raises DataError for fewer than 6
     frames, or fewer than the window of the filter, and for moments outside of the clip; ConfigError
     for a cut-off that the frames cannot hold.
+
+    >>> angle = np.linspace(0.0, 2.0, 201)  # 1 rad/s about z, on a circle of 1 m
+    >>> circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    >>> turns = rotations.from_axis_angle(np.stack([0 * angle, 0 * angle, angle], axis=1))
+    >>> path = track(circle, turns, rate_hz=100.0)
+    >>> path.angular_rate[100].round(6).tolist(), np.linalg.norm(path.acceleration[100]).round(6)
+    ([0.0, 0.0, 1.0], 1.0)
     """
-    frames = len(position)
+    frames, last_s = len(position), (len(position) - 1) / rate_hz
     needed = smoothing.window if isinstance(smoothing, SavitzkyGolay) else DEGREE + 1
     if frames < needed:
-        what = (
-            "A Savitzky-Golay window of that length" if needed > DEGREE + 1 else "A quintic spline"
-        )
+        what = "A Savitzky-Golay window" if needed > DEGREE + 1 else "A quintic spline"
+        raise DataError(f"{what} needs at least {needed} frames, found {frames}.")
+    asked_s = np.asarray(np.arange(frames) / rate_hz if time_s is None else time_s, np.float64)
+    if asked_s.size and (asked_s.min() < 0.0 or asked_s.max() > last_s + 1e-9):
         raise DataError(
-            f"{what} needs at least {needed} frames, found {frames}. Use a longer clip or less "
-            f"smoothing."
-        )
-    last_s = (frames - 1) / rate_hz
-    wanted_s = (
-        np.arange(frames) / rate_hz if time_s is None else np.asarray(time_s, dtype=np.float64)
-    )
-    if wanted_s.size and (wanted_s.min() < 0.0 or wanted_s.max() > last_s + 1e-9):
-        raise DataError(
-            f"Moments from {wanted_s.min():.3f} to {wanted_s.max():.3f} s were asked of a clip "
-            f"that lasts from 0 to "
-            f"{last_s:.3f} s."
+            f"Moments from {asked_s.min():.3f} to {asked_s.max():.3f} s were asked of a clip that "
+            f"lasts from 0 to {last_s:.3f} s."
         )
     samples = np.concatenate([position, sensor_to_world], axis=1).astype(np.float64)
     observed = np.asarray(np.isfinite(samples).all(axis=1))
-    pieces = [
-        piece for piece in _pieces(observed, bridge_s * rate_hz) if observed[piece].sum() >= needed
-    ]
+    pieces = [p for p in _pieces(observed, bridge_s * rate_hz) if observed[p].sum() >= needed]
     if not pieces:
         raise DataError(
             f"No stretch of {needed} observed frames is left of {frames}, {int(observed.sum())} of "
-            f"which hold numbers."
+            "which hold numbers."
         )
     for piece in pieces:
         _repair(samples[piece], observed[piece])
     cutoffs = _cutoffs([samples[piece] for piece in pieces], rate_hz, smoothing)
-    out = np.full((len(wanted_s), 13), np.nan)
+    out = np.full((len(asked_s), 13), np.nan)
     for piece in pieces:
         start_s, stop_s = piece.start / rate_hz, (piece.stop - 1) / rate_hz
-        inside = (wanted_s >= start_s - 1e-9) & (wanted_s <= stop_s + 1e-9)
+        inside = (asked_s >= start_s - 1e-9) & (asked_s <= stop_s + 1e-9)
         if inside.any():
-            out[inside] = _differentiate(
-                samples[piece],
-                observed[piece],
-                rate_hz,
-                wanted_s[inside] - start_s,
-                smoothing,
-                cutoffs,
-            )
+            if not isinstance(smoothing, SavitzkyGolay):
+                _smooth(samples[piece], observed[piece], rate_hz, cutoffs)
+            parts = samples[piece], rate_hz, asked_s[inside] - start_s, smoothing
+            out[inside] = _differentiate(*parts)
     bridged = sum(int((~observed[piece]).sum()) for piece in pieces)
-    return Track(wanted_s, out[:, :3], out[:, 3:6], out[:, 6:10], out[:, 10:], cutoffs, bridged)
+    position, acceleration, turns, rate = np.split(out, [3, 6, 10], axis=1)
+    return Track(asked_s, position, acceleration, turns, rate, cutoffs, bridged)
 
 
 def _pieces(observed: np.ndarray, bridge: float) -> Iterator[slice]:
@@ -141,16 +136,15 @@ def _repair(samples: np.ndarray, observed: np.ndarray) -> None:
 def _cutoffs(
     pieces: list[np.ndarray], rate_hz: float, smoothing: Smoothing
 ) -> tuple[float | None, float | None]:
+    """Cut-offs in Hz of positions and of orientations; None where nothing is smoothed."""
     if isinstance(smoothing, SavitzkyGolay):
-        bandwidth = smoothing.bandwidth_hz(rate_hz)
-        return bandwidth, bandwidth
+        bandwidth_hz = smoothing.bandwidth_hz(rate_hz)
+        return bandwidth_hz, bandwidth_hz
     if smoothing == "none":
         return None, None
     if smoothing == "auto":
-        return (
-            noise_cutoff([piece[:, :3] for piece in pieces], rate_hz),
-            noise_cutoff([piece[:, 3:] for piece in pieces], rate_hz),
-        )
+        places, turns = [p[:, :3] for p in pieces], [p[:, 3:] for p in pieces]
+        return noise_cutoff(places, rate_hz), noise_cutoff(turns, rate_hz)
     if isinstance(smoothing, str):
         raise ConfigError(
             f"Smoothing is 'none', 'auto', a cut-off in Hz or a SavitzkyGolay; found '{smoothing}'."
@@ -158,41 +152,41 @@ def _cutoffs(
     return float(smoothing), float(smoothing)
 
 
-def _differentiate(
+def _smooth(
     samples: np.ndarray,
     observed: np.ndarray,
     rate_hz: float,
-    wanted_s: np.ndarray,
-    smoothing: Smoothing,
     cutoffs: tuple[float | None, float | None],
-) -> np.ndarray:
+) -> None:
+    """Smooth places and quaternions, in place."""
+    for columns, cutoff in zip((slice(0, 3), slice(3, 7)), cutoffs, strict=True):
+        if cutoff is not None:
+            samples[:, columns] = smooth(samples[:, columns], rate_hz, cutoff, observed)
+
+
+def _differentiate(
+    samples: np.ndarray, rate_hz: float, asked_s: np.ndarray, smoothing: Smoothing
+) -> Float[np.ndarray, "T 13"]:
     """Position, acceleration, quaternion and angular rate at moments of one gap-free stretch."""
     from scipy.interpolate import make_interp_spline
     from scipy.signal import savgol_filter
 
-    own_s = np.arange(len(samples)) / rate_hz
+    frame_s = np.arange(len(samples)) / rate_hz
     if isinstance(smoothing, SavitzkyGolay):
+        window, order = smoothing.window, smoothing.order
         parts = [
-            savgol_filter(
-                part, smoothing.window, smoothing.order, deriv=times, delta=1.0 / rate_hz, axis=0
-            )
+            savgol_filter(part, window, order, deriv=times, delta=1.0 / rate_hz, axis=0)
             for part, times in ((samples, 0), (samples[:, 3:], 1), (samples[:, :3], 2))
         ]
-        found = make_interp_spline(own_s, np.concatenate(parts, axis=1), k=3)(wanted_s)
-        value, dq, acceleration = found[:, :7], found[:, 7:11], found[:, 11:]
+        smoothed = make_interp_spline(frame_s, np.concatenate(parts, axis=1), k=3)(asked_s)
+        value, dq, acceleration = np.split(smoothed, [7, 11], axis=1)
     else:
-        for columns, cutoff in zip((slice(0, 3), slice(3, 7)), cutoffs, strict=True):
-            if cutoff is not None:
-                samples[:, columns] = smooth(samples[:, columns], rate_hz, cutoff, observed)
-        spline = make_interp_spline(own_s, samples, k=DEGREE)
-        value, dq = spline(wanted_s), spline.derivative(1)(wanted_s)[:, 3:]
-        acceleration = spline.derivative(2)(wanted_s)[:, :3]
+        spline = make_interp_spline(frame_s, samples, k=DEGREE)
+        value, dq = spline(asked_s), spline.derivative(1)(asked_s)[:, 3:]
+        acceleration = spline.derivative(2)(asked_s)[:, :3]
     q = value[:, 3:]
+    turning = rotations.multiply(rotations.conjugate(q), dq)[:, :3]
     # Between frames the spline leaves the unit sphere by a hair: dividing by the squared length
     # corrects the rate.
-    rate = (
-        2.0
-        * rotations.multiply(rotations.conjugate(q), dq)[:, :3]
-        / np.sum(q * q, axis=1, keepdims=True)
-    )
+    rate = 2.0 * turning / np.sum(q * q, axis=1, keepdims=True)
     return np.concatenate([value[:, :3], acceleration, rotations.normalise(q), rate], axis=1)

@@ -20,8 +20,8 @@ from otolith.data.channels import triads
 from otolith.data.paired import modality_file, read_modality
 from otolith.data.quantities import QUANTITIES
 from otolith.data.recording import Recording
-from otolith.data.skeleton import JOINTS, PARENTS
 from otolith.data.study import Study
+from otolith.motion.formats.smpl_npz import parent_of
 
 _AXIS_M = 0.12
 _COLOURS = ((220, 60, 60), (60, 170, 80), (70, 110, 220))
@@ -43,15 +43,15 @@ def view(study: Study, recording: str | None = None, rrd: Path | None = None) ->
         raise ConfigError(
             "Viewing needs rerun-sdk (521 MB). Type: pip install 'otolith[view]'"
         ) from error
-    found = study.recording(recording or study.entries[0]["id"])
-    stream = rerun.RecordingStream("otolith", recording_id=printable(f"{study.name}/{found.id}"))
+    chosen = study.recording(recording or study.entries[0]["id"])
+    stream = rerun.RecordingStream("otolith", recording_id=printable(f"{study.name}/{chosen.id}"))
     # Rerun's own file only notes in a log that the disk is full.
     written = stream.binary_stream()
-    stream.send_blueprint(_layout(found), make_active=False, make_default=True)
-    _signals(stream, found)
-    if (study.folder / modality_file("pose", found.id)).exists():
-        _skeleton(stream, read_modality(study.folder, "pose", found.id))
-        _sensors(stream, read_modality(study.folder, "truth", found.id), found.placements)
+    stream.send_blueprint(_layout(chosen), make_active=False, make_default=True)
+    _signals(stream, chosen)
+    if (study.folder / modality_file("pose", chosen.id)).exists():
+        _skeleton(stream, read_modality(study.folder, "pose", chosen.id))
+        _sensors(stream, read_modality(study.folder, "truth", chosen.id), chosen.placements)
     content = written.read(flush=True)
     stream.disconnect()
     if rrd is None:
@@ -72,20 +72,16 @@ def show_window(content: bytes, program: Sequence[str] = (sys.executable, "-m", 
         path, log = Path(private, "recording.rrd"), Path(private, "log.txt")
         path.write_bytes(content)
         command = [*program, "--bind", LOOPBACK, "--port", str(_free_port()), str(path)]
+        environment = os.environ | ALONE
         with log.open("wb") as out:
-            ended = subprocess.run(
-                command, env=os.environ | ALONE, stdout=out, stderr=out, check=False
-            )
+            ended = subprocess.run(command, env=environment, stdout=out, stderr=out, check=False)
         if ended.returncode:
             lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            said = next(
-                (line for line in lines if "panicked" in line or "rror" in line),
-                (lines or ["no word"])[-1],
-            )
+            errors = [line for line in lines if "panicked" in line or "rror" in line]
+            said = [*errors[:1], *lines[-1:], "no word"][0]
             raise ConfigError(
                 f"Rerun's window ended with exit status {ended.returncode} ({said:.200}). Where "
-                f"there is no screen, "
-                "write a file with --rrd FILE, or draw with --figure FILE.svg."
+                "there is no screen, write a file with --rrd FILE, or draw with --figure FILE.svg."
             )
 
 
@@ -109,30 +105,30 @@ def _free_port() -> int:
 def _layout(recording: Recording) -> Any:
     import rerun.blueprint as blueprint
 
-    signals = [
-        blueprint.TimeSeriesView(
-            origin=f"signals/{sensor}/{quantity}",
-            name=f"{sensor}: {QUANTITIES[quantity].title}, {QUANTITIES[quantity].unit}",
-        )
-        for stream in recording.streams
-        for sensor, quantity in triads(stream.channels)
-    ]
+    signals = []
+    for stream in recording.streams:
+        for sensor, quantity in triads(stream.channels):
+            facts = QUANTITIES[quantity]
+            name = f"{sensor}: {facts.title}, {facts.unit}"
+            signals.append(
+                blueprint.TimeSeriesView(origin=f"signals/{sensor}/{quantity}", name=name)
+            )
+    panels = blueprint.Vertical(*signals)
     if recording.origin != "simulated":
-        return blueprint.Blueprint(blueprint.Vertical(*signals))
+        return blueprint.Blueprint(panels)
     body = blueprint.Spatial3DView(origin="world", name=printable(recording.id))
-    return blueprint.Blueprint(blueprint.Horizontal(body, blueprint.Vertical(*signals)))
+    return blueprint.Blueprint(blueprint.Horizontal(body, panels))
 
 
 def _signals(stream: Any, recording: Recording) -> None:
     import rerun
 
+    lines = rerun.SeriesLines(colors=_COLOURS, names=["x", "y", "z"])
     for part in recording.streams:
         when = rerun.TimeColumn(TIME, duration=part.time_s)
         for (sensor, quantity), columns in triads(part.channels).items():
             entity = f"signals/{sensor}/{quantity}"
-            stream.log(
-                entity, rerun.SeriesLines(colors=_COLOURS, names=["x", "y", "z"]), static=True
-            )
+            stream.log(entity, lines, static=True)
             values = part.values[:, list(columns)].astype(np.float64)
             scalars = rerun.Scalars.columns(scalars=values.ravel()).partition([3] * len(values))
             stream.send_columns(entity, indexes=[when], columns=scalars)
@@ -144,35 +140,17 @@ def _signals(stream: Any, recording: Recording) -> None:
 def _skeleton(stream: Any, pose: dict[str, np.ndarray]) -> None:
     import rerun
 
-    places = {
-        name[:-2]: np.stack([pose[f"{name[:-2]}.{axis}"] for axis in "xyz"], 1)
-        for name in pose
-        if name[-2:] == ".x"
-    }
-    # A bone from every joint to its parent; the joints of a finger come in threes, the first of
-    # which is at the wrist.
+    places = {name[:-2]: _columns(pose, name[:-2], "xyz") for name in pose if name[-2:] == ".x"}
+    seen = {joint: place for joint, place in places.items() if np.isfinite(place).all()}
+    # A bone from every joint to the one that carries it.
     bones = [
-        (JOINTS[PARENTS[JOINTS.index(joint)]], joint)
-        for joint in places
-        if joint in JOINTS and joint != "pelvis"
+        (seen[carrier], seen[joint]) for joint in seen if (carrier := parent_of(joint)) in seen
     ]
-    for finger in (joint for joint in places if joint not in JOINTS):
-        number = int(finger[-1])
-        bones.append(
-            (
-                f"{finger.split('_')[0]}_wrist" if number == 1 else f"{finger[:-1]}{number - 1}",
-                finger,
-            )
-        )
-    bones = [
-        (a, b) for a, b in bones if np.isfinite(places[a]).all() and np.isfinite(places[b]).all()
-    ]
-    strips = np.stack([np.stack([places[a], places[b]], axis=1) for a, b in bones], axis=1)
+    strips = np.stack([np.stack(bone, axis=1) for bone in bones], axis=1)
     when = rerun.TimeColumn(TIME, duration=pose["time_s"])
     stream.log("world", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-    lines = rerun.LineStrips3D.columns(strips=strips.reshape(-1, 2, 3)).partition(
-        [len(bones)] * len(strips)
-    )
+    lines = rerun.LineStrips3D.columns(strips=strips.reshape(-1, 2, 3))
+    lines = lines.partition([len(bones)] * len(strips))
     stream.send_columns("world/skeleton", indexes=[when], columns=lines)
 
 
@@ -181,20 +159,17 @@ def _sensors(stream: Any, truth: dict[str, np.ndarray], placements: list[str]) -
 
     when = rerun.TimeColumn(TIME, duration=truth["time_s"])
     for placement in placements:
-        place = np.stack([truth[f"{placement}.position.{axis}"] for axis in "xyz"], axis=1)
-        turn = np.stack([truth[f"{placement}.orientation.{axis}"] for axis in "xyzw"], axis=1)
-        entity = f"world/sensors/{placement}"
-        stream.log(
-            entity,
-            rerun.Arrows3D(
-                vectors=_AXIS_M * np.eye(3), colors=_COLOURS, labels=[placement, "", ""]
-            ),
-            static=True,
+        entity, labels = f"world/sensors/{placement}", [placement, "", ""]
+        axes = rerun.Arrows3D(vectors=_AXIS_M * np.eye(3), colors=_COLOURS, labels=labels)
+        stream.log(entity, axes, static=True)
+        poses = rerun.Transform3D.columns(
+            translation=_columns(truth, f"{placement}.position", "xyz"),
+            quaternion=_columns(truth, f"{placement}.orientation", "xyzw"),
         )
-        stream.send_columns(
-            entity,
-            indexes=[when],
-            columns=rerun.Transform3D.columns(translation=place, quaternion=turn),
-        )
+        stream.send_columns(entity, indexes=[when], columns=poses)
         speed = rerun.Scalars.columns(scalars=truth[f"{placement}.speed"].astype(np.float64))
         stream.send_columns(f"truth/{placement}/speed", indexes=[when], columns=speed)
+
+
+def _columns(table: dict[str, np.ndarray], name: str, axes: str) -> np.ndarray:
+    return np.stack([table[f"{name}.{axis}"] for axis in axes], axis=1)
