@@ -72,8 +72,10 @@ def track(
     >>> circle = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
     >>> turns = rotations.from_axis_angle(np.stack([0 * angle, 0 * angle, angle], axis=1))
     >>> path = track(circle, turns, rate_hz=100.0)
-    >>> path.angular_rate[100].round(6).tolist(), np.linalg.norm(path.acceleration[100]).round(6)
-    ([0.0, 0.0, 1.0], 1.0)
+    >>> path.angular_rate[100].round(6).tolist()
+    [0.0, 0.0, 1.0]
+    >>> np.linalg.norm(path.acceleration[100]).round(6)  # v² / r, towards the centre
+    np.float64(1.0)
     """
     frames, last_s = len(position), (len(position) - 1) / rate_hz
     needed = smoothing.window if isinstance(smoothing, SavitzkyGolay) else DEGREE + 1

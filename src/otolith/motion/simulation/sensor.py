@@ -73,8 +73,9 @@ class Mounting:
     def then(self, further: Mounting) -> Mounting:
         """A sensor that sits as this one says and, from there, as `further` says in its own axes.
 
-        >>> Mounting((0, 0, 90), (0.1, 0, 0)).then(Mounting(offset_m=(0.1, 0, 0))).offset_m
-        (0.1, 0.1, 0.0)
+        >>> turned = Mounting((0, 0, 90), (0.1, 0, 0)).then(Mounting((0, 0, 30), (0.1, 0, 0)))
+        >>> np.round(turned.rotation_deg, 6).tolist(), np.round(turned.offset_m, 6).tolist()
+        ([0.0, 0.0, 120.0], [0.1, 0.1, 0.0])
         """
         shift = np.array(self.offset_m) + rotations.rotate(self.turn, np.array(further.offset_m))
         return Mounting(_degrees(rotations.multiply(self.turn, further.turn)), _three(shift))
