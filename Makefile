@@ -1,12 +1,12 @@
-# Everything a contributor or a curious reader types. GNU make 3.81 or later, so the make of macOS will do.
+# The commands of contributors and readers. GNU make 3.81 or later, which macOS has.
 #   PYTHON       the Python to build .venv from (3.11 to 3.13); others are tried when it is out of range
-#   TORCH_INDEX  where to take torch from; without a GPU, https://download.pytorch.org/whl/cpu is the small one
+#   TORCH_INDEX  package index for torch; without a GPU, https://download.pytorch.org/whl/cpu has a small one
 #   STUDY        make demo on your own study folder
 #   BENCH        the name of one benchmark
-#   RECORD       RECORD=1 keeps what the benchmarks measure in benchmarks/results.json and docs/, which git tracks
-#   WORKERS      how many processes run the tests, and read damaged files
-#   CASES        how many damaged files `make fuzz` makes for each reader; TARGET names one of them
-#   N            how many times `make kills` kills
+#   RECORD       RECORD=1 writes the results of benchmarks to benchmarks/results.json and docs/, which git tracks
+#   WORKERS      number of processes for tests and damaged files
+#   CASES        damaged files per reader in `make fuzz`; TARGET selects one reader
+#   N            number of kills in `make kills`
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -24,16 +24,15 @@ STAMP := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test fuzz kills check format bench docs clean
 
-help: ## list these targets
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## build .venv with the tested versions (the other targets call it)
 
-# Older Pythons read this script too, only to be turned away, so it uses nothing that they lack.
+# Older Pythons run this line too, to be refused, so it uses nothing that they lack.
 IN_RANGE = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-# The stamp is written last: whatever was broken off is begun again. torch alone comes from TORCH_INDEX; no other
-# package is looked up there.
+# The stamp is written last, so an interrupted installation starts again. Only torch comes from TORCH_INDEX.
 $(STAMP): pyproject.toml constraints.txt
 	@rm -f $@; \
 	chosen=; \
@@ -57,35 +56,35 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## the main job from recordings to report; STUDY=path runs it on your own
+demo: $(STAMP) ## the whole job, from recordings to report; STUDY=path runs it on your study
 	@$(BIN)/otolith demo $(if $(STUDY),--study "$(STUDY)")
 
-test: $(STAMP) ## all tests; those on real recordings run when OTOLITH_DATA names them
+test: $(STAMP) ## all tests; those on real recordings run if OTOLITH_DATA is set
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-# It goes on where it was stopped; what failed is tried again. runs/fuzz holds how far it is, and each file that failed.
+# It resumes, and tries failed cases again. runs/fuzz has the progress and each file that failed.
 fuzz: $(STAMP) ## damaged files for every reader: CASES=2000 each; TARGET=name runs one
 	@PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) --workers $(WORKERS) --target "$(TARGET)"
 
-# It goes on where it was stopped, and keeps the folder of what went wrong in runs/kills.
+# It resumes, and keeps the folders of failures in runs/kills.
 kills: $(STAMP) ## kill -9 at random moments, then the same command again: N=200 times
 	@PYTHONPATH=tests $(BIN)/python -m kills --kills $(N) --target "$(TARGET)"
 
-check: $(STAMP) ## lint, format and types, changing nothing
+check: $(STAMP) ## lint, format and types, without changes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict src
 
-format: $(STAMP) ## put imports and layout in order
+format: $(STAMP) ## sort imports, format code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# What ours is measured against is installed only for measuring.
+# Libraries that we compare with are installed only for benchmarks.
 .venv/.rivals: $(STAMP)
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	@touch $@
 
-bench: .venv/.rivals ## the benchmarks into runs/bench; BENCH=name runs one, RECORD=1 keeps it in the repository
+bench: .venv/.rivals ## benchmarks into runs/bench; BENCH=name runs one, RECORD=1 records them
 	@$(BIN)/python benchmarks/run.py $(BENCH) $(if $(RECORD),--record)
 
 docs: $(STAMP) ## the API reference from the docstrings, into build/reference
