@@ -96,11 +96,12 @@ def test__alignment__wrong_weights_or_facts__are_refused(
     path = tmp_path / "encoder" / "config.json"
     content = json.loads(path.read_text())
     for change, words in (
-        ({"alignment": None}, "does not know of"),
+        ({"alignment": None}, "does not describe"),
         ({"alignment": content["alignment"] | {"width": 7}}, "do not fit Alignment"),
         ({"alignment": content["alignment"] | {"dimension": 7}}, "takes vectors of 7"),
         ({"alignment": {"width": 3}}, "cannot be read"),
-        ({"alignment": content["alignment"] | {"partners": {"smell": {}}}}, "cannot be read"),
+        ({"alignment": content["alignment"] | {"modalities": {"smell": {}}}}, "smell|cannot be"),
+        ({"alignment": content["alignment"] | {"partners": {}}}, "called modalities partners"),
     ):
         write_sealed(path, content | change)
         with pytest.raises(CheckpointError, match=words):

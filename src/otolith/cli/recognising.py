@@ -128,8 +128,8 @@ def recognise(
     with texts.
     """
     from otolith.learn.training.checkpoint import kind_of
+    from otolith.use.reading import sources_of
     from otolith.use.recogniser import Recogniser
-    from otolith.use.sources import sources_of
 
     _refuse_same_names([path.stem for path in files if not path.is_dir()])
     described = tables_of(context).get("prompts") or words(labels)

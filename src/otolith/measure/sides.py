@@ -1,5 +1,4 @@
-"""Which windows are learnt from, and which are tested on: whole people, of one study or with others
-beside it."""
+"""Which windows train and which test: whole people, of one study or with others beside it."""
 
 from __future__ import annotations
 
@@ -28,9 +27,8 @@ def plain_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     """
     if cut.label_rule == "centred":
         return labelled_windows(study, cut, missing).hide_labels()
-    return study.windows(
-        **cut.to_json() | {"label_rule": "unlabelled", "labels": ()}, missing=missing
-    )
+    unlabelled = {"label_rule": "unlabelled", "labels": ()}
+    return study.windows(**cut.to_json() | unlabelled, missing=missing)
 
 
 def other_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
@@ -85,8 +83,7 @@ def sides_of(
     parts: Parts | None,
     away: Sequence[str] = (),
 ) -> Sides:
-    """Return who is learnt from and who is tested where `people` are held out, or where `parts`
-    decide.
+    """Return who is trained on and who is tested where `people` are held out, or `parts` decide.
 
     A tested person whom another study has by the same name, as sensors simulated of that person's
     skeleton have, or by the same recordings under any name, is left out of that study too. People
@@ -96,79 +93,89 @@ def sides_of(
     ConfigError where the method's sensors belong to no other study, StudyError where a side is
     empty.
     """
-    labelled, plain = (
-        labelled_windows(study, cut, missing),
-        plain_windows(study, cut, missing),
-    )
-    absent = labelled.of(away)
-    labelled, plain = labelled.without(away), plain.without(away)
+    labelled = labelled_windows(study, cut, missing)
+    plain = plain_windows(study, cut, missing).without(away)
+    absent, labelled = labelled.of(away), labelled.without(away)
     if parts:
         train, test = (of_recordings(labelled, ids) for ids in (parts.train, parts.test))
-        # Their lists may have a person on both sides, who is then tested and not learnt from.
+        # Their lists may have a person on both sides, who is then tested and not trained on.
         train = train.without(test.subjects)
         plain = of_recordings(plain, parts.pretrain).without(test.subjects)
     else:
         train, test, plain = labelled.without(people), labelled.of(people), plain.without(people)
-    if any(set(side.subjects) & set(test.subjects) for side in (train, plain)):
+    _refuse_odd_sides(train, test, plain, parts is not None, people)
+
+    others, adding = _other_studies(study, method, people)
+    before = replace(cut, placements=method.pretrain_placements or cut.placements)
+    tested, hidden = {*test.subjects, *away}, test.contents_here | absent.contents_here
+    left_out: list[str] = []
+
+    def unseen(windows: Windows) -> Windows:
+        """Leave the tested people out of another study, by name and by content."""
+        named = [person for person in windows.subjects if person in tested]
+        copied = []
+        if hidden & windows.contents_here:
+            rest = [person for person in windows.subjects if person not in tested]
+            copied = [p for p in rest if hidden & windows.of([p]).contents_here]
+        for known, how in ((named, "also"), (copied, "by the same recordings also")):
+            if known:
+                left_out.append(
+                    f"{study.name}, {method.name}: {', '.join(sorted(known))}, tested here, {how} "
+                    f"stands in '{windows.study}': left out there"
+                )
+        return windows.without([*named, *copied]) if named or copied else windows
+
+    return Sides(
+        train=train,
+        test=test,
+        plain=plain,
+        others=[unseen(other_windows(other, before, missing)) for other in others],
+        added=[unseen(added_windows(other, cut, missing)) for other in adding],
+        left_out=left_out,
+    )
+
+
+def _refuse_odd_sides(
+    train: Windows, test: Windows, plain: Windows, listed: bool, people: Sequence[str]
+) -> None:
+    """Raise SplitError where a person stands on both sides, StudyError where one is empty."""
+    if {*train.subjects, *plain.subjects} & {*test.subjects}:
         raise SplitError(
             "A person stands on both sides of a split; this is a mistake of ours. Please report it."
         )
-    if parts and not (len(train) and len(plain)):
+    if listed and not (len(train) and len(plain)):
         raise StudyError(
             "The authors' training list has no windows here of people who are not tested; use "
             "--split people."
         )
     if not len(test):
         raise StudyError(f"The held-out people {', '.join(people)} have no labelled window.")
+
+
+def _other_studies(
+    study: Study, method: Method, people: Sequence[str]
+) -> tuple[list[Study], list[Study]]:
+    """Load the studies that a method pretrains on, and those whose labels it adds."""
     folders = method.pretrain_on if method.objective not in BUILT_IN else ()
     others = [Study.load(folder) for folder in folders if folder != "people"]
     adding = [Study.load(folder) for folder in method.add]
     if method.pretrain_placements and ("people" in folders or not others):
         raise ConfigError(
             f"Method '{method.name}': pretrain_placements are sensors of other studies; name these "
-            f"in "
-            "pretrain_on, without people."
+            "in pretrain_on, without people."
         )
     for other in [*others, *adding]:
         if other.hash == study.hash:
             raise SplitError(
-                f"Study '{other.name}' cannot be learnt from whole where its own people are "
-                f"tested; write "
-                "people for the training people alone."
+                f"Study '{other.name}' cannot be trained on whole where its own people are tested; "
+                "write people for the training people alone."
             )
         if known := _people_matched_to(other, study.name) & set(people):
             raise SplitError(
                 f"Study '{other.name}' was matched to {', '.join(sorted(known))}, who is tested "
-                f"here. Pretrain on the study that it was made from."
+                "here. Pretrain on the study that it was made from."
             )
-    seen = replace(cut, placements=method.pretrain_placements or cut.placements)
-    left_out: list[str] = []
-
-    def strangers(windows: Windows) -> Windows:
-        named = sorted(set(windows.subjects) & {*test.subjects, *away})
-        same = (test.contents_here | absent.contents_here) & windows.contents_here
-        copied = sorted(
-            p
-            for p in windows.subjects
-            if same and windows.of([p]).contents_here & same and p not in named
-        )
-        for also, how in (
-            (named, "also stands in"),
-            (copied, "by the same recordings also stands in"),
-        ):
-            if also:
-                who = f"{', '.join(also)}, tested here, {how} '{windows.study}': left out there"
-                left_out.append(f"{study.name}, {method.name}: {who}")
-        return windows.without([*named, *copied]) if named or copied else windows
-
-    return Sides(
-        train,
-        test,
-        plain,
-        [strangers(other_windows(other, seen, missing)) for other in others],
-        [strangers(added_windows(other, cut, missing)) for other in adding],
-        left_out,
-    )
+    return others, adding
 
 
 def _people_matched_to(simulated: Study, real: str) -> set[str]:

@@ -8,18 +8,16 @@ through `_shown`, which hides control characters, and is then escaped by jinja2;
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from otolith import __version__
+from otolith.core import templates
 from otolith.core.text import printable
 from otolith.show.drawing import DARK, LIGHT, css_variables, inline_svg
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from matplotlib.figure import Figure
 
 _LONGEST = 10**9
@@ -70,33 +68,12 @@ def drawn(
     return Drawing(heading, svg, caption, numbers)
 
 
-def render(
-    template: str, title: str, version: str = "", created: str = "", **values: object
-) -> str:
+def render(name: str, title: str, version: str = "", created: str = "", **values: object) -> str:
     """Fill one of our templates; version and date are those of now where they are not given."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return (
-        _templates()
-        .get_template(template)
-        .render(values, title=title, version=version or __version__, created=created or now)
-    )
-
-
-@functools.cache
-def _templates() -> Environment:
-    import jinja2
-
-    folder = resources.files("otolith.show") / "templates"
-    made = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals |= {"light": css_variables(LIGHT), "dark": css_variables(DARK)}
-    return made
+    values |= {"title": title, "version": version or __version__, "created": created or now}
+    values |= {"light": css_variables(LIGHT), "dark": css_variables(DARK)}
+    return templates.render("otolith.show", name, _shown, values, html=True)
 
 
 def _shown(value: object) -> object:

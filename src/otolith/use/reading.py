@@ -1,9 +1,12 @@
-"""A file of any known kind -> what was recognised in it."""
+"""Recordings to recognise: files of any known kind, folders of tables, studies; read one at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +15,9 @@ import numpy as np
 from otolith.core.errors import ChannelError, DataError, OtolithError, ReadError
 from otolith.data.channels import Channel, sensors
 from otolith.data.readers.columns import header_of, read_columns
-from otolith.data.readers.mapping import Who, load_mapping
-from otolith.data.readers.planning import safe_name
-from otolith.data.readers.table import read_table_study
+from otolith.data.readers.mapping import Mapping, Who, load_mapping
+from otolith.data.readers.planning import Planned, plan, safe_name
+from otolith.data.readers.table import read_planned, read_table_study
 from otolith.data.recording import Recording, Stream, refuse_wrong_unit
 from otolith.data.study import Study
 from otolith.use.timeline import Timeline
@@ -22,10 +25,60 @@ from otolith.use.timeline import Timeline
 if TYPE_CHECKING:
     from otolith.use.recogniser import Recogniser
 
+Gravity = Literal["included", "removed"]
 TIME = "time_s"
 _SURE_S = 1.0
-"""Stillness after which a file in the wrong unit is refused; it is all that is known of its device.
-"""
+"""Stillness after which a file in the wrong unit is refused; nothing else is known of its device."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One recording that can be read; several where a column of its table names the people."""
+
+    name: str
+    """What its timeline is called."""
+    where: str
+    """The files, or the recording and its study, as a message names them."""
+    read: Callable[[], list[Recording]]
+
+
+def sources_of(
+    path: str | Path, mapping: str | Path | None = None, gravity: Gravity = "included"
+) -> list[Source]:
+    """Return the recordings of a study, of a folder of tables with its mapping, or of one file.
+
+    The order is fixed. Files of a folder are joined into recordings as `otolith import` joins them,
+    by the mapping's pattern. `gravity` is taken for a table without a mapping, which cannot say it.
+    Raises ReadError for a folder that is neither, and for paths that do not fit the mapping; what
+    is inside the files is only looked at when they are read.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return [Source(path.stem, str(path), lambda: [read_recording(path, mapping, gravity)])]
+    if mapping is not None:
+        rules = load_mapping(mapping)
+        return [_planned(planned, rules, path) for planned in plan(path, rules)]
+    if not (path / "study.json").exists():
+        raise ReadError(
+            f"{path} is a folder, but no study: it has no study.json. Say how its files are read: "
+            f"otolith import {path} --guess --mapping mapping.toml, then pass --mapping "
+            "mapping.toml."
+        )
+    study = Study.load(path)
+
+    def of_study(id: str) -> Source:
+        return Source(id, f"recording '{id}' of {path}", lambda: [study.recording(id)])
+
+    return [of_study(entry["id"]) for entry in study.entries]
+
+
+def _planned(planned: Planned, rules: Mapping, root: Path) -> Source:
+    where = ", ".join(str(file) for file, _ in planned.files)
+
+    def read() -> list[Recording]:
+        return [refuse_unit(made, where) for made in read_planned(planned, rules, root)]
+
+    return Source(planned.id, where, read)
 
 
 def recognise_file(
@@ -43,35 +96,30 @@ def recognise_file(
     left_wrist.acc.x …, in SI units. Raises ReadError where it cannot be read, UnitError where it
     contradicts gravity, and what `Recogniser.recognise` raises.
     """
-    gravity: Literal["included", "removed"] = (
-        "removed" if recogniser.chain_.gravity == "removed" else "included"
-    )
+    gravity: Gravity = "removed" if recogniser.chain_.gravity == "removed" else "included"
     recording = read_recording(path, mapping, gravity)
     return recogniser.recognise(recording, overlap, allow_placement)
 
 
 def read_recording(
-    path: str | Path,
-    mapping: str | Path | None = None,
-    gravity: Literal["included", "removed"] = "included",
+    path: str | Path, mapping: str | Path | None = None, gravity: Gravity = "included"
 ) -> Recording:
     """Read one recording; `gravity` is taken for a plain table, which cannot say it.
 
     Raises ReadError where the file is none of the known kinds, DataError where it holds several
-    recordings.
+    recordings, UnitError where it contradicts gravity.
     """
     path = Path(path)
     if not path.exists():
         raise ReadError(f"{path} does not exist.")
-    if mapping is None and (found := _of_study(path)) is not None:
-        return found
-    recording = _mapped(path, mapping) if mapping is not None else _plain(path, gravity)
-    return refuse_unit(recording, str(path))
+    if mapping is not None:
+        return refuse_unit(_mapped(path, mapping), str(path))
+    of_study = _of_study(path)
+    return of_study or refuse_unit(_plain(path, gravity), str(path))
 
 
 def refuse_unit(recording: Recording, where: str) -> Recording:
-    """Return a recording that agrees with gravity, as far as it was still; raise UnitError for
-    another."""
+    """Return a recording that agrees with gravity while it is still; UnitError for another."""
     if recording.gravity == "included":
         for sensor, verdict in recording.gravity_verdicts().items():
             if verdict.still_s >= _SURE_S:
@@ -80,78 +128,73 @@ def refuse_unit(recording: Recording, where: str) -> Recording:
 
 
 def _of_study(path: Path) -> Recording | None:
-    """Return the recording of a study that a file (or a study of one recording) belongs to."""
+    """The recording of a study that a file (or a study of one recording) belongs to."""
     if path.is_dir():
         study = Study.load(path)
-        ids = [entry["id"] for entry in study.entries]
-        if len(ids) > 1:
+        if len(study) > 1:
             first = study.entries[0]["streams"][0]["file"]
             raise DataError(
-                f"Study '{study.name}' holds {len(ids)} recordings; give one of their files, such "
-                f"as {path / first}."
+                f"Study '{study.name}' holds {len(study)} recordings; give one of their files, "
+                f"such as {path / first}."
             )
-        return study.recording(ids[0])
-    place = Path(
-        os.path.realpath(path)
-    ).parent  # unlike Path.resolve, a link to itself is left to whoever opens it
-    folder = place.parent
-    if place.name != "recordings" or not (folder / "study.json").exists():
+        return study.recording(study.entries[0]["id"])
+    # Unlike Path.resolve, this leaves a link to itself to whoever opens it.
+    place = Path(os.path.realpath(path)).parent
+    if place.name != "recordings" or not (place.parent / "study.json").exists():
         return None
-    study = Study.load(folder)
-    name = f"recordings/{path.name}"
+    study = Study.load(place.parent)
     for entry in study.entries:
-        if any(stream["file"] == name for stream in entry["streams"]):
+        if any(stream["file"] == f"recordings/{path.name}" for stream in entry["streams"]):
             return study.recording(entry["id"])
     return None
 
 
 def _mapped(path: Path, mapping: str | Path) -> Recording:
-    rules = load_mapping(mapping)
-    # What is to be recognised has no labels, and who it was need not stand in its path.
-    rules = dataclasses.replace(rules, label=None)
-    if rules.files.subject.pattern and "(?P<sensor>" not in rules.files.subject.pattern:
-        rules = dataclasses.replace(
-            rules, files=dataclasses.replace(rules.files, subject=Who(value="unknown"))
-        )
+    # What is to be recognised has no labels, and whose it is need not stand in its path.
+    rules = dataclasses.replace(load_mapping(mapping), label=None)
+    pattern = rules.files.subject.pattern
+    if pattern and "(?P<sensor>" not in pattern:
+        files = dataclasses.replace(rules.files, subject=Who(value="unknown"))
+        rules = dataclasses.replace(rules, files=files)
     recordings = list(read_table_study(path, rules))
     if len(recordings) != 1:
+        names = ", ".join(recording.id for recording in recordings[:5])
         raise DataError(
-            f"{path} holds {len(recordings)} recordings "
-            f"({', '.join(r.id for r in recordings[:5])}); import them as a "
-            f"study first: otolith import {path} --mapping {mapping} --out STUDY"
+            f"{path} holds {len(recordings)} recordings ({names}); import them as a study first: "
+            f"otolith import {path} --mapping {mapping} --out STUDY"
         )
     return recordings[0]
 
 
-def _plain(path: Path, gravity: Literal["included", "removed"]) -> Recording:
+def _plain(path: Path, gravity: Gravity) -> Recording:
     names = header_of(path)
-    channels: dict[str, Channel] = {}
-    for name in names:
-        try:
-            channels[name] = Channel.parse(name)
-        except OtolithError:
-            continue  # a table may hold more than sensors
+    channels = _channels_of(names)
     if TIME not in names or not channels:
         raise ReadError(
             f"{path} has the columns {', '.join(names[:8])}{' …' if len(names) > 8 else ''}; "
-            f"without a mapping they "
-            f"are called time_s, left_wrist.acc.x … and stand in s, m/s² and rad/s. Describe yours "
-            f"in a mapping file: "
-            f"otolith import {path} --guess --mapping mapping.toml, then pass --mapping "
-            f"mapping.toml."
+            "without a mapping they are called time_s, left_wrist.acc.x … and stand in s, m/s² and "
+            f"rad/s. Describe yours in a mapping file: otolith import {path} --guess --mapping "
+            "mapping.toml, then pass --mapping mapping.toml."
         )
     if len(set(channels.values())) < len(channels):
         raise ChannelError(
             f"{path} holds a channel twice; give the second device a name (left_wrist@b.acc.x)."
         )
     columns = read_columns(path, dict.fromkeys([TIME, *channels], "number"))
-    streams = []
-    for number, sensor in enumerate(sensors(list(channels.values()))):
-        own = [name for name, channel in channels.items() if channel.sensor == sensor]
-        values = np.stack([columns.numbers[name] for name in own], axis=1)
-        reports = columns.reports if number == 0 else ()
-        named = [channels[name] for name in own]
-        streams.append(
-            Stream.from_rows(sensor, named, columns.numbers[TIME], values, None, reports)
-        )
+    reports, streams = columns.reports, []
+    for sensor in sensors(list(channels.values())):
+        of_sensor = {n: channel for n, channel in channels.items() if channel.sensor == sensor}
+        values = np.stack([columns.numbers[name] for name in of_sensor], axis=1)
+        named, time_s = list(of_sensor.values()), columns.numbers[TIME]
+        streams.append(Stream.from_rows(sensor, named, time_s, values, None, reports))
+        reports = ()  # rows that could not be read are reported once
     return Recording(safe_name(path.stem), "unknown", tuple(streams), gravity=gravity)
+
+
+def _channels_of(names: Iterable[str]) -> dict[str, Channel]:
+    """The columns that are channels; a table may hold more."""
+    channels = {}
+    for name in names:
+        with contextlib.suppress(OtolithError):
+            channels[name] = Channel.parse(name)
+    return channels
