@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from otolith import Study, write_study
+from otolith import Segment, Study, write_study
 from otolith.cli.app import app
 from otolith.core.files import read_json, write_json, write_text
 from otolith.core.text import well_formed
@@ -80,10 +80,7 @@ def test__study__label_or_text_with_half_a_character__is_written(
 ) -> None:
     half = "walking \ud83d"
     study = write_study(tmp_path / "s", [toy_study.recording(toy_study.entries[0]["id"])], name="s")
-    write_segments(
-        study.folder,
-        [{"recording": "p0-1", "start_s": 0.0, "end_s": 1.0, "label": half, "source": ""}],
-    )
+    write_segments(study.folder, [("p0-1", Segment(0.0, 1.0, half, ""))])
     assert read_segments(study.folder, ["p0-1"])["p0-1"][0].label == well_formed(half)
     write_texts(study.folder, [Text("p0-1", 0.0, 1.0, half, "x")])
     assert read_texts(study.folder)["p0-1"][0].text == well_formed(half)

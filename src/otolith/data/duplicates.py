@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from otolith.core.errors import OtolithWarning
+from otolith.data.entries import StudyEntry
 from otolith.data.recording import group_of_entry
 
 SHORT = 16
@@ -45,52 +46,47 @@ class Duplicate:
         if self.across_people:
             return (
                 f"{start}, but are said to be of two people, {self.people[0]} and "
-                f"{self.people[1]}: tested on one, a "
-                "model has seen the other"
+                f"{self.people[1]}: tested on one, a model has seen the other"
             )
         return f"{start}: these data of {self.people[0]} count twice"
 
 
-def stream_contents(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return short content hashes of the streams of an entry of study.json."""
-    return tuple(
-        str(stream["sha256"])[:SHORT] for stream in entry["streams"] if stream.get("sha256")
-    )
+def stream_contents(entry: StudyEntry) -> tuple[str, ...]:
+    """Return short content hashes of the streams of a recording."""
+    return tuple(stream["sha256"][:SHORT] for stream in entry["streams"] if "sha256" in stream)
 
 
-def duplicates(entries: Sequence[Mapping[str, Any]]) -> list[Duplicate]:
+def duplicates(entries: Sequence[StudyEntry]) -> list[Duplicate]:
     """Return the pairs of recordings that share streams, those of two people first.
 
     Of many recordings that are all the same, each is paired with the first of them.
     """
     first: dict[str, int] = {}
-    shared: dict[tuple[int, int], int] = {}
+    shared: Counter[tuple[int, int]] = Counter()
     for number, entry in enumerate(entries):
         for content in dict.fromkeys(stream_contents(entry)):
             other = first.setdefault(content, number)
             if other != number:
-                shared[other, number] = shared.get((other, number), 0) + 1
-    found = []
+                shared[other, number] += 1
+    pairs = []
     for (one, two), count in shared.items():
-        pair = [entries[one], entries[two]]
-        people = (group_of_entry(dict(pair[0])), group_of_entry(dict(pair[1])))
-        each = [len(set(stream_contents(entry))) for entry in pair]
-        found.append(
-            Duplicate(str(pair[0]["id"]), str(pair[1]["id"]), people, (count, each[0], each[1]))
-        )
-    return sorted(found, key=lambda pair: not pair.across_people)
+        a, b = entries[one], entries[two]
+        people = (group_of_entry(a), group_of_entry(b))
+        streams = (count, len(set(stream_contents(a))), len(set(stream_contents(b))))
+        pairs.append(Duplicate(a["id"], b["id"], people, streams))
+    return sorted(pairs, key=lambda pair: not pair.across_people)
 
 
-def warn_of_duplicates(study: str, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def warn_of_duplicates(study: str, entries: Sequence[StudyEntry]) -> list[str]:
     """Warn of recordings of a study that are the same; return the sentences."""
-    said = [f"{study}: {sentence}" for sentence in told(duplicates(entries))]
-    for sentence in said:
+    sentences = [f"{study}: {sentence}" for sentence in told(duplicates(entries))]
+    for sentence in sentences:
         warnings.warn(f"{sentence}.", OtolithWarning, stacklevel=3)
-    return said
+    return sentences
 
 
-def told(found: Sequence[Duplicate]) -> Iterable[str]:
-    """Say what was found, at most `TOLD` pairs of it."""
-    yield from (pair.sentence() for pair in found[:TOLD])
-    if len(found) > TOLD:
-        yield f"{len(found) - TOLD} more pairs of recordings share streams, byte for byte"
+def told(pairs: Sequence[Duplicate]) -> Iterator[str]:
+    """Yield a sentence for each pair, at most `TOLD` of them."""
+    yield from (pair.sentence() for pair in pairs[:TOLD])
+    if len(pairs) > TOLD:
+        yield f"{len(pairs) - TOLD} more pairs of recordings share streams, byte for byte"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from otolith.core.errors import StudyError, nearest
 from otolith.core.files import atomic_path, inside
 from otolith.core.ownership import claim
 from otolith.core.text import well_formed
+from otolith.data.entries import ModalityEntry
 from otolith.data.parquet import number_column, read_parquet, text_column, write_parquet
 from otolith.data.study import Study, checksums_of
 from otolith.data.study_files import MODALITIES, file_facts, refuse_changed
@@ -47,7 +48,7 @@ def modality_file(name: str, recording: str) -> str:
 
 def write_modality(
     folder: Path, name: str, recording: str, columns: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
+) -> ModalityEntry:
     """Write a modality of one recording, whole or not at all: `time_s` in float64, all else in
     float32.
 
@@ -61,7 +62,9 @@ def write_modality(
     }
     with atomic_path(claim(folder, modality_file(name, recording))) as temporary:
         write_parquet(temporary, pa.table(arrays))
-        return {"file": modality_file(name, recording), **file_facts(temporary)}
+        facts = file_facts(temporary)
+    file = modality_file(name, recording)
+    return {"file": file, "sha256": facts["sha256"], "bytes": facts["bytes"]}
 
 
 def is_there(folder: Path, file: str) -> bool:

@@ -1,23 +1,27 @@
-"""One person, one stretch of time: streams, each with a clock of its own, and what was labelled in
-it."""
+"""One person, one stretch of time: streams, each with its own clock, and labelled segments."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from typing_extensions import override
 
 from otolith.core.errors import DataError, ReadError, UnitError
+from otolith.core.frames import html_table
 from otolith.core.text import printable
-from otolith.data.channels import Channel
+from otolith.data.channels import Channel, triads
 from otolith.data.signals.rate import measured_rate
 from otolith.data.units import GravityVerdict, gravity_verdict, still_blocks
+
+if TYPE_CHECKING:
+    from otolith.data.entries import StudyEntry
 
 _FASTEST_HZ = 1e9 * (1 + 1e-6)  # a nanosecond from stamp to stamp, as float64 has it
 LARGEST = 1e15
@@ -25,9 +29,8 @@ LARGEST = 1e15
 LATEST_S = 1e10
 """Three hundred years: stamps beyond are damage, and would overflow what is counted from steps
 between them."""
-_LONGEST_ID = (
-    150  # bytes: with the names of stream and temporary file it stays within the 255 of a file name
-)
+_LONGEST_ID = 150
+"""Bytes: with the names of stream and temporary file it stays within the 255 of a file name."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Segment:
     source: str = "annotation"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stream:
     """The channels of one device that share one clock.
 
@@ -72,21 +75,24 @@ class Stream:
         if self.values.shape != (len(self.time_s), len(self.channels)):
             raise DataError(
                 f"Stream '{self.name}' has {len(self.time_s)} stamps and {len(self.channels)} "
-                f"channels, "
-                f"but values of shape {self.values.shape}; give values of shape (samples, "
-                f"channels)."
-            )
-        if self.rows_read < 0:
-            object.__setattr__(
-                self, "rows_read", len(self.time_s) + sum(r.rows for r in self.reports)
+                f"channels, but values of shape {self.values.shape}; give values of shape "
+                "(samples, channels)."
             )
         reported = sum(report.rows for report in self.reports)
+        if self.rows_read < 0:
+            object.__setattr__(self, "rows_read", self.rows_kept + reported)
         if self.rows_read != self.rows_kept + reported:
             raise DataError(
                 f"Stream '{self.name}' read {self.rows_read} rows, kept {self.rows_kept} and "
-                f"reported {reported}: "
-                "its reader lost rows without a word."
+                f"reported {reported}: its reader lost rows without a word."
             )
+
+    @override
+    def __repr__(self) -> str:
+        return (
+            f"Stream('{self.name:.60}', {len(self.channels)} channels, {self.rows_kept} samples, "
+            f"{self.rate_hz:.4g} Hz)"
+        )
 
     @property
     def rows_kept(self) -> int:
@@ -113,75 +119,39 @@ class Stream:
         nominal_rate_hz: float | None = None,
         reports: Sequence[RowReport] = (),
     ) -> Stream:
-        """Clean the rows of a file into a stream: each kind of damage has one treatment, counted in
-        a report.
+        """Clean the rows of a file into a stream; each kind of damage is counted in a report.
 
-        A row whose stamp or any value is no number that a sensor could give is left out; a stamp
-        that repeats or runs back against the last one kept is left out; samples that never came are
+        Left out are rows whose stamp or any value is no number that a sensor could give, and rows
+        whose stamp repeats or runs back against the last one kept; samples that never came are
         counted from the steps between stamps. A channel that is never a number in the whole file is
-        left out with a remark, so that it does not take every row with it; ReadError where no row
-        is left.
+        left out with a remark, so that it does not take every row with it. Raises ReadError where
+        no row is left, or where stamps are less than a nanosecond apart.
         """
         rows_read = len(time_s) + sum(report.rows for report in reports)
-        out = list(reports)
         time_s = np.asarray(time_s, dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            finite = np.abs(values) < LARGEST
-        alive = finite.any(axis=0)
-        if len(time_s) and not alive.all() and alive.any():
-            dead = [
-                channel.name for channel, living in zip(channels, alive, strict=True) if not living
-            ]
-            out.append(RowReport("silent channel", 0, f"never a number: {', '.join(dead)}"))
-            channels = [channel for channel, living in zip(channels, alive, strict=True) if living]
-            values, finite = values[:, alive], finite[:, alive]
-        number = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
-        if not number.all():
-            out.append(
-                RowReport(
-                    "not a number", int((~number).sum()), "stamp or value missing or not finite"
-                )
-            )
-        good = number & (np.abs(time_s) < LATEST_S) & finite.all(axis=1)
-        if beyond := int((number & ~good).sum()):
-            out.append(
-                RowReport("out of range", beyond, "stamp or value beyond what any sensor gives")
-            )
+        out = list(reports)
+        living, remark = _living(channels, values)
+        out += [remark] if remark else []
+        channels = [channel for channel, alive in zip(channels, living, strict=True) if alive]
+        values = values[:, living]
+        good, reported = _usable_rows(time_s, values)
+        out += reported
         time_s, values = time_s[good], values[good]
-        if len(time_s):
-            # The running maximum is the last stamp kept: whatever does not exceed it repeats or
-            # runs back.
-            peak = np.maximum.accumulate(time_s)
-            previous = np.concatenate(([-np.inf], peak[:-1]))
-            repeated, backward = time_s == previous, time_s < previous
-            for kind, bad in (("repeated stamp", repeated), ("backward stamp", backward)):
-                if bad.any():
-                    out.append(
-                        RowReport(kind, int(bad.sum()), f"first at {float(time_s[bad][0]):.3f} s")
-                    )
-            keep = ~(repeated | backward)
-            time_s, values = time_s[keep], values[keep]
+        keep, reported = _rising_rows(time_s)
+        out += reported
+        time_s, values = time_s[keep], values[keep]
         if not len(time_s):
+            reasons = "; ".join(f"{r.rows} × {r.kind}" for r in out if r.rows)
             raise ReadError(
-                f"Stream '{name}' holds no usable row ({rows_read} read): "
-                + "; ".join(f"{r.rows} × {r.kind}" for r in out if r.rows)
-                + ". Check that the file is not empty and that its columns are named in the "
-                "mapping."
+                f"Stream '{name}' holds no usable row ({rows_read} read): {reasons}. Check that "
+                "the file is not empty and that its columns are named in the mapping."
             )
-        stream = cls(
-            name,
-            tuple(channels),
-            time_s,
-            np.ascontiguousarray(values, dtype=np.float32),
-            nominal_rate_hz,
-            rows_read,
-            tuple(out),
-        )
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        stream = cls(name, tuple(channels), time_s, values, nominal_rate_hz, rows_read, tuple(out))
         if len(time_s) > 1 and not stream.rate_hz <= _FASTEST_HZ:
             raise ReadError(
                 f"Stream '{name}' has stamps less than a nanosecond apart: {len(time_s)} samples "
-                f"in "
-                f"{stream.duration_s:.3g} s. Check the unit of its stamps."
+                f"in {stream.duration_s:.3g} s. Check the unit of its stamps."
             )
         lost, gaps = stream.lost_samples()
         if lost:
@@ -199,7 +169,54 @@ class Stream:
         return int(missing.sum()), int((missing > 0).sum())
 
 
-@dataclass(frozen=True)
+def _living(
+    channels: Sequence[Channel], values: Float[np.ndarray, "T C"]
+) -> tuple[Bool[np.ndarray, " C"], RowReport | None]:
+    """Which channels are ever a number, and a remark about the others; all where none is."""
+    living = np.asarray(_readable(values).any(axis=0))
+    if living.all() or not living.any():
+        return np.ones(len(channels), dtype=bool), None
+    silent = ", ".join(c.name for c, alive in zip(channels, living, strict=True) if not alive)
+    return living, RowReport("silent channel", 0, f"never a number: {silent}")
+
+
+def _readable(values: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(values) < LARGEST)
+
+
+def _usable_rows(
+    time_s: Float[np.ndarray, " T"], values: Float[np.ndarray, "T C"]
+) -> tuple[Bool[np.ndarray, " T"], list[RowReport]]:
+    """Which rows hold numbers that a sensor gives, and what was wrong with the others."""
+    number = np.isfinite(time_s) & np.isfinite(values).all(axis=1)
+    good = number & (np.abs(time_s) < LATEST_S) & _readable(values).all(axis=1)
+    reports = []
+    if blank := int((~number).sum()):
+        reports.append(RowReport("not a number", blank, "stamp or value missing or not finite"))
+    if beyond := int((number & ~good).sum()):
+        reports.append(
+            RowReport("out of range", beyond, "stamp or value beyond what any sensor gives")
+        )
+    return good, reports
+
+
+def _rising_rows(time_s: Float[np.ndarray, " T"]) -> tuple[Bool[np.ndarray, " T"], list[RowReport]]:
+    """Which stamps exceed all before them; the others repeat one or run back."""
+    if not len(time_s):
+        return np.ones(0, dtype=bool), []
+    peak = np.maximum.accumulate(time_s)
+    previous = np.concatenate(([-np.inf], peak[:-1]))
+    repeated, backward = time_s == previous, time_s < previous
+    reports = [
+        RowReport(kind, int(bad.sum()), f"first at {float(time_s[bad][0]):.3f} s")
+        for kind, bad in (("repeated stamp", repeated), ("backward stamp", backward))
+        if bad.any()
+    ]
+    return ~(repeated | backward), reports
+
+
+@dataclass(frozen=True, repr=False)
 class Recording:
     """One person, one stretch of time, one or more streams, with labelled segments.
 
@@ -229,22 +246,35 @@ class Recording:
     def __post_init__(self) -> None:
         if self.start is not None:
             clock_time(self.start, f"Recording '{self.id}'")
-        if not self.id or any(c in self.id for c in '/\\:*?"<>|') or self.id.startswith("."):
-            raise DataError(
-                f"'{printable(self.id, 200)}' cannot name a recording: it becomes a file name."
-            )
-        if not self.id.isprintable() or len(self.id.encode()) > _LONGEST_ID:
+        fits = self.id.isprintable() and len(self.id.encode()) <= _LONGEST_ID
+        if not fits or not names_a_file(self.id):
             raise DataError(
                 f"'{printable(self.id, 200)}' cannot name a recording: it becomes a file name, of "
-                f"at most "
-                f"{_LONGEST_ID} bytes and without control characters."
+                f"at most {_LONGEST_ID} bytes and without control characters."
             )
         names = [channel for stream in self.streams for channel in stream.channels]
         if len(set(names)) != len(names):
             raise DataError(
                 f"Recording '{self.id}' has a channel twice; give the second device a name "
-                f"(left_wrist@b)."
+                "(left_wrist@b)."
             )
+
+    @override
+    def __repr__(self) -> str:
+        return (
+            f"Recording('{self.id:.60}' of '{self.subject:.60}', {self.duration_s:.1f} s, "
+            f"{len(self.streams)} streams, {len(self.segments)} segments)"
+        )
+
+    def _repr_html_(self) -> str:
+        streams = {
+            stream.name: f"{len(stream.channels)} channels, {stream.rows_kept} samples, "
+            f"{stream.rate_hz:.4g} Hz"
+            for stream in self.streams
+        }
+        labels = ", ".join(sorted({segment.label for segment in self.segments})) or "none"
+        facts = {"subject": self.subject, "seconds": f"{self.duration_s:.1f}", "labels": labels}
+        return html_table(f"Recording '{self.id}'", facts | streams)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -264,13 +294,10 @@ class Recording:
         )
 
     def moment(self, seconds: float) -> datetime | None:
-        """Return the clock time of a second of the recording, in the zone of its start; None where
-        that is unknown."""
-        return (
-            None
-            if self.start is None
-            else clock_time(self.start, f"Recording '{self.id}'", seconds)
-        )
+        """Return the clock time of a second of the recording; None where its start is unknown."""
+        if self.start is None:
+            return None
+        return clock_time(self.start, f"Recording '{self.id}'", seconds)
 
     @property
     def group(self) -> str:
@@ -283,16 +310,18 @@ class Recording:
         return {sensor: gravity_verdict(*blocks) for sensor, blocks in self.still_blocks().items()}
 
     def still_blocks(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return for each accelerometer the mean norm of each half second, and whether it was
-        still."""
-        from otolith.data.channels import triads
+        """Return for each accelerometer the mean norm of each half second, and which were still."""
+        return {
+            sensor: still_blocks(stream.values[:, list(columns)], stream.rate_hz)
+            for stream in self.streams
+            for (sensor, quantity), columns in triads(stream.channels).items()
+            if quantity == "acc" and stream.rows_kept > 2
+        }
 
-        out = {}
-        for stream in self.streams:
-            for (sensor, quantity), columns in triads(stream.channels).items():
-                if quantity == "acc" and len(stream.time_s) > 2:
-                    out[sensor] = still_blocks(stream.values[:, list(columns)], stream.rate_hz)
-        return out
+
+def names_a_file(text: str) -> bool:
+    """Whether a text can be a file's name on every system."""
+    return bool(text) and not text.startswith(".") and not any(c in text for c in '/\\:*?"<>|')
 
 
 def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
@@ -306,9 +335,9 @@ def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def clock_time(text: object, where: str, seconds: float = 0.0) -> datetime:
-    """Read a moment written in ISO 8601 with its zone, and go some seconds on from there.
+    """Read a moment in ISO 8601 with its zone, and add some seconds.
 
-    Raises DataError where it is none, has no zone, or leaves the calendar.
+    `where` begins the message. Raises DataError where it has no zone or leaves the calendar.
     """
     try:
         moment = datetime.fromisoformat(text if isinstance(text, str) else "")
@@ -318,8 +347,7 @@ def clock_time(text: object, where: str, seconds: float = 0.0) -> datetime:
     except (ValueError, OverflowError) as error:
         raise DataError(
             f"{where} starts at {text!r:.80}; a start is ISO 8601 with a zone, such as "
-            f"2026-03-29T08:15:00+02:00, "
-            "or left out."
+            "2026-03-29T08:15:00+02:00, or left out."
         ) from error
 
 
@@ -330,18 +358,17 @@ def group_of(
     clip: str | None,
     clip_group: str | None = None,
 ) -> str:
-    """Return the unit of an honest split: measured recordings by subject, simulated ones by
-    performer.
+    """Return the unit of an honest split: the subject, or the performer of a simulated recording.
 
-    Where the performer is unknown, by the group of clips that may share one, else by clip; never by
-    body.
+    Where the performer is unknown, it is the group of clips that may share one, else the clip;
+    never the body.
     """
     if origin == "simulated":
         return performer or clip_group or clip or subject
     return subject
 
 
-def group_of_entry(entry: Mapping[str, Any]) -> str:
+def group_of_entry(entry: StudyEntry) -> str:
     """Return the same for a recording's entry in study.json."""
     return group_of(
         entry["origin"],

@@ -1,9 +1,7 @@
-"""A study: a folder of recordings (Parquet and one study.json) that is read one recording at a
-time."""
+"""A study: a folder of recordings (Parquet and one study.json), read one recording at a time."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from otolith.core.catalog import PLACEMENTS
 from otolith.core.checksums import Fingerprint, fingerprint
 from otolith.core.errors import ConfigError, DataError, StudyError, nearest
 from otolith.core.files import SEAL, read_json, seal_holds, write_json, write_sealed
+from otolith.core.frames import html_table
 from otolith.core.ownership import claim
 from otolith.core.settings import configure
 from otolith.data.duplicates import duplicates
+from otolith.data.entries import Checksum, StudyEntry, VerdictEntry, checked, checksums_in, parts_of
 from otolith.data.recording import (
     Recording,
     Segment,
@@ -27,7 +28,6 @@ from otolith.data.recording import (
     natural_key,
     refuse_wrong_unit,
 )
-from otolith.data.study_facts import check_facts, checksums_in
 from otolith.data.study_files import (
     MODALITIES,
     SEGMENTS,
@@ -49,49 +49,53 @@ from otolith.data.windows import Cut, Windows
 FORMAT = 2
 OLDER = (1,)
 """Formats that are still read; what they do not hold, such as most checksums, is not checked."""
+AGAIN = "Import the recordings again."
 
 
-def as_written(content: Any) -> bool:
-    """Whether what study.json says has its seal, whatever it says of its format; the older ones had
-    none."""
+def as_written(content: object) -> bool:
+    """Whether what study.json says has its seal; that of older formats had none."""
     if not isinstance(content, dict):
         return True
     sealed = seal_holds(content)
     return content.get("otolith_study") != FORMAT if sealed is None else sealed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
-    """A folder of recordings, with who was recorded, under which terms, and how it is evaluated."""
+    """A folder of recordings, with who was recorded, under which terms, and how it is cut.
+
+    study = Study.load("my_study")
+    windows = study.windows(seconds=5)
+    """
 
     folder: Path
     name: str
-    entries: tuple[dict[str, Any], ...]
+    entries: tuple[StudyEntry, ...]
     source: str = ""
     terms: str = ""
     citation: str = ""
     cut: Cut = field(default_factory=Cut)
-    gravity_checks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    checksums: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gravity_checks: dict[str, VerdictEntry] = field(default_factory=dict)
+    checksums: dict[str, Checksum] = field(default_factory=dict)
     """File of the folder -> its sha256 and bytes: of every file that study.json vouches for."""
     seal: str = ""
     """The hash of all that study.json says; empty where an older version wrote it."""
 
     @classmethod
     def load(cls, folder: str | Path) -> Study:
-        """Open a study folder; nothing but its study.json is read yet, and its seal is checked.
+        """Open a study folder; only its study.json is read, and its seal is checked.
 
         Raises StudyError where the folder is no study, an import did not finish, or study.json was
         changed since.
         """
         folder = Path(folder)
         path = folder / "study.json"
+        if not path.exists() and (folder / "recordings").is_dir():
+            raise StudyError(
+                f"{folder} has recordings but no study.json: its import did not finish. Run it "
+                "again."
+            )
         if not path.exists():
-            if (folder / "recordings").is_dir():
-                raise StudyError(
-                    f"{folder} has recordings but no study.json: its import did not finish. Run it "
-                    f"again."
-                )
             raise StudyError(
                 f"{folder} is no study: it has no study.json. Make one with: "
                 f"otolith import SOURCE --out {folder} (--dataset NAME | --mapping FILE.toml)"
@@ -105,36 +109,38 @@ class Study:
         return cls.of_json(folder, content)
 
     @classmethod
-    def of_json(cls, folder: Path, content: Any) -> Study:
+    def of_json(cls, folder: Path, content: object) -> Study:
         """Make a study of what its study.json says, whatever its seal.
 
         Raises StudyError for another format, and for the first key that is absent or holds what it
         cannot.
         """
         path = folder / "study.json"
-        format = content.get("otolith_study") if isinstance(content, dict) else "?"
+        facts = content if isinstance(content, dict) else {}
+        format = facts.get("otolith_study", "?")
         if isinstance(format, bool) or format not in (FORMAT, *OLDER):
             raise StudyError(
                 f"{path} has format {format!r:.40}, this version reads format {FORMAT} and before. "
-                "Import the recordings again."
+                f"{AGAIN}"
             )
-        absent = [key for key in ("name", "recordings") if not content.get(key)]
-        if absent:
-            raise StudyError(
-                f"{path} lacks {' and '.join(map(repr, absent))}. Import the recordings again."
-            )
-        check_facts(content, path)
+        if absent := [key for key in ("name", "recordings") if not facts.get(key)]:
+            raise StudyError(f"{path} lacks {' and '.join(map(repr, absent))}. {AGAIN}")
+        file = checked(content, path)
+        try:
+            cut = configure(Cut, file.get("evaluation", {}), "The study's evaluation")
+        except ConfigError as error:
+            raise StudyError(f"{path}: {error} Undo the edit, or import again.") from error
         return cls(
             folder,
-            content["name"],
-            tuple(content["recordings"]),
-            content.get("source", ""),
-            content.get("terms", ""),
-            content.get("citation", ""),
-            _cut_of(content.get("evaluation", {}), path),
-            content.get("gravity_checks", {}),
-            checksums_in(content),
-            str(content.get(SEAL, "")) if format == FORMAT else "",
+            file["name"],
+            tuple(file["recordings"]),
+            file.get("source", ""),
+            file.get("terms", ""),
+            file.get("citation", ""),
+            cut,
+            file.get("gravity_checks", {}),
+            checksums_in(file),
+            str(facts.get(SEAL, "")) if format == FORMAT else "",
         )
 
     def __len__(self) -> int:
@@ -143,6 +149,24 @@ class Study:
     def __iter__(self) -> Iterator[Recording]:
         """Read the recordings one after the other, in the order of study.json."""
         return (self.recording(entry["id"]) for entry in self.entries)
+
+    @override
+    def __repr__(self) -> str:
+        return (
+            f"Study('{self.name:.60}', {len(self)} recordings of {len(self.subjects)} subjects, "
+            f"{self.hours:.2f} hours, at {', '.join(self.placements)!s:.80})"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "recordings": len(self),
+            "subjects": len(self.subjects),
+            "hours": f"{self.hours:.2f}",
+            "placements": ", ".join(self.placements),
+            "cut": f"{self.cut.seconds:g} s at {self.cut.rate_hz:g} Hz, {self.cut.label_rule}",
+            "terms": self.terms or "not stated",
+        }
+        return html_table(f"Study '{self.name}'", facts)
 
     def recording(self, id: str) -> Recording:
         """Read one recording from its Parquet files.
@@ -157,24 +181,30 @@ class Study:
             )
         return Recording(
             id=id,
-            streams=tuple(read_stream(self.folder, facts) for facts in entry["streams"]),
+            subject=entry["subject"],
+            streams=tuple(read_stream(self.folder, stream) for stream in entry["streams"]),
             segments=tuple(self.segments.get(id, ())),
-            **{key: entry[key] for key in _ENTRY_KEYS},
+            session=entry["session"],
+            performer=entry["performer"],
+            clip=entry["clip"],
             clip_group=entry.get("clip_group"),
+            body=entry["body"],
+            origin=entry["origin"],
+            gravity=entry["gravity"],
             facts=entry.get("facts", {}),
             start=entry.get("start"),
         )
 
     @cached_property
-    def _by_id(self) -> dict[str, dict[str, Any]]:
+    def _by_id(self) -> dict[str, StudyEntry]:
         return {entry["id"]: entry for entry in self.entries}
 
     @cached_property
     def segments(self) -> dict[str, list[Segment]]:
         """Labelled stretches by recording.
 
-        Raises StudyError where segments.parquet was changed, is damaged, or names a recording that
-        is not there.
+        Raises StudyError where segments.parquet was changed, is damaged, or names an unknown
+        recording.
         """
         refuse_changed(self.folder, SEGMENTS, self.checksums)
         return read_segments(self.folder, self._by_id)
@@ -189,16 +219,14 @@ class Study:
 
     @property
     def subjects(self) -> list[str]:
-        """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted as
-        people count."""
-        groups = {group_of_entry(entry) for entry in self.entries}
-        return sorted(groups, key=natural_key)
+        """The people (or performers, or clips: see `group_of`) that splits keep whole, sorted."""
+        return sorted({group_of_entry(entry) for entry in self.entries}, key=natural_key)
 
     @property
     def placements(self) -> list[str]:
         """The places on the body where sensors sat, in the catalog's order."""
-        here = {placement for entry in self.entries for placement in entry["placements"]}
-        return [name for name in PLACEMENTS if name in here]
+        worn = {placement for entry in self.entries for placement in entry["placements"]}
+        return [name for name in PLACEMENTS if name in worn]
 
     @property
     def hours(self) -> float:
@@ -209,9 +237,8 @@ class Study:
     def label_seconds(self) -> dict[str, float]:
         """Seconds of each label."""
         out: dict[str, float] = {}
-        for segments in self.segments.values():
-            for segment in segments:
-                out[segment.label] = out.get(segment.label, 0.0) + segment.end_s - segment.start_s
+        for segment in (one for segments in self.segments.values() for one in segments):
+            out[segment.label] = out.get(segment.label, 0.0) + segment.end_s - segment.start_s
         return dict(sorted(out.items()))
 
     @property
@@ -219,8 +246,8 @@ class Study:
         """Rows read, kept and reported over all streams: read = kept + reported."""
         streams = [stream for entry in self.entries for stream in entry["streams"]]
         return {
-            "read": sum(s["rows_read"] for s in streams),
-            "kept": sum(s["rows_kept"] for s in streams),
+            "read": sum(stream["rows_read"] for stream in streams),
+            "kept": sum(stream["rows_kept"] for stream in streams),
             "reported": sum(report["rows"] for s in streams for report in s["reports"]),
         }
 
@@ -236,9 +263,8 @@ class Study:
             refuse_changed(self.folder, SEGMENTS, self.checksums)
             return self.seal[:16]
         total = hashlib.sha256((self.folder / "study.json").read_bytes())
-        segments = self.folder / "segments.parquet"
-        if segments.exists():
-            total.update(segments.read_bytes())
+        if (self.folder / SEGMENTS).exists():
+            total.update((self.folder / SEGMENTS).read_bytes())
         return total.hexdigest()[:16]
 
     def info(self) -> dict[str, Any]:
@@ -265,14 +291,12 @@ class Study:
     def windows(
         self, seconds: float | None = None, rate_hz: float | None = None, **choices: Any
     ) -> Windows:
-        """Cut the recordings into equal windows that still know subject, recording, start and
-        label.
+        """Cut the recordings into equal windows that know subject, recording, start and label.
 
-        What is not given comes from the study's own evaluation (see `Cut` for every choice).
-        `missing` says what to do where a recording lacks a channel: "error" (default), "mask" or
-        "drop".
+        What is not given comes from the study's own cut (see `Cut` for every choice). `missing`
+        says what to do where a recording lacks a channel: "error" (default), "mask" or "drop".
         """
-        from otolith.data.cut import cut_windows
+        from otolith.data.cut import cut_windows  # it takes a study
 
         missing = choices.pop("missing", "error")
         given = {"seconds": seconds, "rate_hz": rate_hz, **choices}
@@ -280,21 +304,11 @@ class Study:
         return cut_windows(self, cut, missing=missing)
 
 
-def _cut_of(content: Mapping[str, Any], path: Path) -> Cut:
-    try:
-        return configure(Cut, content, "The study's evaluation")
-    except ConfigError as error:
-        raise StudyError(
-            f"{path}: {error} Undo the edit, or import the recordings again."
-        ) from error
+_vouched: dict[Path, tuple[Fingerprint, dict[str, Checksum]]] = {}
 
 
-_vouched: dict[Path, tuple[Fingerprint, dict[str, dict[str, Any]]]] = {}
-
-
-def checksums_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a study's study.json vouches for, read only when it changed; nothing where there
-    is none yet."""
+def checksums_of(folder: Path) -> dict[str, Checksum]:
+    """Return what a study.json vouches for, read only when it changed; nothing before it exists."""
     path = folder.resolve() / "study.json"
     if not path.exists():
         return {}
@@ -302,9 +316,6 @@ def checksums_of(folder: Path) -> dict[str, dict[str, Any]]:
     if path not in _vouched or _vouched[path][0] != now:
         _vouched[path] = (now, Study.load(folder).checksums)
     return _vouched[path][1]
-
-
-_ENTRY_KEYS = ("subject", "session", "performer", "clip", "body", "origin", "gravity")
 
 
 def write_study(
@@ -333,58 +344,61 @@ def write_study(
         path = folder / "study.json"
         if path.is_dir() and not path.is_symlink():
             raise DataError(
-                f"{path} is a folder, where a study has a file. Look into it, and move it "
-                f"elsewhere."
+                f"{path} is a folder, where a study has a file. Look into it, and move it away."
             )
         path.unlink(missing_ok=True)
-        return _write_study(
-            folder, recordings, progress, beside, name=name, source=source, terms=terms, citation=citation,
+        entries, segments, verdicts = _write_recordings(folder, recordings, progress)
+        for file, content in beside().items():
+            write_json(claim(folder, file), content)
+        return finish_study(
+            folder,
+            entries,
+            segments,
+            verdicts,
+            name=name,
+            source=source,
+            terms=terms,
+            citation=citation,
             cut=cut,
-        )  # fmt: skip
+        )
 
 
-def _write_study(
-    folder: Path,
-    recordings: Iterable[Recording],
-    progress: Callable[[Recording], None] | None,
-    beside: Callable[[], Mapping[str, Any]],
-    **facts: Any,
-) -> Study:
-    entries: list[dict[str, Any]] = []
-    segments: list[dict[str, Any]] = []
+Verdicts = dict[tuple[str, str], GravityVerdict]
+"""(sensor, "included" or "removed") -> what the accelerometer reads at rest."""
+
+
+def _write_recordings(
+    folder: Path, recordings: Iterable[Recording], progress: Callable[[Recording], None] | None
+) -> tuple[list[StudyEntry], list[tuple[str, Segment]], Verdicts]:
+    """Write recordings one at a time; return their entries, segments and verdicts of gravity."""
+    entries: dict[str, StudyEntry] = {}
+    segments: list[tuple[str, Segment]] = []
     blocks: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
-    seen: set[str] = set()
     for recording in recordings:
-        if recording.id in seen:
+        if recording.id in entries:
             raise StudyError(
                 f"Two recordings are called '{recording.id}'; each needs an id of its own."
             )
-        seen.add(recording.id)
-        for sensor, found in recording.still_blocks().items():
-            blocks.setdefault((sensor, recording.gravity), []).append(found)
-        entries.append(write_recording(folder, recording))
-        segments += [
-            {"recording": recording.id, **dataclasses.asdict(segment)}
-            for segment in recording.segments
-        ]
+        for sensor, still in recording.still_blocks().items():
+            blocks.setdefault((sensor, recording.gravity), []).append(still)
+        entries[recording.id] = write_recording(folder, recording)
+        segments += [(recording.id, segment) for segment in recording.segments]
         if progress:
             progress(recording)
     if not entries:
         raise StudyError(f"There is nothing to write into {folder}: no recording was read.")
     verdicts = {
-        key: gravity_verdict(*(np.concatenate(part) for part in zip(*found_blocks, strict=True)))
-        for key, found_blocks in blocks.items()
+        sensor: gravity_verdict(*map(np.concatenate, zip(*still, strict=True)))
+        for sensor, still in blocks.items()
     }
-    for file, content in beside().items():
-        write_json(claim(folder, file), content)
-    return finish_study(folder, entries, segments, verdicts, **facts)
+    return list(entries.values()), segments, verdicts
 
 
 def finish_study(
     folder: Path,
-    entries: Sequence[dict[str, Any]],
-    segments: Sequence[dict[str, Any]],
-    verdicts: Mapping[tuple[str, str], GravityVerdict],
+    entries: Sequence[StudyEntry],
+    segments: Iterable[tuple[str, Segment]],
+    verdicts: Verdicts,
     *,
     name: str,
     source: str = "",
@@ -392,26 +406,25 @@ def finish_study(
     citation: str = "",
     cut: Cut | None = None,
 ) -> Study:
-    """Make a folder of recordings (`write_recording`) a study: its segments, then study.json;
-    return it opened.
+    """Make a folder of recordings (`write_recording`) a study: its segments, then study.json.
 
-    verdicts: of each sensor, and "included" or "removed". Raises UnitError where one is
-    implausible.
+    segments: each with its recording's id. Returns the study opened. Raises UnitError where a
+    verdict is implausible.
     """
-    checks: dict[str, dict[str, Any]] = {}
+    checks: dict[str, VerdictEntry] = {}
     for (sensor, gravity), verdict in verdicts.items():
         if gravity == "included":
             refuse_wrong_unit(sensor, verdict, f"Study '{name}'")
-        checks[sensor] = _verdict_json(verdict, gravity)
+        checks[sensor] = _verdict_entry(verdict, gravity)
     with owned_study(folder) as mine:
         mine.claim([SEGMENTS, "study.json"])
         write_segments(folder, segments)
-        # Where an older study is written over, recordings that are no longer in it must not lie
-        # around.
+        # Recordings of an older study that are no longer in it must not stay.
         mine.settle(files_of(entries))
-        vouched = checksums_in({"recordings": entries})
+        vouched = {part["file"] for part in parts_of(entries) if "sha256" in part}
         # What somebody else lays into partners/ is his to vouch for: otolith verify --accept-edits.
         beside = {SEGMENTS, *(file for file in mine.named if file.startswith(f"{MODALITIES}/"))}
+        files = [file for file in sorted(beside - vouched) if (folder / file).exists()]
         content = {
             "otolith_study": FORMAT,
             "name": name,
@@ -420,29 +433,22 @@ def finish_study(
             "citation": citation,
             "evaluation": (cut or Cut()).to_json(),
             "gravity_checks": checks,
-            "files": {
-                file: file_facts(folder / file)
-                for file in sorted(beside - vouched.keys())
-                if (folder / file).exists()
-            },
+            "files": {file: file_facts(folder / file) for file in files},
             "recordings": list(entries),
         }
-        check_facts(content, folder / "study.json")
+        checked(content, folder / "study.json")
         write_sealed(folder / "study.json", content)
     return Study.load(folder)
 
 
-def _verdict_json(verdict: GravityVerdict, gravity: str) -> dict[str, Any]:
+def _verdict_entry(verdict: GravityVerdict, gravity: str) -> VerdictEntry:
     norm = round(verdict.median_norm, 3) if verdict.checked else None
-    sentence = verdict.sentence() if gravity == "included" else "not checked (gravity was removed)"
-    return {
-        "checked": verdict.checked and gravity == "included",
-        "median_norm": norm,
-        "sentence": sentence,
-    }
+    included = gravity == "included"
+    sentence = verdict.sentence() if included else "not checked (gravity was removed)"
+    return {"checked": verdict.checked and included, "median_norm": norm, "sentence": sentence}
 
 
-def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
+def write_recording(folder: Path, recording: Recording) -> StudyEntry:
     """Write one recording's files, each whole or not at all, and return its entry for study.json.
 
     Raises DataError where its name would leave the folder, or a file of that name is there that is
@@ -450,13 +456,22 @@ def write_recording(folder: Path, recording: Recording) -> dict[str, Any]:
     """
     for stream in recording.streams:
         claim(folder, stream_file(recording.id, stream.name))
-    return {
+    entry: StudyEntry = {
         "id": recording.id,
-        **{key: getattr(recording, key) for key in _ENTRY_KEYS},
-        **({} if recording.clip_group is None else {"clip_group": recording.clip_group}),
-        **({} if recording.start is None else {"start": recording.start}),
+        "subject": recording.subject,
+        "session": recording.session,
+        "performer": recording.performer,
+        "clip": recording.clip,
+        "body": recording.body,
+        "origin": recording.origin,
+        "gravity": recording.gravity,
         "placements": recording.placements,
         "duration_s": round(recording.duration_s, 4),
-        "facts": recording.facts,
+        "facts": dict(recording.facts),
         "streams": [write_stream(folder, recording.id, stream) for stream in recording.streams],
     }
+    if recording.clip_group is not None:
+        entry["clip_group"] = recording.clip_group
+    if recording.start is not None:
+        entry["start"] = recording.start
+    return entry

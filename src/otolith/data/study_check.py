@@ -1,13 +1,12 @@
-"""Everything that a study holds, read and held against its study.json; every fault is named, not
-only the first."""
+"""Everything that a study holds, read and held against its study.json; every fault is named."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from otolith.core import caches
 from otolith.core.errors import DataError, OtolithError, StudyError
@@ -21,8 +20,16 @@ from otolith.core.files import (
     write_sealed,
 )
 from otolith.data.channels import Channel
+from otolith.data.entries import (
+    Checksum,
+    FileEntry,
+    ModalityEntry,
+    StreamEntry,
+    StudyEntry,
+    StudyFile,
+)
 from otolith.data.parquet import number_column, read_parquet, text_column
-from otolith.data.recording import RowReport, Stream
+from otolith.data.recording import Stream
 from otolith.data.store import LOST, STORES, VALUES
 from otolith.data.study import FORMAT, Study, as_written
 from otolith.data.study_files import (
@@ -31,6 +38,7 @@ from otolith.data.study_files import (
     TIME,
     fault_of_rows,
     file_facts,
+    files_of,
     read_segments,
     signal_of,
 )
@@ -42,7 +50,7 @@ EDIT = "edited by hand"
 
 @dataclass
 class Verified:
-    """What was found in a folder."""
+    """What a check of a folder found."""
 
     path: Path
     kind: str
@@ -57,15 +65,12 @@ class Verified:
 
     @property
     def whole(self) -> bool:
-        """Whether no fault was found."""
+        """Whether there is no fault."""
         return not self.faults
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return this as what JSON writes."""
-        return {
-            "path": str(self.path), "kind": self.kind, "whole": self.whole, "faults": self.faults, "notes": self.notes,
-            "files": self.files, "bytes": self.bytes, "accepted": self.accepted,
-        }  # fmt: skip
+        return {**asdict(self), "path": str(self.path), "whole": self.whole}
 
 
 def verify_study(
@@ -78,7 +83,7 @@ def verify_study(
     with any of it nothing is recorded.
     """
     folder = Path(folder)
-    found = Verified(folder, "study")
+    verified = Verified(folder, "study")
     path = folder / "study.json"
     try:
         if not path.exists():
@@ -86,205 +91,189 @@ def verify_study(
         content = read_json(path)
         study = Study.of_json(folder, content)
     except OtolithError as error:
-        found.faults.append(str(error))
-        return found
-    found.files += 1
-    found.bytes += path.stat().st_size
-    check = _Check(folder, found, accept_edits, study)
-    now = copy.deepcopy(content)
+        verified.faults.append(str(error))
+        return verified
+    verified.files += 1
+    verified.bytes += path.stat().st_size
+    check = _Check(study, cast(StudyFile, copy.deepcopy(content)), verified, accept_edits)
     if not as_written(content):
         check.changed(f"{path} was changed since it was written: its seal does not hold")
     elif content["otolith_study"] != FORMAT and not accept_edits:
-        found.notes.append(
+        verified.notes.append(
             f"{path} is of format {content['otolith_study']}, which has few checksums; "
-            f"--accept-edits adds them"
+            "--accept-edits adds them"
         )
-    for number, entry in enumerate(now["recordings"]):
-        if progress:
-            progress(number, len(now["recordings"]), entry["id"])
-        check.streams(entry)
-    check.segments()
-    check.modalities(now)
-    check.strangers(now)
-    check.caches()
-    if progress:
-        progress(len(now["recordings"]), len(now["recordings"]), "")
-    now = {key: value for key, value in now.items() if key != SEAL} | {
-        "otolith_study": FORMAT,
-        "files": check.files,
-    }
-    if accept_edits and found.whole and content_digest(now) != study.seal:
+    now = check.run(progress or (lambda done, total, what: None))
+    if accept_edits and verified.whole and content_digest(now) != study.seal:
         write_sealed(path, now)
         Study.load(folder)
-        found.accepted = True
-    return found
+        verified.accepted = True
+    return verified
 
 
 class _Check:
     """The parts of a study's folder, one after the other."""
 
-    def __init__(self, folder: Path, found: Verified, accept: bool, study: Study) -> None:
-        self.folder, self.found, self.accept, self.study = folder, found, accept, study
-        self.told = study.checksums
+    def __init__(self, study: Study, now: StudyFile, verified: Verified, accept: bool) -> None:
+        self.folder, self.recorded = study.folder, study.checksums
+        self.verified, self.accept = verified, accept
+        self.now = now
+        """What study.json would say of the folder as it is."""
         self.lasts = {entry["id"]: float(entry["duration_s"]) for entry in study.entries}
-        self.files: dict[str, dict[str, Any]] = {}
-        """What study.json would say of the files that no recording names."""
+        self.files: dict[str, FileEntry] = {}
+        """The files that no recording names."""
+
+    def run(self, progress: Progress) -> Mapping[str, Any]:
+        """Check everything; return what study.json would say of the folder as it is."""
+        entries = self.now["recordings"]
+        for number, entry in enumerate(entries):
+            progress(number, len(entries), entry["id"])
+            self.streams(entry)
+        self.segments()
+        self.modalities()
+        self.strangers()
+        self.caches()
+        progress(len(entries), len(entries), "")
+        kept = {key: value for key, value in self.now.items() if key != SEAL}
+        return kept | {"otolith_study": FORMAT, "files": self.files}
 
     def changed(self, fault: str) -> None:
         """A fault, unless edits are accepted."""
         if not self.accept:
-            self.found.faults.append(fault)
+            self.verified.faults.append(fault)
 
-    def hold(self, file: str) -> tuple[Path, dict[str, Any]] | None:
-        """Hash a file and hold it against what study.json says; None where it cannot be read."""
+    def hold(self, file: str) -> tuple[Path, FileEntry] | None:
+        """Hash a file and hold it against study.json; None where it cannot be read."""
         try:
             path = inside(self.folder, file)
             facts = file_facts(path)
-        except (DataError, OSError) as error:
-            reason = (
-                str(error)
-                if isinstance(error, DataError)
-                else f"{self.folder / file} is missing or cannot be read"
-            )
-            self.found.faults.append(reason)
+        except DataError as error:
+            self.verified.faults.append(str(error))
             return None
-        self.found.files += 1
-        self.found.bytes += facts["bytes"]
-        told = self.told.get(file)
-        if told is not None and any(told[key] != facts[key] for key in facts if key in told):
+        except OSError:
+            self.verified.faults.append(f"{self.folder / file} is missing or cannot be read")
+            return None
+        self.verified.files += 1
+        self.verified.bytes += facts["bytes"]
+        recorded = self.recorded.get(file)
+        if recorded and not _same(recorded, facts):
+            size = recorded.get("bytes", facts["bytes"])
             self.changed(
                 f"{path} was changed or damaged: it has {facts['bytes']:,} bytes and sha256 "
-                f"{facts['sha256'][:12]}…, "
-                f"study.json says {told.get('bytes', facts['bytes']):,} and {told['sha256'][:12]}…"
+                f"{facts['sha256'][:12]}…, study.json says {size:,} and "
+                f"{recorded['sha256'][:12]}…"
             )
         return path, facts
 
-    def streams(self, entry: dict[str, Any]) -> None:
+    def streams(self, entry: StudyEntry) -> None:
         """Read every stream of a recording; with edits accepted, bring its entry up to date."""
         last_s, edited = 0.0, False
-        for told in entry["streams"]:
-            held = self.hold(told["file"])
+        for stream in entry["streams"]:
+            held = self.hold(stream["file"])
             if held is None:
                 continue
             path, facts = held
-            edited |= told.get("sha256") != facts["sha256"]
+            differs = stream.get("sha256") != facts["sha256"]
+            edited |= differs
             try:
-                stream = _stream(path, told)
+                signal = _signal(path, stream)
             except OtolithError as error:
-                self.found.faults.append(str(error))
+                self.verified.faults.append(str(error))
                 continue
-            if stream.rows_kept != told["rows_kept"]:
+            if signal.rows_kept != stream["rows_kept"]:
                 self.changed(
-                    f"{path} holds {stream.rows_kept} rows, study.json says {told['rows_kept']}"
+                    f"{path} holds {signal.rows_kept} rows, study.json says {stream['rows_kept']}"
                 )
-                _account(told, stream.rows_kept)
-            if stream.rows_kept and told.get("sha256") != facts["sha256"]:
-                told["rate_hz"] = round(stream.rate_hz, 4) if stream.rows_kept > 1 else None
-            told |= facts
-            last_s = max(last_s, stream.time_s[-1] if stream.rows_kept else 0.0)
+                _account(stream, signal.rows_kept)
+            if signal.rows_kept and differs:
+                stream["rate_hz"] = round(signal.rate_hz, 4) if signal.rows_kept > 1 else None
+            stream["sha256"], stream["bytes"] = facts["sha256"], facts["bytes"]
+            last_s = max(last_s, signal.time_s[-1] if signal.rows_kept else 0.0)
         if edited:
             entry["duration_s"] = round(float(last_s), 4)
             self.lasts[entry["id"]] = entry["duration_s"]
 
     def segments(self) -> None:
         """Read the labelled stretches, and say which reach out of their recordings."""
-        if SEGMENTS not in self.told and not (self.folder / SEGMENTS).exists():
+        if SEGMENTS not in self.recorded and not (self.folder / SEGMENTS).exists():
             return
         held = self.hold(SEGMENTS)
         if held is None:
             return
-        self.files[SEGMENTS] = held[1]
+        path, self.files[SEGMENTS] = held
         try:
-            stretches = [
-                (id, s)
-                for id, found in read_segments(self.folder, self.lasts).items()
-                for s in found
-            ]
+            of_recording = read_segments(self.folder, self.lasts)
         except StudyError as error:
-            self.found.faults.append(str(error))
+            self.verified.faults.append(str(error))
             return
-        outside = [
-            f"'{s.label}' of {id}"
-            for id, s in stretches
-            if s.start_s > self.lasts[id] or s.end_s < 0
-        ]
-        empty = [f"'{s.label}' of {id}" for id, s in stretches if s.start_s == s.end_s]
+        outside, empty = [], []
+        for id, segments in of_recording.items():
+            for segment in segments:
+                if segment.start_s > self.lasts[id] or segment.end_s < 0:
+                    outside.append(f"'{segment.label}' of {id}")
+                if segment.start_s == segment.end_s:
+                    empty.append(f"'{segment.label}' of {id}")
         for what, which in (("lie outside of their recordings", outside), ("last no time", empty)):
             if which:
-                self.found.notes.append(
-                    f"{held[0]}: {len(which)} segments {what}; the first is {which[0]}"
+                self.verified.notes.append(
+                    f"{path}: {len(which)} segments {what}; the first is {which[0]}"
                 )
 
-    def modalities(self, now: dict[str, Any]) -> None:
+    def modalities(self) -> None:
         """Read every modality file, those among them that study.json does not name."""
         of_entries = {
             part["file"]: part
-            for entry in now["recordings"]
+            for entry in self.now["recordings"]
             for part in entry.get("partners", {}).values()
         }
-        there = {
-            path.relative_to(self.folder).as_posix()
-            for path in (self.folder / MODALITIES).rglob("*.parquet")
-        }
-        named = {file for file in self.told if file.startswith(f"{MODALITIES}/")} | set(of_entries)
-        for file in sorted(there | named):
-            if self.accept and file not in there:  # taken out on purpose
-                for entry in now["recordings"]:
-                    kept = {
-                        name: part
-                        for name, part in entry.get("partners", {}).items()
-                        if part["file"] != file
-                    }
-                    entry |= {"partners": kept} if "partners" in entry else {}
-                continue
-            held = self.hold(file)
-            if held is None:
-                continue
-            if file not in self.told and not self.accept:
-                self.found.notes.append(
-                    f"{held[0]} is not covered yet: study.json has no checksum of it; "
-                    f"--accept-edits adds one"
-                )
-            if file in of_entries:
-                of_entries[file] |= held[1]
+        available = _parquet_files(self.folder, MODALITIES)
+        named = {file for file in self.recorded if file.startswith(f"{MODALITIES}/")}
+        for file in sorted(available | named | set(of_entries)):
+            if self.accept and file not in available:  # taken out on purpose
+                self._forget(file)
+            elif held := self.hold(file):
+                self._hold_modality(held[0], file, held[1], of_entries.get(file))
+
+    def _forget(self, file: str) -> None:
+        for entry in self.now["recordings"]:
+            if "partners" in entry:
+                parts = entry["partners"].items()
+                entry["partners"] = {name: part for name, part in parts if part["file"] != file}
+
+    def _hold_modality(
+        self, path: Path, file: str, facts: FileEntry, entry: ModalityEntry | None
+    ) -> None:
+        if file not in self.recorded and not self.accept:
+            self.verified.notes.append(
+                f"{path} is not covered yet: study.json has no checksum of it; --accept-edits "
+                "adds one"
+            )
+        if entry is None:
+            self.files[file] = facts
+        else:
+            entry["sha256"], entry["bytes"] = facts["sha256"], facts["bytes"]
+        try:
+            if file.count("/") > 1:
+                self._modality_of_one(path)
             else:
-                self.files[file] = held[1]
-            try:
-                self._modality(held[0], file)
-            except OtolithError as error:
-                self.found.faults.append(str(error))
+                _modality_of_all(path, self.lasts)
+        except OtolithError as error:
+            self.verified.faults.append(str(error))
 
-    def _modality(self, path: Path, file: str) -> None:
+    def _modality_of_one(self, path: Path) -> None:
         table = read_parquet(path)
-        if file.count("/") > 1:
-            if path.stem not in self.lasts:
-                self.found.notes.append(
-                    f"{path} is of recording '{path.stem}', which the study has not"
-                )
-            for name in table.column_names:
-                number_column(path, table, name)
-            return
-        if "recording" not in table.column_names:
-            raise StudyError(
-                f"{path} has no column recording; found {', '.join(table.column_names[:20])}."
+        if path.stem not in self.lasts:
+            self.verified.notes.append(
+                f"{path} is of recording '{path.stem}', which the study has not"
             )
-        strangers = sorted(
-            {str(id) for id in text_column(path, table, "recording")} - self.lasts.keys()
-        )
-        if strangers:
-            raise StudyError(
-                f"{path} is of recordings that the study has not: {', '.join(strangers[:5])}."
-            )
+        for name in table.column_names:
+            number_column(path, table, name)
 
-    def strangers(self, now: Mapping[str, Any]) -> None:
-        """Say which recordings lie there that no entry names."""
-        named = {stream["file"] for entry in now["recordings"] for stream in entry["streams"]}
-        there = {
-            path.relative_to(self.folder).as_posix()
-            for path in (self.folder / "recordings").glob("*.parquet")
-        }
-        self.found.notes += [
-            f"{self.folder / file} is named by no recording" for file in sorted(there - named)
+    def strangers(self) -> None:
+        """Note the recordings in the folder that no entry names."""
+        unnamed = _parquet_files(self.folder, "recordings") - files_of(self.now["recordings"])
+        self.verified.notes += [
+            f"{self.folder / file} is named by no recording" for file in sorted(unnamed)
         ]
 
     def caches(self) -> None:
@@ -292,39 +281,56 @@ class _Check:
         cache = self.folder / caches.FOLDER
         if cache.is_symlink():
             return  # nothing of it is used
-        damaged = [
-            path
-            for path in sorted((cache / MODALITIES).glob("*.cache"))
-            if caches.fault_of_arrays(path)
-        ]
+        arrays = sorted((cache / MODALITIES).glob("*.cache"))
+        damaged = [path for path in arrays if caches.fault_of_arrays(path)]
         damaged += [folder for folder in sorted(cache.glob(f"{STORES}*")) if _damaged_store(folder)]
-        self.found.notes += [
+        self.verified.notes += [
             f"{path} is damaged, or of another version; it is made again when it is needed"
             for path in damaged
         ]
 
 
-def _stream(path: Path, told: Mapping[str, Any]) -> Stream:
-    names = told["channels"]
+def _same(recorded: Checksum, facts: FileEntry) -> bool:
+    size = recorded.get("bytes", facts["bytes"])
+    return recorded["sha256"] == facts["sha256"] and size == facts["bytes"]
+
+
+def _parquet_files(folder: Path, below: str) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in (folder / below).rglob("*.parquet")}
+
+
+def _modality_of_all(path: Path, known: Collection[str]) -> None:
+    """Refuse a modality file of a whole study that is of recordings the study does not have."""
+    table = read_parquet(path)
+    if "recording" not in table.column_names:
+        raise StudyError(
+            f"{path} has no column recording; found {', '.join(table.column_names[:20])}."
+        )
+    strangers = {str(id) for id in text_column(path, table, "recording")} - set(known)
+    if strangers:
+        listed = ", ".join(sorted(strangers)[:5])
+        raise StudyError(f"{path} is of recordings that the study has not: {listed}.")
+
+
+def _signal(path: Path, entry: StreamEntry) -> Stream:
+    names = entry["channels"]
     table = read_parquet(path, [TIME, *names])
     time_s, values = signal_of(path, table, names)
     if fault := fault_of_rows(time_s, values):
         raise StudyError(f"{path}: {fault}")
-    return Stream(told["name"], tuple(Channel.parse(name) for name in names), time_s, values)
+    return Stream(entry["name"], tuple(Channel.parse(name) for name in names), time_s, values)
 
 
-def _account(told: dict[str, Any], rows: int) -> None:
-    """Let rows read still be rows kept and reported, though an edit took some out or put some in."""
-    less = told["rows_kept"] - rows
-    report = RowReport(
-        EDIT, max(less, 0), f"{abs(less)} rows {'taken out' if less > 0 else 'put in'}"
-    )
-    told["reports"] = [
-        *told["reports"],
-        {"kind": report.kind, "rows": report.rows, "detail": report.detail},
+def _account(entry: StreamEntry, rows: int) -> None:
+    """Keep rows read = kept + reported, though an edit took some out or put some in."""
+    less = entry["rows_kept"] - rows
+    detail = f"{abs(less)} rows {'taken out' if less > 0 else 'put in'}"
+    entry["reports"] = [
+        *entry["reports"],
+        {"kind": EDIT, "rows": max(less, 0), "detail": detail},
     ]
-    told["rows_kept"] = rows
-    told["rows_read"] += max(-less, 0)
+    entry["rows_kept"] = rows
+    entry["rows_read"] += max(-less, 0)
 
 
 def _damaged_store(folder: Path) -> bool:

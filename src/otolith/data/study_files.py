@@ -1,5 +1,4 @@
-"""The files of a study's folder: signals, labelled stretches, which modalities lie beside them, and
-what is ours."""
+"""The files of a study's folder: signals, segments, modalities, and which of them are ours."""
 
 from __future__ import annotations
 
@@ -7,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from otolith.core.caches import FOLDER as CACHE
 from otolith.core.caches import HASHES
@@ -19,8 +19,19 @@ from otolith.core.files import atomic_path, file_digest, inside, read_json, refu
 from otolith.core.ownership import Owned, owned
 from otolith.core.text import well_formed
 from otolith.data.channels import Channel, channel_names
+from otolith.data.entries import (
+    Checksum,
+    FileEntry,
+    StreamEntry,
+    StudyEntry,
+    checksums_of_parts,
+    parts_of,
+)
 from otolith.data.parquet import number_column, read_parquet, text_column, write_parquet
 from otolith.data.recording import RowReport, Segment, Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SEGMENTS = "segments.parquet"
 TIME = "time_s"
@@ -28,27 +39,26 @@ MODALITIES = "partners"
 """Where what goes with the signals lies: texts, poses, vectors."""
 
 
-def file_facts(path: Path) -> dict[str, Any]:
+def file_facts(path: Path) -> FileEntry:
     """Return what study.json says of a file: its sha256 and how many bytes it has."""
     return {"sha256": file_digest(path), "bytes": path.stat().st_size}
 
 
-def refuse_changed(folder: Path, file: str, checksums: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Return where a file of a study is, if it is what study.json vouches for; one without
-    checksums is taken as it is.
+def refuse_changed(folder: Path, file: str, checksums: Mapping[str, Checksum]) -> Path:
+    """Return the path of a study's file, if it is what study.json vouches for.
 
-    It is hashed once, and again when its size, times or inode change. Raises StudyError where it is
-    missing or another.
+    One without checksums is taken as it is. It is hashed once, and again when its size, times or
+    inode change. Raises StudyError where it is missing or another.
     """
     try:
         path = inside(folder, file)
-        told = checksums.get(file)
-        if told is None:
+        recorded = checksums.get(file)
+        if recorded is None:
             return path
         size = path.stat().st_size
-        if "bytes" in told and size != told["bytes"]:
-            fault = f"it has {size:,} bytes, study.json says {told['bytes']:,}"
-        elif sha256_of(path, folder / CACHE / HASHES) != told["sha256"]:
+        if size != recorded.get("bytes", size):
+            fault = f"it has {size:,} bytes, study.json says {recorded['bytes']:,}"
+        elif sha256_of(path, folder / CACHE / HASHES) != recorded["sha256"]:
             fault = "its sha256 is another than study.json says"
         else:
             return path
@@ -68,43 +78,42 @@ def how_to_go_on(folder: Path) -> str:
     """Say what to type where a study is not as it was written."""
     return (
         "Import the study again; or, if you changed it on purpose, check it and record it as it is "
-        "now: "
-        f"otolith verify {folder} --accept-edits"
+        f"now: otolith verify {folder} --accept-edits"
     )
 
 
-def read_stream(folder: Path, facts: Mapping[str, Any]) -> Stream:
-    """Read one stream of a recording by what study.json says of it.
+def read_stream(folder: Path, entry: StreamEntry) -> Stream:
+    """Read one stream of a recording by its entry in study.json.
 
     Raises StudyError where its file is missing, is another than was written, is damaged, or holds
     what no stream can.
     """
-    path = refuse_changed(
-        folder, facts["file"], {facts["file"]: facts} if "sha256" in facts else {}
-    )
-    names = facts["channels"]
+    path = refuse_changed(folder, entry["file"], checksums_of_parts([entry]))
+    names = entry["channels"]
     table = read_parquet(path, [TIME, *names])
-    if table.num_rows != facts["rows_kept"]:
+    if table.num_rows != entry["rows_kept"]:
         raise StudyError(
-            f"{path} holds {table.num_rows} rows, study.json says {facts['rows_kept']}. "
+            f"{path} holds {table.num_rows} rows, study.json says {entry['rows_kept']}. "
             f"{how_to_go_on(folder)}"
         )
     time_s, values = signal_of(path, table, names)
     if fault := fault_of_rows(time_s, values):
         raise StudyError(f"{path}: {fault}. Import the study again.")
     return Stream(
-        facts["name"],
+        entry["name"],
         tuple(Channel.parse(name) for name in names),
         time_s,
         values,
-        facts["nominal_rate_hz"],
-        facts["rows_read"],
-        tuple(RowReport(**report) for report in facts["reports"]),
+        entry["nominal_rate_hz"],
+        entry["rows_read"],
+        tuple(RowReport(**report) for report in entry["reports"]),
     )
 
 
-def signal_of(path: Path, table: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the stamps (T,) float64 and the named channels (T, C) float32 of a stream's table.
+def signal_of(
+    path: Path, table: pa.Table, names: Sequence[str]
+) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, "T C"]]:
+    """Return the stamps (float64, in s) and the named channels (float32) of a stream's table.
 
     Raises StudyError for a column that holds no numbers.
     """
@@ -132,8 +141,8 @@ def fault_of_rows(time_s: np.ndarray, values: np.ndarray) -> str:
     return ""
 
 
-def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]:
-    """Write one stream of a recording, whole or not at all, and return what study.json says of it."""
+def write_stream(folder: Path, recording: str, stream: Stream) -> StreamEntry:
+    """Write one stream of a recording, whole or not at all, and return its entry."""
     import pyarrow as pa
 
     file = stream_file(recording, stream.name)
@@ -151,7 +160,10 @@ def write_stream(folder: Path, recording: str, stream: Stream) -> dict[str, Any]
         "channels": names,
         "rows_read": stream.rows_read,
         "rows_kept": stream.rows_kept,
-        "reports": [dataclasses.asdict(report) for report in stream.reports],
+        "reports": [
+            {"kind": report.kind, "rows": report.rows, "detail": report.detail}
+            for report in stream.reports
+        ],
         **checksum,
     }
 
@@ -167,52 +179,48 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
     if not path.exists():
         return out
     table = read_parquet(path, ["recording", "start_s", "end_s", "label", "source"])
-    names = {name: text_column(path, table, name) for name in ("recording", "label", "source")}
+    ids, labels, sources = (
+        text_column(path, table, name) for name in ("recording", "label", "source")
+    )
     starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
-    rows = zip(starts, ends, names["recording"], names["label"], names["source"], strict=True)
-    for number, (start_s, end_s, recording, label, source) in enumerate(rows):
+    rows = zip(ids, starts, ends, labels, sources, strict=True)
+    for number, (recording, start_s, end_s, label, source) in enumerate(rows):
+        fault = ""
         if not start_s <= end_s < np.inf or start_s == -np.inf:
-            raise StudyError(
-                f"{path}: row {number} goes from {start_s} to {end_s} s. Correct it, or import the "
-                f"study again."
-            )
-        if recording is None or recording not in recordings:
-            raise StudyError(
-                f"{path}: row {number} is of recording '{recording}', which the study has not."
-                f"{nearest(str(recording), recordings)} Correct it, or import the study again."
-            )
-        if label is None:
-            raise StudyError(
-                f"{path}: row {number} has no label. Correct it, or import the study again."
-            )
-        out.setdefault(recording, []).append(Segment(start_s, end_s, label, source or ""))
+            fault = f"goes from {start_s} to {end_s} s."
+        elif recording is None or recording not in recordings:
+            fault = f"is of recording '{recording}', which the study has not."
+            fault += nearest(str(recording), recordings)
+        elif label is None:
+            fault = "has no label."
+        if fault:
+            raise StudyError(f"{path}: row {number} {fault} Correct it, or import the study again.")
+        segment = Segment(start_s, end_s, label or "", source or "")
+        out.setdefault(recording or "", []).append(segment)
     return out
 
 
-def write_segments(folder: Path, segments: Sequence[dict[str, Any]]) -> None:
-    """Write labelled stretches: recording, start_s, end_s, label, source."""
+def write_segments(folder: Path, segments: Iterable[tuple[str, Segment]]) -> None:
+    """Write labelled stretches, each with its recording's id."""
     import pyarrow as pa
 
-    rows = [
-        {key: well_formed(part) if isinstance(part, str) else part for key, part in s.items()}
-        for s in segments
-    ]
     text, number = pa.string(), pa.float64()
-    schema = pa.schema(
-        [
-            ("recording", text),
-            ("start_s", number),
-            ("end_s", number),
-            ("label", text),
-            ("source", text),
-        ]
-    )
+    kinds = {"recording": text, "start_s": number, "end_s": number, "label": text, "source": text}
+    rows = [
+        {
+            key: well_formed(value) if isinstance(value, str) else value
+            for key, value in ({"recording": recording} | dataclasses.asdict(segment)).items()
+        }
+        for recording, segment in segments
+    ]
     with atomic_path(folder / SEGMENTS) as temporary:
-        write_parquet(temporary, pa.Table.from_pylist(rows, schema=schema), "snappy")
+        write_parquet(
+            temporary, pa.Table.from_pylist(rows, schema=pa.schema(kinds.items())), "snappy"
+        )
 
 
 def count_modalities(
-    folder: Path, recordings: Collection[str], checksums: Mapping[str, Mapping[str, Any]]
+    folder: Path, recordings: Collection[str], checksums: Mapping[str, Checksum]
 ) -> dict[str, int]:
     """Return which modalities lie in a study's folder, and how many of its recordings each knows.
 
@@ -223,17 +231,15 @@ def count_modalities(
         if file.startswith(f"{MODALITIES}/") and not (folder / file).exists():
             refuse_changed(folder, file, checksums)
     for path in sorted((folder / MODALITIES).glob("*")):
-        name = path.name.removesuffix(".parquet")
         if path.is_dir():
             known = {file.stem for file in path.glob("*.parquet")}
         elif path.suffix == ".parquet":
-            table = read_parquet(
-                refuse_changed(folder, f"{MODALITIES}/{path.name}", checksums), ["recording"]
-            )
+            path = refuse_changed(folder, f"{MODALITIES}/{path.name}", checksums)
+            table = read_parquet(path, ["recording"])
             known = {str(id) for id in text_column(path, table, "recording")}
         else:
             continue
-        out[name] = len(known & set(recordings))
+        out[path.name.removesuffix(".parquet")] = len(known & set(recordings))
     return out
 
 
@@ -268,50 +274,46 @@ def owned_study(
     )
 
 
-def _named_by_study(folder: Path) -> set[str]:
-    """The files that a study.json names, and those that stood beside it in any case before studies
-    had a marker."""
-    try:
-        named = files_of(_entries(folder))
-    except _NO_STUDY:
-        return set()
-    return named | {
-        *(
-            "study.json",
-            "segments.parquet",
-            "skipped.json",
-            "doubtful.json",
-            "matching.json",
-            "recipe.toml",
-        ),
+BEFORE_MARKERS = frozenset(
+    {
+        "study.json",
+        SEGMENTS,
+        "skipped.json",
+        "doubtful.json",
+        "matching.json",
+        "recipe.toml",
     }
+)
+"""What stood beside any study before studies had a marker of what is theirs."""
+
+
+def _named_by_study(folder: Path) -> set[str]:
+    """The files of a study that was written before studies had a marker."""
+    entries = _entries(folder)
+    return set() if entries is None else files_of(entries) | BEFORE_MARKERS
 
 
 def _beside(folder: Path) -> set[str]:
-    """The modality files that an import writes under the names under which a user brings his own."""
-    try:
-        ids = [entry["id"] for entry in _entries(folder)]
-    except _NO_STUDY:
+    """The modality files that an import writes, whose names are also those that users bring."""
+    entries = _entries(folder)
+    if entries is None:
         return set()
-    return {
-        f"{MODALITIES}/{name}/{id}.parquet" for id in ids for name in ("pose", "pose_2d", "truth")
-    } | {f"{MODALITIES}/text.parquet"}
+    names = ("pose", "pose_2d", "truth")
+    files = {f"{MODALITIES}/{name}/{one['id']}.parquet" for one in entries for name in names}
+    return files | {f"{MODALITIES}/text.parquet"}
 
 
-def _entries(folder: Path) -> Sequence[Mapping[str, Any]]:
-    content = read_json(folder / "study.json")
-    entries: Sequence[Mapping[str, Any]] = content["recordings"] if content["otolith_study"] else []
-    return entries
+def _entries(folder: Path) -> list[StudyEntry] | None:
+    """The recordings that a study.json names, whatever its format; None where it is no study."""
+    try:
+        content = read_json(folder / "study.json")
+        entries: list[StudyEntry] = content["recordings"] if content["otolith_study"] else []
+        named = [part["file"] for part in parts_of(entries)] + [entry["id"] for entry in entries]
+        return entries if all(isinstance(name, str) for name in named) else None
+    except (ReadError, OSError, KeyError, TypeError, AttributeError):
+        return None
 
 
-_NO_STUDY = (ReadError, OSError, KeyError, TypeError, AttributeError)
-
-
-def files_of(entries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the files that entries of study.json name: streams, and what was written beside them."""
-    parts = [part for e in entries for part in (*e["streams"], *e.get("partners", {}).values())]
-    return {
-        part["file"]
-        for part in parts
-        if isinstance(part, dict) and isinstance(part.get("file"), str)
-    }
+def files_of(entries: Iterable[StudyEntry]) -> set[str]:
+    """Return the files that recordings have: streams and modalities."""
+    return {part["file"] for part in parts_of(entries)}

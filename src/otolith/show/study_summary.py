@@ -7,11 +7,11 @@ import re
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from otolith.core.text import count
 from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates, told
+from otolith.data.entries import StreamEntry
 from otolith.data.recording import group_of_entry, natural_key
 from otolith.data.study import Study
 from otolith.data.windows import Cut
@@ -131,7 +131,7 @@ def summarise_study(study: Study) -> StudySummary:
     )
 
 
-def _add_stream(sensors: dict[str, SensorSummary], recording: str, stream: dict[str, Any]) -> None:
+def _add_stream(sensors: dict[str, SensorSummary], recording: str, stream: StreamEntry) -> None:
     name, found = sensor_of(stream)
     total = sensors.setdefault(name, SensorSummary(name, found))
     total.recordings.append(recording)
@@ -145,7 +145,7 @@ def _add_stream(sensors: dict[str, SensorSummary], recording: str, stream: dict[
     total.lost += lost_in(stream)
 
 
-def sensor_of(stream: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+def sensor_of(stream: StreamEntry) -> tuple[str, tuple[str, ...]]:
     """Name a stream by where it sat and what it measured, as files may call it anything."""
     held: dict[str, list[str]] = {}
     for channel in map(Channel.parse, stream["channels"]):
@@ -157,7 +157,7 @@ def sensor_of(stream: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     ), tuple(held)
 
 
-def lost_in(stream: dict[str, Any]) -> int:
+def lost_in(stream: StreamEntry) -> int:
     """Return how many samples of a stream never came, as its reader reported it."""
     found = [
         re.match(r"\d+", report["detail"]) for report in stream["reports"] if report["kind"] == LOST

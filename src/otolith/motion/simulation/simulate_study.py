@@ -20,7 +20,7 @@ from otolith.core.files import digest, write_json
 from otolith.core.ownership import Owned, claim
 from otolith.core.settings import Count, Positive, Seed, settings
 from otolith.data.paired import Text, write_modality, write_texts
-from otolith.data.recording import Recording, RowReport
+from otolith.data.recording import Recording, RowReport, Segment
 from otolith.data.study import Study, finish_study, write_recording
 from otolith.data.study_files import owned_study
 from otolith.data.units import GravityVerdict
@@ -281,10 +281,9 @@ def _record(
     true = write_modality(
         folder, "truth", id, {column: values[known] for column, values in facts.items()}
     )
-    entry["partners"] = {
-        "pose": {**written, "rate_hz": config.pose_hz, "joints": (len(poses) - 1) // 3},
-        "truth": {**true, "rate_hz": config.rate_hz},
-    }
+    written["joints"] = (len(poses) - 1) // 3
+    written["rate_hz"], true["rate_hz"] = config.pose_hz, config.rate_hz
+    entry["partners"] = {"pose": written, "truth": true}
     still = {
         sensor: norms[quiet]
         for sensor, (norms, quiet) in recording.still_blocks().items()
@@ -364,9 +363,7 @@ def _finish(
         )
         for sensor, facts in sorted(still.items())
     }
-    segments = [
-        {"recording": line["id"], **segment} for line in lines for segment in line["segments"]
-    ]
+    segments = [(line["id"], Segment(**segment)) for line in lines for segment in line["segments"]]
     return finish_study(
         folder,
         [line["entry"] for line in lines],
