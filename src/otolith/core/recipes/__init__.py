@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from otolith.core.errors import ConfigError, ReadError, nearest
+from otolith.core.errors import ConfigError, nearest
 from otolith.core.files import write_text
 from otolith.core.foreign.texts import parse_toml
+from otolith.core.text import well_formed
 
 PACKAGED = Path(__file__).parent
 """Where the packaged recipes lie."""
@@ -70,82 +71,71 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         path = locate(path)
-        if path.stat().st_size > MAX_RECIPE_BYTES:
+        if (size := path.stat().st_size) > MAX_RECIPE_BYTES:
             raise ConfigError(
-                f"{path} is no recipe: it has {path.stat().st_size:,} bytes, and one has "
-                f"{MAX_RECIPE_BYTES:,} at most."
+                f"{path} is no recipe: it has {size:,} bytes, and one has {MAX_RECIPE_BYTES:,} at "
+                f"most."
             )
         content = parse_toml(path.read_text(encoding="utf-8"), path)
-    except ReadError as error:
-        raise ConfigError(
-            f"{path} is no readable recipe: {str(error).removeprefix(f'{path} ')}"
-        ) from error
+    except ConfigError:
+        raise
     # ValueError: bytes that are no UTF-8, no TOML, a number of too many digits, a path with NUL.
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"{path} is no readable recipe: {error}.") from error
+        reason = str(error).removeprefix(f"{path} ").removesuffix(".")
+        raise ConfigError(f"{path} is no readable recipe: {reason}.") from error
     _refuse_odd(content, path, "")
     return content
 
 
 def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
-    if depth > MAX_DEPTH:
-        raise ConfigError(
-            f"{path} is no readable recipe: {where} nests more than {MAX_DEPTH} tables and lists."
-        )
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _refuse_odd(inner, path, f"{where}.{key}" if where else key, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _refuse_odd(inner, path, where, depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{path}: {where} is {value}; a recipe's numbers are finite.")
-    elif isinstance(value, int) and abs(value) >= 2**63:
-        raise ConfigError(f"{path}: {where} is a number of more than 63 bits.")
-    elif not isinstance(value, str | int | float | bool):
-        raise ConfigError(
-            f"{path}: {where} is a {type(value).__name__}; no option takes one. Put it in quotes."
-        )
+    inner: list[tuple[str, Any]] = []
+    match value:
+        case dict():
+            inner = [(f"{where}.{key}".lstrip("."), part) for key, part in value.items()]
+        case list():
+            inner = [(where, part) for part in value]
+        case float() if not math.isfinite(value):
+            raise ConfigError(f"{path}: {where} is {value}; a recipe's numbers are finite.")
+        case int() if abs(value) >= 2**63:
+            raise ConfigError(f"{path}: {where} is a number of more than 63 bits.")
+        case str() | int() | float():
+            pass
+        case _:
+            kind = type(value).__name__
+            raise ConfigError(
+                f"{path}: {where} is a {kind}; no option takes one. Put it in quotes."
+            )
+    if inner and depth == MAX_DEPTH:
+        fault = f"{where} nests more than {MAX_DEPTH} tables and lists"
+        raise ConfigError(f"{path} is no readable recipe: {fault}.")
+    for name, part in inner:
+        _refuse_odd(part, path, name, depth + 1)
 
 
 def write_recipe(path: Path, content: Mapping[str, Any], remark: str) -> None:
-    """Write a recipe beside a result, so that the same run can be typed again with --recipe."""
-    plain = {
-        key: value
-        for key, value in content.items()
-        if not isinstance(value, Mapping) and value is not None
-    }
-    tables = {key: value for key, value in content.items() if isinstance(value, Mapping) and value}
-    lines = [f"# {remark}", *(f"{key} = {_toml(value)}" for key, value in plain.items())]
+    """Write a recipe beside a result, so that --recipe repeats the run."""
+    tables = {name: value for name, value in content.items() if isinstance(value, Mapping)}
+    lines = [f"# {remark}", *_lines({k: v for k, v in content.items() if k not in tables})]
     for name, table in tables.items():
-        lines += [
-            "",
-            f"[{name}]",
-            *(f"{_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None),
-        ]
+        if table:
+            lines += ["", f"[{name}]", *_lines(table)]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _lines(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
-        return (
-            "{ "
-            + ", ".join(
-                f"{_key(key)} = {_toml(inner)}" for key, inner in value.items() if inner is not None
-            )
-            + " }"
-        )
+        return f"{{ {', '.join(_lines(value))} }}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(inner) for inner in value) + "]"
-    # Strings, numbers and booleans are written alike in JSON and TOML.
+        return f"[{', '.join(map(_toml, value))}]"
+    # Text, numbers and true are written alike in JSON and TOML.
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    # A file name's bytes that are no text cannot stand in TOML: they are shown by number. TOML also
-    # forbids a bare DEL.
-    text = "".join(f"\\u{ord(c):04x}" if 0xD800 <= ord(c) < 0xE000 else c for c in str(value))
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # Half characters, as file names may hold them, cannot stand in TOML; nor can a bare DEL.
+    return json.dumps(well_formed(str(value)), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(name: str) -> str:
