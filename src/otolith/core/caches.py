@@ -12,6 +12,7 @@ import stat
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +33,21 @@ _fleeting: dict[Path, Path] = {}
 
 
 def cache_folder(folder: Path, room: str = "") -> Path:
-    """Return where what is derived from a folder's files lies: its own `.cache`, or a room of it
-    that may not be there.
+    """Return where what is derived from a folder's files lies: `.cache`, or a folder in it.
 
-    Where that cannot be written, or it or the room is a link to elsewhere, a folder of the user's
-    own cache that nobody else may open; where there is none either, a new one that is gone when the
-    process ends. Never a name in a shared folder that somebody else could have made first.
+    Where that cannot be written, or is a link, it is a folder in the user's cache that nobody else
+    may open; where that cannot be written either, a new one that is removed when the process ends.
+    It is never a name in a shared folder, which somebody else could have made first.
     """
-    own = folder / FOLDER
-    try:
-        if not own.is_symlink() and not (own / room).is_symlink():
-            own.mkdir(exist_ok=True)
-            return _writable(own) / room
-    except OSError:
-        pass
+    inner = folder / FOLDER
+    with suppress(OSError):
+        if not inner.is_symlink() and not (inner / room).is_symlink():
+            inner.mkdir(exist_ok=True)
+            return _writable(inner) / room
     resolved = folder.resolve()
     try:
-        private = _users_cache()
-        private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_shared(private)
-        place = private / hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
-        place.mkdir(mode=0o700, exist_ok=True)
-        _refuse_shared(place)
+        private = _private(_users_cache())
+        place = _private(private / hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32])
         return _writable(place) / room
     except (OSError, RuntimeError):
         if resolved not in _fleeting:
@@ -63,16 +57,18 @@ def cache_folder(folder: Path, room: str = "") -> Path:
 
 
 def _users_cache() -> Path:
-    said = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (said if said.is_absolute() else Path.home() / ".cache") / "otolith"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "otolith"
 
 
-def _refuse_shared(folder: Path) -> None:
-    """Raise OSError where a folder is a link, or somebody else owns or may open it."""
+def _private(folder: Path) -> Path:
+    """Make a folder; OSError where it is a link, or somebody else owns or may open it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     facts = folder.lstat()
     foreign = hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o077)
     if not stat.S_ISDIR(facts.st_mode) or foreign:
         raise PermissionError(f"{folder} is not this user's alone")
+    return folder
 
 
 def _writable(folder: Path) -> Path:
@@ -157,8 +153,8 @@ def _cut(body: bytes, arrays: list[Any]) -> dict[str, np.ndarray]:
         end = start + count * np.dtype(dtype).itemsize
         if end > len(body):
             raise ValueError("it was cut off")
-        found = np.frombuffer(body, dtype, count, start) if count else np.empty(0, dtype)
-        out[name] = found.reshape(shape)
+        flat = np.frombuffer(body, dtype, count, start) if count else np.empty(0, dtype)
+        out[name] = flat.reshape(shape)
         start = end
     if start != len(body):
         raise ValueError("it is longer than it says")

@@ -46,50 +46,41 @@ def sha256_of(path: Path, memory: Path | None = None) -> str:
     known = _known.get(key)
     if known is not None and known[0] == now:
         return known[1]
-    found = file_digest(path)
+    sha256 = file_digest(path)
     if fingerprint(path) == now and now[2] < time.time_ns() - _SETTLED_NS:
-        _known[key] = (now, found)
+        _known[key] = (now, sha256)
         if memory is not None and now[0] >= _WORTH_KEEPING_BYTES:
-            _keep(memory, key, now, found)
-    return found
+            _keep(memory, key, now, sha256)
+    return sha256
 
 
 def _recall(memory: Path) -> None:
     _read.add(memory)
     try:
-        if (
-            memory.is_symlink()
-            or not memory.is_file()
-            or memory.stat().st_size > _LARGEST_MEMORY_BYTES
-        ):
+        is_file = memory.is_file() and not memory.is_symlink()
+        if not is_file or memory.stat().st_size > _LARGEST_MEMORY_BYTES:
             return
         lines = memory.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
-        with contextlib.suppress(
-            ValueError, RecursionError
-        ):  # a line that was cut off is asked for again
+        # The file of a line that was cut off is hashed again.
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
             match json.loads(line):
-                case {
-                    "file": str(file),
-                    "stat": [int(a), int(b), int(c), int(d)],
-                    "sha256": str(sha256),
-                }:
-                    _known.setdefault(file, ((a, b, c, d), sha256))
+                case {"file": str(file), "stat": [*stat], "sha256": str(sha256)}:
+                    size, changed, touched, inode = map(int, stat)
+                    _known.setdefault(file, ((size, changed, touched, inode), sha256))
 
 
 def _keep(memory: Path, key: str, seen: Fingerprint, sha256: str) -> None:
     line = json.dumps({"file": key, "stat": seen, "sha256": sha256}) + "\n"
-    if (
-        memory.parent.is_symlink()
-        or not memory.parent.is_dir()
-        or (memory.exists() and not memory.is_file())
-    ):
+    folder = memory.parent
+    if folder.is_symlink() or not folder.is_dir() or (memory.exists() and not memory.is_file()):
         return
-    with contextlib.suppress(OSError):  # where nothing can be written, it is hashed again next time
-        handle = os.open(
-            memory, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666
-        )
-        with os.fdopen(handle, "a", encoding="utf-8") as opened:
-            opened.write(line)
+    no_link = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    # Where nothing can be written, the file is hashed again next time.
+    with (
+        contextlib.suppress(OSError),
+        os.fdopen(os.open(memory, no_link, 0o666), "a", encoding="utf-8") as lines,
+    ):
+        lines.write(line)

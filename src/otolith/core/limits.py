@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from otolith.core.environment import variable
 from otolith.core.errors import ConfigError, ReadError
 
 DEFAULT_BYTES = 64 * 2**20
@@ -34,9 +35,8 @@ def refuse_large(where: object, packed_bytes: int, unpacked_bytes: int) -> None:
     limit = unpacked_limit(packed_bytes)
     if unpacked_bytes > limit:
         raise ReadError(
-            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; at "
-            f"most {limit:,} are "
-            f"read. If you trust it, allow more: --max-bytes {unpacked_bytes}"
+            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; at most "
+            f"{limit:,} are read. If you trust it, allow more: --max-bytes {unpacked_bytes}"
         )
 
 
@@ -46,32 +46,28 @@ def allow_bytes(count: int | None) -> Iterator[None]:
     if count is None:
         yield
         return
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = str(count)  # processes that are started within know no context of ours
     token = _allowed.set(count)
     try:
-        yield
+        with variable(_VARIABLE, str(count)):  # for child processes, which know no context of ours
+            yield
     finally:
         _allowed.reset(token)
-        if before is None:
-            os.environ.pop(_VARIABLE, None)
-        else:
-            os.environ[_VARIABLE] = before
 
 
 def bytes_of(text: str) -> int:
-    """Return how many bytes "4G", "800M" or "1000000" are; a K is 1024.
+    """Return how many bytes a size is; a K is 1024.
 
-    Raises ConfigError where it is no size.
+    >>> bytes_of("1.5K"), bytes_of("1000000")
+    (1536, 1000000)
+
+    Raises ConfigError where it is no size, or less than one byte.
     """
-    found = re.fullmatch(
-        r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE
+    size = re.fullmatch(
+        r"(\d{1,15}(?:\.\d{1,3})?)\s*([KMGT]?)(?:I?B)?", text.strip().upper(), re.ASCII
     )
-    count = float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ") if found else 0.0
+    count = float(size[1]) * 1024 ** " KMGT".index(size[2] or " ") if size else 0.0
     if not 1 <= count < 2**60:
-        raise ConfigError(
-            f"--max-bytes is a size such as 800M or 4G, of at least one byte; found '{text[:40]}'."
-        )
+        raise ConfigError(f"--max-bytes is a size such as 800M or 4G; given '{text[:40]}'.")
     return int(count)
 
 

@@ -1,5 +1,4 @@
-"""Who writes here: locks that end with the process that holds them, and what dead processes left
-half-written."""
+"""Locks that end with the process that holds them, and the half-written files of dead processes."""
 
 from __future__ import annotations
 
@@ -16,9 +15,8 @@ from otolith.core.errors import DataError
 
 try:
     import fcntl
-except (
-    ImportError
-):  # Windows has other locks; there nothing is locked, and nothing of another process is removed
+# Windows has other locks: there nothing is locked, and nothing of another process is removed.
+except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY, RETIRED, LOCK = ".otolith.tmp", ".otolith.old", ".otolith.lock"
@@ -48,17 +46,15 @@ def only_writer(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = _open_locked(lock, wait)
     if handle is None:
-        raise DataError(
-            f"Another command is writing {what}. Wait until it has ended, or name another folder."
-        )
+        remedy = "Wait until it has ended, or name another folder"
+        raise DataError(f"Another command is writing {what}. {remedy}.")
     _held[lock] = threading.get_ident(), 1
     try:
         yield
     finally:
         _held.pop(lock, None)
-        lock.unlink(
-            missing_ok=True
-        )  # while it is still held: whoever waits sees that its file is gone, and makes one
+        # While it is still held: whoever waits sees that its file is gone, and makes one.
+        lock.unlink(missing_ok=True)
         os.close(handle)
 
 
@@ -121,12 +117,10 @@ def sweep_once(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what dead processes left half-written in a folder, and put back what they were about
-    to replace."""
+    """Remove what dead processes left half-written, and put back what they were about to replace."""
     with suppress(OSError):
         names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(".")]
-        # What was replaced comes first: of two states that a dead process left, the whole one
-        # counts.
+        # What was replaced comes first: of two states of a dead process, the whole one counts.
         for name in sorted(names, key=lambda name: not name.endswith(RETIRED)):
             if name.endswith((TEMPORARY, RETIRED, LOCK)):
                 _remove_dead(folder / name)

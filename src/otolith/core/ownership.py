@@ -41,13 +41,12 @@ class Owned:
 
         Raises DataError where one would leave the folder, or a file of that name is not ours.
         """
-        wanted = list(dict.fromkeys(names))
-        for name in wanted:
+        names = list(dict.fromkeys(names))
+        for name in names:
             if name not in self.named | self.unsure and os.path.lexists(inside(self.folder, name)):
                 _refuse(self.folder / name)
-        new = [name for name in wanted if name not in self.named]
-        self.fresh.update(wanted)
-        if new:
+        self.fresh.update(names)
+        if new := [name for name in names if name not in self.named]:
             _append(self.folder / MARKER, new)
             self.named.update(new)
 
@@ -56,9 +55,8 @@ class Owned:
         stays."""
         parents: set[Path] = set()
         for name in set(names) & self.named:
-            with suppress(
-                DataError
-            ):  # a name that leads out of the folder, or through a link, is nothing of ours
+            # A name that leads out of the folder, or through a link, is nothing of ours.
+            with suppress(DataError):
                 path = inside(self.folder, name)
                 parents.update(path.parents)
                 if path.is_file():
@@ -118,10 +116,8 @@ def owned(
                 yield mine
             finally:
                 del _open[key]
-                if not any(
-                    os.path.lexists(folder / name) for name in mine.named
-                ):  # nothing came of it
-                    mine.remove(mine.named)
+                if not any(os.path.lexists(folder / name) for name in mine.named):
+                    mine.remove(mine.named)  # the folders that were made for them
                     if not _others(folder):
                         (folder / MARKER).unlink(missing_ok=True)
     finally:
@@ -140,7 +136,7 @@ def claim(folder: Path, name: str) -> Path:
     held = _open.get(folder.resolve())
     if held is not None:
         held.claim([name])
-    elif (found := _read(folder / MARKER)) is not None and name not in found[1]:
+    elif (marker := _read(folder / MARKER)) is not None and name not in marker[1]:
         _append(folder / MARKER, [name])
     return path
 
@@ -159,29 +155,23 @@ def _named(
     strangers = _others(folder)
     if strangers and not named and marker is None:
         more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
+        some = f"{', '.join(strangers[:3])}{more}"
         raise DataError(
-            f"{folder} already exists and holds files that otolith did not write "
-            f"({', '.join(strangers[:3])}{more}). "
-            f"Choose another name for the {kind}; --overwrite replaces only what otolith wrote."
+            f"{folder} already exists and holds files that otolith did not write ({some}). Choose "
+            f"another name for the {kind}; --overwrite replaces only what otolith wrote."
         )
     return named
 
 
 def _others(folder: Path) -> list[str]:
     """Name what lies in a folder besides what this module and its locks put there."""
-    names = sorted(path.name for path in folder.iterdir())
-    return [
-        name
-        for name in names
-        if name not in (CACHE, MARKER) and not name.endswith((TEMPORARY, RETIRED, LOCK))
-    ]
+    names = {path.name for path in folder.iterdir()} - {CACHE, MARKER}
+    return sorted(name for name in names if not name.endswith((TEMPORARY, RETIRED, LOCK)))
 
 
 def _refuse(path: Path) -> NoReturn:
-    raise DataError(
-        f"{path} was not written by otolith, and would be replaced. Move it away, or choose "
-        f"another folder."
-    )
+    fault = "was not written by otolith, and would be replaced"
+    raise DataError(f"{path} {fault}. Move it away, or choose another folder.")
 
 
 def _read(marker: Path) -> tuple[str, set[str]] | None:
@@ -195,9 +185,8 @@ def _read(marker: Path) -> tuple[str, set[str]] | None:
         if head["otolith_folder"] != FORMAT or not isinstance(kind, str):
             return None
         names: set[str] = set()
-        for line in lines[
-            :-1
-        ]:  # what stands behind the last line end was cut off, and its files never begun
+        # What stands behind the last line end was cut off, and its files never begun.
+        for line in lines[:-1]:
             names.update(name for name in json.loads(line) if isinstance(name, str))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

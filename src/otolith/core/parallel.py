@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Literal, TypeVar
 
+from otolith.core.environment import variable
 from otolith.core.errors import OtolithWarning
 
 Task = TypeVar("Task")
@@ -61,7 +62,7 @@ def run_all(
             yield result
         return
     queue = deque((task, 1) for task in tasks)
-    with _threads_of_children(threads), _Pool(work) as pool:
+    with variable("OMP_NUM_THREADS", str(threads)), _Pool(work) as pool:
         while queue or pool.busy:
             while queue and len(pool.busy) < workers:
                 pool.give(*queue.popleft())
@@ -187,17 +188,3 @@ def _saying(heard: Callable[[Any], None]) -> Iterator[None]:
         yield
     finally:
         _say = before
-
-
-@contextmanager
-def _threads_of_children(threads: int) -> Iterator[None]:
-    """Set how many threads numpy and torch take in processes started meanwhile."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
-        else:
-            os.environ["OMP_NUM_THREADS"] = before

@@ -35,25 +35,27 @@ _OUTSIDE = {
 
 
 class Pattern:
-    """One pattern of a mapping file. Raises ConfigError where it is none, or asks for what RE2
-    cannot do."""
+    r"""One pattern of a mapping file.
+
+    Raises ConfigError where it is no pattern, or asks for what RE2 cannot do.
+
+    >>> Pattern(r"(?P<subject>P\d+)_").search("P07_left.csv")
+    {'subject': 'P07'}
+    """
 
     def __init__(self, text: str, where: str = "pattern", ignore_case: bool = False) -> None:
-        self.text = text
+        self.text, self._where, self._ignores_case = text, where, ignore_case
         if len(text) > _LONGEST:
             raise ConfigError(
                 f"{where}: a pattern has at most {_LONGEST} letters; this one has {len(text)}."
             )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error", FutureWarning
-                )  # [[ and --, which engines read differently
+                # [[ and --, which engines read differently
+                warnings.simplefilter("error", FutureWarning)
                 self.groups = tuple(re.compile(text).groupindex)
         except (re.error, RecursionError, OverflowError, FutureWarning) as error:
             raise ConfigError(f"{where}: '{text}' is no regular expression: {error}.") from error
-        self._case = ignore_case
-        self._where = where
         self._bounded = bool(re.search(r"(?<!\\)(?:\\\\)*\\[bB]", text))
         _ = self._engine
 
@@ -63,66 +65,56 @@ class Pattern:
 
         options = re2.Options()
         options.log_errors = False
-        options.case_sensitive = not self._case
+        options.case_sensitive = not self._ignores_case
         try:
             return re2.compile(_translated(self.text), options)
         except re2.error as error:
-            said = (
-                error.args[0].decode("utf-8", "replace")
-                if isinstance(error.args[0], bytes)
-                else error
-            )
+            reason = error.args[0]
+            reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else error
             raise ConfigError(
-                f"{self._where}: '{self.text}' cannot be matched in linear time ({said}). "
-                f"Look-around (?=…) (?!…) "
-                "(?<=…) (?<!…), back-references (?P=…) \\1, possessive repeats and conditions are "
-                "not taken, nor "
-                "repeats above 1,000: write out what may stand there."
+                f"{self._where}: '{self.text}' cannot be matched in linear time ({reason}). "
+                f"Look-around (?=…) (?!…) (?<=…) (?<!…), back-references (?P=…) \\1, possessive "
+                f"repeats and conditions are not taken, nor repeats above 1,000: write out what may "
+                f"stand there."
             ) from error
 
     def search(self, text: str) -> dict[str, str | None] | None:
-        """Return the named groups where the pattern matches anywhere in a text; None where it does
-        not."""
-        found = self._engine.search(self._held(text))
-        return None if found is None else dict(found.groupdict())
+        """Return the named groups where the pattern matches anywhere in a text, else None."""
+        match = self._engine.search(self._known(text))
+        return dict(match.groupdict()) if match else None
 
     def matches(self, text: str) -> bool:
         """Whether the pattern matches the whole of a text."""
-        return self._engine.fullmatch(self._held(text)) is not None
+        return self._engine.fullmatch(self._known(text)) is not None
 
-    def _held(self, text: str) -> str:
+    def _known(self, text: str) -> str:
         if self._bounded and not text.isascii():
             raise ReadError(
-                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' does "
-                f"not know a word's "
-                "edge; write what stands beside the word instead."
+                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' does not "
+                f"know a word's edge; write what stands beside the word instead."
             )
         return text
 
 
 def _translated(text: str) -> str:
-    """The same pattern in RE2's spelling."""
+    """Return the same pattern in RE2's spelling."""
     out: list[str] = []
     at, inside = 0, False
     while at < len(text):
         letter, following = text[at], text[at + 1 : at + 2]
         if letter == "\\":
-            table = _INSIDE if inside else _OUTSIDE
-            if following in "uU" and following:
+            if following and following in "uU":
                 digits = text[at + 2 : at + (6 if following == "u" else 10)]
                 out.append(f"\\x{{{digits}}}")
                 at += 2 + len(digits)
                 continue
+            table = _INSIDE if inside else _OUTSIDE
             out.append(table.get(following, letter + following))
             at += 2
             continue
-        if inside and letter == "]" and text[at - 1] != "[" and text[at - 2 : at] != "[^":
-            inside = False
-        elif not inside and letter == "[":
-            inside = True
-        if not inside and letter == "{" and re.match(r"\{,\d+\}", text[at:]):
-            out.append("{0")
-        else:
-            out.append(letter)
+        first = text[at - 1] == "[" or text[at - 2 : at] == "[^"  # there a ] stands for itself
+        inside = (letter != "]" or first) if inside else letter == "["
+        repeat = not inside and re.match(r"\{,\d+\}", text[at:])
+        out.append("{0" if repeat else letter)
         at += 1
     return "".join(out)

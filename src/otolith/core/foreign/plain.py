@@ -1,5 +1,5 @@
-"""Opening a stranger's file: only what is a plain file, so that a pipe or a device is told instead
-of waited for."""
+"""Opening a stranger's file: only a plain file, so that a pipe or a device is an error and not
+waited for."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ _KINDS = {
 def plain_size(path: Path) -> int:
     """Return how many bytes a file has; ReadError where it is not there, or is no plain file."""
     try:
-        found = os.stat(path)
+        facts = os.stat(path)
     except (OSError, ValueError) as error:
         raise ReadError(_why(path, error)) from error
-    _refuse_odd(path, found.st_mode)
-    return found.st_size
+    _refuse_odd(path, facts.st_mode)
+    return facts.st_size
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
     """Open a plain file for reading; whatever the system says against it, then or later, is a
     ReadError."""
+    # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-        )
+        descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
         raise ReadError(_why(path, error)) from error
     try:
@@ -81,9 +80,9 @@ def name_of(path: str) -> str:
     """
     try:
         path.encode()
+        return path
     except UnicodeEncodeError:
         return os.fsencode(path).decode("latin-1")
-    return path
 
 
 def _refuse_odd(path: Path, mode: int) -> None:
