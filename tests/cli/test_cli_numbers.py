@@ -161,5 +161,7 @@ def test__segments_of_nan_seconds__library__is_a_setting_that_cannot_be(toy_stud
     from otolith.core.errors import ConfigError
 
     for seconds in (float("nan"), float("inf"), -1.0, 0.0):
-        with pytest.raises(ConfigError, match=r"'seconds' is (above 0|a number)"):
+        with pytest.raises(
+            ConfigError, match=r"'seconds' should be (greater than 0|a finite number)"
+        ):
             toy_study.windows(seconds=seconds)

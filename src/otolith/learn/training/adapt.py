@@ -18,7 +18,6 @@ from otolith.core.settings import (
     Count,
     Index,
     NonNegative,
-    Positive,
     Seed,
     built_from,
     configure,
@@ -55,14 +54,14 @@ class AdaptConfig:
     """Passes over all windows at least."""
     batch_size: Count = 64
     """Windows in a step."""
-    learning_rate: Positive = 3e-4
+    learning_rate: NonNegative = 3e-4
     """Adam's step for the encoder; the rate falls to 0 along a cosine."""
-    head_learning_rate: Positive = 1e-3
+    head_learning_rate: NonNegative = 1e-3
     """Adam's step for the head."""
     patience: Count = 5
     """Staged: epochs without a lower training loss after which the encoder moves too; it does in
     any case after as many steps as are left to it."""
-    staged_learning_rate: Positive = 1e-4
+    staged_learning_rate: NonNegative = 1e-4
     """Staged: Adam's step for the encoder once it moves."""
     weight_decay: NonNegative = 0.0
     """AdamW's decay of all weights, in place of what the encoder asks for; 0: Adam, and what the
