@@ -1,5 +1,4 @@
-"""From recordings to windows: a study of three virtual people, cut into windows that still know
-whose they are."""
+"""From recordings to windows: a study of three virtual people, and windows that keep their subject."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from otolith.motion.bodies.people import virtual_study
 
 
 def main() -> None:
-    """Write a study, open it, cut it."""
+    """Write a study, load it, cut windows."""
     with tempfile.TemporaryDirectory() as folder:
-        # Any iterable of recordings will do; readers and data sets give the same kind.
+        # Any iterable of recordings works; readers and data sets yield the same type.
         recordings = virtual_study(
             people=3, activities=("walking", "sitting", "waving"), minutes_per_activity=0.5
         )
@@ -35,16 +34,15 @@ def main() -> None:
         )
         print(f"channels: {', '.join(channel.name for channel in windows.channels)}")
 
-        # There is no split by windows: whole people stand on one side or the other.
+        # Splits are by whole people; a split by windows does not exist.
         train, test = windows.without(["person03"]), windows.of(["person03"])
         few = train.few(2)
         print(
-            f"{len(train)} to train on, {len(test)} to test on; two of each class: "
+            f"{len(train)} training and {len(test)} test windows; two per class: "
             f"{few.labels.tolist()}"
         )
         print(
-            f"the first of them as an array, channels by samples, in SI units: "
-            f"{few.values()[0].shape}"
+            f"the first one as an array (channels, samples), in SI units: {few.values()[0].shape}"
         )
 
 

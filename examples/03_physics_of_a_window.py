@@ -1,4 +1,4 @@
-"""What PIM asks the network to predict, on signals whose answer is known in closed form."""
+"""The quantities that PIM predicts, on signals whose values are known in closed form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRAVITY = 9.81
 
 
 def main() -> None:
-    """Measure speed, angles and symmetry where they can be worked out by hand."""
+    """Measure speed, angles and symmetry, and compare with closed forms."""
     time_s = np.arange(0, 30, 1 / RATE_HZ)
 
     # A sensor tilted by 30° that swings along its x axis: amplitude A m/s², frequency f.
@@ -27,16 +27,14 @@ def main() -> None:
     gravity, linear, _ = split_gravity(reading, RATE_HZ)
     middle = slice(500, 1000)
     roll, pitch, yaw = np.degrees(gravity_angles(gravity[middle].mean(axis=0)))
-    print(f"roll {roll:.1f}°, pitch {pitch:.1f}°, yaw {yaw:.1f}° (by hand: 30, 0, 30)")
+    print(f"roll {roll:.1f}°, pitch {pitch:.1f}°, yaw {yaw:.1f}° (exact: 30, 0, 30)")
 
     # The velocity of A·sin(2πft) has amplitude A / 2πf, and |sin| is 2/π on average.
-    found = speed(linear, RATE_HZ)[middle].mean()
-    print(
-        f"mean speed {found:.3f} m/s (by hand: {amplitude / (2 * np.pi * hertz) * 2 / np.pi:.3f})"
-    )
+    measured = speed(linear, RATE_HZ)[middle].mean()
+    exact = amplitude / (2 * np.pi * hertz) * 2 / np.pi
+    print(f"mean speed {measured:.3f} m/s (exact: {exact:.3f})")
 
-    # Two wrists that do the same, the right one 0.2 s later: the lag is found, and nothing is left
-    # to tell them apart.
+    # Two wrists with the same movement, the right one 0.2 s later: once aligned, they are equal.
     rng = np.random.default_rng(0)
     left = rng.standard_normal((1, 3, 250)).cumsum(axis=2)
     right = np.roll(left, round(0.2 * RATE_HZ), axis=2)
@@ -45,12 +43,12 @@ def main() -> None:
         f"lag {best_lag(a, b, RATE_HZ)[0] / RATE_HZ:.2f} s, symmetry "
         f"{symmetry(a, b, RATE_HZ)[0]:.3f} (0.20 and 0)"
     )
-    print(f"with one side twice as strong: {symmetry(a, 2 * b, RATE_HZ)[0]:.2f} m/s²")
+    print(f"with one side of twice the amplitude: {symmetry(a, 2 * b, RATE_HZ)[0]:.2f} m/s²")
 
-    # What the network predicts is not the number but its class, of eleven of equal width.
+    # The network predicts the bin of a value, of eleven bins of equal width.
     bins = UniformBins.fit(speed(linear, RATE_HZ)[middle])
     print(
-        f"speeds 0.0, 0.3 and 9.9 m/s are classes "
+        f"speeds 0.0, 0.3 and 9.9 m/s are in bins "
         f"{bins.transform(np.array([0.0, 0.3, 9.9])).tolist()} of {bins.n_bins}"
     )
 

@@ -1,5 +1,4 @@
-"""How good is it on people never seen? Two methods on four virtual people, with settings small
-enough for a coffee."""
+"""A benchmark on held-out people: two methods on four virtual people, with small settings."""
 
 from __future__ import annotations
 
@@ -11,15 +10,14 @@ from otolith.motion.bodies.people import virtual_study
 
 
 def main() -> None:
-    """Benchmark, then read the report like any other data."""
+    """Run a benchmark and read its report."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         activities = ("walking", "climbing stairs", "sitting", "standing")
         recordings = virtual_study(people=4, activities=activities, minutes_per_activity=0.3)
         study = otolith.write_study(folder / "study", recordings, name="four virtual people")
 
-        # A method of your own is an objective, an encoder, a head and what differs from their
-        # defaults.
+        # A method is an objective, an encoder, a head, and settings that differ from the defaults.
         quick = {"objective": "pim", "pretrain": {"epochs": 2}, "adapt": {"steps": 20, "epochs": 1}}
         report = otolith.benchmark(
             [study],
