@@ -182,9 +182,9 @@ def test__recogniser__what_does_not_fit__is_told(
         recogniser.predict(toy_study.windows(seconds=3.0))
     with pytest.raises(ChannelError, match="gravity removed"):
         recogniser.predict(dataclasses.replace(toy_windows, gravity="removed"))
-    with pytest.raises(ConfigError, match=r"fit\(windows\) without y"):
+    with pytest.raises(ConfigError, match="y differs from them"):
         clone(recogniser).fit(toy_windows, toy_windows.code)
-    with pytest.raises(ConfigError, match=r"score\(windows\) alone"):
+    with pytest.raises(ConfigError, match="y differs from them"):
         recogniser.score(toy_windows, toy_windows.code)
 
 

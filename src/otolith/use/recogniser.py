@@ -151,8 +151,8 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         out of range, or where an array comes without `y`, `rate_hz` or `channels`.
         """
         named = isinstance(X, Windows)
-        if named and y is not None:
-            raise ConfigError("Windows carry their labels themselves: call fit(windows) without y.")
+        if named:
+            _refuse_other_labels(X, y)
         windows, classes = _with_classes_present(X) if named else labelled_array(self, X, y)
         start = self._starting_encoder(windows)
         runtime = self._runtime()
@@ -211,8 +211,9 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not isinstance(X, Windows):
             return float(super().score(X, y, sample_weight))
-        if y is not None or sample_weight is not None:
-            raise ConfigError("Windows carry their labels themselves: call score(windows) alone.")
+        _refuse_other_labels(X, y)
+        if sample_weight is not None:
+            raise ConfigError("Windows are scored with equal weights: call score(windows) alone.")
         windows = X.labelled
         if not len(windows):
             raise DataError("None of these windows has a label: there is nothing to score against.")
@@ -293,6 +294,14 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "encoder_settings belong to an encoder that is built by name, not to a saved one."
             )
         return encoder
+
+
+def _refuse_other_labels(windows: Windows, y: Any) -> None:
+    """scikit-learn's splitters pass the labels along; other ones would be ignored in silence."""
+    if y is not None and list(map(str, y)) != windows.labels.tolist():
+        raise ConfigError(
+            "Windows carry their labels themselves, and y differs from them: leave y out."
+        )
 
 
 def _signature() -> inspect.Signature:
