@@ -2,19 +2,19 @@
 
     OtolithError
     ├── DataError              what was recorded cannot be used as it is
-    │   ├── ReadError          a file is truncated, empty, not text, or not in the layout that its reader expects
+    │   ├── ReadError          a file is truncated, empty, not text, or not in the expected layout
     │   ├── UnitError          a unit is unknown, missing, or contradicted by gravity
     │   └── StudyError         a study folder is incomplete, or lacks what was asked of it
     ├── ChannelError           the channels of a recording and those of an encoder do not fit
     ├── ConfigError            a setting is unknown, misspelt or out of range
     │   └── UnknownNameError   a name that no table holds
     ├── SplitError             no honest split into people exists
-    ├── CheckpointError        a saved encoder or recogniser is damaged, or was made for something else
-    └── InterruptedRunError    a run was stopped; what is finished is kept
+    ├── CheckpointError        a saved encoder or recogniser is damaged, or of another kind
+    └── InterruptedRunError    a run was stopped, or a part of it failed; the rest is kept
 
     OtolithWarning             something works, but not as its user may think
 
-Every message says what happened, what was found, and what to type.
+Every message says what happened, what was given, and what to type.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ class OtolithError(Exception):
     """
 
     def __init__(self, *args: object) -> None:
-        super().__init__(
-            *(printable(one, _LONGEST) if isinstance(one, str) else one for one in args)
-        )
+        texts = (printable(part, _LONGEST) if isinstance(part, str) else part for part in args)
+        super().__init__(*texts)
 
 
 _LONGEST = 3_500
@@ -50,7 +49,7 @@ class DataError(OtolithError, ValueError):
 
 
 class ReadError(DataError):
-    """A file is truncated, empty, not text, or not in the layout that its reader expects."""
+    """A file is truncated, empty, not text, or not in the expected layout."""
 
 
 class UnitError(DataError):
@@ -78,11 +77,11 @@ class SplitError(OtolithError, ValueError):
 
 
 class CheckpointError(OtolithError, RuntimeError):
-    """A saved encoder or recogniser is damaged, or was made for something else."""
+    """A saved encoder or recogniser is damaged, or of another kind."""
 
 
 class InterruptedRunError(OtolithError, RuntimeError):
-    """A run was stopped; what is finished is kept."""
+    """A run was stopped, or a part of it failed; what is finished is kept."""
 
 
 class OtolithWarning(UserWarning):
@@ -95,8 +94,7 @@ def nearest(name: str, options: Iterable[str]) -> str:
     >>> nearest("primmus", ["pim", "primus"])
     " Did you mean 'primus'?"
     """
-    # Of a stranger's thousand columns, and of names as long as pages, some are enough: likeness
-    # takes its time.
+    # Likeness is slow: of a stranger's thousand columns, and of names as long as pages, some do.
     some = [str(option)[:_LIKENESS_LETTERS] for option in islice(options, _LIKENESS_OPTIONS)]
     close = difflib.get_close_matches(str(name)[:_LIKENESS_LETTERS], some, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""

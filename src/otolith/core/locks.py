@@ -117,7 +117,7 @@ def sweep_once(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what dead processes left half-written, and put back what they were about to replace."""
+    """Remove what dead processes left half-written, and put back what they would have replaced."""
     with suppress(OSError):
         names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(".")]
         # What was replaced comes first: of two states of a dead process, the whole one counts.
@@ -143,13 +143,13 @@ def _remove_dead(path: Path) -> None:
 
 
 def put_back(retired: Path) -> None:
-    """Move what a folder of replaced things holds to where it was, unless something new is there."""
+    """Move what a folder of replaced things holds to where it was, unless something new is."""
     for old in retired.iterdir():
         if not os.path.lexists(retired.parent / old.name):
             old.rename(retired.parent / old.name)
 
 
 def recover(path: Path) -> None:
-    """Put a folder back that a dead process was about to replace; without effect where it is there."""
+    """Put a folder back that a dead process was about to replace; nothing happens where it is."""
     if not os.path.lexists(path) and path.parent.is_dir():
         sweep(path.parent)

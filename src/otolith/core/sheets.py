@@ -11,7 +11,6 @@ import csv
 import math
 import numbers
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,28 +18,28 @@ from typing import Any
 
 from otolith.core.errors import ReadError
 from otolith.core.files import write_text
+from otolith.core.text import well_formed
 
 # Spreadsheets skip space and what cannot be seen before a formula, and take a wide or a
 # mathematical sign for its plain one. Where commas stand in numbers, cells end at a semicolon, so
 # that a formula may also begin behind one.
 _UNSEEN = "[\\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212\u207a\u207b\u207c\u208a\u208b\u208c"
+_SIGNS = (
+    "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
+    "\u207a\u207b\u207c\u208a\u208b\u208c"
+)
 _BEGINS = "(?:\\A|(?<=[;\t\r\n]))"
 _TO_MARK = re.compile(f"{_BEGINS}(?='|{_UNSEEN}*[{_SIGNS}])|\\A(?=[\t\r\n])")
 _MARK = re.compile(f"{_BEGINS}'")
 
 
 def as_text(text: object) -> str:
-    """Return a text as it is written into a cell: with an apostrophe wherever a formula, or an
-    apostrophe, begins.
+    """Return a text as it is written into a cell: marked wherever a formula could begin.
 
     >>> as_text("=1+1"), as_text("walking"), as_text("'quoted'")
     ("'=1+1", 'walking', "''quoted'")
     """
-    # A file name may hold bytes that are no text in any alphabet; UTF-8 cannot write them, so they
-    # are shown by number.
-    whole = "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) == "Cs" else c for c in str(text))
-    return _TO_MARK.sub("'", whole)
+    return _TO_MARK.sub("'", well_formed(str(text)))
 
 
 def from_text(cell: str) -> str:
@@ -53,24 +52,38 @@ def from_text(cell: str) -> str:
 
 
 def decimals(value: float, places: int) -> Decimal | None:
-    """Return a number with so many places, or nothing (an empty cell) for one that is not finite."""
+    """Return a number with so many places; None, an empty cell, for one that is not finite.
+
+    >>> decimals(2 / 3, 3), decimals(float("nan"), 3)
+    (Decimal('0.667'), None)
+    """
     return Decimal(f"{value:.{places}f}") if math.isfinite(value) else None
 
 
 def sheet(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table as CSV. Numbers are written as numbers, nothing as an empty cell, all else as
-    text."""
-    lines = [[as_text(name) for name in head], *([_cell(value) for value in row] for row in rows)]
+    """Return a table as CSV: numbers as numbers, None as an empty cell, all else as text.
+
+    >>> print(sheet(["label", "score"], [["=walk", 0.5], ["sit, still", None]]), end="")
+    label,score
+    '=walk,0.5
+    "sit, still",
+    """
+    lines = [[as_text(name) for name in head], *(list(map(_cell, row)) for row in rows)]
+    # A line without a sign would be none: csv.reader passes over it.
     return "".join(
-        ",".join(map(_quoted, line) if line != [""] else ['""']) + "\n" for line in lines
+        ",".join(map(_quoted, line)) + "\n" if line != [""] else '""\n' for line in lines
     )
 
 
 def sheet_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows by name as CSV, with the names of all of them as columns."""
-    held = list(rows)
-    names = list(dict.fromkeys(name for row in held for name in row))
-    return sheet(names, ([row.get(name) for name in names] for row in held))
+    """Return rows by name as CSV, with the names of all of them as columns.
+
+    >>> sheet_of([{"a": 1}, {"b": 2}])
+    'a,b\\n1,\\n,2\\n'
+    """
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return sheet(names, ([row.get(name) for name in names] for row in rows))
 
 
 def write_sheet(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -95,26 +108,18 @@ def read_sheet(path: str | Path) -> list[dict[str, str]]:
         raise ReadError(f"{path} names a column twice: {', '.join(names)}. Make it again.")
     for number, row in enumerate(rows, 2):
         if len(row) != len(names):
-            raise ReadError(
-                f"{path}: row {number} has {len(row)} cells, the head {len(names)}. It may be cut "
-                f"off."
-            )
+            fault = f"row {number} has {len(row)} cells, the head {len(names)}"
+            raise ReadError(f"{path}: {fault}. It may be cut off.")
     return [dict(zip(names, map(from_text, row), strict=True)) for row in rows]
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if (
-        isinstance(value, numbers.Real | Decimal)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    ):
-        return str(value)
-    return as_text(value)
+    is_number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+    return str(value) if is_number and math.isfinite(value) else as_text(value)
 
 
 def _quoted(cell: str) -> str:
-    # csv.writer of Python 3.11 leaves a lone carriage return bare, and then cannot read its own
-    # file.
+    # csv.writer of Python 3.11 leaves a lone carriage return bare, and cannot read it back.
     return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in ',"\r\n') else cell

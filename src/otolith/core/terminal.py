@@ -1,14 +1,14 @@
-"""What is said at a terminal: text of others loses its commands on the way, and no terminal is too
-plain for it.
+"""Output to a terminal: text of others cannot steer it, and no terminal is too plain for it.
 
 A name may hold an escape sequence that clears the screen or sets its title, or turn the direction
-of writing. Whatever Otolith says goes through here.
+of writing. Whatever Otolith prints goes through here.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -38,20 +38,17 @@ def complain(text: object) -> None:
 
 
 def tell_json(content: Any) -> None:
-    """Print JSON that every reader of JSON takes and no terminal obeys; a number that is not finite
-    becomes null."""
+    """Print JSON that no terminal obeys; a number that is not finite becomes null."""
     plain = _finite(content)
     text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
-    # Letters of all alphabets stay readable; what would steer a terminal is written by number, for
-    # all of the text.
-    typer.echo(
-        text if printable(text, WHOLE) == text else json.dumps(plain, indent=1, allow_nan=False)
-    )
+    # Letters of all alphabets stay readable, unless something in the text would steer a terminal.
+    if printable(text, WHOLE) != text:
+        text = json.dumps(plain, indent=1, allow_nan=False)
+    typer.echo(text)
 
 
 def tell_rich(content: RenderableType) -> None:
-    """Print tables and bold words; of every text in them what would steer a terminal is shown by
-    number."""
+    """Print tables and bold words; whatever in them would steer a terminal is shown by number."""
     from rich.console import Console
     from rich.segment import Segment, Segments
 
@@ -66,9 +63,8 @@ def tell_rich(content: RenderableType) -> None:
 def prepare() -> None:
     """Let every terminal take every text: what its alphabet lacks is shown by number."""
     for stream in (sys.stdout, sys.stderr):
-        change = getattr(stream, "reconfigure", None)
-        if change is not None:
-            change(errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):  # a test may put something else in its place
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _finite(value: Any) -> Any:

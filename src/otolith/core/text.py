@@ -5,24 +5,22 @@ from __future__ import annotations
 import unicodedata
 
 # Control characters move the cursor and run a terminal's commands; format characters turn the
-# direction of writing, which can make one name look like another. Line ends and tabs are not told
-# apart from other space in a message.
+# direction of writing, which can make one name look like another.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def printable(text: object, limit: int = 2_000) -> str:
-    """Return text without control, format or lone surrogate characters, each shown as \\xNN or
-    \\uNNNN.
+    """Return text with control, format and lone surrogate characters shown by number.
 
     Line ends and tabs stay. Of longer text the first `limit` characters are kept, and the rest is
     counted.
+
+    >>> printable("a\\x1b[2J"), printable("walking", 4)
+    ('a\\\\x1b[2J', 'walk… (3 more characters)')
     """
-    whole = str(text)
-    shown = (
-        whole
-        if len(whole) <= limit
-        else f"{whole[:limit]}… ({len(whole) - limit:,} more characters)"
-    )
+    shown = str(text)
+    if (rest := len(shown) - limit) > 0:
+        shown = f"{shown[:limit]}… ({rest:,} more characters)"
     if shown.isprintable():
         return shown
     return "".join(
@@ -51,17 +49,13 @@ def card_line(line: str) -> str:
 
 
 def well_formed(text: str) -> str:
-    """Return text that UTF-8 can hold: half a character, as a cut-off emoji leaves it in JSON, is
-    shown as \\uNNNN."""
+    """Return text that UTF-8 can hold: half a character, as of a cut-off emoji, is shown by number.
+
+    >>> well_formed("caf\\udce9")
+    'caf\\\\udce9'
+    """
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _escaped(character: str) -> str:
-    code = ord(character)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    return character.encode("unicode_escape").decode()

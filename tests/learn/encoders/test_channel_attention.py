@@ -108,7 +108,7 @@ def test__channel_attention__channels_out_of_order__keep_their_places() -> None:
 def test__channel_attention__sizes_that_do_not_fit__are_refused() -> None:
     with pytest.raises(ConfigError, match="cannot have 7 heads"):
         built(LEFT, heads=7)
-    with pytest.raises(ConfigError, match="of 1 or more"):
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
         built(LEFT, blocks=0)
 
 

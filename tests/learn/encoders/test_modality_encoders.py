@@ -125,5 +125,5 @@ def test__modality_encoder__sizes_out_of_range__are_refused() -> None:
         ("pose_attention", {"views": 0}),
         ("text_resnet", {"kernel": 4}),
     ):
-        with pytest.raises(ConfigError, match=f"{name} needs"):
+        with pytest.raises(ConfigError, match=f"{name} needs|should be greater than"):
             built(name, **settings)

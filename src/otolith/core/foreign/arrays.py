@@ -139,7 +139,7 @@ class Arrays:
         refuse_large(self._archive.name, self._archive.packed, size)
 
     def read(self, name: str) -> np.ndarray:
-        """Return one array of plain numbers; ReadError where it is damaged or holds something else."""
+        """Return one array of plain numbers; ReadError where it is damaged or something else."""
         header = self._header(name)
         content = self._archive.read(f"{name}.npy")
         return _array(header, memoryview(content)[header.at :])

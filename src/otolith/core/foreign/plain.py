@@ -33,8 +33,7 @@ def plain_size(path: Path) -> int:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a plain file for reading; whatever the system says against it, then or later, is a
-    ReadError."""
+    """Open a plain file for reading; every error of the system, then or later, is a ReadError."""
     # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -54,7 +53,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
-    """Read a plain file whole; ReadError where it cannot be read, or holds more than `most` bytes."""
+    """Read a plain file; ReadError where it cannot be read, or holds more than `most` bytes."""
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
@@ -63,8 +62,7 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def read_text(path: Path, most: int | None = None) -> str:
-    """Read a plain file of UTF-8 text; ReadError where it cannot be read, is no text, or is longer
-    than `most`."""
+    """Read a file of UTF-8 text; ReadError where it cannot be read, is no text, or is too long."""
     try:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:

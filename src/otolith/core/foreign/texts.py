@@ -29,14 +29,12 @@ def read_json(path: Path) -> Any:
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ReadError(
-            f"{path} nests lists or objects too deeply to be data. Get it again."
-        ) from error
+        fault = "nests lists or objects too deeply to be data"
+        raise ReadError(f"{path} {fault}. Get it again.") from error
     except ValueError as error:
-        raise ReadError(
-            f"{path} is not readable as JSON ({error}); it may be cut off. Get it again."
-        ) from error
-    if too_deep(content):
+        fault = f"is not readable as JSON ({error}); it may be cut off"
+        raise ReadError(f"{path} {fault}. Get it again.") from error
+    if isinstance(content, dict | list) and _too_deep(content):
         raise ReadError(f"{path} nests lists or objects more than {MAX_DEPTH} deep. Get it again.")
     return _mended(content) if "\\ud" in text.lower() else content
 
@@ -45,8 +43,7 @@ def parse_toml(text: str, name: object) -> dict[str, Any]:
     """Read the text of a TOML file; ReadError where it is none, too long, or nested too deeply."""
     if len(text) > MAX_TOML_BYTES:
         raise ReadError(f"{name} has {len(text):,} letters; at most {MAX_TOML_BYTES:,} are read.")
-    # tomllib takes minutes over one of thousands, wherever it stands: in a line of its own, a head,
-    # an inline table.
+    # tomllib takes minutes over a key of thousands of parts, wherever it stands.
     if text.count(".") > MAX_DEPTH and _LONG_KEY.search(text):
         raise ReadError(f"{name} has a key of more than {MAX_DEPTH} parts.")
     try:
@@ -57,7 +54,7 @@ def parse_toml(text: str, name: object) -> dict[str, Any]:
         raise ReadError(
             f"{name} is not valid TOML: {error}. Backslashes stand in '…' or are doubled in \"…\"."
         ) from error
-    if too_deep(content):
+    if _too_deep(content):
         raise ReadError(f"{name} nests lists or tables more than {MAX_DEPTH} deep.")
     return content
 
@@ -67,10 +64,10 @@ _LONG_KEY = re.compile(
 )
 
 
-def too_deep(content: Any, most: int = MAX_DEPTH) -> bool:
-    """Whether lists and objects stand within one another more than `most` deep."""
+def _too_deep(content: Any) -> bool:
+    """Whether lists and objects stand within one another more than MAX_DEPTH deep."""
     level = [content]
-    for _ in range(most):
+    for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return False
@@ -78,13 +75,7 @@ def too_deep(content: Any, most: int = MAX_DEPTH) -> bool:
 
 
 def _inside(content: Any) -> list[Any]:
-    values = (
-        content.values()
-        if isinstance(content, dict)
-        else content
-        if isinstance(content, list)
-        else ()
-    )
+    values = content.values() if isinstance(content, dict) else content
     return [value for value in values if isinstance(value, dict | list)]
 
 
