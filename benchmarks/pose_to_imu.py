@@ -61,7 +61,7 @@ def main() -> None:
         sys.exit("OTOLITH_DATA is unset: set it to the folder that holds data/utd_mhad.")
     data = Path(os.environ["OTOLITH_DATA"])
     from otolith import Study
-    from otolith.learn.objectives.multi3net import Multi3Net
+    from otolith.learn.objectives.multi3net import Multi3Net, signals_from_poses
     from otolith.learn.training.pretrain import pretrain
     from otolith.learn.training.runtime import Runtime
 
@@ -96,7 +96,7 @@ def main() -> None:
     known = windows.without(HELD_BACK)
     encoder = pretrain(known, goal, "channel_attention", runtime=Runtime.choose(threads=1), **run)
     tested = windows.of(HELD_BACK)
-    drawn, there = goal.drawn_from_pose(tested)
+    drawn, there = signals_from_poses(goal, tested)
     spread, mean = (
         encoder.standardise.std.numpy()[:, None],
         encoder.standardise.mean.numpy()[:, None],

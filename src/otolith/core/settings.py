@@ -29,6 +29,7 @@ from typing import (
 )
 
 from annotated_types import Ge, Gt, Interval
+from typing_extensions import override
 
 from otolith.core.errors import ConfigError, OtolithError, nearest
 
@@ -239,10 +240,21 @@ def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
         ) from error
 
 
+def _default(kind: type, name: str) -> object:
+    field: Any = {field.name: field for field in dataclasses.fields(kind)}[name]
+    made = field.default_factory is not dataclasses.MISSING
+    return field.default_factory() if made else field.default
+
+
+@settings
+class NoSettings:
+    """Nothing to set."""
+
+
 class Configured:
     """Something built from settings, that can say how to build it again."""
 
-    Config: ClassVar[type[Any]]
+    Config: ClassVar[type[Any]] = NoSettings
     config: Any
 
     def configure(self, settings: Mapping[str, Any]) -> None:
@@ -253,3 +265,14 @@ class Configured:
         """Return the settings as what JSON writes."""
         content: dict[str, Any] = dataclasses.asdict(self.config)
         return content
+
+    @override
+    def __repr__(self) -> str:
+        """Name the class and the settings that are not their defaults, in 300 characters at most."""
+        changed = [
+            f"{name}={value!r}"
+            for name, value in vars(self.config).items()
+            if value != _default(type(self.config), name)
+        ]
+        text = f"{type(self).__name__}({', '.join(changed)})"
+        return text if len(text) <= 300 else f"{text[:299]}…"

@@ -40,6 +40,18 @@ class Batch:
         more = f", with {', '.join(self.modalities)!s:.100}" if self.modalities else ""
         return f"Batch({size} samples at {self.rate_hz:g} Hz on {self.values.device}{more})"
 
+    def take(self, rows: Tensor) -> Batch:
+        """Return some of the windows, by an index (rows,)."""
+        return Batch(
+            self.values[rows],
+            self.present[rows],
+            self.received[rows],
+            self.channels,
+            self.rate_hz,
+            None if self.code is None else self.code[rows],
+            {name: modality[rows] for name, modality in self.modalities.items()},
+        )
+
     def to(self, device: torch.device | str) -> Batch:
         """Return the same batch on a device."""
 

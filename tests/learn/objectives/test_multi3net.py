@@ -22,7 +22,7 @@ from otolith.data.study import Study
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.objectives._decoders import Decoder, squared_error
-from otolith.learn.objectives.multi3net import Multi3Net
+from otolith.learn.objectives.multi3net import Multi3Net, sensor_vectors, signal, signals_from_poses
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.pretrain import pretrain
 from otolith.learn.training.pretrained import PretrainedEncoder
@@ -229,8 +229,8 @@ def test__multi3net__encoder_that_mixes_sensors__sees_each_by_itself(windows: Wi
     changed = rows_of(batch, list(range(len(batch))))
     changed.values[:, 6:] *= -1.0
     with torch.inference_mode():
-        first, there = goal.each_sensor(encoder, batch)
-        second, _ = goal.each_sensor(encoder, changed)
+        first, there = sensor_vectors(encoder, batch, goal.places)
+        second, _ = sensor_vectors(encoder, changed, goal.places)
         alone = rows_of(batch, list(range(len(batch))))
         alone.present[:, 6:] = False
         alone.values[:, 6:] = 0.0
@@ -242,12 +242,12 @@ def test__multi3net__encoder_that_mixes_sensors__sees_each_by_itself(windows: Wi
 def test__multi3net__whole_window__is_drawn_and_scored(windows: Windows) -> None:
     goal, encoder, batch = built(windows, target="window")
     with torch.inference_mode():
-        true, asked = goal.signal(batch)
+        true, asked = signal(batch, "window")
         assert torch.equal(true, batch.values) and asked.shape == true.shape
         assert (
             goal.decoders["imu"](goal.join(encoder(batch).sensors.flatten(1))).shape == true.shape
         )
-        drawn, present = goal.drawn_from_pose(windows)
+        drawn, present = signals_from_poses(goal, windows)
     assert drawn.shape == (len(windows), 12, 100)
     assert present.tolist() == [recording != "p2-1" for recording in windows.recording]
 

@@ -25,7 +25,7 @@ from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.encoders.stacked_rnn import StackedRNN
 from otolith.learn.encoders.tpn import TPN
 from otolith.learn.objectives._views import _SEED
-from otolith.learn.objectives.masked import Masked
+from otolith.learn.objectives.masked import Masked, hidden_steps
 from otolith.learn.objectives.objective import Objective
 from otolith.learn.objectives.simclr import SimCLR
 from otolith.learn.objectives.transformations import Transformations
@@ -156,7 +156,7 @@ def test__masked__equals_the_formula(settings: dict[str, Any]) -> None:
     goal, encoder = fitted(Masked, **settings)
     loss = goal(encoder, whole())["reconstruction"]
     batch = whole()
-    hidden = goal.hide(batch, seeded()).numpy()
+    hidden = hidden_steps(batch, goal.config.share, goal.config.span, seeded()).numpy()
     true = batch.values.double().numpy()
     drawn = linear(goal.decoder, tokens_of(encoder, np.where(hidden[:, None], 0, true)))
     total, count = 0.0, 0
@@ -174,7 +174,7 @@ def test__masked__equals_the_formula(settings: dict[str, Any]) -> None:
 )
 def test__masked__hides_the_stated_share_in_spans(settings: dict[str, Any], steps: int) -> None:
     goal = Masked(**settings)
-    hidden = goal.hide(whole(), seeded())
+    hidden = hidden_steps(whole(), goal.config.share, goal.config.span, seeded())
     assert hidden.sum(1).tolist() == [steps] * ROWS
     assert len({row.numpy().tobytes() for row in hidden}) > 1
     span = goal.config.span

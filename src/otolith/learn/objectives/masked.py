@@ -32,20 +32,19 @@ class MaskedConfig:
 
 
 class Masked(Objective):
-    """Masked reconstruction with the tokens of the encoder, before its pooling.
+    """Masked reconstruction from the tokens of the encoder, before its pooling.
 
     Source: Haresamudram et al., "Masked reconstruction based self-supervision for human activity
-    recognition" (2020), https://doi.org/10.1145/3410531.3414306, with any encoder of the house
-    instead of a transformer, as PIM's comparison has the same encoder for all. At random time steps
-    all channels are set to 0, the mean over the training people; a linear layer draws each time
-    step from its token, and
+    recognition" (2020), https://doi.org/10.1145/3410531.3414306, with any encoder instead of a
+    transformer, as PIM's comparison has the same encoder for all. At random time steps all channels
+    are set to 0, the mean over the training people; a linear layer predicts each time step from its
+    token, and
 
-        L = mean over hidden steps and present channels of (drawn − true)²
+        L = mean over hidden steps and present channels of (predicted − true)²
 
-    in units of the channels' standard deviations. Steps that were bridged or padded, and so never
-    measured, are not asked for. Where the encoder's convolutions eat up the edges, the window is
-    padded by as much; where tokens are coarser than samples, the drawn signal is interpolated
-    between them.
+    in units of the channels' standard deviations. Steps that were never measured are not asked for.
+    A window is padded by as much as the encoder's convolutions cut off; where tokens are coarser
+    than samples, the prediction is interpolated between them.
 
     Raises ConfigError for settings out of range, or an encoder whose tokens do not follow one
     another in time.
@@ -53,6 +52,8 @@ class Masked(Objective):
 
     Config: ClassVar[type[Any]] = MaskedConfig
     config: MaskedConfig
+    between: Tensor | None
+    """(L, T) weights that interpolate between coarse tokens; None where each sample has its own."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -61,17 +62,14 @@ class Masked(Objective):
         """Samples put before and after a window so that each of its samples has a token."""
         self.register_buffer("between", None, persistent=False)
 
-    between: Tensor | None
-    """(L, T) weights that interpolate between coarse tokens; None where each sample has its own."""
-
     @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Build the decoder, and see how the encoder's tokens lie in time."""
         if not encoder.tokens_in_time:
             raise ConfigError(
-                f"Masked draws a signal from tokens that follow one another in time; those of "
-                f"{type(encoder).__name__} "
-                "do not. Set its time_major = true if it is stacked_rnn, or choose another encoder."
+                f"Masked predicts a signal from tokens that follow one another in time; those of "
+                f"{type(encoder).__name__} do not. Set its time_major = true if it is stacked_rnn, "
+                "or choose another encoder."
             )
         length = windows.length
         tokens = _tokens(encoder, length)
@@ -80,54 +78,52 @@ class Masked(Objective):
         if lost > 0 and encoder.any_length and _tokens(encoder, length + lost) == length:
             self.margin = (lost // 2, lost - lost // 2)
         elif lost:
-            self.between = functional.interpolate(
-                torch.eye(tokens)[None], size=length, mode="linear"
-            )[0]
+            each = torch.eye(tokens)[None]
+            self.between = functional.interpolate(each, size=length, mode="linear")[0]
         self.decoder = nn.Linear(encoder.dimension, len(windows.channels))
 
     @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the numbers of the windows, (N,) int64; what is predicted are their own samples."""
+        """Return the numbers of the windows; their own samples are what is predicted."""
         return numbered(windows)
 
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the mean squared error of the hidden samples."""
         batch, generator = in_order(batch, self.training)
-        hidden = self.hide(batch, generator)
+        hidden = hidden_steps(batch, self.config.share, self.config.span, generator)
         values = functional.pad(batch.values.masked_fill(hidden[:, None], 0.0), self.margin)
         received = functional.pad(batch.received, self.margin)
-        drawn = self.decoder(
-            encoder(replace(batch, values=values, received=received)).tokens
-        ).transpose(1, 2)
-        with torch.autocast(drawn.device.type, enabled=False):
-            drawn = drawn.float() if self.between is None else drawn.float() @ self.between
+        tokens = encoder(replace(batch, values=values, received=received)).tokens
+        predicted = self.decoder(tokens).transpose(1, 2)
+        with torch.autocast(predicted.device.type, enabled=False):
+            predicted = predicted.float()
+            if self.between is not None:
+                predicted = predicted @ self.between
             asked = (hidden & batch.received)[:, None] & batch.present[..., None]
-            return {
-                "reconstruction": ((drawn - batch.values) ** 2 * asked).sum()
-                / asked.sum().clamp(min=1)
-            }
+            error = ((predicted - batch.values) ** 2 * asked).sum()
+            return {"reconstruction": error / asked.sum().clamp(min=1)}
 
-    def hide(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        """Return (B, T), True at the steps to be hidden: of each window the same number, at random
-        places."""
-        rows, _, length = batch.values.shape
-        spans = -(-length // self.config.span)
-        count = max(1, round(self.config.share * spans))
-        draw = torch.rand(rows, spans, generator=generator, device=batch.values.device)
-        chosen = torch.zeros_like(draw, dtype=torch.bool).scatter(
-            1, draw.topk(count, dim=1).indices, True
-        )
-        return chosen.repeat_interleave(self.config.span, dim=1)[:, :length]
+
+def hidden_steps(
+    batch: Batch, share: float, span: int, generator: torch.Generator | None
+) -> Tensor:
+    """Return (B, T), True at the steps to hide: in each window as many, at random places."""
+    rows, _, length = batch.values.shape
+    spans = -(-length // span)
+    draw = torch.rand(rows, spans, generator=generator, device=batch.values.device)
+    chosen = draw.topk(max(1, round(share * spans)), dim=1).indices
+    hidden = torch.zeros_like(draw, dtype=torch.bool).scatter(1, chosen, True)
+    return hidden.repeat_interleave(span, dim=1)[:, :length]
 
 
 @torch.no_grad()
 def _tokens(encoder: Encoder, length: int) -> int:
-    """How many tokens an encoder makes of a window of some length."""
+    """Return how many tokens an encoder makes of a window of some length."""
     count = len(encoder.channels)
-    there = torch.ones(1, count, dtype=torch.bool), torch.ones(1, length, dtype=torch.bool)
+    masks = torch.ones(1, count, dtype=torch.bool), torch.ones(1, length, dtype=torch.bool)
     training, device = encoder.training, next(encoder.parameters()).device
-    batch = Batch(torch.zeros(1, count, length), *there, encoder.channels, encoder.rate_hz)
+    batch = Batch(torch.zeros(1, count, length), *masks, encoder.channels, encoder.rate_hz)
     tokens = encoder.eval()(batch.to(device)).tokens.shape[1]
     encoder.train(training)
     return int(tokens)

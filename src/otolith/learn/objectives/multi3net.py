@@ -1,5 +1,4 @@
-"""Multi3Net: words, poses and worn sensors brought together, and the sensors' signal drawn from
-each."""
+"""Multi3Net: words, poses and worn sensors in contrast, and the sensors' signal regressed from each."""
 
 from __future__ import annotations
 
@@ -26,12 +25,19 @@ from otolith.learn.encoders.modality_encoder import ModalityEncoder
 from otolith.learn.modalities.poses import poses_of
 from otolith.learn.objectives._contrast import info_nce
 from otolith.learn.objectives._decoders import Decoder, squared_error
-from otolith.learn.objectives._modalities import Companions, Spread, collapse_notes, kept
-from otolith.learn.objectives.objective import Objective
+from otolith.learn.objectives._modalities import Companions, Contrastive, kept
 
 TEXT, POSE, IMU = "text", "pose", "imu"
-_CHUNK = 4096
+_WINDOWS_AT_ONCE = 4096
 """Windows whose poses are read at once."""
+_LEAST_SPREAD_M = 0.01
+"""A joint that is always at the origin, as the pelvis nearly is, must not be blown up."""
+_INSTEAD = {
+    TEXT: "A study has texts in partners/text.parquet (docs/recordings.md); without any, set "
+    "contrast_text = false.",
+    POSE: "A study has poses in partners/pose/ (docs/recordings.md); without any, set pose_encoder "
+    '= "".',
+}
 
 
 @settings
@@ -44,11 +50,11 @@ class Multi3NetConfig:
     """Whether words are contrasted too: the paper's prose says so, the caption of its figure 4 does
     not."""
     pose_to_imu: NonNegative = 1.0
-    """Weight of drawing the sensors' signal from the pose."""
+    """Weight of the regression of the sensors' signal from the pose."""
     imu_to_imu: NonNegative = 1.0
-    """Weight of drawing the sensors' signal from their own vectors."""
+    """Weight of the regression of the sensors' signal from their own vectors."""
     target: Literal["middle", "window"] = "middle"
-    """What is drawn: `middle`, the middle sample, as published, or the whole `window`."""
+    """What is regressed: `middle`, the middle sample, as published, or the whole `window`."""
     unit_targets: bool = False
     """Whether what is drawn and what is true are brought to length 1 before they are compared."""
     text: str = "minilm"
@@ -80,31 +86,35 @@ class Multi3NetConfig:
     """Share of features dropped in the decoders while training."""
 
 
-class Multi3Net(Objective):
+class Multi3Net(Contrastive):
     """Contrast between words, pose and every sensor, and regression of the sensors' signal.
 
     Source: Ray et al., "Improving IMU based human activity recognition using simulated multimodal
     representations and a MoE classifier" (2025), https://doi.org/10.3389/fcomp.2025.1569205, after
     Fortes Rey et al., "Enhancing Inertial Hand based HAR through Joint Representation of Language,
     Pose and Synthetic IMUs" (2024), https://arxiv.org/abs/2406.01316. With t, p and s_1 … s_S the
-    vectors of text, pose and sensors, x the true signal,
+    vectors of text, pose and sensors, x the true signal, P and R decoders,
 
         L = Σ over pairs (a, b) of InfoNCE(a, b; τ) + ‖x − P(p)‖² + ‖x − R(s_1 … s_S)‖²
 
     over the pairs text-pose, text-sensor, pose-sensor and sensor-sensor: six for two wrists.
-    Squares are summed over channels and averaged over samples. Poses are joint positions, centred
-    and turned to face x, and standardised over the training people; the paper has SMPL angles. An
-    encoder that mixes sensors sees each by itself, the others absent. A window without text, pose
-    or a sensor trains what it can. Batches of several studies are not mixed.
+    Squares are summed over channels and averaged over samples. Poses are joint positions, centred,
+    turned to face x, and standardised over the training people; the paper has SMPL angles. An
+    encoder that mixes sensors sees each by itself. A window without text, pose or a sensor trains
+    what it can.
 
-    Raises ConfigError for settings out of range, and where no window has the text or the pose that
-    is asked for.
+    Raises ConfigError for settings out of range, and where no window has the text or pose it needs.
+
+    >>> Multi3Net(text="", contrast=0.0)  # the regressions alone: a row of the paper's table
+    Multi3Net(contrast=0.0, text='')
     """
 
     Config: ClassVar[type[Any]] = Multi3NetConfig
     config: Multi3NetConfig
     pose_mean: Tensor
+    """(J, 3) over the training people."""
     pose_spread: Tensor
+    """(J, 3)"""
     mixes_studies: ClassVar[bool] = False
 
     def __init__(self, **settings: Any) -> None:
@@ -116,14 +126,12 @@ class Multi3Net(Objective):
             (c.text_encoder, c.text_encoder_settings),
             (c.pose_encoder, c.pose_encoder_settings),
         ):
-            kind = encoders.MODALITY_ENCODERS.resolve(name) if name else None
-            if kind:
-                configure(kind.Config, given, name)
+            if name:
+                configure(encoders.MODALITY_ENCODERS.resolve(name).Config, given, name)
         self.with_text = bool(c.text and c.contrast_text and c.contrast)
         self.with_pose = bool(c.pose_encoder and (c.contrast or c.pose_to_imu))
-        self.companions = Companions(
-            {TEXT: c.text if self.with_text else ""}, c.modality_settings, c.modality_fraction
-        )
+        text = {TEXT: c.text if self.with_text else ""}
+        self.companions = Companions(text, c.modality_settings, c.modality_fraction)
         self.places: dict[str, list[int]] = {}
         """The channels of each sensor."""
         self.joints: tuple[str, ...] = ()
@@ -134,242 +142,211 @@ class Multi3Net(Objective):
         self.encoders = nn.ModuleDict()
         self.decoders = nn.ModuleDict()
         self.join: nn.Module = nn.Identity()
-        self.spread = Spread()
 
     @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """See what goes with the windows, and build the encoders of words and poses and the
-        decoders."""
-        c, width = self.config, encoder.dimension
-        self.places = {IMU: list(range(len(windows.channels)))}
+        """See which windows have words and poses, and build their encoders and the decoders."""
+        c, width, channels = self.config, encoder.dimension, windows.channels
+        self.places = {IMU: list(range(len(channels)))}
         if c.sensors == "each":
-            names = [channel.sensor for channel in windows.channels]
             self.places = {
-                s: [i for i, n in enumerate(names) if n == s] for s in sensors(windows.channels)
+                sensor: [i for i, channel in enumerate(channels) if channel.sensor == sensor]
+                for sensor in sensors(channels)
             }
-        self.facts = {"windows_with": {}, "notes": []}
-        self._meet(windows)
-        if c.contrast and not list(self.pairs()):
+        self._see_modalities(windows)
+        if c.contrast and not list(self._pairs()):
             raise ConfigError(
                 f"There is nothing to contrast one sensor ({', '.join(self.places)}) with: give "
-                f"words or poses a part, "
-                "or set contrast = 0."
+                "words or poses a part, or set contrast = 0."
             )
-        length = 1 if c.target == "middle" else windows.length
-        built = nn.ModuleDict()
+        modality_encoders: dict[str, nn.Module] = {}
         if self.with_text:
-            numbers = (self.companions.roles[TEXT].dimension,)
-            built[TEXT] = _modality_encoder(c.text_encoder, numbers, width, c.text_encoder_settings)
+            shape: tuple[int, ...] = (self.companions.roles[TEXT].dimension,)
+            modality_encoders[TEXT] = _built(c.text_encoder, shape, width, c.text_encoder_settings)
         if self.with_pose:
             shape = (c.frames, len(self.joints), 3)
-            built[POSE] = _modality_encoder(c.pose_encoder, shape, width, c.pose_encoder_settings)
-        self.encoders = built
-        decoders = nn.ModuleDict()
-        if self.with_pose and c.pose_to_imu:
-            decoders[POSE] = Decoder(width, len(windows.channels), length, c.decoder_dropout)
-        if c.imu_to_imu:
-            self.join = (
-                nn.Linear(width * len(self.places), width)
-                if len(self.places) > 1
-                else nn.Identity()
-            )
-            decoders[IMU] = Decoder(width, len(windows.channels), length, c.decoder_dropout)
-        self.decoders = decoders
+            modality_encoders[POSE] = _built(c.pose_encoder, shape, width, c.pose_encoder_settings)
+        self.encoders = nn.ModuleDict(modality_encoders)
 
-    def _meet(self, windows: Windows) -> None:
-        """See who goes with the windows; ConfigError where nobody does who is needed."""
-        there: dict[str, np.ndarray] = {}
+        length = 1 if c.target == "middle" else windows.length
+        decoders: dict[str, nn.Module] = {}
+        if self.with_pose and c.pose_to_imu:
+            decoders[POSE] = Decoder(width, len(channels), length, c.decoder_dropout)
+        if c.imu_to_imu:
+            if len(self.places) > 1:
+                self.join = nn.Linear(width * len(self.places), width)
+            decoders[IMU] = Decoder(width, len(channels), length, c.decoder_dropout)
+        self.decoders = nn.ModuleDict(decoders)
+
+    def _see_modalities(self, windows: Windows) -> None:
+        """Count the windows with words, poses and each sensor; ConfigError where nobody has any."""
+        self.facts = {"windows_with": {}, "notes": []}
+        present: dict[str, np.ndarray] = {}
         if self.with_text:
             self.companions.fit(windows)
-            there[TEXT] = self.companions.vectors(windows)[TEXT].present
+            present[TEXT] = self.companions.vectors(windows)[TEXT].present
         if self.with_pose:
-            asked = (*POSE_JOINTS, *(FINGERS if self.config.hands else ()))
-            there[POSE] = self._meet_poses(windows, asked)
-        for name, has in there.items():
+            present[POSE] = self._see_poses(windows)
+        for name, has in present.items():
             self.facts["windows_with"][name] = int(has.sum())
-            lack = sorted({*windows.recording.tolist()} - {*windows.recording[has].tolist()})
-            some = ", ".join(lack[:3]) + (f" and {len(lack) - 3} more" if len(lack) > 3 else "")
+            lacking = sorted({*windows.recording.tolist()} - {*windows.recording[has].tolist()})
+            rest = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+            some = ", ".join(lacking[:3]) + rest
             if not has.any():
                 raise ConfigError(
                     f"Multi3Net learns from {name}, and no recording has any: {some}. "
                     f"{_INSTEAD[name]}"
                 )
-            if lack:
-                self.facts["notes"].append(
-                    f"no {name} in recordings {some}: their windows train without"
-                )
-        present = windows.present
+            if lacking:
+                note = f"no {name} in recordings {some}: their windows train without"
+                self.facts["notes"].append(note)
         for name, places in self.places.items():
-            if not present[:, places].any():
-                self.facts["notes"].append(f"no window has {name}, whose weights learn nothing")
+            if not windows.present[:, places].any():
+                note = f"no window has {name}, whose weights learn nothing"
+                self.facts["notes"].append(note)
 
-    def _meet_poses(self, windows: Windows, asked: Sequence[str]) -> Bool[np.ndarray, " N"]:
-        """See which joints there are, where and how far apart; return which windows have a pose."""
-        found, count, total, square = (
-            [],
-            np.zeros(len(asked)),
-            np.zeros((len(asked), 3)),
-            np.zeros((len(asked), 3)),
-        )
-        for poses, known in _poses(windows, self.config.frames, asked):
-            found.append(known.any(axis=1))
-            count += known.sum(axis=0) * self.config.frames  # what is not known is 0 in the sums
+    def _see_poses(self, windows: Windows) -> Bool[np.ndarray, " N"]:
+        """Take joints, mean and spread from the training people; return which windows have a pose."""
+        joints = (*POSE_JOINTS, *(FINGERS if self.config.hands else ()))
+        present, count = [], np.zeros(len(joints))
+        total, square = np.zeros((2, len(joints), 3))
+        for poses, known in _poses(windows, self.config.frames, joints):
+            present.append(known.any(axis=1))
+            count += known.sum(axis=0) * self.config.frames  # unknown joints add 0 to the sums
             total += poses.sum(axis=(0, 1), dtype=np.float64)
             square += np.square(poses, dtype=np.float64).sum(axis=(0, 1))
-        there = count > 0
-        self.joints = tuple(
-            joint for joint, any_ in zip(asked, there.tolist(), strict=True) if any_
-        )
-        mean = total[there] / count[there, None]
-        spread = np.sqrt(np.maximum(square[there] / count[there, None] - mean**2, 0))
-        # A joint that is always at the origin, as the pelvis nearly is, must not be blown up.
+        known = count > 0
+        self.joints = tuple(np.array(joints)[known].tolist())
+        mean = total[known] / count[known, None]
+        spread = np.sqrt(np.maximum(square[known] / count[known, None] - mean**2, 0))
         self.pose_mean = torch.from_numpy(mean.astype(np.float32))
-        self.pose_spread = torch.from_numpy(np.maximum(spread, 0.01).astype(np.float32))
-        return np.concatenate(found)
+        spread = np.maximum(spread, _LEAST_SPREAD_M)
+        self.pose_spread = torch.from_numpy(spread.astype(np.float32))
+        return np.concatenate(present)
 
     @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
         """Return the vectors of words, the poses (N, F, J, 3) and their joints (N, J), and which
         windows have them."""
-        out = self.companions.targets(windows) if self.with_text else {}
+        targets = self.companions.targets(windows) if self.with_text else {}
         if self.with_pose:
             parts = list(_poses(windows, self.config.frames, self.joints))
-            keep = kept(windows, self.config.modality_fraction)
             poses, known = (np.concatenate(each) for each in zip(*parts, strict=True))
-            out |= {
-                POSE: poses,
-                f"{POSE}_joints": known,
-                f"{POSE}_present": known.any(axis=1) & keep,
-            }
-        return out
+            present = known.any(axis=1) & kept(windows, self.config.modality_fraction)
+            targets |= {POSE: poses, f"{POSE}_joints": known, f"{POSE}_present": present}
+        return targets
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield who is contrasted with whom."""
-        others = [TEXT] * self.with_text + [POSE] * self.with_pose
-        yield from itertools.combinations([*others, *self.places], 2)
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        modalities = [TEXT] * self.with_text + [POSE] * self.with_pose
+        yield from itertools.combinations([*modalities, *self.places], 2)
 
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the losses, weighted: one `contrast_` a pair, `pose_to_imu` and `imu_to_imu`."""
         c = self.config
-        each, there = self.each_sensor(encoder, batch)
+        each, has_sensor = sensor_vectors(encoder, batch, self.places)  # (B, S, D), (B, S)
         vectors = dict(zip(self.places, each.unbind(1), strict=True))
-        present = dict(zip(self.places, there.unbind(1), strict=True))
+        present = dict(zip(self.places, has_sensor.unbind(1), strict=True))
         for name, module in self.encoders.items():
             present[name] = batch.modalities[f"{name}_present"]
             given = [batch.modalities[TEXT]] if name == TEXT else self._pose(batch.modalities)
             vectors[name] = _of_the_present(module, given, present[name], each.shape[2:], each)
         if self.training and c.contrast:
-            self.spread.add(each.mean(dim=1))
+            self._spread.add(each.mean(dim=1))
+
         losses: dict[str, Tensor] = {}
-        if c.contrast:
-            for a, b in self.pairs():
-                both = present[a] & present[b]
-                term = info_nce(vectors[a], vectors[b], c.temperature, both, c.symmetric)
-                losses[f"contrast_{a}_{b}"] = c.contrast * term
-        true, asked = self.signal(batch)
-        for name, weight in ((POSE, c.pose_to_imu), (IMU, c.imu_to_imu)):
-            if name in self.decoders:
-                of = vectors[POSE] if name == POSE else self.join(each.flatten(1))
-                rows = present[POSE] if name == POSE else there.any(dim=1)
-                drawn = _of_the_present(self.decoders[name], [of], rows, true.shape[1:], true)
-                term = squared_error(drawn, true, asked & rows[:, None, None], c.unit_targets)
-                losses[f"{name}_to_imu"] = weight * term
+        for a, b in self._pairs() if c.contrast else ():
+            both = present[a] & present[b]
+            term = info_nce(vectors[a], vectors[b], c.temperature, both, c.symmetric)
+            losses[f"contrast_{a}_{b}"] = c.contrast * term
+        true, measured = signal(batch, c.target)
+        sources = {}
+        if POSE in self.decoders:
+            sources[POSE] = c.pose_to_imu, vectors[POSE], present[POSE]
+        if IMU in self.decoders:
+            sources[IMU] = c.imu_to_imu, self.join(each.flatten(1)), has_sensor.any(dim=1)
+        for name, (weight, source, rows) in sources.items():
+            drawn = _of_the_present(self.decoders[name], [source], rows, true.shape[1:], true)
+            asked = measured & rows[:, None, None]
+            losses[f"{name}_to_imu"] = weight * squared_error(drawn, true, asked, c.unit_targets)
         return losses
 
-    def _pose(self, of: Mapping[str, Tensor]) -> list[Tensor]:
-        known = of[f"{POSE}_joints"]
-        return [(of[POSE] - self.pose_mean) / self.pose_spread * known[:, None, :, None], known]
-
-    def each_sensor(self, encoder: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return a vector for each sensor (B, S, D), and which windows have it (B, S)."""
-        there = torch.stack(
-            [batch.present[:, places].any(dim=1) for places in self.places.values()], dim=1
-        )
-        if len(self.places) == 1:
-            return encoder(batch).pooled[:, None] * there[..., None], there
-        own = torch.zeros(
-            len(self.places), len(batch.channels), dtype=torch.bool, device=batch.values.device
-        )
-        for number, places in enumerate(self.places.values()):
-            own[number, places] = True
-        if encoder.keeps_sensors_apart:
-            each = encoder(batch).sensors
-            assert each is not None
-            return each, there
-        alone = replace(
-            batch,
-            values=(batch.values[None] * own[:, None, :, None]).flatten(0, 1),
-            present=(batch.present[None] & own[:, None]).flatten(0, 1),
-            received=batch.received.repeat(len(own), 1),
-            code=None,
-            modalities={},
-        )
-        each = encoder(alone).pooled.unflatten(0, (len(own), -1)).transpose(0, 1)
-        return each * there[..., None], there
-
-    def signal(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return what is to be drawn (B, C, L), and which of it was measured."""
-        measured = batch.present[..., None] & batch.received[:, None]
-        if self.config.target == "window":
-            return batch.values, measured
-        middle = batch.values.shape[-1] // 2
-        return batch.values[..., middle : middle + 1], measured[..., middle : middle + 1]
-
-    @torch.inference_mode()
-    def drawn_from_pose(
-        self, windows: Windows
-    ) -> tuple[Float[np.ndarray, "N C L"], Bool[np.ndarray, " N"]]:
-        """Return the signals that the poses of some windows give, in standard deviations, and which
-        have a pose.
-
-        L is 1 where the middle sample is drawn. Raises ConfigError where nothing was trained to
-        draw from poses.
-        """
-        if POSE not in self.decoders:
-            raise ConfigError(
-                "This Multi3Net was not trained to draw signals from poses: pose_to_imu above 0 "
-                "does."
-            )
-        self.eval()
-        device = next(self.parameters()).device
-        drawn, present = [], []
-        for poses, known in _poses(windows, self.config.frames, self.joints):
-            of = {
-                POSE: torch.from_numpy(poses).to(device),
-                f"{POSE}_joints": torch.from_numpy(known).to(device),
-            }
-            drawn.append(
-                self.decoders[POSE](self.encoders[POSE](*self._pose(of))).float().cpu().numpy()
-            )
-            present.append(known.any(axis=1))
-        return np.concatenate(drawn), np.concatenate(present)
-
-    @override
-    def measured(self) -> dict[str, float]:
-        """Return whether vectors of different windows still differ."""
-        return self.spread.figures()
-
-    @override
-    def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        """Return a sentence where they collapsed."""
-        return collapse_notes(history)
+    def _pose(self, targets: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return standardised poses (B, F, J, 3), 0 where a joint is unknown, and which are known."""
+        known = targets[f"{POSE}_joints"]
+        poses = (targets[POSE] - self.pose_mean) / self.pose_spread
+        return [poses * known[:, None, :, None], known]
 
     @override
     def report(self) -> dict[str, Any]:
-        """Return how many windows have words and poses, and whose do not."""
+        """Return how many windows have words and poses, and which recordings have none."""
         return self.facts | {"joints": len(self.joints)}
 
 
-_INSTEAD = {
-    TEXT: "A study has texts in partners/text.parquet (docs/recordings.md); without any, set "
-    "contrast_text = false.",
-    POSE: "A study has poses in partners/pose/ (docs/recordings.md); without any, set pose_encoder "
-    '= "".',
-}
+def sensor_vectors(
+    encoder: Encoder, batch: Batch, places: Mapping[str, Sequence[int]]
+) -> tuple[Tensor, Tensor]:
+    """Return a vector for each sensor (B, S, D), and which windows have it (B, S).
+
+    places: the channels of each sensor. An encoder that mixes sensors is shown one at a time.
+    """
+    present = torch.stack([batch.present[:, p].any(dim=1) for p in places.values()], dim=1)
+    if len(places) == 1:
+        return encoder(batch).pooled[:, None] * present[..., None], present
+    if encoder.keeps_sensors_apart:
+        each = encoder(batch).sensors
+        assert each is not None
+        return each, present
+    shown = batch.present.new_zeros(len(places), len(batch.channels))
+    for number, channels in enumerate(places.values()):
+        shown[number, list(channels)] = True
+    alone = replace(
+        batch,
+        values=(batch.values[None] * shown[:, None, :, None]).flatten(0, 1),
+        present=(batch.present[None] & shown[:, None]).flatten(0, 1),
+        received=batch.received.repeat(len(shown), 1),
+        code=None,
+        modalities={},
+    )
+    each = encoder(alone).pooled.unflatten(0, (len(shown), -1)).transpose(0, 1)
+    return each * present[..., None], present
 
 
-def _modality_encoder(
+def signal(batch: Batch, target: Literal["middle", "window"]) -> tuple[Tensor, Tensor]:
+    """Return the signal to be regressed (B, C, L), and which of it was measured; L is 1 for `middle`."""
+    measured = batch.present[..., None] & batch.received[:, None]
+    if target == "window":
+        return batch.values, measured
+    middle = batch.values.shape[-1] // 2
+    return batch.values[..., middle : middle + 1], measured[..., middle : middle + 1]
+
+
+@torch.inference_mode()
+def signals_from_poses(
+    goal: Multi3Net, windows: Windows
+) -> tuple[Float[np.ndarray, "N C L"], Bool[np.ndarray, " N"]]:
+    """Return the signals that a trained Multi3Net regresses from the poses of some windows, in
+    standard deviations, and which windows have a pose.
+
+    Raises ConfigError where it was not trained to.
+    """
+    if POSE not in goal.decoders:
+        raise ConfigError(
+            "This Multi3Net was not trained to draw signals from poses: pose_to_imu above 0 does."
+        )
+    goal.eval()
+    device = goal.pose_mean.device
+    drawn, present = [], []
+    for poses, known in _poses(windows, goal.config.frames, goal.joints):
+        targets = {POSE: torch.from_numpy(poses), f"{POSE}_joints": torch.from_numpy(known)}
+        targets = {name: tensor.to(device) for name, tensor in targets.items()}
+        vectors = goal.encoders[POSE](*goal._pose(targets))
+        drawn.append(goal.decoders[POSE](vectors).float().cpu().numpy())
+        present.append(known.any(axis=1))
+    return np.concatenate(drawn), np.concatenate(present)
+
+
+def _built(
     name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, Any]
 ) -> ModalityEncoder:
     built: ModalityEncoder = encoders.MODALITY_ENCODERS.resolve(name)(shape, width, **settings)
@@ -379,15 +356,16 @@ def _modality_encoder(
 def _poses(
     windows: Windows, frames: int, joints: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in range(0, max(len(windows), 1), _CHUNK):
-        yield poses_of(windows[start : start + _CHUNK], frames, joints)
+    """Yield poses (n, F, J, 3) and which joints are known (n, J), some windows at a time."""
+    for start in range(0, max(len(windows), 1), _WINDOWS_AT_ONCE):
+        yield poses_of(windows[start : start + _WINDOWS_AT_ONCE], frames, joints)
 
 
 def _of_the_present(
     module: nn.Module, given: Sequence[Tensor], present: Tensor, shape: Sequence[int], like: Tensor
 ) -> Tensor:
-    """Apply a module to the rows that are there, so that no batch statistics see the others, which
-    become 0."""
+    """Apply a module to the rows that are present; the others become 0, and no batch statistics see
+    them."""
     if bool(present.all()):
         whole: Tensor = module(*given)
         return whole

@@ -17,12 +17,25 @@ from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.modalities.alignment import Alignment
 
 
-class Objective(nn.Module, Configured, ABC):
+class Objective(Configured, nn.Module, ABC):
     """(encoder, batch) -> named losses whose sum is minimised.
 
-    The training loop knows nothing of it: it calls `fit` once on the training people's windows,
-    `targets` for the windows of each side, and the module itself for each batch, whose `partners`
-    then hold those targets.
+    The training loop knows nothing of it. It calls `prepare` and `fit` once, `targets` for the
+    windows of each side, and the module itself for each batch, whose `modalities` are those
+    targets. A member is one class, and one line in the table of this folder:
+
+    >>> from torch.nn import functional
+    >>> class Energy(Objective):
+    ...     "Predict a window's mean square."
+    ...     def fit(self, windows, encoder):
+    ...         self.head = nn.Linear(encoder.dimension, 1)
+    ...     def targets(self, windows):
+    ...         return {"energy": (windows.values() ** 2).mean(axis=(1, 2))}
+    ...     def forward(self, encoder, batch):
+    ...         predicted = self.head(encoder(batch).pooled)[:, 0]
+    ...         return {"energy": functional.mse_loss(predicted, batch.modalities["energy"])}
+    >>> Energy()
+    Energy()
     """
 
     mixes_studies: ClassVar[bool] = True
@@ -33,13 +46,11 @@ class Objective(nn.Module, Configured, ABC):
         self.configure(settings)
 
     def prepare(self, windows: Windows) -> None:
-        """Meet all windows before people are held back, for what is frozen alone: nothing may be
-        learnt from them."""
+        """See all windows before validation people are held back; nothing may be learnt here."""
 
     @abstractmethod
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """Learn whatever must come from the training people alone, and build the heads. No labels
-        are seen."""
+        """Learn statistics from the training people alone, and build the heads; labels are hidden."""
 
     @abstractmethod
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
@@ -51,7 +62,7 @@ class Objective(nn.Module, Configured, ABC):
         """Return the losses of a batch by name, already weighted."""
 
     def report(self) -> dict[str, Any]:
-        """Return what a reader of the run should know of what was fitted."""
+        """Return what the record says of `fit`, as JSON writes it; `notes` are shown to the user."""
         return {}
 
     def measured(self) -> dict[str, float]:
@@ -59,10 +70,9 @@ class Objective(nn.Module, Configured, ABC):
         return {}
 
     def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        """Return what went wrong in the epochs so far, a sentence each; the same sentence while it
-        is the same."""
+        """Return what went wrong in the epochs so far, a sentence each, worded alike every epoch."""
         return []
 
     def alignment(self) -> Alignment | None:
-        """Return the space that the encoder shares with modalities, where this objective makes one."""
+        """Return the space that the encoder shares with modalities, if this objective makes one."""
         return None

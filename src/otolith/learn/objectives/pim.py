@@ -22,11 +22,9 @@ from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.objectives.objective import Objective
 
+Percentile = Annotated[float, Interval(ge=0, le=100)]
 _CROWDED = 0.9
 """A quantity with more than this share of windows in one bin teaches next to nothing."""
-
-
-Percentile = Annotated[float, Interval(ge=0, le=100)]
 
 
 @settings
@@ -65,22 +63,20 @@ class PIMConfig:
 
 
 class Heads(nn.Module):
-    """A network with one hidden layer for each quantity; one product a layer evaluates them all.
+    """A network with one hidden layer for each of Q quantities, evaluated by one product a layer.
 
-    Each starts from the numbers that it would have had as a module of its own. Thirteen of them, as
-    three sensors need, made a fifth of a step of 64 windows on a CPU when they ran one after the
-    other.
+    Each starts from the weights of a module of its own. One after the other, thirteen of them, as
+    three sensors need, took a fifth of a step of 64 windows on a CPU.
     """
 
     def __init__(self, count: int, dimension: int, width: int, classes: int) -> None:
         super().__init__()
         layers = [(nn.Linear(dimension, width), nn.Linear(width, classes)) for _ in range(count)]
-        self.hidden_weight = nn.Parameter(
-            torch.cat([hidden.weight.detach() for hidden, _ in layers])
-        )
-        self.hidden_bias = nn.Parameter(torch.cat([hidden.bias.detach() for hidden, _ in layers]))
-        self.weight = nn.Parameter(torch.stack([last.weight.detach().T for _, last in layers]))
-        self.bias = nn.Parameter(torch.stack([last.bias.detach()[None] for _, last in layers]))
+        first, last = zip(*layers, strict=True)
+        self.hidden_weight = nn.Parameter(torch.cat([layer.weight.detach() for layer in first]))
+        self.hidden_bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in first]))
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in last]))
+        self.bias = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in last]))
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -89,9 +85,8 @@ class Heads(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits (Q, B, K) of vectors (B, D)."""
         hidden = functional.linear(pooled, self.hidden_weight, self.hidden_bias).relu()
-        return torch.baddbmm(
-            self.bias, hidden.view(len(pooled), len(self), -1).transpose(0, 1), self.weight
-        )
+        each = hidden.view(len(pooled), len(self), -1).transpose(0, 1)
+        return torch.baddbmm(self.bias, each, self.weight)
 
 
 class PIM(Objective):
@@ -99,14 +94,17 @@ class PIM(Objective):
 
     Source: Nshimyimana, Fortes Rey, Suh, Zhou, Lukowicz, "PIM: Physics-Informed Multi-task
     Pre-training for Improving Inertial Sensor-Based Human Activity Recognition" (2025),
-    https://arxiv.org/abs/2503.17978. For each sensor, its mean speed and its roll, pitch and yaw;
-    for each left/right pair of sensors, how alike they move; each cut into 11 classes over the
-    training people and predicted by a head of its own:
+    https://arxiv.org/abs/2503.17978. For each sensor, its mean speed (equation 4) and its roll,
+    pitch and yaw; for each left/right pair of sensors, how alike they move; each cut into 11
+    classes over the training people and predicted by a head of its own:
 
         L = α · mean_sensors CE(speed) + β · mean_sensors mean_angles CE(angle) + γ · mean_pairs CE(symmetry)
 
     A quantity that is undefined in a window (a missing sensor, a constant signal) is left out of
     its sum.
+
+    >>> PIM(symmetry=0.0, bins=7)
+    PIM(symmetry=0.0, bins=7)
     """
 
     Config: ClassVar[type[Any]] = PIMConfig
@@ -114,67 +112,61 @@ class PIM(Objective):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.weights = {
-            "speed": self.config.speed,
-            "angle": self.config.angle,
-            "symmetry": self.config.symmetry,
-        }
+        c = self.config
+        self.weights = {"speed": c.speed, "angle": c.angle, "symmetry": c.symmetry}
         self.quantities: list[Quantity] = []
         self.bins: list[UniformBins] = []
         self.heads: nn.Module = nn.ModuleList()
         self.notes: list[str] = []
         self._measured: dict[str, Physics] = {}
 
-    def measure(self, windows: Windows) -> Physics:
-        """Compute the physical quantities of some windows, from the continuous recordings around
-        them."""
+    def _measure(self, windows: Windows) -> Physics:
+        """Measure the quantities of some windows in the continuous recordings around them, once."""
         if windows.hash not in self._measured:
             c = self.config
             self._measured[windows.hash] = measure(
-                windows, pairs=c.pairs, triad=c.triad, velocity=c.velocity, znorm=c.znorm,
+                windows,
+                pairs=c.pairs,
+                triad=c.triad,
+                velocity=c.velocity,
+                znorm=c.znorm,
                 families=tuple(name for name, weight in self.weights.items() if weight),
-            )  # fmt: skip
+            )
         return self._measured[windows.hash]
 
     @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
         """Cut each quantity into bins over these (training) people, and build a head for each."""
-        physics = self.measure(windows)
+        c, physics = self.config, self._measure(windows)
         self.notes = list(physics.notes)
         self.quantities, self.bins = [], []
         for quantity, values in zip(physics.quantities, physics.values.T, strict=True):
             if not np.isfinite(values).any():
                 self.notes.append(f"{quantity.name} is undefined in every window and left out")
                 continue
-            bins = UniformBins.fit(
-                values, self.config.bins, clip_percentile=self.config.clip_percentile
-            )
-            share = bins.occupancy(bins.transform(values))
-            if share.sum() and share.max() > _CROWDED * share.sum():
-                self.notes.append(
-                    f"{quantity.name}: one bin holds {share.max() / share.sum():.0%} of the windows"
-                )
+            bins = UniformBins.fit(values, c.bins, clip_percentile=c.clip_percentile)
+            count = bins.occupancy(bins.transform(values))
+            if count.max() > _CROWDED * count.sum() > 0:
+                share = count.max() / count.sum()
+                self.notes.append(f"{quantity.name}: one bin holds {share:.0%} of the windows")
             self.quantities.append(quantity)
             self.bins.append(bins)
         if not self.quantities:
             raise ConfigError(
-                "PIM has nothing to predict: "
-                + ("; ".join(self.notes) or "all its weights are 0")
-                + ". It needs an accelerometer and a weight above 0."
+                f"PIM has nothing to predict: "
+                f"{'; '.join(self.notes) or 'all its weights are 0'}. It needs an accelerometer "
+                "and a weight above 0."
             )
         for note in self.notes:
             warnings.warn(f"PIM: {note}.", OtolithWarning, stacklevel=3)
-        self.heads = Heads(
-            len(self.quantities), encoder.dimension, self.config.head_width, self.config.bins
-        )
+        self.heads = Heads(len(self.quantities), encoder.dimension, c.head_width, c.bins)
 
     @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the bin of each quantity, (N, quantities) int64, -1 where undefined."""
-        physics = self.measure(windows)
-        column = {quantity.name: i for i, quantity in enumerate(physics.quantities)}
+        """Return the bin of each quantity, (N, Q) int64, -1 where undefined."""
+        physics = self._measure(windows)
         codes = [
-            bins.transform(physics.values[:, column[quantity.name]])
+            bins.transform(physics[quantity.name])
             for quantity, bins in zip(self.quantities, self.bins, strict=True)
         ]
         return {"physics": np.stack(codes, axis=1)}
@@ -182,9 +174,8 @@ class PIM(Objective):
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each family: speed, angle, symmetry."""
-        losses = self.cross_entropy(
-            self.heads(encoder(batch).pooled), batch.modalities["physics"].T
-        )
+        logits, target = self.heads(encoder(batch).pooled), batch.modalities["physics"].T
+        losses = cross_entropy(logits, target, self.config.loss)  # (Q,)
         members: dict[str, list[int]] = {}
         for i, quantity in enumerate(self.quantities):
             members.setdefault(family_of(quantity), []).append(i)
@@ -194,27 +185,31 @@ class PIM(Objective):
             for family, chosen in members.items()
         }
 
-    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean over the windows of which a quantity is defined, (… B K) and (… B) to (…); 0 where
-        it is in none."""
-        defined = target >= 0
-        safe = target.clamp(min=0)
-        if self.config.loss == "softmax":
-            losses = functional.cross_entropy(
-                logits.float().flatten(0, -2), safe.flatten(), reduction="none"
-            )
-        else:
-            one_hot = functional.one_hot(safe, self.config.bins).float()
-            losses = functional.binary_cross_entropy_with_logits(
-                logits.float(), one_hot, reduction="none"
-            ).sum(-1)
-        return (losses.view(target.shape) * defined).sum(-1) / defined.sum(-1).clamp(min=1)
-
     @override
     def report(self) -> dict[str, Any]:
-        """Return the bins of each quantity and what was left out, as the checkpoint keeps them."""
+        """Return the bins of each quantity, and what was left out."""
         return {
             "quantities": [quantity.name for quantity in self.quantities],
             "bins": [bins.to_dict() for bins in self.bins],
             "notes": self.notes,
         }
+
+
+def cross_entropy(logits: Tensor, target: Tensor, loss: str = "softmax") -> Tensor:
+    """Return the mean over the windows where a quantity is defined; 0 where it never is.
+
+    logits: (… B K). target: (… B), -1 where undefined. The result is (…).
+
+    >>> cross_entropy(torch.zeros(3, 4), torch.tensor([0, 1, -1]))  # log 4
+    tensor(1.3863)
+    """
+    defined, safe = target >= 0, target.clamp(min=0)
+    logits = logits.float()
+    if loss == "softmax":
+        flat = functional.cross_entropy(logits.flatten(0, -2), safe.flatten(), reduction="none")
+        losses = flat.view(target.shape)
+    else:
+        one_hot = functional.one_hot(safe, logits.shape[-1]).float()
+        each = functional.binary_cross_entropy_with_logits(logits, one_hot, reduction="none")
+        losses = each.sum(-1)
+    return (losses * defined).sum(-1) / defined.sum(-1).clamp(min=1)

@@ -1,13 +1,10 @@
-"""PRIMUS: a window belongs to its changed self, to what goes with it, and to the nearest window
-seen before."""
+"""PRIMUS: a window belongs to its changed self, to its modalities, and to its nearest neighbour."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -22,17 +19,15 @@ from otolith.learn.modalities.alignment import Alignment
 from otolith.learn.objectives._contrast import info_nce
 from otolith.learn.objectives._modalities import (
     NEEDS,
+    Aligned,
     Companions,
-    Spread,
     Temperature,
-    collapse_notes,
+    multimodal,
     placement,
     vectors_of,
 )
 from otolith.learn.objectives._queue import IMU, Queue
-from otolith.learn.objectives._views import NUMBER, in_order, numbered, stacked
-from otolith.learn.objectives.imu2clip import multimodal
-from otolith.learn.objectives.objective import Objective
+from otolith.learn.objectives._views import NUMBER, in_order, stacked
 
 _PUBLISHED = {"scaling": {"deviation": 0.25}}
 _NOBODY = -2
@@ -48,10 +43,10 @@ class PRIMUSConfig:
     mm: NonNegative = 1.0
     """β, weight of the contrast with modalities."""
     nn: NonNegative = 1.0
-    """γ, weight of the contrast with nearest neighbours; without modalities these are found by motion
-    alone."""
+    """γ, weight of the contrast with nearest neighbours; without modalities motion alone decides who
+    is near."""
     text: str = "minilm"
-    """The modality that makes vectors of words; empty to leave words out: otolith list modalities."""
+    """The modality of words; empty to leave words out: otolith list modalities."""
     video: str = ""
     """The modality of video: `clip_video`, or `vectors` where they were made elsewhere."""
     pose: str = "pose_vector"
@@ -71,14 +66,14 @@ class PRIMUSConfig:
     """`where_needed`: a modality of `width` numbers is taken as it is; `always`: each gets a linear
     layer."""
     temperature: Positive = 0.1
-    """Where both learnt temperatures start."""
+    """Start of both learnt temperatures."""
     temperature_bounds: tuple[Positive, Positive] = (0.01, 1.0)
     """They stay within these."""
     queue: Count = 8192
     """Windows among which neighbours are looked for."""
 
 
-class PRIMUS(Objective):
+class PRIMUS(Aligned):
     """Self-supervised, multimodal and nearest-neighbour contrast.
 
     Source: Das, Tang, Kawsar, Malekzadeh, "PRIMUS: Pretraining IMU Encoders with Multimodal and
@@ -86,34 +81,34 @@ class PRIMUS(Objective):
     two linear heads, h a changed window, v and t frozen vectors of video and text, and z those of
     the nearest window in a queue,
 
-        L = α·InfoNCE(s(f(x)), s(f(h(x))); τ_s)
-          + β·[InfoNCE(m(f(x)), v; τ_m) + InfoNCE(m(f(x)), t; τ_m)]
-          + γ·[InfoNCE(s(f(x)), z_imu; τ_s) + InfoNCE(m(f(x)), z_v; τ_m) + InfoNCE(m(f(x)), z_t; τ_m)]
+        L = α·L_SS + β·L_MM + γ·L_NN
+        L_SS = InfoNCE(s(f(x)), s(f(h(x))); τ_s)
+        L_MM = InfoNCE(m(f(x)), v; τ_m) + InfoNCE(m(f(x)), t; τ_m)
+        L_NN = InfoNCE(s(f(x)), z_imu; τ_s) + InfoNCE(m(f(x)), z_v; τ_m) + InfoNCE(m(f(x)), z_t; τ_m)
 
     all symmetric, each over the windows of a batch that have what it needs. The neighbour is the
     nearest by video, else pose, else text, else motion, and never the window itself. The queue is
-    looked up before the batch enters it, and is not fed in validation. Modalities of another width
-    than the space get a linear layer.
+    read before the batch enters it, and is not fed in validation.
 
-    Raises ConfigError for settings out of range, or where `mm` asks for modalities and no window has
-    one.
+    Raises ConfigError for settings out of range, or with `mm` where no window has a modality.
+
+    >>> PRIMUS(text="", pose="", mm=0, nn=0)  # self-supervision alone: SS of the ablation
+    PRIMUS(mm=0.0, nn=0.0, text='', pose='')
     """
 
     Config: ClassVar[type[Any]] = PRIMUSConfig
     config: PRIMUSConfig
+    temperature_mm: Temperature | None
 
     def __init__(self, **settings: Any) -> None:
-        weights = {
-            name: float(settings[name])
-            for name in ("ss", "mm", "nn")
-            if isinstance(settings.get(name), bool)
-        }
-        super().__init__(**settings | weights)
+        # A switch of the ablation is a weight: true is 1, false 0.
+        for name in ("ss", "mm", "nn"):
+            if isinstance(settings.get(name), bool):
+                settings[name] = float(settings[name])
+        super().__init__(**settings)
         c = self.config
-        if min(c.ss, c.mm, c.nn) < 0 or not max(c.ss, c.mm, c.nn):
-            raise ConfigError(
-                "PRIMUS needs weights ss, mm, nn of 0 or more, and one of them above 0."
-            )
+        if not max(c.ss, c.mm, c.nn):
+            raise ConfigError("PRIMUS needs one of ss, mm, nn, and one of them above 0.")
         if c.ss and not c.augmentations:
             raise ConfigError(
                 "PRIMUS with ss contrasts a window with its changed self; name an augmentation or "
@@ -122,18 +117,11 @@ class PRIMUS(Objective):
         named = {"text": c.text, "video": c.video, "pose": c.pose} if c.mm or c.nn else {}
         self.companions = Companions(named, c.modality_settings, c.modality_fraction)
         self.ssl: nn.Module = nn.Identity()
-        self.space: Alignment | None = None
+        self.space = None
         self.queue: Queue | None = None
-        self.temperature_ssl = (
-            Temperature(c.temperature, c.temperature_bounds) if c.ss or c.nn else None
-        )
-        self.temperature_mm: Temperature | None = None
-        self.spread = Spread()
-
-    @override
-    def prepare(self, windows: Windows) -> None:
-        """Ask for the modalities of everybody's windows at once."""
-        self.companions.prepare(windows)
+        bounds = c.temperature_bounds
+        self.temperature_ssl = Temperature(c.temperature, bounds) if c.ss or c.nn else None
+        self.temperature_mm = None
 
     @override
     def fit(self, windows: Windows, encoder: Encoder) -> None:
@@ -144,117 +132,98 @@ class PRIMUS(Objective):
         if c.mm and not roles:
             raise ConfigError(
                 f"PRIMUS contrasts windows with modalities, and none of these has one. {NEEDS} "
-                f"Without any, set mm = 0."
+                "Without any, set mm = 0."
             )
         if c.ss:
-            published = {name: own for name, own in _PUBLISHED.items() if name in c.augmentations}
-            self.chain = Chain(
-                c.augmentations, windows.channels, published | c.augmentation_settings
-            )
+            published = {n: given for n, given in _PUBLISHED.items() if n in c.augmentations}
+            given = published | c.augmentation_settings
+            self.chain = Chain(c.augmentations, windows.channels, given)
         if c.ss or c.nn:
             self.ssl = nn.Linear(encoder.dimension, c.width)
         if roles:
             self.space = placement(encoder.dimension, c.width, roles, c.project)
             self.temperature_mm = Temperature(c.temperature, c.temperature_bounds)
         if c.nn:
-            self.queue = Queue(
-                c.queue, {IMU: c.width} | {name: role.dimension for name, role in roles.items()}
-            )
-
-    @override
-    def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the modalities' vectors, and the numbers of the windows."""
-        return numbered(windows) | self.companions.targets(windows)
+            widths = {name: role.dimension for name, role in roles.items()}
+            self.queue = Queue(c.queue, {IMU: c.width} | widths)
 
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted losses: `ss`, `mm_` and `nn_` by modality; while the queue is empty no
-        `nn_`, or 0."""
+        """Return the weighted losses: `ss`, `mm_` and `nn_` by modality; no `nn_`, or 0, while the
+        queue is empty."""
         c = self.config
         batch, generator = in_order(batch, self.training)
         vectors, present = vectors_of(batch, self.companions.roles)
-        if c.ss:
-            changed = self.chain(batch.values, batch.present, generator)
-            pooled, other = encoder(stacked(batch, [batch.values, changed])).pooled.chunk(2)
-        else:
-            pooled = other = encoder(batch).pooled
-        own = self.ssl(pooled)
-        motion = self.space.motion(pooled) if self.space else own
+        pooled, changed = self._both_views(encoder, batch, generator)
+        own = self.ssl(pooled)  # s(f(x)), (B, E)
+        motion = self.space.motion(pooled) if self.space else own  # m(f(x)), (B, E)
         if self.training:
-            self.spread.add(motion)
+            self._spread.add(motion)
+        tau_s, tau_m = _value(self.temperature_ssl), _value(self.temperature_mm)
+
         losses: dict[str, Tensor] = {}
         if c.ss:
-            losses["ss"] = c.ss * info_nce(own, self.ssl(other), self._tau_ssl)
+            losses["ss"] = c.ss * info_nce(own, self.ssl(changed), tau_s)
         if c.mm and self.space:
-            terms = multimodal(self.space, motion, vectors, present, self._tau_mm)
+            terms = multimodal(self.space, motion, vectors, present, tau_m)
             losses |= {name: c.mm * term for name, term in terms.items()}
-        if self.queue is not None:
-            number = (
-                batch.modalities[NUMBER]
-                if self.training
-                else torch.full_like(batch.modalities[NUMBER], _NOBODY)
+        if self.queue is None:
+            return losses
+
+        number = batch.modalities[NUMBER]
+        if not self.training:  # windows of validation people never were in the queue
+            number = torch.full_like(number, _NOBODY)
+        vectors = vectors | {IMU: own}
+        present = present | {IMU: torch.ones_like(number, dtype=torch.bool)}
+        if not self.queue.is_empty or not losses:
+            slot, has_one = self.queue.nearest(
+                [*self.companions.roles, IMU], number, vectors, present
             )
-            vectors, present = (
-                vectors | {IMU: own},
-                present | {IMU: torch.ones_like(number, dtype=torch.bool)},
+            terms = nearest_neighbour(
+                self.queue, self.space, own, motion, (slot, has_one), (tau_s, tau_m)
             )
-            if not self.queue.is_empty or not losses:
-                terms = self.nearest(own, motion, number, vectors, present)
-                losses |= {name: c.nn * term for name, term in terms.items()}
-            if self.training and torch.is_grad_enabled():
-                self.queue.push(number, vectors, present)
+            losses |= {name: c.nn * term for name, term in terms.items()}
+        if self.training and torch.is_grad_enabled():
+            self.queue.push(number, vectors, present)
         return losses
 
-    def nearest(
-        self,
-        own: Tensor,
-        motion: Tensor,
-        number: Tensor,
-        vectors: Mapping[str, Tensor],
-        present: Mapping[str, Tensor],
-    ) -> dict[str, Tensor]:
-        """Return the contrast of each window with all that belongs to its nearest neighbour in the
-        queue."""
-        assert self.queue is not None
-        roles = self.companions.roles
-        slot, found = self.queue.nearest([*roles, IMU], number, vectors, present)
-        losses = {"nn_imu": info_nce(own, self.queue.at(slot, IMU)[0], self._tau_ssl, found)}
-        for name in roles:
-            assert self.space is not None
-            theirs, there = self.queue.at(slot, name)
-            losses[f"nn_{name}"] = info_nce(
-                motion, self.space.modality(name, theirs), self._tau_mm, found & there
-            )
-        return losses
+    def _both_views(
+        self, encoder: Encoder, batch: Batch, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return f(x) and f(h(x)), (B, D) each; without `ss` the window is seen once."""
+        if not self.config.ss:
+            pooled = encoder(batch).pooled
+            return pooled, pooled
+        changed = self.chain(batch.values, batch.present, generator)
+        first, second = encoder(stacked(batch, [batch.values, changed])).pooled.chunk(2)
+        return first, second
 
-    @property
-    def _tau_ssl(self) -> Tensor:
-        assert self.temperature_ssl is not None
-        value: Tensor = self.temperature_ssl()
-        return value
 
-    @property
-    def _tau_mm(self) -> Tensor:
-        assert self.temperature_mm is not None
-        value: Tensor = self.temperature_mm()
-        return value
+def nearest_neighbour(
+    queue: Queue,
+    space: Alignment | None,
+    own: Tensor,
+    motion: Tensor,
+    nearest: tuple[Tensor, Tensor],
+    temperatures: tuple[Tensor, Tensor],
+) -> dict[str, Tensor]:
+    """Return L_NN: the contrast of each window with all that belongs to its nearest neighbour.
 
-    @override
-    def measured(self) -> dict[str, float]:
-        """Return whether vectors of different windows still differ."""
-        return self.spread.figures()
+    own, motion: s(f(x)) and m(f(x)), (B, E). nearest: the neighbour's slot (B,), and whether there
+    is one (B,). temperatures: τ_s and τ_m.
+    """
+    slot, has_one = nearest
+    tau_s, tau_m = temperatures
+    losses = {"nn_imu": info_nce(own, queue.at(slot, IMU)[0], tau_s, has_one)}
+    for name in space.roles if space else ():
+        assert space is not None
+        vectors, present = queue.at(slot, name)
+        placed = space.modality(name, vectors)
+        losses[f"nn_{name}"] = info_nce(motion, placed, tau_m, has_one & present)
+    return losses
 
-    @override
-    def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        """Return a sentence where they collapsed."""
-        return collapse_notes(history)
 
-    @override
-    def report(self) -> dict[str, Any]:
-        """Return how many windows have which modality."""
-        return self.companions.report()
-
-    @override
-    def alignment(self) -> Alignment | None:
-        """Return the space shared with the modalities; None without any."""
-        return self.space
+def _value(temperature: Temperature | None) -> Tensor:
+    """Return a temperature; NaN where no loss has it."""
+    value: Tensor = temperature() if temperature else torch.tensor(torch.nan)
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import field
 from typing import Any, ClassVar
 
@@ -61,14 +62,10 @@ class SimCLR(Objective):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         c = self.config
-        if c.temperature <= 0 or not c.projector or min(c.projector) < 1:
+        if not c.augmentations or not c.projector:
             raise ConfigError(
-                "SimCLR needs a temperature above 0 and a projector of one layer or more."
-            )
-        if not c.augmentations:
-            raise ConfigError(
-                "SimCLR without augmentations has two equal views and learns nothing; name one or "
-                "more."
+                "SimCLR learns nothing from two equal views: name an augmentation or more. Its "
+                "projector has one layer or more."
             )
         self.projector: nn.Module = nn.Identity()
 
@@ -78,22 +75,22 @@ class SimCLR(Objective):
         c = self.config
         self.chain = Chain(c.augmentations, windows.channels, c.augmentation_settings)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((encoder.dimension, *c.projector), c.projector, strict=False):
+        for inputs, outputs in itertools.pairwise((encoder.dimension, *c.projector)):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.projector = nn.Sequential(*layers[:-1])
 
     @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the numbers of the windows, (N,) int64; nothing is predicted of them."""
+        """Return the numbers of the windows; nothing else is predicted."""
         return numbered(windows)
 
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the contrastive loss."""
         batch, generator = in_order(batch, self.training)
-        views = [self.chain(batch.values, batch.present, generator)]
-        views.append(
-            self.chain(batch.values, batch.present, generator) if self.config.both else batch.values
-        )
-        first, second = self.projector(encoder(stacked(batch, views)).pooled).chunk(2)
-        return {"contrast": nt_xent(first, second, self.config.temperature)}
+        first, second = self.chain(batch.values, batch.present, generator), batch.values
+        if self.config.both:
+            second = self.chain(batch.values, batch.present, generator)
+        pooled = encoder(stacked(batch, [first, second])).pooled
+        a, b = self.projector(pooled).chunk(2)  # (B, E) each
+        return {"contrast": nt_xent(a, b, self.config.temperature)}

@@ -27,8 +27,9 @@ class TransformationsConfig:
     """Settings of transformation recognition; the defaults are the published ones."""
 
     tasks: tuple[str, ...] = (
-        "jitter", "scaling", "rotation", "negation", "time_reversal", "permutation", "time_warp", "channel_shuffle",
-    )  # fmt: skip
+        *("jitter", "scaling", "rotation", "negation"),
+        *("time_reversal", "permutation", "time_warp", "channel_shuffle"),
+    )
     """What is to be recognised, one task each: otolith list augmentations."""
     augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"jitter": {"deviation": 0.1}}."""
@@ -58,10 +59,8 @@ class Transformations(Objective):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         tasks = self.config.tasks
-        if not tasks or len(set(tasks)) < len(tasks) or self.config.head_width < 1:
-            raise ConfigError(
-                "Transformation recognition needs tasks, each named once, and a head width above 0."
-            )
+        if not tasks or len(set(tasks)) < len(tasks):
+            raise ConfigError("Transformation recognition needs tasks, each named once.")
         self.heads: nn.Module = nn.ModuleList()
 
     @override
@@ -73,23 +72,18 @@ class Transformations(Objective):
 
     @override
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
-        """Return the numbers of the windows, (N,) int64; what is predicted is made with the batch."""
+        """Return the numbers of the windows; what is predicted is made with the batch."""
         return numbered(windows)
 
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each task."""
         batch, generator = in_order(batch, self.training)
-        versions = [
-            change(batch.values, batch.present, generator) for change in self.transformations
-        ]
-        pooled = encoder(stacked(batch, [batch.values, *versions])).pooled
-        logits = self.heads(pooled).squeeze(-1).float()
-        # Row 0 … B − 1 is untouched, then B rows of each transformation.
-        truth = torch.eye(len(versions) + 1, device=logits.device)[1:].repeat_interleave(
-            len(batch), dim=1
-        )
-        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(
-            1
-        )
-        return dict(zip(self.config.tasks, losses, strict=True))
+        views = [change(batch.values, batch.present, generator) for change in self.transformations]
+        pooled = encoder(stacked(batch, [batch.values, *views])).pooled
+        logits = self.heads(pooled).squeeze(-1).float()  # (tasks, (1 + tasks)·B)
+        # Rows 0 … B − 1 are untouched, then B rows of each transformation.
+        which = torch.eye(len(views) + 1, device=logits.device)[1:]
+        truth = which.repeat_interleave(len(batch), dim=1)
+        each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return dict(zip(self.config.tasks, each.mean(1), strict=True))
