@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from otolith.cli.app import app
 from otolith.core.errors import ConfigError
 from otolith.data.windows import Windows
+from otolith.learn.heads.mixture_of_experts import gates_of
 from otolith.learn.training.adapt import Adapted, adapt
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.pretrained import PretrainedEncoder
@@ -40,9 +41,8 @@ def test__gate_use__is_the_mean_over_the_windows_of_a_class(
     assert use.shape == (3, 3)
     own = some[some.labels == "shaking"]
     with torch.inference_mode():
-        gates = model.head.gates(
-            model.encode(Loader(own, batch_size=len(own)).batch(np.arange(len(own))))
-        )
+        batch = Loader(own, batch_size=len(own)).batch(np.arange(len(own)))
+        gates = gates_of(model.head, model.encode(batch))
     np.testing.assert_allclose(
         use[model.classes.index("shaking")], gates.numpy().mean(axis=0), atol=1e-6
     )

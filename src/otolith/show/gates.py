@@ -14,7 +14,7 @@ from otolith.core.errors import ConfigError
 from otolith.core.sheets import decimals, write_sheet
 from otolith.core.text import printable
 from otolith.data.windows import Windows
-from otolith.learn.heads.mixture_of_experts import MixtureOfExperts
+from otolith.learn.heads.mixture_of_experts import MixtureOfExperts, gates_of
 from otolith.learn.training.adapt import Adapted
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.runtime import Runtime
@@ -45,7 +45,7 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
     with runtime.active():
         for batch in Loader(windows, batch_size=512, device=runtime.device).epoch():
             with runtime.autocast():
-                gates = head.gates(model.encode(batch))
+                gates = gates_of(head, model.encode(batch))
             shares.append(gates.float().cpu().numpy())
     each, labels = np.concatenate(shares), np.array(windows.labels, dtype=object)
     use = np.full((len(model.classes), each.shape[1]), np.nan)

@@ -13,7 +13,7 @@ import numpy as np
 from otolith.core.errors import ConfigError, OtolithWarning, nearest
 from otolith.data.study import Study
 from otolith.data.windows import Windows
-from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, prompts_of, words_of
+from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, place_words, prompts_of, words_of
 from otolith.learn.training.adapt import AdaptConfig, Adapted
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
@@ -56,7 +56,7 @@ def from_words(
     names = [*prompts, *[UNKNOWN] * (unknown is not None)]
     given = {"unknown": unknown, **settings}
     encoder.to("cpu")
-    head = TextHead(space.width, len(names), **given).say(words_of(space, prompts))
+    head = place_words(TextHead(space.width, len(names), **given), words_of(space, prompts))
     if examples is not None:
         examples = _of_these_classes(examples, list(prompts))
         head.fit(encoder.embed(examples, runtime, space="shared"), examples.code, 0)

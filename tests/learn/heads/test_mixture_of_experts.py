@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
-from otolith.learn.heads.mixture_of_experts import MixtureOfExperts
+from otolith.learn.heads.mixture_of_experts import MixtureOfExperts, gates_of
 
 SMALL = {"tokens": 6, "channels": 5, "heads": 2, "feed_forward": 12, "hidden": 7}
 
@@ -29,7 +29,7 @@ def by_loops(head: MixtureOfExperts, tokens: Tensor) -> Tensor:
     """y = mean over tokens of Σ_j w_j f_j(z), token by token and expert by expert."""
     hidden = head.config.hidden
     out = []
-    for row in head.attended(tokens):
+    for row in head._attend(tokens):
         answers = []
         for z in row:
             score = torch.stack([z @ head.gate.weight[j] for j in range(head.config.experts)])
@@ -56,10 +56,10 @@ def test__mixture__logits__are_those_of_the_formula_in_float64(experts: int) -> 
 
 @torch.inference_mode()
 def test__mixture__gates__sum_to_1_and_one_expert_is_always_asked() -> None:
-    shares = built(4).eval().gates(windows())
+    shares = gates_of(built(4).eval(), windows())
     assert shares.shape == (9, 4) and (shares > 0).all()
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(9))
-    assert (built(1).eval().gates(windows()) == 1).all()
+    assert (gates_of(built(1).eval(), windows()) == 1).all()
 
 
 @torch.inference_mode()
@@ -78,7 +78,7 @@ def test__mixture__attention_alone__does_not_cross_windows_while_training() -> N
     head, whole = built(4).train(), windows()
     head.convolution.eval()  # batch normalisation is what may mix windows, and only while training
     tokens = whole.tokens.clone().requires_grad_(True)
-    head.attended(tokens)[0].sum().backward()
+    head._attend(tokens)[0].sum().backward()
     assert tokens.grad is not None and tokens.grad[0].abs().sum() > 0 and not tokens.grad[1:].any()
 
 
@@ -91,7 +91,7 @@ def test__mixture__of_the_published_size__has_the_weights_counted_by_hand() -> N
     assert sum(p.numel() for p in head.parameters()) == expected
     with torch.inference_mode():
         tokens = torch.randn(2, 6, 256)
-        assert head.attended(tokens).shape == (2, 64, 256)
+        assert head._attend(tokens).shape == (2, 64, 256)
 
 
 def test__mixture__sizes_out_of_range__are_refused() -> None:

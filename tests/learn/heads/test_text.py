@@ -8,7 +8,7 @@ import torch
 
 from otolith.core.errors import ConfigError
 from otolith.learn.embeddings import Embeddings
-from otolith.learn.heads.text import TEMPLATES, TextHead, prompts_of, words_of
+from otolith.learn.heads.text import TEMPLATES, TextHead, place_words, prompts_of, words_of
 from otolith.learn.modalities.alignment import Alignment
 
 WORDS = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
@@ -20,13 +20,13 @@ def seen(*rows: list[float]) -> Embeddings:
 
 
 def test__text_head__words_alone__are_cosines_over_the_temperature() -> None:
-    head = TextHead(3, 2, temperature=0.5).say(WORDS)
+    head = place_words(TextHead(3, 2, temperature=0.5), WORDS)
     logits = head(seen([3.0, 4.0, 0.0], [0.0, 0.0, 1.0]))
     torch.testing.assert_close(logits, torch.tensor([[0.6, 0.8], [0.0, 0.0]]) / 0.5)
 
 
 def test__text_head__examples__draw_a_class_as_much_as_they_are_many() -> None:
-    head = TextHead(3, 2, words_count=2.0).say(WORDS)
+    head = place_words(TextHead(3, 2, words_count=2.0), WORDS)
     head.fit(np.array([[0.0, 0.0, 5.0]], dtype=np.float32), np.array([0]), 0)
     expected = np.array([2.0, 0.0, 1.0]) / np.sqrt(5)  # two parts words, one part example
     np.testing.assert_allclose(head.centres[0].numpy(), expected, rtol=1e-6)
@@ -40,12 +40,12 @@ def test__text_head__examples__draw_a_class_as_much_as_they_are_many() -> None:
 
 
 def test__text_head__near_to_none__is_unknown() -> None:
-    head = TextHead(3, 3, unknown=0.5).say(WORDS)
+    head = place_words(TextHead(3, 3, unknown=0.5), WORDS)
     chosen = head(
         seen([1.0, 0.1, 0.0], [0.1, 1.0, 0.0], [0.1, 0.1, 1.0], [-1.0, -1.0, 0.0])
     ).argmax(1)
     assert chosen.tolist() == [0, 1, 2, 2]
-    everything = TextHead(3, 2).say(WORDS)(seen([0.1, 0.2, 1.0]))
+    everything = place_words(TextHead(3, 2), WORDS)(seen([0.1, 0.2, 1.0]))
     assert everything.shape == (1, 2) and everything.argmax() == 1
 
 

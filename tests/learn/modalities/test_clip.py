@@ -103,7 +103,7 @@ def test__clip_video__windows__get_the_mean_of_their_own_frames(
     mean = modality._look(pictures).mean(axis=0)
     np.testing.assert_allclose(found.values[own][0], mean / np.linalg.norm(mean), atol=1e-5)
     monkeypatch.setattr(
-        ClipVideo, "encode", None
+        ClipVideo, "_encode", None
     )  # what was looked at once is kept, for any other cut too
     np.testing.assert_array_equal(ClipVideo(model=clip).vectors(windows).values, found.values)
     other = study.windows(seconds=1.0, overlap=0.0, label_rule="unlabelled", labels=())

@@ -77,7 +77,7 @@ def make(study: Study, request: pytest.FixtureRequest) -> Make:
         if name == "clip_video":
             film(study.folder / "film.mp4", seconds=13.0, rate=10)
         if name == "sentence":
-            settings = {"model": MiniLM().where}
+            settings = {"model": str(MiniLM()._folder)}
         return modalities.FAMILY.resolve(name)(**settings)  # type: ignore[no-any-return]
 
     return made

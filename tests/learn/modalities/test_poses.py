@@ -13,7 +13,7 @@ from otolith.core.errors import ConfigError, StudyError
 from otolith.data.paired import write_modality
 from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.learn.modalities.pose_vector import PoseVector
-from otolith.learn.modalities.poses import has_poses, poses_of
+from otolith.learn.modalities.poses import poses_of
 
 
 def body(
@@ -63,7 +63,6 @@ def test__poses_of__a_known_movement__in_the_bodys_own_direction(study: Study) -
     write_modality(study.folder, "pose", second, body(GRID))
     cut = windows(study)
     values, known = poses_of(cut, 20)
-    assert has_poses(cut).sum() == 12
     own = cut.recording == first
     moments = cut.start_s[own][:, None] + (np.arange(20) + 0.5) / 20 * 2.0
     wrist = values[own][:, :, POSE_JOINTS.index("left_wrist")]
@@ -114,7 +113,7 @@ def test__pose_vector__place_and_heading__do_not_count_and_movement_does(study: 
 
 
 def test__pose_vector__one_moment__is_refused() -> None:
-    with pytest.raises(ConfigError, match="2 to 1,000 moments"):
+    with pytest.raises(ConfigError, match="'moments' should be greater than or equal to 2"):
         PoseVector(moments=1)
 
 

@@ -123,7 +123,7 @@ def test__minilm__sentences_that_mean_alike__lie_near_and_work_offline(
     vectors = MiniLM().encode(
         ["a person walks upstairs", "someone climbs the stairs", "washing the dishes"]
     )
-    assert vectors.shape == (3, MiniLM.DIMENSION) and vectors.dtype == np.float32
+    assert vectors.shape == (3, MiniLM.dimension) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
 
@@ -161,10 +161,10 @@ def test__vectors__all_kept__the_model_need_not_be_there(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windows = words(study, (0.0, 4.0, "walking"))
-    first = Sentence(model=MiniLM().where).vectors(windows)
-    monkeypatch.setattr(Sentence, "model", None)
+    first = Sentence(model=str(MiniLM()._folder)).vectors(windows)
+    monkeypatch.setattr(Sentence, "_model", None)
     np.testing.assert_array_equal(
-        Sentence(model=MiniLM().where).vectors(windows).values, first.values
+        Sentence(model=str(MiniLM()._folder)).vectors(windows).values, first.values
     )
 
 
@@ -179,7 +179,7 @@ def test__sentence__model_that_is_not_there__says_what_to_do(tmp_path: Path) -> 
 
 
 def test__sentence__instruction__changes_the_vector() -> None:
-    folder = MiniLM().where
+    folder = str(MiniLM()._folder)
     with warnings.catch_warnings():
         warnings.simplefilter("error", OtolithWarning)
         plain, told = (

@@ -120,7 +120,7 @@ def test__vectors__one_study_of_two_has_them__the_other_has_none(
 def test__vectors__nothing_there_or_no_such_kind__says_so(study: Study) -> None:
     with pytest.raises(StudyError, match=r"no partners/sound.parquet"):
         Vectors(name="sound").vectors(cut(study))
-    with pytest.raises(ConfigError, match="text, video or pose"):
+    with pytest.raises(ConfigError, match="'text', 'video' or 'pose'; given 'smell'"):
         Vectors(kind="smell")
 
 

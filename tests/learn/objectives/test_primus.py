@@ -213,7 +213,7 @@ def test__projection__only_where_widths_differ_unless_asked_for() -> None:
     goal = built(**FLAT, project="always")
     assert isinstance(goal.space.modalities["text"], nn.Linear)
     assert isinstance(built(IMU2CLIP, width=12, text="").space.imu, nn.Identity)
-    with pytest.raises(ConfigError, match="where_needed or always"):
+    with pytest.raises(ConfigError, match="'where_needed' or 'always'"):
         built(**FLAT, project="never")
 
 

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from otolith.core.errors import ConfigError
-from otolith.core.settings import Configured, settings
-from otolith.data.channels import Channel
+from otolith.core.settings import Configured
+from otolith.data.channels import Channel, triads
 from otolith.learn import augmentations
-
-
-@settings
-class NoConfig:
-    """An augmentation without settings."""
 
 
 class Augmentation(Configured, ABC):
     """Windows (B, C, T) -> windows of the same shape that show the same activity.
 
-    Each window gets a draw of its own, on the device where it lies, from the given generator of
-    that device or else from torch's. What goes in stays as it is. The numbers of the settings are
-    in the unit of the windows: SI units, or standard deviations where the windows were standardised
-    before, as pretraining does.
-    """
+    Each window gets a draw of its own, on its device, from the given generator or else torch's. The
+    input is not changed. Settings are in the unit of the windows: SI units, or standard deviations
+    where windows are standardised before, as in pretraining. A member is one class, and one line in
+    the table of this folder:
 
-    Config: ClassVar[type[Any]] = NoConfig
+    >>> class Offset(Augmentation):
+    ...     "Shift each channel by an offset, as an uncalibrated sensor does."
+    ...     def change(self, values, generator):
+    ...         offset = torch.empty_like(values[..., :1])
+    ...         return values + offset.normal_(0.0, 0.1, generator=generator)
+    >>> Offset(())(torch.zeros(2, 3, 50)).shape
+    torch.Size([2, 3, 50])
+    """
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         self.channels = tuple(channels)
@@ -47,16 +48,41 @@ class Augmentation(Configured, ABC):
 
     @abstractmethod
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return changed windows, absent channels not minded."""
+        """Return changed windows; absent channels need no care."""
 
     def require(self, allowed: bool, what: str) -> None:
-        """Raise ConfigError, saying what is asked of the settings or the channels, unless it is so."""
+        """Raise ConfigError, saying what the settings or channels must be, where they are not."""
         if not allowed:
             raise ConfigError(f"Augmentation '{augmentations.FAMILY.name_of(self)}': {what}.")
 
 
+class Triads:
+    """The complete x, y, z triads among some channels, and the sensor of each.
+
+    index: (K, 3) channels of K triads. sensor: (K,) the sensor's number, below `sensors`.
+    """
+
+    def __init__(self, channels: Sequence[Channel], worlds_too: bool = True) -> None:
+        chosen = {
+            key: index
+            for key, index in triads(channels).items()
+            if worlds_too or channels[index[0]].frame != "world"
+        }
+        names = list(dict.fromkeys(sensor for sensor, _ in chosen))
+        self.index = torch.tensor(list(chosen.values()), dtype=torch.int64)
+        self.sensor = torch.tensor([names.index(name) for name, _ in chosen], dtype=torch.int64)
+        self.sensors = len(names)
+
+    def to(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return index and sensor on a device."""
+        return self.index.to(device), self.sensor.to(device)
+
+
 class Chain:
-    """Several augmentations, one after the other."""
+    """Several augmentations, one after the other, built by name with their settings by name.
+
+    Raises ConfigError for settings of an augmentation that is not in the chain.
+    """
 
     def __init__(
         self,
@@ -64,13 +90,10 @@ class Chain:
         channels: Sequence[Channel],
         settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Build them by name, with their settings by name; ConfigError for settings of one that is
-        not there."""
         given = dict(settings or {})
-        strange = [name for name in given if name not in names]
-        if strange:
+        if strange := given.keys() - set(names):
             raise ConfigError(
-                f"There are settings for '{strange[0]}', which is not among the augmentations "
+                f"There are settings for '{min(strange)}', which is not among the augmentations "
                 f"({', '.join(names)})."
             )
         self.links: list[Augmentation] = [

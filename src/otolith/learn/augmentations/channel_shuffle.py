@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.data.channels import Channel, triads
-from otolith.learn.augmentations.augmentation import Augmentation
+from otolith.data.channels import Channel
+from otolith.learn.augmentations.augmentation import Augmentation, Triads
 
 _ORDERS = torch.tensor(list(permutations(range(3)))[1:])
 """All orders of three axes but their own."""
@@ -31,21 +31,16 @@ class ChannelShuffle(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        found = triads(self.channels)
-        self.require(bool(found), "it needs the x, y and z of a sensor")
-        sensors = list(dict.fromkeys(sensor for sensor, _ in found))
-        self._index = torch.tensor(list(found.values()))
-        self._sensor = torch.tensor([sensors.index(sensor) for sensor, _ in found])
-        self._sensors = len(sensors)
+        self._triads = Triads(self.channels)
+        self.require(self._triads.sensors > 0, "it needs the x, y and z of a sensor")
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Shuffle axes."""
         rows, device = len(values), values.device
-        index, sensor = self._index.to(device), self._sensor.to(device)
-        drawn = torch.randint(
-            len(_ORDERS), (rows, self._sensors), generator=generator, device=device
-        )
+        index, sensor = self._triads.to(device)
+        size = (rows, self._triads.sensors)
+        drawn = torch.randint(len(_ORDERS), size, generator=generator, device=device)
         order = _ORDERS.to(device)[drawn][:, sensor]  # (B, K, 3), K triads
         source = torch.arange(values.shape[1], device=device).repeat(rows, 1)
         source[:, index.flatten()] = index.expand(rows, -1, -1).gather(2, order).flatten(1)

@@ -33,6 +33,5 @@ class Jitter(Augmentation):
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Add noise."""
-        return values + self.config.deviation * torch.empty_like(values).normal_(
-            generator=generator
-        )
+        noise = torch.empty_like(values).normal_(generator=generator)
+        return values + self.config.deviation * noise

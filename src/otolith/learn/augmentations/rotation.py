@@ -13,8 +13,8 @@ from torch.nn import functional
 from typing_extensions import override
 
 from otolith.core.settings import settings
-from otolith.data.channels import Channel, triads
-from otolith.learn.augmentations.augmentation import Augmentation
+from otolith.data.channels import Channel
+from otolith.learn.augmentations.augmentation import Augmentation, Triads
 
 
 @settings
@@ -45,42 +45,35 @@ class Rotation(Augmentation):
 
     def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
         super().__init__(channels, **settings)
-        found = {
-            key: index
-            for key, index in triads(self.channels).items()
-            if self.channels[index[0]].frame != "world"
-        }
-        self.require(bool(found), "it needs the x, y and z of a sensor, in the sensor's own axes")
-        sensors = list(dict.fromkeys(sensor for sensor, _ in found))
-        self._index = torch.tensor(list(found.values()))
-        self._sensor = torch.tensor([sensors.index(sensor) for sensor, _ in found])
-        self._sensors = len(sensors)
+        self._triads = Triads(self.channels, worlds_too=False)
+        needs = "it needs the x, y and z of a sensor, in the sensor's own axes"
+        self.require(self._triads.sensors > 0, needs)
 
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rotate each sensor."""
-        index, sensor = self._index.to(values.device), self._sensor.to(values.device)
+        index, sensor = self._triads.to(values.device)
+        shape = (len(values), self._triads.sensors)
+        largest = math.radians(self.config.largest_deg)
         with torch.autocast(values.device.type, enabled=False):
-            turns = self.draw(len(values) * self._sensors, values, generator).view(
-                len(values), self._sensors, 3, 3
-            )
+            turns = random_rotations(math.prod(shape), largest, values, generator)
+            turns = turns.view(*shape, 3, 3)
             turned = turns[:, sensor] @ values[:, index]  # (B, K, 3, 3) @ (B, K, 3, T), K triads
         return values.index_copy(1, index.flatten(), turned.flatten(1, 2))
 
-    def draw(self, count: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Draw rotations (count, 3, 3) about axes from a cube, on the device and in the precision
-        of `like`."""
-        axis = torch.empty(count, 3, dtype=like.dtype, device=like.device).uniform_(
-            -1, 1, generator=generator
-        )
-        x, y, z = functional.normalize(axis, dim=1).unbind(1)
-        largest = math.radians(self.config.largest_deg)
-        angle = torch.empty_like(x).uniform_(-largest, largest, generator=generator)
-        nought = torch.zeros_like(x)
-        cross = torch.stack([nought, -z, y, z, nought, -x, -y, x, nought], dim=1).view(-1, 3, 3)
-        sine, cosine = angle.sin()[:, None, None], angle.cos()[:, None, None]
-        return (
-            torch.eye(3, dtype=like.dtype, device=like.device)
-            + sine * cross
-            + (1 - cosine) * cross @ cross
-        )
+
+def random_rotations(
+    count: int, largest_rad: float, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Return rotations (count, 3, 3) about axes drawn from a cube, on the device of `like`.
+
+    By Rodrigues' formula: R = I + sin(a) K + (1 − cos(a)) K², K the cross product with the axis.
+    """
+    axis = torch.empty(count, 3, dtype=like.dtype, device=like.device)
+    x, y, z = functional.normalize(axis.uniform_(-1, 1, generator=generator), dim=1).unbind(1)
+    angle = torch.empty_like(x).uniform_(-largest_rad, largest_rad, generator=generator)
+    nought = torch.zeros_like(x)
+    cross = torch.stack([nought, -z, y, z, nought, -x, -y, x, nought], dim=1).view(-1, 3, 3)
+    sine, cosine = angle.sin()[:, None, None], angle.cos()[:, None, None]
+    unturned = torch.eye(3, dtype=like.dtype, device=like.device)
+    return unturned + sine * cross + (1 - cosine) * cross @ cross

@@ -36,7 +36,5 @@ class Scaling(Augmentation):
     @override
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Scale each channel."""
-        factor = torch.empty_like(values[..., :1]).normal_(
-            1.0, self.config.deviation, generator=generator
-        )
-        return values * factor
+        factor = torch.empty_like(values[..., :1])
+        return values * factor.normal_(1.0, self.config.deviation, generator=generator)

@@ -56,9 +56,8 @@ class TimeWarp(Augmentation):
         with torch.autocast(values.device.type, enabled=False):
             steps = (speed @ spline).clamp(min=SLOWEST)[:, 1:].cumsum(1)
             # Where in the window each sample is now read, from 0 to T − 1.
-            at = torch.cat(
-                [torch.zeros_like(steps[:, :1]), steps / steps[:, -1:] * (length - 1)], dim=1
-            )
+            start = torch.zeros_like(steps[:, :1])
+            at = torch.cat([start, steps / steps[:, -1:] * (length - 1)], dim=1)
         left = at.floor().long().clamp(max=max(length - 2, 0))
         share = (at - left)[:, None]
         left = left[:, None].expand_as(values)
@@ -66,19 +65,16 @@ class TimeWarp(Augmentation):
         return values.gather(2, left) * (1 - share) + values.gather(2, right) * share
 
     def _spline(self, values: Tensor) -> Tensor:
-        """Return (knots + 2, T): what the spline is at each sample for a 1 at one knot and 0 at the
-        others."""
+        """Return (knots + 2, T): the spline at each sample for a 1 at one knot and 0 at the others."""
         key = (values.shape[-1], values.device, values.dtype)
         if key not in self._splines:
             import numpy as np
             from scipy.interpolate import CubicSpline
 
             count = self.config.knots + 2
-            at_knots = CubicSpline(np.linspace(0, 1, count), np.eye(count))(
-                np.linspace(0, 1, key[0])
-            )
+            spline = CubicSpline(np.linspace(0, 1, count), np.eye(count))
+            table = torch.from_numpy(spline(np.linspace(0, 1, key[0])).T.copy())
+            # Kept for later batches, of which some may need gradients.
             with torch.inference_mode(False):
-                self._splines[key] = torch.from_numpy(at_knots.T.copy()).to(
-                    values.device, values.dtype
-                )
+                self._splines[key] = table.to(values.device, values.dtype)
         return self._splines[key]

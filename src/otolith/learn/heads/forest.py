@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -65,59 +65,50 @@ class Forest(ClosedHead):
             random_state=seed,
         )
         with warnings.catch_warnings():
-            # One or two windows a class is what few-shot means; scikit-learn takes the classes for
-            # numbers then.
-            warnings.filterwarnings(
-                "ignore", message="The number of unique classes is greater than 50%"
-            )
+            # One or two windows a class are few-shot; scikit-learn takes the classes for numbers.
+            message = "The number of unique classes is greater than 50%"
+            warnings.filterwarnings("ignore", message=message)
             forest.fit(vectors.astype(np.float32), code)
         trees = [estimator.tree_ for estimator in forest.estimators_]
         self._allocate(len(trees), max(tree.node_count for tree in trees))
         present = torch.from_numpy(np.asarray(forest.classes_, dtype=np.int64))
         self.share.zero_()
         for i, tree in enumerate(trees):
-            nodes = np.arange(tree.node_count)
-            leaf = tree.children_left < 0
-            values = tree.value[:, 0, :]
-            rows = slice(0, tree.node_count)
-            self.feature[i, rows] = torch.from_numpy(np.where(leaf, 0, tree.feature))
-            self.left[i, rows] = torch.from_numpy(np.where(leaf, nodes, tree.children_left))
-            self.right[i, rows] = torch.from_numpy(np.where(leaf, nodes, tree.children_right))
-            # scikit-learn holds float32 features against float64 thresholds; the largest float32
-            # below decides alike
-            self.threshold[i, rows] = torch.from_numpy(_round_down(tree.threshold))
-            share = torch.from_numpy(
-                (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
-            )
-            self.share[i, rows.start : rows.stop, present] = share
+            nodes, leaf = np.arange(tree.node_count), tree.children_left < 0
+            columns = {
+                "feature": np.where(leaf, 0, tree.feature),
+                "left": np.where(leaf, nodes, tree.children_left),
+                "right": np.where(leaf, nodes, tree.children_right),
+                # scikit-learn compares float32 features with float64 thresholds; the largest
+                # float32 below decides alike.
+                "threshold": _round_down(tree.threshold),
+            }
+            for name, values in columns.items():
+                getattr(self, name)[i, nodes] = torch.from_numpy(values)
+            counts = tree.value[:, 0, :]
+            share = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+            self.share[i, : len(nodes), present] = torch.from_numpy(share)
         self.depth.fill_(max(tree.max_depth for tree in trees))
 
     @override
     def forward(self, embeddings: Embeddings) -> Tensor:
-        """Return logits (B, K): logarithms of the mean share over trees."""
+        """Return logits (B, K): logarithms of the mean class shares over trees."""
         vectors = embeddings.pooled.float()
         trees = torch.arange(len(self.feature), device=vectors.device)
         node = torch.zeros(len(vectors), len(trees), dtype=torch.int64, device=vectors.device)
         # No tree is deeper than it has nodes, whatever was saved.
         for _ in range(min(int(self.depth), self.feature.shape[1])):
-            value = vectors.gather(1, self.feature[trees, node])
-            node = torch.where(
-                value <= self.threshold[trees, node],
-                self.left[trees, node],
-                self.right[trees, node],
-            )
+            goes_left = vectors.gather(1, self.feature[trees, node]) <= self.threshold[trees, node]
+            node = torch.where(goes_left, self.left[trees, node], self.right[trees, node])
         return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
 
     @override
     def odd(self) -> str:
-        """Say where trees ask for features or lead to nodes that there are not."""
-        for name, most in (
-            ("feature", self.dimension),
-            ("left", self.left.shape[1]),
-            ("right", self.right.shape[1]),
-        ):
-            places = getattr(self, name)
-            if ((places < 0) | (places >= most)).any():
+        """Return where trees ask for features, or lead to nodes, that do not exist."""
+        nodes = self.left.shape[1]
+        for name, most in (("feature", self.dimension), ("left", nodes), ("right", nodes)):
+            index = getattr(self, name)
+            if ((index < 0) | (index >= most)).any():
                 return f"its trees' '{name}' goes beyond the {most} that there are"
         return ""
 
@@ -125,7 +116,7 @@ class Forest(ClosedHead):
     @override
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
-    ) -> Forest:
+    ) -> Self:
         """Build a head to load into."""
         head = cls(dimension, classes, **settings)
         head._allocate(*shapes["feature"])

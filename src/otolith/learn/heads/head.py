@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
@@ -16,18 +16,27 @@ from otolith.learn.embeddings import Embeddings
 if TYPE_CHECKING:
     from otolith.learn.modalities.alignment import Alignment
 
-
 NEVER = -30.0
 """Logit of a class that a fitted head has seen no window of."""
 
 
-class Head(nn.Module, Configured, ABC):
-    """Embeddings -> logits (B, K): exponentials that sum to 1 after a softmax are the
-    probabilities.
+class Head(Configured, nn.Module, ABC):
+    """Embeddings -> logits (B, K), whose softmax is the probabilities.
 
-    A head either learns by gradients, together with its encoder (`closed = False`), or is fitted at
-    once to embeddings that stand still (`closed = True`), and then keeps what it found in buffers,
-    so that it is saved and loaded as safely as any other weights.
+    A head learns by gradients, together with its encoder; a `ClosedHead` is fitted at once to
+    embeddings that stay as they are. A member is one class, and one line in the table of this
+    folder:
+
+    >>> import torch
+    >>> class Centred(Head):
+    ...     "A linear layer on centred vectors."
+    ...     def __init__(self, dimension, classes, **settings):
+    ...         super().__init__(dimension, classes, **settings)
+    ...         self.layer = nn.Linear(dimension, classes)
+    ...     def forward(self, embeddings):
+    ...         return self.layer(embeddings.pooled - embeddings.pooled.mean(dim=-1, keepdim=True))
+    >>> Centred(8, 3)(Embeddings(torch.ones(2, 1, 8), torch.ones(2, 8))).shape
+    torch.Size([2, 3])
     """
 
     closed: ClassVar[bool] = False
@@ -45,12 +54,11 @@ class Head(nn.Module, Configured, ABC):
         """Return logits (B, K)."""
 
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
-        """Get ready for these classes, before anything is learnt; `alignment` is what the encoder
-        shares with words."""
+        """See the names of the classes, and the space shared with words, before anything is learnt."""
 
 
 class ClosedHead(Head):
-    """A head that is fitted at once."""
+    """A head that is fitted at once, and keeps what it fitted in buffers: saved as plain weights."""
 
     closed: ClassVar[bool] = True
 
@@ -59,17 +67,16 @@ class ClosedHead(Head):
         """Fit to vectors (N, D) and class indices (N,)."""
 
     @classmethod
-    @abstractmethod
     def empty(
         cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
-    ) -> ClosedHead:
+    ) -> Self:
         """Build a head whose buffers have the shapes of a saved one, ready to be loaded."""
+        return cls(dimension, classes, **settings)
 
     def odd(self) -> str:
-        """Say what in loaded buffers nothing fitted could have left there; nothing where all is
-        well."""
+        """Return what in loaded buffers no fit could have left there; empty where all is well."""
         return ""
 
     def shapes(self) -> dict[str, list[int]]:
-        """Return the shapes of the buffers, which depend on what was fitted."""
+        """Return the shapes of the buffers, which may depend on what was fitted."""
         return {name: list(buffer.shape) for name, buffer in self.named_buffers()}

@@ -64,14 +64,6 @@ class Logistic(ClosedHead):
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             return embeddings.pooled.float() @ self.weight.T + self.bias
 
-    @classmethod
-    @override
-    def empty(
-        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
-    ) -> Logistic:
-        """Build a head to load into."""
-        return cls(dimension, classes, **settings)
-
 
 def fit_each(
     problems: Sequence[tuple[np.ndarray, np.ndarray]], classes: int, **settings: Any

@@ -59,15 +59,10 @@ class MixtureOfExperts(Head):
     def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
         super().__init__(dimension, classes, **settings)
         c = self.config
-        if (
-            min(c.tokens, c.channels, c.kernel, c.heads, c.feed_forward, c.hidden) < 1
-            or not c.kernel % 2
-        ):
+        if not c.tokens or not c.kernel % 2:
             raise ConfigError(
-                "mixture_of_experts needs tokens, channels, heads, widths of 1 or more and an odd "
-                "kernel; it has "
-                f"tokens = {c.tokens}, channels = {c.channels}, kernel = {c.kernel}, heads = "
-                f"{c.heads}."
+                f"mixture_of_experts needs tokens above 0 and an odd kernel; it has tokens = "
+                f"{c.tokens}, kernel = {c.kernel}."
             )
         self.convolution = nn.Sequential(
             nn.Conv1d(c.tokens, c.channels, c.kernel, padding=c.kernel // 2),
@@ -84,30 +79,27 @@ class MixtureOfExperts(Head):
     @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
-        tokens = self.attended(embeddings.tokens)
+        tokens = self._attend(embeddings.tokens)
         gate = self.gate(tokens).softmax(dim=-1)
         hidden = self.first(tokens).relu().unflatten(-1, (self.config.experts, self.config.hidden))
-        # The second layers are linear, so that the mean over tokens may come before them: 64 times
-        # less to compute.
+        # The second layers are linear: the mean over tokens comes before them, 64 times cheaper.
         mixed = torch.einsum("bln,blnh->bnh", gate, hidden) / tokens.shape[1]
-        logits: Tensor = (
-            torch.einsum("bnh,nkh->bk", mixed, self.second) + gate.mean(dim=1) @ self.bias
-        )
+        logits: Tensor = torch.einsum("bnh,nkh->bk", mixed, self.second)
+        logits = logits + gate.mean(dim=1) @ self.bias
         return logits
 
-    def attended(self, tokens: Tensor) -> Tensor:
-        """Return what the experts and the gate look at, (B, channels, D), of the encoder's tokens
-        (B, L, D)."""
-        out: Tensor = self.convolution(tokens)
+    def _attend(self, tokens: Tensor) -> Tensor:
+        """Return what gate and experts see, (B, channels, D), of the encoder's tokens (B, L, D)."""
+        attended: Tensor = self.convolution(tokens)
         for stage in self.stages:
-            out = stage(out)
-        return out
+            attended = stage(attended)
+        return attended
 
-    def gates(self, embeddings: Embeddings) -> Tensor:
-        """Return how much each expert counts in the answer for a window, (B, experts), rows that
-        sum to 1."""
-        shares: Tensor = self.gate(self.attended(embeddings.tokens)).softmax(dim=-1).mean(dim=1)
-        return shares
+
+def gates_of(head: MixtureOfExperts, embeddings: Embeddings) -> Tensor:
+    """Return how much each expert counts for each window, (B, experts), rows that sum to 1."""
+    shares: Tensor = head.gate(head._attend(embeddings.tokens)).softmax(dim=-1).mean(dim=1)
+    return shares
 
 
 class _Stage(nn.Module):

@@ -1,5 +1,4 @@
-"""The published linear probe of PRIMUS: one layer on a frozen encoder, begun from words where there
-are some."""
+"""The published linear probe of PRIMUS: one layer on a frozen encoder."""
 
 from __future__ import annotations
 
@@ -71,55 +70,42 @@ class LinearProbe(ClosedHead):
 
     @override
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
-        """Put each class where its words lie, if that is asked for."""
+        """Put each class where its words lie, with `initial` "text"."""
         if self.config.initial != "text":
             return
         if alignment is None or self.dimension != alignment.width:
             raise ConfigError(
                 "A probe that begins from words needs an encoder that shares a space with text, "
-                "and sees its vectors "
-                'there: space = "shared". Pretrain one: otolith pretrain STUDY --objective primus '
-                "--out ENCODER"
+                'and sees its vectors there: space = "shared". Pretrain one: otolith pretrain '
+                "STUDY --objective primus --out ENCODER"
             )
-        self.weight = torch.from_numpy(
-            words_of(alignment, prompts_of(classes, self.config.templates))
-        )
+        prompts = prompts_of(classes, self.config.templates)
+        self.weight = torch.from_numpy(words_of(alignment, prompts))
         self.bias = torch.zeros(self.classes)
         self.placed = True
 
     @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
-        """Descend from where it stands, on vectors (N, D) and class indices (N,)."""
+        """Descend from the start, on vectors (N, D) and class indices (N,)."""
         c = self.config
         if c.initial == "text" and not self.placed:
-            raise ConfigError(
-                "A probe that begins from words is told the classes first: call begin."
-            )
-        seen, truth = (
-            self._length(torch.from_numpy(np.asarray(vectors, dtype=np.float32))),
-            torch.from_numpy(code),
-        )
+            raise ConfigError("A probe that begins from words needs the classes: call begin first.")
+        inputs = self._length(torch.from_numpy(np.asarray(vectors, dtype=np.float32)))
+        target = torch.from_numpy(code)
         weight, bias = (tensor.clone().requires_grad_() for tensor in (self.weight, self.bias))
-        optimiser = torch.optim.AdamW(
-            [weight, bias], lr=c.learning_rate, weight_decay=c.weight_decay
-        )
-        each = -(-len(truth) // c.batch_size)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, warm_cosine(c.epochs * each, c.warmup)
-        )
+        adam = torch.optim.AdamW([weight, bias], lr=c.learning_rate, weight_decay=c.weight_decay)
+        steps = c.epochs * -(-len(target) // c.batch_size)
+        schedule = torch.optim.lr_scheduler.LambdaLR(adam, warm_cosine(steps, c.warmup))
         for epoch in range(c.epochs):
-            order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(truth)))
-            for start in range(0, len(order), c.batch_size):
-                rows = order[start : start + c.batch_size]
-                loss = functional.cross_entropy(seen[rows] @ weight.T + bias, truth[rows])
-                optimiser.zero_grad()
+            order = np.random.default_rng([seed, epoch]).permutation(len(target))
+            for rows in torch.from_numpy(order).split(c.batch_size):  # type: ignore[no-untyped-call]
+                loss = functional.cross_entropy(inputs[rows] @ weight.T + bias, target[rows])
+                adam.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                adam.step()
                 schedule.step()
         self.weight, self.bias = weight.detach(), bias.detach()
-        if (
-            c.initial == "random"
-        ):  # a class that was never seen is never said; words know it all the same
+        if c.initial == "random":  # words know a class without any window, random weights do not
             unseen = np.setdiff1d(np.arange(self.classes), code)
             self.weight[unseen], self.bias[unseen] = 0.0, NEVER
 
@@ -132,18 +118,15 @@ class LinearProbe(ClosedHead):
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             return self._length(embeddings.pooled.float()) @ self.weight.T + self.bias
 
-    @classmethod
-    @override
-    def empty(
-        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
-    ) -> LinearProbe:
-        """Build a head to load into."""
-        return cls(dimension, classes, **settings)
-
 
 def warm_cosine(steps: int, warmup: int) -> Callable[[int], float]:
     """Return the share of the learning rate at each of `steps`: up along a line, then down along a
-    cosine to 0."""
+    cosine to 0.
+
+    >>> share = warm_cosine(steps=10, warmup=2)
+    >>> [round(share(step), 2) for step in range(0, 11, 2)]
+    [1.0, 1.0, 0.85, 0.5, 0.15, 0.0]
+    """
     rising = max(warmup, steps // 100) if warmup else 0
 
     def share(step: int) -> float:

@@ -72,22 +72,13 @@ class TextHead(ClosedHead):
         self.register_buffer("words", torch.zeros(known, dimension))
         self.register_buffer("centres", torch.zeros(known, dimension))
 
-    def say(self, words: Float[np.ndarray, "K E"]) -> TextHead:
-        """Take the vectors of the classes' words, the classes in order without "unknown"."""
-        self.words = functional.normalize(
-            torch.from_numpy(np.asarray(words, dtype=np.float32)), dim=-1
-        )
-        self.centres = self.words.clone()
-        return self
-
     @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
         """Draw the classes towards examples: vectors (N, E), of any length, and class indices (N,)."""
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
-        hot = functional.one_hot(
-            torch.from_numpy(np.asarray(code, dtype=np.int64)), self.classes
-        ).float()
-        drawn = self.config.words_count * self.words + (hot.T @ unit)[: len(self.words)]
+        labels = torch.from_numpy(np.asarray(code, dtype=np.int64))
+        sums = functional.one_hot(labels, self.classes).float().T @ unit
+        drawn = self.config.words_count * self.words + sums[: len(self.words)]
         self.centres = functional.normalize(drawn, dim=-1)
 
     @override
@@ -95,52 +86,60 @@ class TextHead(ClosedHead):
         """Return logits (B, K): cosines over the temperature."""
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             cosine = functional.normalize(embeddings.pooled.float(), dim=-1) @ self.centres.T
-            # Of which nothing is known cannot be recognised.
+            # A class of which nothing is known is never predicted.
             cosine = cosine.masked_fill(~self.centres.any(dim=1), -100.0)
             if self.config.unknown is not None:
                 cosine = functional.pad(cosine, (0, 1), value=self.config.unknown)
             return cosine / self.config.temperature
 
-    @classmethod
-    @override
-    def empty(
-        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
-    ) -> TextHead:
-        """Build a head to load into."""
-        return cls(dimension, classes, **settings)
+
+def place_words(head: TextHead, words: Float[np.ndarray, "K E"]) -> TextHead:
+    """Put each class where its words lie, the classes in order without "unknown"; return the head.
+
+    >>> head = place_words(TextHead(2, 2), np.eye(2))
+    >>> head.words.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    vectors = torch.from_numpy(np.asarray(words, dtype=np.float32))
+    head.words = functional.normalize(vectors, dim=-1)
+    head.centres = head.words.clone()
+    return head
 
 
 def prompts_of(
     labels: Sequence[str] | Mapping[str, Sequence[str]], templates: Sequence[str] = TEMPLATES
 ) -> dict[str, list[str]]:
-    """Return what is said of each class: sentences of its own, or its name in every template.
+    """Return what is said of each class: its own sentences, or its name in every template.
 
-    Raises ConfigError for classes that are empty or stand twice, or a template without a place for
-    the name.
+    Raises ConfigError for fewer than two classes, a class that is empty or stands twice, or a
+    template without one place for the name.
+
+    >>> prompts_of(["sit_down", "walk"], ["a person: {}"])
+    {'sit_down': ['a person: sit down'], 'walk': ['a person: walk']}
     """
-    if isinstance(labels, Mapping):
-        own = {
-            name: [text.strip() for text in texts if text.strip()] for name, texts in labels.items()
-        }
-    else:
-        if not templates or any(text.count("{}") != 1 for text in templates):
-            raise ConfigError(
-                f"A template holds {{}} once, where the class goes: "
-                f"{', '.join(templates) or 'none'}."
-            )
-        names = [name.strip() for name in labels]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ConfigError(f"The class '{twice[0]}' stands twice among the labels.")
-        own = {
-            name: [text.replace("{}", name.replace("_", " ")) for text in templates]
-            for name in names
-        }
-    if len(own) < 2 or "" in own or UNKNOWN in own or not all(own.values()):
+    prompts = (
+        {name: [t.strip() for t in texts if t.strip()] for name, texts in labels.items()}
+        if isinstance(labels, Mapping)
+        else _filled(labels, templates)
+    )
+    if len(prompts) < 2 or {"", UNKNOWN} & prompts.keys() or not all(prompts.values()):
         raise ConfigError(
             "To choose among, there must be two classes or more, each with a name (other than "
-            f"'{UNKNOWN}') and something said of it; found {', '.join(own) or 'none'}."
+            f"'{UNKNOWN}') and something said of it; given {', '.join(prompts) or 'none'}."
         )
-    return own
+    return prompts
+
+
+def _filled(labels: Sequence[str], templates: Sequence[str]) -> dict[str, list[str]]:
+    if not templates or any(text.count("{}") != 1 for text in templates):
+        listed = ", ".join(templates) or "none"
+        raise ConfigError(f"A template holds {{}} once, where the class goes: {listed}.")
+    names = [name.strip() for name in labels]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"The class '{twice[0]}' stands twice among the labels.")
+    return {
+        name: [text.replace("{}", name.replace("_", " ")) for text in templates] for name in names
+    }
 
 
 def words_of(
@@ -150,8 +149,7 @@ def words_of(
 
     Raises ConfigError where the encoder was aligned with no text model.
     """
-    flat = [text for texts in prompts.values() for text in texts]
-    placed = alignment.words(flat)
+    placed = alignment.words([text for texts in prompts.values() for text in texts])
     ends = np.cumsum([len(texts) for texts in prompts.values()])[:-1]
     means = np.stack([part.mean(axis=0) for part in np.split(placed, ends)])
     unit: np.ndarray = means / np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)

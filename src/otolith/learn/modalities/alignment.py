@@ -1,5 +1,4 @@
-"""What ties an encoder to words, video and poses: linear maps into one space, where what belongs
-together is near."""
+"""Linear maps of an encoder, of words, video and poses into one space."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from otolith.core.errors import CheckpointError, ConfigError, UnknownNameError
-from otolith.learn import modalities as modalities
+from otolith.learn import modalities
 from otolith.learn.modalities.modality import Modality
 from otolith.learn.modalities.texts import TextModel
 
@@ -47,9 +46,9 @@ class Role:
             if self.trust is None
             else family.stored(self.modality, self.trust)
         )
-        found: Modality = kind(**self.settings)
-        found.trust = self.trust
-        return found
+        modality: Modality = kind(**self.settings)
+        modality.trust = self.trust
+        return modality
 
     def facts(self) -> dict[str, Any]:
         """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each
@@ -58,12 +57,15 @@ class Role:
 
 
 class Alignment(nn.Module):
-    """The space that an encoder shares with its modalities, and a linear layer into it from each
-    side.
+    """The space that an encoder shares with its modalities, and a linear layer into it from each.
 
-    dimension: D of the encoder's vectors. width: E of the shared space. roles: modalities by `text`,
-    `video`, `pose`. linear: whether the encoder's own vectors go through a layer, or are in the
-    space already (then D is E). In the space only directions count: likeness is the cosine.
+    dimension: D of the encoder's vectors. width: E of the space. roles: modalities by `text`,
+    `video`, `pose`. linear: whether the encoder's vectors go through a layer, or are in the space
+    already (then D is E). Likeness in the space is the cosine: only directions count.
+
+    >>> space = Alignment(8, 4, {"text": Role("minilm", {}, 384)})
+    >>> space.motion(torch.zeros(2, 8)).shape, space.modality("text", torch.zeros(2, 384)).shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
     """
 
     def __init__(
@@ -85,12 +87,8 @@ class Alignment(nn.Module):
                 f"The encoder's vectors have {dimension} numbers, the space has {width}."
             )
         self.imu: nn.Module = nn.Linear(dimension, width) if linear else nn.Identity()
-        self.modalities = nn.ModuleDict(
-            {
-                name: nn.Linear(r.dimension, width) if r.linear else nn.Identity()
-                for name, r in self.roles.items()
-            }
-        )
+        layers = {n: nn.Linear(r.dimension, width) for n, r in self.roles.items() if r.linear}
+        self.modalities = nn.ModuleDict({n: layers.get(n, nn.Identity()) for n in self.roles})
 
     def motion(self, pooled: Tensor) -> Tensor:
         """Return where the encoder's vectors (B, D) lie in the space, (B, E), of any length."""
@@ -98,38 +96,30 @@ class Alignment(nn.Module):
         return placed
 
     def modality(self, name: str, vectors: Tensor) -> Tensor:
-        """Return where a modality's vectors lie in the space, (B, E), of any length; their own
-        length does not count."""
+        """Return where a modality's vectors (B, F) lie in the space, (B, E), of any length."""
         placed: Tensor = self.modalities[name](functional.normalize(vectors, dim=-1))
         return placed
 
     @torch.no_grad()
     def place(self, name: str, vectors: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N E"]:
-        """Return modality vectors as unit vectors (N, E) of the space; those that are absent lie
-        anywhere."""
-        placed = self.modality(
-            name, torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
-        )
-        unit: np.ndarray = functional.normalize(placed, dim=-1).numpy()
+        """Return a modality's vectors as unit vectors of the space."""
+        given = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+        unit: np.ndarray = functional.normalize(self.modality(name, given), dim=-1).numpy()
         return unit
 
     def words(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return texts as unit vectors (N, E) of the space.
+        """Return texts as unit vectors of the space.
 
-        Raises ConfigError where the encoder was aligned with no text model, and says how to get one
-        that was.
+        Raises ConfigError where the encoder was aligned with no text model.
         """
         role = self.roles.get("text")
         model = role.ask() if role else None
         if not isinstance(model, TextModel):
-            what = (
-                ", ".join(self.roles) if role is None else f"vectors of texts ('{role.modality}')"
-            )
+            what = f"vectors of texts ('{role.modality}')" if role else ", ".join(self.roles)
             raise ConfigError(
                 f"This encoder was aligned with {what}, and cannot place words. Pretrain one with "
-                f"the texts of a "
-                "study that has them (partners/text.parquet): otolith pretrain STUDY --objective "
-                "primus --out ENCODER"
+                "the texts of a study that has them (partners/text.parquet): otolith pretrain "
+                "STUDY --objective primus --out ENCODER"
             )
         return self.place("text", model.encode(list(texts)))
 
@@ -157,19 +147,15 @@ class Alignment(nn.Module):
         except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
             raise CheckpointError(
                 f"The alignment in config.json cannot be read ({type(error).__name__}: {error}). "
-                f"It was edited or cut "
-                "off; copy the whole folder again."
+                "It was edited or cut off; copy the whole folder again."
             ) from error
 
 
 def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
-    known = {key: value for key, value in content.items() if key != "trust"}
-    if len(known) < len(content):
+    if "trust" in content:
         raise ValueError("a file cannot say whom to trust")
-    role = Role(**known, trust=trust)
-    if not isinstance(role.settings, dict) or not all(
-        isinstance(key, str) for key in role.settings
-    ):
+    role = Role(**content, trust=trust)
+    if not isinstance(role.settings, dict) or not all(isinstance(k, str) for k in role.settings):
         raise TypeError("the settings of a modality are a table")
     if type(role.dimension) is not int or type(role.linear) is not bool:
         raise TypeError("a modality's dimension is a number, and linear true or false")

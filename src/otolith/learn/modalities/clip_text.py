@@ -35,7 +35,7 @@ class ClipText(TextModel):
     Config: ClassVar[type[Any]] = ClipTextConfig
 
     @cached_property
-    def loaded(self) -> tuple[Any, Any]:
+    def _loaded(self) -> tuple[Any, Any]:
         """Model and tokeniser, loaded on first use."""
         return load(self.config.model, "tokeniser", self.trust)
 
@@ -43,30 +43,27 @@ class ClipText(TextModel):
     @override
     def dimension(self) -> int:  # type: ignore[override]
         """How many numbers a vector has."""
-        return int(self.loaded[0].config.projection_dim)
+        return int(self._loaded[0].config.projection_dim)
 
     @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns once of texts that are too
-        long."""
+        """Return one L2-normalised float32 vector for each text; warns of texts that are too long."""
         import torch
         from torch.nn import functional
 
+        model, tokeniser = self._loaded
+        vectors = [np.zeros((0, self.dimension), dtype=np.float32)]
         if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        model, tokeniser = self.loaded
+            return vectors[0]
         most = int(model.config.text_config.max_position_embeddings)
-        tokens = [
-            len(ids) for ids in tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]
-        ]
-        warn_of_long(texts, tokens, most)
-        found = []
+        tokens = tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]
+        warn_of_long(texts, [len(ids) for ids in tokens], most)
+        how: dict[str, Any] = {"padding": True, "truncation": True, "max_length": most}
         with torch.inference_mode():
             for start in range(0, len(texts), _BATCH):
-                words = tokeniser(
-                    list(texts[start : start + _BATCH]), padding=True, truncation=True, max_length=most,
-                    return_tensors="pt",
-                )  # fmt: skip
-                pooled = model.text_model(**words).pooler_output
-                found.append(functional.normalize(model.text_projection(pooled), dim=-1).numpy())
-        return np.concatenate(found).astype(np.float32)
+                some = list(texts[start : start + _BATCH])
+                pooled = model.text_model(
+                    **tokeniser(some, return_tensors="pt", **how)
+                ).pooler_output
+                vectors.append(functional.normalize(model.text_projection(pooled), dim=-1).numpy())
+        return np.concatenate(vectors).astype(np.float32)

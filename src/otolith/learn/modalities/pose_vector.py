@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError
-from otolith.core.settings import Count, settings
+from otolith.core.settings import settings
 from otolith.data.skeleton import JOINTS, PARENTS, POSE_JOINTS, reference_offsets
 from otolith.data.windows import Windows
 from otolith.learn.modalities.modality import Modality, ModalityVectors
@@ -19,7 +19,7 @@ from otolith.learn.modalities.poses import poses_of
 class PoseVectorConfig:
     """How finely a pose is described."""
 
-    moments: Count = 8
+    moments: Annotated[int, Interval(ge=2, le=1_000)] = 8
     """Moments of the window at which joints are looked at."""
 
 
@@ -33,22 +33,14 @@ class PoseVector(Modality):
     Config: ClassVar[type[Any]] = PoseVectorConfig
     kind: ClassVar[str] = "pose"
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        if not 2 <= self.config.moments <= 1_000:
-            raise ConfigError(
-                f"A movement is seen in 2 to 1,000 moments; found {self.config.moments}."
-            )
-
     @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vector of each window whose pelvis and at least half of the joints are known
         throughout."""
         poses, known = poses_of(windows, self.config.moments, POSE_JOINTS)
         mean = poses.mean(axis=1, keepdims=True)
-        speed = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1) * (
-            self.config.moments / windows.seconds
-        )
+        steps = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1)
+        speed = steps * (self.config.moments / windows.seconds)
         still = np.where(known[..., None], mean[:, 0] - _standing(), 0.0)
         parts = [still.reshape(len(poses), -1), (poses - mean).reshape(len(poses), -1), 0.1 * speed]
         present = known[:, 0] & (known.mean(axis=1) >= 0.5)

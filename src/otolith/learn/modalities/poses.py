@@ -17,14 +17,6 @@ _FARTHEST_M = 1e6
 """A joint that lies farther away is not known: no number of a pose overflows on its way."""
 
 
-def has_poses(windows: Windows) -> Bool[np.ndarray, " N"]:
-    """Return which windows lie in a recording that has poses."""
-    found = np.zeros(len(windows), dtype=bool)
-    for folder, recording, rows in places(windows):
-        found[rows] = is_there(folder, modality_file("pose", recording))
-    return found
-
-
 def poses_of(
     windows: Windows,
     frames: int = 30,
@@ -55,29 +47,28 @@ def poses_of(
         time_s = table.get("time_s", np.zeros(0))
         if len(time_s) < 2:
             continue
-        _in_step(folder, recording, time_s, ends[folder][recording])
-        # A padded window holds the edge value of a signal past its recording; the body waits there
-        # likewise.
-        moments = np.clip(
-            windows.start_s[rows][:, None] + share * windows.seconds, 0.0, ends[folder][recording]
-        )
-        values, there = _at(table, time_s, moments, joints)
-        out[rows], known[rows] = values, there
+        last_s = ends[folder][recording]
+        _refuse_out_of_step(folder, recording, time_s, last_s)
+        # A window padded past its recording holds the signal's edge; the body waits there likewise.
+        moments = windows.start_s[rows][:, None] + share * windows.seconds
+        moments = np.clip(moments, 0.0, last_s)
+        out[rows], known[rows] = _at(table, time_s, moments, joints)
     if centred:
         _centre(out, known, joints)
     out[~np.broadcast_to(known[:, None], out.shape[:3])] = 0.0
     return out, known
 
 
-def _in_step(folder: Path, recording: str, time_s: np.ndarray, duration_s: float) -> None:
+def _refuse_out_of_step(
+    folder: Path, recording: str, time_s: np.ndarray, duration_s: float
+) -> None:
     half = 0.5 * float(np.median(np.diff(time_s)))
     if not np.all(np.diff(time_s) > 0) or time_s[0] < -half or time_s[-1] > duration_s + half:
         raise StudyError(
             f"The poses of recording '{recording}' of {folder} go from {time_s[0]:.3f} to "
-            f"{time_s[-1]:.3f} s, its "
-            f"signal from 0 to {duration_s:.3f} s: out of step by more than half a pose "
-            f"({half:.3f} s). Both run on "
-            "one clock that starts with the recording; write the poses again."
+            f"{time_s[-1]:.3f} s, its signal from 0 to {duration_s:.3f} s: out of step by more "
+            f"than half a pose ({half:.3f} s). Both run on one clock that starts with the "
+            "recording; write the poses again."
         )
 
 
@@ -89,29 +80,27 @@ def _at(
     before = after - 1
     gap = time_s[after] - time_s[before]
     share = np.clip((moments - time_s[before]) / gap, 0.0, 1.0)[..., None]
-    # Poses that were lost are absent rows: nothing is drawn across them, nor beyond either end.
-    lost = (
-        (gap > 1.5 * step)
-        | (moments < time_s[0] - 1.01 * step)
-        | (moments > time_s[-1] + 1.01 * step)
-    )
+    # Lost poses are absent rows: nothing is interpolated across them, nor beyond either end.
+    outside = (moments < time_s[0] - 1.01 * step) | (moments > time_s[-1] + 1.01 * step)
+    whole = ~(outside | (gap > 1.5 * step)).any(axis=1)
     values = np.zeros((*moments.shape, len(joints), 3), dtype=np.float32)
-    there = np.zeros((len(moments), len(joints)), dtype=bool)
+    known = np.zeros((len(moments), len(joints)), dtype=bool)
     for number, joint in enumerate(joints):
         axes = [f"{joint}.{axis}" for axis in "xyz"]
-        if not any(axis in table for axis in axes):
+        absent = [axis for axis in axes if axis not in table]
+        if len(absent) == 3:
             continue
-        if absent := [axis for axis in axes if axis not in table]:
+        if absent:
             raise StudyError(
                 f"Poses hold a part of {joint}, but not {', '.join(absent)}. Write the poses again."
             )
         path = np.stack([table[axis] for axis in axes], axis=1)
         with np.errstate(invalid="ignore", over="ignore"):
-            found = path[before] * (1.0 - share) + path[after] * share
-            real = np.abs(found) < _FARTHEST_M
-        there[:, number] = real.all(axis=(1, 2)) & ~lost.any(axis=1)
-        values[:, :, number] = np.where(real, found, 0.0)
-    return values, there
+            place = path[before] * (1.0 - share) + path[after] * share
+            real = np.abs(place) < _FARTHEST_M
+        known[:, number] = real.all(axis=(1, 2)) & whole
+        values[:, :, number] = np.where(real, place, 0.0)
+    return values, known
 
 
 def _centre(values: np.ndarray, known: np.ndarray, joints: Sequence[str]) -> None:

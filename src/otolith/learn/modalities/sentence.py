@@ -41,22 +41,17 @@ class Sentence(TextModel):
     Config: ClassVar[type[Any]] = SentenceConfig
 
     @property
-    def named(self) -> str:
-        """Name or folder of the model, as it was given."""
-        return str(self.config.model)
-
-    @property
-    def where(self) -> str:
+    def _folder(self) -> Path:
         """Folder of the model; ConfigError where it cannot be had, or only a file asks for it."""
-        return str(model_folder(self.named, self.trust))
+        return model_folder(str(self.config.model), self.trust)
 
     @property
-    def told(self) -> str:
-        """What the model is told before each text."""
-        return str(self.config.instruction)
+    def _prompt(self) -> str:
+        """What stands before each text."""
+        return f"{self.config.instruction}: " if self.config.instruction else ""
 
     @cached_property
-    def model(self) -> Any:
+    def _model(self) -> Any:
         """The model, loaded on first use; ConfigError where it cannot be had."""
         try:
             from sentence_transformers import SentenceTransformer
@@ -64,56 +59,49 @@ class Sentence(TextModel):
             raise ConfigError(
                 "Text vectors need sentence-transformers. Type: pip install 'otolith[text]'"
             ) from error
-        folder = self.where
-        refuse_code(Path(folder))
+        folder = self._folder
+        refuse_code(folder)
         try:
-            with contextlib.redirect_stderr(
-                io.StringIO()
-            ):  # a bar of its own for a tenth of a second
-                # Weights come from safetensors alone, and no code that lies beside a model is run.
+            with contextlib.redirect_stderr(io.StringIO()):  # its own progress bar
+                # Weights come from safetensors alone; no code that lies beside a model is run.
                 return SentenceTransformer(
-                    folder, device="cpu", trust_remote_code=False, local_files_only=True,
+                    str(folder),
+                    device="cpu",
+                    trust_remote_code=False,
+                    local_files_only=True,
                     model_kwargs={"use_safetensors": True},
-                )  # fmt: skip
-        except (
-            Exception
-        ) as error:  # the hub, the disk and the model's own files each raise their own
+                )
+        except Exception as error:  # the hub, the disk and the model's files each raise their own
             raise ConfigError(
-                f"The text model '{self.named}' cannot be loaded "
-                f"({str(error).splitlines()[0][:200]}). Name a folder "
-                "that holds it, or use the modality minilm, which needs no download."
+                f"The text model in {folder} cannot be loaded ({str(error).splitlines()[0][:200]}). "
+                "Name a folder that holds it, or use the modality minilm, which needs no download."
             ) from error
 
     @property
     @override
     def dimension(self) -> int:  # type: ignore[override]
         """How many numbers a vector has."""
-        return int(self.model.get_embedding_dimension())
+        return int(self._model.get_embedding_dimension())
 
     @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns once of texts that are too
-        long."""
+        """Return one L2-normalised float32 vector for each text; warns of texts that are too long."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        model = self.model
-        # As a prompt and not as part of the text: Instructor models average over the text's tokens
-        # alone.
-        prompt = f"{self.told}: " if self.told else ""
+        model, prompt = self._model, self._prompt
         whole = [prompt + text for text in texts]
-        tokens = [
-            len(ids) for ids in model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]
-        ]
-        warn_of_long(texts, tokens, int(model.max_seq_length))
-        found = model.encode(
+        tokens = model.tokenizer(whole, truncation=False, verbose=False)["input_ids"]
+        warn_of_long(texts, [len(ids) for ids in tokens], int(model.max_seq_length))
+        vectors = model.encode(
             list(texts),
+            # Not as part of the text: Instructor models average over the text's tokens alone.
             prompt=prompt or None,
             batch_size=64,
             show_progress_bar=False,
             normalize_embeddings=True,
             convert_to_numpy=True,
         )
-        return np.asarray(found, dtype=np.float32)
+        return np.asarray(vectors, dtype=np.float32)
 
 
 def packaged(package: str) -> Path:

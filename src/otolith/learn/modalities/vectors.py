@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError, ReadError, StudyError
+from otolith.core.errors import ReadError, StudyError
 from otolith.core.files import inside
 from otolith.core.foreign.arrays import read_npy
 from otolith.core.settings import settings
-from otolith.core.text import printable
 from otolith.data.paired import FOLDER, durations, is_there, places, read_table, refuse_stranger
 from otolith.data.parquet import list_column, number_column, text_column
 from otolith.data.study import Study
 from otolith.data.windows import Windows
-from otolith.learn.modalities.modality import Modality, ModalityVectors
+from otolith.learn.modalities.modality import (
+    Modality,
+    ModalityVectors,
+    best_covering,
+    refuse_untrusted,
+)
 
 _TOLERANCE_S = 1e-3
 _PARQUET = f"Write Parquet with recording and time, which fits any cut: {FOLDER}/NAME.parquet."
@@ -47,29 +53,17 @@ class Vectors(Modality):
     Config: ClassVar[type[Any]] = VectorsConfig
     kind: ClassVar[str] = "video"
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        if self.config.kind not in ("text", "video", "pose"):
-            raise ConfigError(
-                f"Vectors are of text, video or pose; found kind '{self.config.kind}'."
-            )
-
     @override
     def vectors(self, windows: Windows) -> ModalityVectors:
         """Return the vectors of some windows.
 
         Raises StudyError where the file is missing, where vectors differ in length or are not
-        finite, and where a row names a recording that the study has not, or a time outside of it:
-        with the first such row.
+        finite, and for the first row with an unknown recording or a time outside of it.
         """
-        if self.config.file and self.trust is not None and self.config.file not in self.trust:
-            said = printable(self.config.file, 120)
-            raise ConfigError(
-                f"The checkpoint names the file '{said}' of vectors, which is not read because a "
-                f"file says so. If you "
-                f"know it, say so: --trust {said}, or trust=('{said}',)."
-            )
-        return self._array(windows) if self.config.file else self._rows(windows)
+        if not self.config.file:
+            return self._of_stretches(windows)
+        refuse_untrusted(self.config.file, "file", self.trust)
+        return self._array(windows)
 
     @property
     def _file(self) -> str:
@@ -94,77 +88,74 @@ class Vectors(Modality):
             )
         return ModalityVectors(_finite(path, values)[row], np.ones(len(windows), dtype=bool))
 
-    def _rows(self, windows: Windows) -> ModalityVectors:
-        tables: dict[Path, dict[str, list[tuple[int, float, float]]]] = {}
-        values: dict[Path, np.ndarray] = {}
-        chosen: list[tuple[int, Path, int]] = []
+    def _of_stretches(self, windows: Windows) -> ModalityVectors:
+        tables: dict[Path, _Table] = {}
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
         for folder, recording, rows in places(windows):
             if folder not in tables:
                 if not is_there(folder, self._file):
                     continue
-                tables[folder], values[folder] = self._read(folder)
-            stretches = tables[folder].get(recording, [])
-            if not stretches:
+                tables[folder] = _read(folder / self._file, durations(folder))
+            table = tables[folder]
+            if not len(number := table.number.get(recording, np.zeros(0, dtype=np.int64))):
                 continue
-            numbers, start, end = (np.array(column) for column in zip(*stretches, strict=True))
-            first = windows.start_s[rows][:, None]
-            covered = np.minimum(end, first + windows.seconds) - np.maximum(start, first)
-            apart = np.abs((start + end) / 2 - first - windows.seconds / 2)
-            best = np.lexsort((apart, -np.round(covered, 6)), axis=1)[:, 0]
-            much = covered[np.arange(len(rows)), best]
-            chosen += [
-                (int(row), folder, int(numbers[k]))
-                for row, k, m in zip(rows, best, much, strict=True)
-                if m > 0
-            ]
+            start_s, end_s = table.start_s[number], table.end_s[number]
+            first_s = windows.start_s[rows]
+            best, covered = best_covering(start_s, end_s, first_s, windows.seconds)
+            parts.append((rows[covered > 0], table.vectors[number[best[covered > 0]]]))
         if not tables:
+            folders = ", ".join(map(str, windows.folders.values())) or "windows of arrays"
             raise StudyError(
-                f"There is no {self._file} (recording, start_s, end_s, vector) in "
-                f"{', '.join(map(str, windows.folders.values())) or 'windows of arrays'}."
+                f"There is no {self._file} (recording, start_s, end_s, vector) in {folders}."
             )
-        lengths = {array.shape[1] for array in values.values()}
+        lengths = sorted({table.vectors.shape[1] for table in tables.values()})
         if len(lengths) > 1:
             raise StudyError(
-                f"The studies' '{self.config.name}' vectors differ in length: {sorted(lengths)}."
+                f"The studies' '{self.config.name}' vectors differ in length: {lengths}."
             )
-        out = np.zeros((len(windows), lengths.pop() if lengths else 1), dtype=np.float32)
-        present = np.zeros(len(windows), dtype=bool)
-        for row, folder, number in chosen:
-            out[row], present[row] = values[folder][number], True
-        return ModalityVectors(out, present)
+        return ModalityVectors.gathered(len(windows), lengths[0] or 1, parts)
 
-    def _read(self, folder: Path) -> tuple[dict[str, list[tuple[int, float, float]]], np.ndarray]:
-        path = folder / self._file
-        table = read_table(path, ("recording", "start_s", "end_s", "vector"))
-        recordings = text_column(path, table, "recording")
-        starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
-        vectors = list_column(path, table, "vector")
-        length = len(vectors[0]) if vectors and vectors[0] is not None else 0
-        duration = durations(folder)
-        out: dict[str, list[tuple[int, float, float]]] = {}
-        rows = zip(recordings, starts, ends, vectors, strict=True)
-        for number, (recording, start, end, vector) in enumerate(rows):
-            if vector is None or len(vector) != length or not length:
-                found = "nothing" if vector is None else f"{len(vector)} numbers"
-                raise StudyError(
-                    f"{path}: row {number} holds {found}, the rows before it {length}."
-                )
-            refuse_stranger(path, number, recording, duration)
-            last = duration[str(recording)]
-            if not -_TOLERANCE_S <= start <= end < np.inf or start > last + _TOLERANCE_S:
-                raise StudyError(
-                    f"{path}: row {number} goes from {start} to {end} s, but recording "
-                    f"'{recording}' from 0 to "
-                    f"{last:.3f} s."
-                )
-            out.setdefault(str(recording), []).append((number, start, end))
-        with np.errstate(over="ignore"):  # what is beyond float32 is told as not finite
-            values = np.array(vectors, dtype=np.float32).reshape(len(vectors), length)
-        return out, _finite(path, values)
+
+@dataclass
+class _Table:
+    """The rows of a Parquet file of vectors."""
+
+    start_s: np.ndarray
+    end_s: np.ndarray
+    vectors: np.ndarray
+    number: dict[str, np.ndarray]
+    """The rows of each recording."""
+
+
+def _read(path: Path, duration_s: Mapping[str, float]) -> _Table:
+    """Read vectors; StudyError for the first row that does not fit."""
+    table = read_table(path, ("recording", "start_s", "end_s", "vector"))
+    recordings = text_column(path, table, "recording")
+    starts, ends = (number_column(path, table, name) for name in ("start_s", "end_s"))
+    vectors = list_column(path, table, "vector")
+    length = len(vectors[0]) if vectors and vectors[0] is not None else 0
+    number: dict[str, list[int]] = {}
+    rows = zip(recordings, starts.tolist(), ends.tolist(), vectors, strict=True)
+    for row, (recording, start_s, end_s, vector) in enumerate(rows):
+        if vector is None or len(vector) != length or not length:
+            held = "nothing" if vector is None else f"{len(vector)} numbers"
+            raise StudyError(f"{path}: row {row} holds {held}, the rows before it {length}.")
+        refuse_stranger(path, row, recording, duration_s)
+        last_s = duration_s[str(recording)]
+        if not -_TOLERANCE_S <= start_s <= end_s < np.inf or start_s > last_s + _TOLERANCE_S:
+            raise StudyError(
+                f"{path}: row {row} goes from {start_s} to {end_s} s, but recording '{recording}' "
+                f"from 0 to {last_s:.3f} s."
+            )
+        number.setdefault(str(recording), []).append(row)
+    with np.errstate(over="ignore"):  # numbers beyond float32 are refused as not finite
+        values = np.array(vectors, dtype=np.float32).reshape(len(vectors), length)
+    places = {recording: np.array(rows) for recording, rows in number.items()}
+    return _Table(starts, ends, _finite(path, values), places)
 
 
 def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
-    """Return which windows of their whole study these are, and how many that has."""
+    """Return which windows of their whole study these are, and how many the study has."""
     if not windows.folders:
         return np.arange(len(windows)), len(windows)
     if windows.study not in windows.folders:
@@ -172,29 +163,29 @@ def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
             f"{path} has rows for the windows of one study; these are of several. {_PARQUET}"
         )
     whole = Study.load(windows.folders[windows.study]).windows(**windows.recipe)
-    number: dict[tuple[str, float], int] = {}
-    for row, (recording, start_s) in enumerate(zip(whole.recording, whole.start_s, strict=True)):
-        number.setdefault((recording, round(float(start_s), 6)), row)
-    own = [
-        number.get((r, round(float(s), 6)), -1)
-        for r, s in zip(windows.recording, windows.start_s, strict=True)
-    ]
-    if -1 in own:
+    row: dict[tuple[str, float], int] = {}
+    for number, place in enumerate(_places(whole)):
+        row.setdefault(place, number)
+    numbers = [row.get(place, -1) for place in _places(windows)]
+    if -1 in numbers:
         raise StudyError(
-            f"Window {own.index(-1)} is none of study '{windows.study}' as it is now: it was "
-            f"imported again since. "
-            "Cut the windows anew."
+            f"Window {numbers.index(-1)} is none of study '{windows.study}' as it is now: it was "
+            "imported again since. Cut the windows anew."
         )
-    return np.array(own, dtype=np.int64), len(whole)
+    return np.array(numbers, dtype=np.int64), len(whole)
+
+
+def _places(windows: Windows) -> Iterator[tuple[str, float]]:
+    for recording, start_s in zip(windows.recording, windows.start_s, strict=True):
+        yield recording, round(float(start_s), 6)
 
 
 def _finite(path: Path, values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
-        single = values.astype(np.float32)  # in which numbers above 3.4e38 are not finite either
+        single = values.astype(np.float32)  # numbers above 3.4e38 become infinite
     bad = np.flatnonzero(~np.isfinite(single).all(axis=1))
     if bad.size:
         raise StudyError(
-            f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} "
-            f"more."
+            f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} more."
         )
     return single
