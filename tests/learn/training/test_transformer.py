@@ -54,9 +54,6 @@ def test__pipeline__scores_people_held_out(
     assert "PretrainedEncoder" in repr(pipeline)
 
 
-@pytest.mark.xfail(
-    not hasattr(Windows, "shape"), reason="needs Windows that scikit-learn can index", strict=True
-)
 def test__cross_val_score__by_people(encoder: PretrainedEncoder, toy_windows: Windows) -> None:
     pipeline = make_pipeline(encoder, StandardScaler(), LogisticRegression(max_iter=1000))
     scores = cross_val_score(
