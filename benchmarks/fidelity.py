@@ -62,9 +62,14 @@ def board(pair: Paired) -> dict[str, object]:
         fitted.apply(simulated, pair.rate_hz), pair.real, pair.rate_hz, ~first & moving
     )
     return {
-        "trial": pair.name, "cutoff_hz": path.cutoff_hz, "fidelity": found, "savitzky_golay": rivals,
-        "fitted": second, "lever_m": fitted.lever_m.tolist(), "delay_s": fitted.delay_s,
-    }  # fmt: skip
+        "trial": pair.name,
+        "cutoff_hz": path.cutoff_hz,
+        "fidelity": found,
+        "savitzky_golay": rivals,
+        "fitted": second,
+        "lever_m": fitted.lever_m.tolist(),
+        "delay_s": fitted.delay_s,
+    }
 
 
 def foot(pair: Paired) -> list[dict[str, object]]:
@@ -80,16 +85,22 @@ def foot(pair: Paired) -> list[dict[str, object]]:
         fitted = align(slow, real, pair.rate_hz, first, lever=lever)
         found = fidelity(fitted.apply(slow, pair.rate_hz), real, pair.rate_hz, ~first)
         sagittal = int(np.nanargmax(np.nanstd(real.angular_rate, axis=0)))
-        rows.append({
-            "foot": pair.name, "lever": lever, "cutoff_hz": path.cutoff_hz, "fidelity": found,
-            "lever_m": fitted.lever_m.tolist(), "delay_s": fitted.delay_s,
-            "sagittal": found.angular_rate.correlation[sagittal],
-        })  # fmt: skip
+        rows.append(
+            {
+                "foot": pair.name,
+                "lever": lever,
+                "cutoff_hz": path.cutoff_hz,
+                "fidelity": found,
+                "lever_m": fitted.lever_m.tolist(),
+                "delay_s": fitted.delay_s,
+                "sagittal": found.angular_rate.correlation[sagittal],
+            }
+        )
     return rows
 
 
 def figure(mocap: Path, path: Path) -> None:
-    """Three seconds of the board, three of a foot, and the spectrum that the cut-off is read from."""
+    """Three seconds of the board, three of a foot, and the spectrum that gives the cut-off."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -216,9 +227,11 @@ def main() -> None:
         assert isinstance(found, Fidelity) and isinstance(rivals, dict)
         a, g = found.acceleration, found.angular_rate
         cut = " / ".join("-" if value is None else f"{value:.0f}" for value in row["cutoff_hz"])
-        print(f"| {row['trial']} | {cut} | {a.rmse:.3f} | {axes(tuple(rivals.values()))} | "
-              f"{axes(a.correlation)} | "
-              f"{g.rmse:.3f} | {axes(g.correlation)} | {axes((a.magnitude_mse, g.magnitude_mse))} |")  # fmt: skip
+        print(
+            f"| {row['trial']} | {cut} | {a.rmse:.3f} | {axes(tuple(rivals.values()))} | "
+            f"{axes(a.correlation)} | "
+            f"{g.rmse:.3f} | {axes(g.correlation)} | {axes((a.magnitude_mse, g.magnitude_mse))} |"
+        )
     bands = ", ".join(f"{low:g}-{high:g}" for low, high in BANDS_HZ)
     print(
         f"\nBROAD, coherence in bands ({bands} Hz), and what fitting the mounting on the first "
@@ -233,10 +246,12 @@ def main() -> None:
         found, fitted = row["fidelity"], row["fitted"]
         assert isinstance(found, Fidelity) and isinstance(fitted, Fidelity)
         arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 1)
-        print(f"| {row['trial']} | {axes(found.acceleration.coherence, 2)} | "
-              f"{axes(found.angular_rate.coherence, 2)} | "
-              f"{fitted.acceleration.rmse:.3f} | {fitted.angular_rate.rmse:.3f} | {arm} | "
-              f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
+        print(
+            f"| {row['trial']} | {axes(found.acceleration.coherence, 2)} | "
+            f"{axes(found.angular_rate.coherence, 2)} | "
+            f"{fitted.acceleration.rmse:.3f} | {fitted.angular_rate.rmse:.3f} | {arm} | "
+            f"{1000.0 * row['delay_s']:.1f} |"
+        )
     print(
         f"\ngaitmap, 0 to {BAND_HZ:g} Hz, mounting fitted on the first half, scored on the second\n"
     )
@@ -250,11 +265,13 @@ def main() -> None:
         assert isinstance(found, Fidelity)
         a, g = found.acceleration, found.angular_rate
         arm = axes(tuple(1000.0 * value for value in row["lever_m"]), 0)
-        print(f"| {row['foot']} | {'yes' if row['lever'] else 'no'} | {a.rmse:.2f} | "
-              f"{axes(a.correlation)} | "
-              f"{g.rmse:.3f} | {row['sagittal']:.4f} | {axes((a.magnitude_mse, g.magnitude_mse))} "
-              f"| {arm} | "
-              f"{1000.0 * row['delay_s']:.1f} |")  # fmt: skip
+        print(
+            f"| {row['foot']} | {'yes' if row['lever'] else 'no'} | {a.rmse:.2f} | "
+            f"{axes(a.correlation)} | "
+            f"{g.rmse:.3f} | {row['sagittal']:.4f} | {axes((a.magnitude_mse, g.magnitude_mse))} "
+            f"| {arm} | "
+            f"{1000.0 * row['delay_s']:.1f} |"
+        )
     # As ratios, above one where what was wanted is reached.
     rows: list[dict[str, object]] = []
     for row in trials:

@@ -241,8 +241,16 @@ def simulate_people(data: Path, out: Path) -> None:
     turned = f"right_wrist = {{ rotation_deg = {list(MOUNTED)} }}"
     told = out.with_suffix(".toml")
     told.write_text(f'placements = "right_wrist"\nsmoothing = {CUT_HZ}\n[mountings]\n{turned}\n')
-    otolith("simulate", str(data / "data" / "utd_mhad" / "Skeleton"), "--recipe", str(told), "--out", str(out),
-            "--skip-damaged", "--quiet")  # fmt: skip
+    otolith(
+        "simulate",
+        str(data / "data" / "utd_mhad" / "Skeleton"),
+        "--recipe",
+        str(told),
+        "--out",
+        str(out),
+        "--skip-damaged",
+        "--quiet",
+    )
 
 
 def write(work: Path, docs: Path, names: list[str]) -> None:

@@ -1,7 +1,8 @@
 """What a sensor read, what simulation says of the pose, and what Multi3Net draws from the pose: one
 trial of UTD-MHAD.
 
-    OTOLITH_DATA=… python benchmarks/pose_to_imu.py --work FOLDER [--figure docs/figures/pose_to_imu.svg]
+    OTOLITH_DATA=… python benchmarks/pose_to_imu.py --work FOLDER
+        [--figure docs/figures/pose_to_imu.svg]
 
 Learns to draw the wrist's signal from the Kinect's poses on six people, and looks at another:
 correlation and error of both, over that person's trials, and a picture of one trial along one axis.
@@ -149,7 +150,10 @@ def draw(shown: dict[str, np.ndarray], path: Path) -> None:
     axes.set_ylabel("acceleration along x, m/s²")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.0, 1.15))
-    about = "Acceleration of one trial along one axis: measured, simulated from the skeleton, drawn by a network."
+    about = (
+        "Acceleration of one trial along one axis: measured, simulated from the skeleton, drawn by a "
+        "network."
+    )
     save_figure(figure, path, "Pose to IMU", about)
 
 

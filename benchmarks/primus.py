@@ -168,8 +168,23 @@ SETTINGS = {
     "ipol_gait": "ipol_gait, PIM beside its rivals",
 }
 THREE = ("poses", "labels", "motion")
-SHOWN = ("scratch", "supervised", "ss", "ss+nn", "ss+mm", "all", "nn", "mm+nn", "mm", "masked", "pim", "simclr",
-         "transformations", "forest", "logistic")  # fmt: skip
+SHOWN = (
+    "scratch",
+    "supervised",
+    "ss",
+    "ss+nn",
+    "ss+mm",
+    "all",
+    "nn",
+    "mm+nn",
+    "mm",
+    "masked",
+    "pim",
+    "simclr",
+    "transformations",
+    "forest",
+    "logistic",
+)
 
 
 def write(results: Path, docs: Path) -> None:
@@ -185,7 +200,8 @@ def write(results: Path, docs: Path) -> None:
     text += overview({name: report for name, report in reports.items() if name in THREE})
     for name, report in reports.items():
         made = f"{report.created[:10]} by otolith {report.version} (commit {report.commit})"
-        ran = f"{report.machine['processor']}, one core, {report.machine['precision']}, seed {report.seed}"
+        machine = report.machine
+        ran = f"{machine['processor']}, one core, {machine['precision']}, seed {report.seed}"
         text += [
             f"## {SETTINGS[name]}",
             "",
@@ -267,7 +283,10 @@ def draw(reports: dict[str, Any], docs: Path) -> None:
             name: same[name] for name in (*CONTROLS, *RIVALS, "ss") if name in same
         } | panels[title]
     figure = ablation_figure(panels, SHOWN, controls=("scratch", "forest", "logistic"))
-    about = "Macro-F1 at 8 labelled windows a class for the terms of PRIMUS and its rivals, in three settings."
+    about = (
+        "Macro-F1 at 8 labelled windows a class for the terms of PRIMUS and its rivals, in three "
+        "settings."
+    )
     save_figure(
         figure, docs / "figures" / "primus_ablation.svg", "What each term of PRIMUS is worth", about
     )

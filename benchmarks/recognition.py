@@ -95,7 +95,7 @@ def write(work: Path, docs: Path) -> None:
     }
     named = {f"{name}: {lines[0]['people']} people": lines for name, lines in shown.items()}
     figure = few_shot_grid(named, method_style(main, "scratch"))
-    about = "Macro-F1 over labelled windows per class for four methods on four data sets, people held out."
+    about = "Macro-F1 over labels per class for four methods on four data sets, held-out people."
     save_figure(
         figure,
         docs / "figures" / "few_shot.svg",

@@ -180,7 +180,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what is named, or everything; the exit status is 1 where something failed or fell short."""
+    """Run what is named, or everything; the exit code is 1 if something failed or fell short."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -60,7 +60,7 @@ def clip(
 
 
 def _extended(values: np.ndarray) -> np.ndarray:
-    """Frames (F, ...) with forty more at both ends, on the polynomials through the six outermost."""
+    """Frames (F, ...) with forty more at both ends, extrapolated from the six outermost."""
     weights = np.zeros((HALO, 6))
     rows = [*np.eye(6)]
     for _ in range(HALO):
@@ -189,9 +189,11 @@ def main() -> None:
         "Hz |"
     )
     print("|---|---|---|---|---|---|---|")
-    print(f"| {arguments.frames} | {arguments.sensors} | {row['fused_s']:.3f} s | "
-          f"{row['numpy_s']:.3f} s | "
-          f"{row['ratio']:.1f} | {row['million_frames_per_s']:.2f} | {row['fused_50_hz_s']:.3f} s |")  # fmt: skip
+    print(
+        f"| {arguments.frames} | {arguments.sensors} | {row['fused_s']:.3f} s | "
+        f"{row['numpy_s']:.3f} s | "
+        f"{row['ratio']:.1f} | {row['million_frames_per_s']:.2f} | {row['fused_50_hz_s']:.3f} s |"
+    )
     print(
         f"\nLargest difference {row['largest_difference']:.1e} (float32 out); peak {peak_mb:.0f} "
         f"MB.\n"
@@ -210,7 +212,10 @@ def main() -> None:
         "sensors": arguments.sensors,
         "threads": 1,
     }
-    what = f"{arguments.sensors} sensors on {arguments.frames:,} frames: vectorised NumPy over the fused kernel"
+    what = (
+        f"{arguments.sensors} sensors on {arguments.frames:,} frames: vectorised NumPy over the "
+        "fused kernel"
+    )
     rows = [{"what": what, "at_least": 8.0} | row]
     chain_row = {"chain_million_frames_per_s": {str(count): rate for count, rate in chain.items()}}
     print(

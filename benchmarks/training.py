@@ -10,7 +10,8 @@ names it. All loops train on all windows once and then measure two people held b
 in one process; medians of paired ratios. The toolkit's own epoch also keeps the best weights and
 the losses, and runs in repeatable mode; the rivals do without.
 
-Run: python benchmarks/training.py [--threads 2] [--device cpu] [--repeats 9] [--batch 256] [--study FOLDER]
+Run: python benchmarks/training.py [--threads 2] [--device cpu] [--repeats 9] [--batch 256]
+         [--study FOLDER]
 [--quick]
 """
 
@@ -100,9 +101,19 @@ def made_windows(count: int, sensors: int) -> Windows:
     person, number = np.divmod(np.arange(each * PEOPLE), each)
     names = np.array([f"p{i}" for i in range(PEOPLE)], dtype=object)[person]
     return Windows(
-        store, channels, RATE_HZ, LENGTH, person * rows + number * LENGTH // 2, person, names, names,
-        number * LENGTH / 2 / RATE_HZ, number % 6, tuple("abcdef"), study="made",
-    )  # fmt: skip
+        store,
+        channels,
+        RATE_HZ,
+        LENGTH,
+        person * rows + number * LENGTH // 2,
+        person,
+        names,
+        names,
+        number * LENGTH / 2 / RATE_HZ,
+        number % 6,
+        tuple("abcdef"),
+        study="made",
+    )
 
 
 def start(

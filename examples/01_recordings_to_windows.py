@@ -1,4 +1,4 @@
-"""From recordings to windows: a study of three virtual people, and windows that keep their subject."""
+"""From recordings to windows that know their subject: a study of three virtual people."""
 
 from __future__ import annotations
 

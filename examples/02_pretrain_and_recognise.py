@@ -1,4 +1,4 @@
-"""The whole job: pretrain without labels, adapt with four windows per class, recognise a new person."""
+"""Pretrain without labels, adapt with four windows per class, recognise a new person."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Place:
 
     @classmethod
     def make(cls, folder: Path) -> Place:
-        """Write tables, mapping, recipe and study; the encoder is that of the unbroken pretraining."""
+        """Write tables, mapping, recipe and study; the unbroken pretraining gives the encoder."""
         (folder / "tables").mkdir(parents=True)
         for number in range(12):
             recording = toy_recording(f"p{number}", seconds_each=6.0, gyro=False)
