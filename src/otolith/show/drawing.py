@@ -54,34 +54,17 @@ WIDTH = 420.0
 """Width of a panel in its own units; a page column shows it at 0.85 to 1.3 times that in pixels."""
 
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "otolith",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 11.0,
-    "axes.edgecolor": LIGHT["rule"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.facecolor": "none",
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": LIGHT["rule"],
-    "grid.linewidth": 0.8,
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
+    **dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), LIGHT["rule"]),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), LIGHT["muted"]),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), "none"),
+    **dict.fromkeys((f"axes.spines.{side}" for side in ("top", "right", "left")), False),
+    **{"axes.axisbelow": True, "axes.grid": True, "grid.linewidth": 0.8, "ytick.left": False},
+    **{"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 11.0},
+    **{"legend.frameon": False, "legend.fontsize": 10.5},
+    **{"lines.linewidth": 2.0, "lines.markersize": 6.0},
+    **{"svg.fonttype": "none", "svg.hashsalt": "otolith"},
     "text.color": LIGHT["ink"],
     "text.parse_math": False,  # a person or class may be called "$1"
-    "xtick.color": LIGHT["rule"],
-    "ytick.color": LIGHT["rule"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
-    "ytick.left": False,
-    "lines.linewidth": 2.0,
-    "lines.markersize": 6.0,
-    "legend.frameon": False,
-    "legend.fontsize": 10.5,
 }
 
 

@@ -124,7 +124,7 @@ def write_fidelity_page(
         "fidelity.html",
         title,
         sensors=Table(HEAD, rows_of(compared), title),
-        compared=drawn(figure, "fidelity", "Simulated and measured", title, _CAPTION, numbers),
+        compared=drawn(figure, "fidelity", "Simulated and measured", _CAPTION, numbers),
         fitted=Table(head, fitted, "Fitted on the first half, scored on the second"),
         notes=notes,
     )

@@ -75,25 +75,31 @@ def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
     place["all"] = max(place.values(), default=0.0) + 1.5
     ends = []
     for method, (colour, marker) in style.items():
-        held = [x for x in lines if x["method"] == method and x["macro_f1_mean"] is not None]
-        if not held:
-            continue
-        held.sort(key=lambda line: shots_order(line["shots"]))
-        x = np.array([place[line["shots"]] for line in held])
-        y = 100 * np.array([line["macro_f1_mean"] for line in held])
-        se = 100 * np.array([line["macro_f1_se"] or 0.0 for line in held])
-        few = slice(None, -1 if held[-1]["shots"] == "all" else None)
-        low, high = (y - se)[few], (y + se)[few]
-        axes.fill_between(x[few], low, high, color=colour, alpha=0.14, linewidth=0)
-        axes.plot(x[few], y[few], color=colour, marker=marker)
-        # "All" is no power of two: a dotted line leads to it, and its error is a bar.
-        axes.plot(x[-2:], y[-2:], color=colour, linestyle=":", linewidth=1.4)
-        axes.errorbar(x[-1:], y[-1:], se[-1:], color=colour, marker=marker, elinewidth=1.4)
-        ends.append((float(y[-1]), method, colour, float(x[-1])))
+        scored = [x for x in lines if x["method"] == method and x["macro_f1_mean"] is not None]
+        if scored:
+            scored.sort(key=lambda line: shots_order(line["shots"]))
+            x = np.array([place[line["shots"]] for line in scored])
+            y = 100 * np.array([line["macro_f1_mean"] for line in scored])
+            se = 100 * np.array([line["macro_f1_se"] or 0.0 for line in scored])
+            few = len(x) - (scored[-1]["shots"] == "all")
+            _curve(axes, x, y, se, few, color=colour, marker=marker)
+            ends.append((float(y[-1]), method, colour, float(x[-1])))
     axes.set_xticks([place[k] for k in shots], [str(k) for k in shots])
     axes.grid(axis="x", visible=False)
     axes.set(xlabel="labelled windows per class", ylabel="macro-F1 per person, %")
     _end_labels(axes, ends)
+
+
+def _curve(
+    axes: Axes, x: np.ndarray, y: np.ndarray, se: np.ndarray, few: int, color: str, marker: str
+) -> None:
+    """A curve with a band for its error; only its first `few` points are powers of two."""
+    band = (y - se)[:few], (y + se)[:few]
+    axes.fill_between(x[:few], *band, color=color, alpha=0.14, linewidth=0)
+    axes.plot(x[:few], y[:few], color=color, marker=marker)
+    # "All" is no power of two: a dotted line leads to it, and its error is a bar.
+    axes.plot(x[-2:], y[-2:], color=color, linestyle=":", linewidth=1.4)
+    axes.errorbar(x[-1:], y[-1:], se[-1:], color=color, marker=marker, elinewidth=1.4)
 
 
 @inked()
@@ -169,8 +175,7 @@ def embedding_figure(entry: Row, classes: Sequence[str]) -> Figure:
 
 @inked()
 def losses_figure(curves: Mapping[str, Curve]) -> Figure:
-    """Draw the losses of one method over epochs, a thin line for each fold: training dashed,
-    validation solid."""
+    """Draw one method's losses, a thin line per fold: training dashed, validation solid."""
     figure, axes = panel(240)
     for points in curves.values():
         _loss_lines(axes, points, 1.2)

@@ -51,19 +51,14 @@ class Drawing:
 
 
 def drawn(
-    figure: Figure,
-    key: str,
-    heading: str,
-    title: str,
-    caption: str,
-    numbers: Table,
-    description: str = "",
+    figure: Figure, key: str, heading: str, caption: str, numbers: Table, description: str = ""
 ) -> Drawing:
     """Put a figure on a page.
 
-    key: unique on the page. title, description: read to those who do not see the figure; without a
-    description, its caption is.
+    key: unique on the page; its first word says what is drawn. description: read to those who do
+    not see the figure; without one, its caption is.
     """
+    title = f"{heading}: {key.partition('-')[0]}"
     svg = inline_svg(figure, key, title, description or caption)
     return Drawing(heading, svg, caption, numbers)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Table = Mapping[str, np.ndarray]
+"""Columns of a study's modality, by name."""
 SECONDS = 4.0
 """How much is shown."""
 POSES = 7
@@ -67,8 +69,8 @@ def recording_figure(
     recording: Recording,
     first_s: float,
     last_s: float,
-    pose: dict[str, np.ndarray] | None = None,
-    truth: dict[str, np.ndarray] | None = None,
+    pose: Table | None = None,
+    truth: Table | None = None,
 ) -> Figure:
     """Draw the signals between two moments, and the body above them where its pose is given.
 
@@ -83,11 +85,11 @@ def recording_figure(
     heights = [_BODY] * (pose is not None) + [_ROW] * len(rows)
     size = 1.5 * WIDTH, sum(heights) + 24.0
     figure, places = grid(len(heights), 1, size, share=(True, False), heights=heights)
-    moments = np.linspace(first_s, last_s, 2 * POSES + 1)[1::2] if pose is not None else ()
+    moments = np.zeros(0)
     if pose is not None:
-        _Bodies(pose, np.asarray(moments), last_s - first_s).draw(
-            places[0, 0], truth or {}, recording.placements
-        )
+        moments = np.linspace(first_s, last_s, 2 * POSES + 1)[1::2]
+        seconds, worn = last_s - first_s, recording.placements
+        _draw_bodies(places[0, 0], pose, truth or {}, worn, moments, seconds)
     for axes, (stream, sensor, quantity, columns) in zip(
         places[-len(rows) :, 0], rows, strict=True
     ):
@@ -124,73 +126,70 @@ def _seconds_of(recording: Recording, start_s: float | None) -> tuple[float, flo
     return start_s, min(start_s + SECONDS, end)
 
 
-class _Bodies:
-    """The body at moments of a time line, a metre as wide as it is high, travelling left out."""
+def _draw_bodies(
+    axes: Axes,
+    pose: Table,
+    truth: Table,
+    placements: Sequence[str],
+    moments: Float[np.ndarray, " P"],
+    seconds: float,
+) -> None:
+    """Draw the body at its moments, a metre as wide as it is high; travelling is left out.
 
-    def __init__(
-        self, pose: dict[str, np.ndarray], moments: Float[np.ndarray, " P"], seconds: float
-    ) -> None:
-        self._joints = [
-            joint
-            for joint in JOINTS
-            if f"{joint}.x" in pose and np.isfinite(pose[f"{joint}.x"]).all()
-        ]
-        places = np.stack([_columns(pose, joint) for joint in self._joints], axis=1)
-        frames = np.clip(np.searchsorted(pose["time_s"], moments), 0, len(places) - 1)
-        self._moments, self._places = moments, places[frames]
-        # Seen from one side all through, by where the hips point in the middle of what is shown.
-        left, right = (self._at(len(frames) // 2, f"{side}_hip") for side in ("left", "right"))
-        facing = np.arctan2(*(np.cross(left - right, [0.0, 0.0, 1.0])[[1, 0]]))
-        turn = facing - np.deg2rad(_VIEW_DEG)
-        self._across = np.array([np.cos(turn), np.sin(turn), 0.0])
-        self._away = np.array([-np.sin(turn), np.cos(turn), 0.0])
-        around = self._places - self._at(slice(None), "pelvis")[:, None] * [1.0, 1.0, 0.0]
-        heights = self._heights(around)
-        self._limits = heights.min() - AXIS_M, heights.max() + AXIS_M
-        points_per_metre = _BODY / (self._limits[1] - self._limits[0])
-        self._second_per_metre = seconds / (1.5 * WIDTH * 0.9) * points_per_metre
+    Joints and sensors are seen through one 3 × 2 matrix, which stays the same all through.
+    """
+    joints = [j for j in JOINTS if f"{j}.x" in pose and np.isfinite(pose[f"{j}.x"]).all()]
+    frames = np.searchsorted(pose["time_s"], moments).clip(0, len(pose["time_s"]) - 1)
+    places = {joint: _columns(pose, joint)[frames] for joint in joints}
+    root = places["pelvis"] * [1.0, 1.0, 0.0]
+    middle = len(moments) // 2
+    view = _view(places["left_hip"][middle] - places["right_hip"][middle])
+    heights = [((place - root) @ view)[:, 1] for place in places.values()]
+    low, high = np.min(heights) - AXIS_M, np.max(heights) + AXIS_M
+    second_per_metre = seconds / (1.5 * WIDTH * 0.9) * (_BODY / (high - low))
 
-    def draw(self, axes: Axes, truth: dict[str, np.ndarray], placements: Sequence[str]) -> None:
-        """Draw bones, and x, y and z of each sensor."""
-        known = set(self._joints)
-        bones = [(JOINTS[PARENTS[n]], joint) for n, joint in enumerate(JOINTS) if joint != "pelvis"]
-        for number in range(len(self._moments)):
-            for bone in bones:
-                if known.issuperset(bone):
-                    ends = np.stack([self._at(number, joint) for joint in bone])
-                    colour = LIGHT["c0" if "right" in bone[1] else "muted"]
-                    (line,) = axes.plot(*self._seen(ends, number), color=colour, lw=1.6)
-                    line.set_solid_capstyle("round")
-            for placement in placements:
-                if f"{placement}.position.x" in truth:
-                    self._draw_sensor(axes, number, placement, truth)
-        axes.set_ylim(*self._limits)
-        axes.set_ylabel("metres")
-        axes.grid(visible=False)
+    def draw(ends: Sequence[np.ndarray], number: int, colour: str, width: float) -> None:
+        x, y = ((np.stack(ends) - root[number]) @ view).T
+        axes.plot(moments[number] + second_per_metre * x, y, color=colour, lw=width)
 
-    def _draw_sensor(
-        self, axes: Axes, number: int, placement: str, truth: dict[str, np.ndarray]
-    ) -> None:
-        last = len(truth["time_s"]) - 1
-        frame = min(int(np.searchsorted(truth["time_s"], self._moments[number])), last)
-        point = _columns(truth, f"{placement}.position")[frame]
-        sensor_to_world = _columns(truth, f"{placement}.orientation", "xyzw")[frame]
-        for axis, colour in zip(np.eye(3), _COLOURS, strict=True):
-            tip = point + AXIS_M * rotations.rotate(sensor_to_world, axis)
-            axes.plot(*self._seen(np.stack([point, tip]), number), color=colour, lw=1.8)
-
-    def _at(self, number: int | slice, joint: str) -> np.ndarray:
-        return self._places[number, self._joints.index(joint)]
-
-    def _heights(self, around: np.ndarray) -> np.ndarray:
-        """How high a point stands: a little from above, so that what is nearer stands lower."""
-        return np.asarray(around[..., 2] + _ABOVE * (around @ self._away))
-
-    def _seen(self, points: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-        around = points - self._at(number, "pelvis") * [1.0, 1.0, 0.0]
-        x = self._moments[number] + self._second_per_metre * (around @ self._across)
-        return x, self._heights(around)
+    bones = [(JOINTS[PARENTS[n]], joint) for n, joint in enumerate(JOINTS) if joint != "pelvis"]
+    for number, moment in enumerate(moments):
+        for bone in bones:
+            if bone[0] in places and bone[1] in places:
+                colour = LIGHT["c0" if "right" in bone[1] else "muted"]
+                draw([places[joint][number] for joint in bone], number, colour, 1.6)
+        for placement in placements:
+            if f"{placement}.position.x" in truth:
+                for ends, colour in zip(
+                    _sensor_axes(truth, placement, moment), _COLOURS, strict=True
+                ):
+                    draw(ends, number, colour, 1.8)
+    axes.set(ylim=(low, high), ylabel="metres")
+    axes.grid(visible=False)
 
 
-def _columns(table: dict[str, np.ndarray], name: str, axes: str = "xyz") -> np.ndarray:
+def _view(hips: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 2"]:
+    """Look at a body from `_VIEW_DEG`, a little from above: what is nearer stands lower.
+
+    hips: from the right to the left one. Returns the matrix from the world's axes to across and up.
+    """
+    facing = np.arctan2(*(np.cross(hips, [0.0, 0.0, 1.0])[[1, 0]]))
+    turn = facing - np.deg2rad(_VIEW_DEG)
+    across = [np.cos(turn), np.sin(turn), 0.0]
+    up = [-_ABOVE * np.sin(turn), _ABOVE * np.cos(turn), 1.0]
+    return np.stack([across, up], axis=1)
+
+
+def _sensor_axes(
+    truth: Table, placement: str, moment: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Both ends of a sensor's x, y and z at a moment, in the world's frame."""
+    frame = min(int(np.searchsorted(truth["time_s"], moment)), len(truth["time_s"]) - 1)
+    point = _columns(truth, f"{placement}.position")[frame]
+    sensor_to_world = _columns(truth, f"{placement}.orientation", "xyzw")[frame]
+    axes = rotations.rotate(sensor_to_world, np.eye(3))
+    return [(point, point + AXIS_M * axis) for axis in axes]
+
+
+def _columns(table: Table, name: str, axes: str = "xyz") -> np.ndarray:
     return np.stack([table[f"{name}.{axis}"] for axis in axes], axis=1).astype(np.float64)

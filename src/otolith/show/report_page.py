@@ -101,8 +101,8 @@ class _Study:
         few = "; few people" if any("few people" in line["notes"] for line in self.lines) else ""
         caption = f"Mean over {self._most} people{few}."
         said = " ".join(self.verdict())
-        title, key = f"Macro-F1 by number of labels, {self.name}", f"curves-{self._number}"
-        return drawn(figure, key, self.name, title, caption, self.tables()[0], said)
+        key, numbers = f"curves-{self._number}", self.tables()[0]
+        return drawn(figure, key, self.name, caption, numbers, said)
 
     def tables(self) -> list[Table]:
         """Scores per person, scores of pooled people, and differences to the control."""
@@ -148,8 +148,7 @@ class _Study:
         ]
         figure = figures.people_figure(scores, people, self._style)
         numbers = Table(["person", *scores], rows, f"Macro-F1 per person at {at}, %")
-        title, key = f"Scores per person, {self.name}", f"people-{self._number}"
-        return drawn(figure, key, self.name, title, caption, numbers)
+        return drawn(figure, f"people-{self._number}", self.name, caption, numbers)
 
     def confusions(self) -> Iterator[Drawing]:
         """The confusion matrix of the method that scores highest, and of the control."""
@@ -173,9 +172,8 @@ class _Study:
             said = "Windows per true class (row) and recognised class (column)"
             figure = figures.confusion_figure(counts, classes)
             heading, key = f"{self.name}: {method}", f"confusion-{self._number}-{k}"
-            title = f"Confusion matrix of {method}, {self.name}"
             numbers = Table(["truly", *classes], rows, said)
-            yield drawn(figure, key, heading, title, caption, numbers)
+            yield drawn(figure, key, heading, caption, numbers)
 
     def facts(self) -> Row:
         """The data and its windows, by name; what is not known is empty."""
@@ -237,8 +235,7 @@ def _embeddings(report: Report) -> Iterator[Drawing]:
         ]
         numbers = Table(["class", "windows", "mean x", "mean y"], rows, "Where each class lies")
         figure = figures.embedding_figure(entry, _classes(report, study))
-        title = f"Embedding of {method}"
-        yield drawn(figure, f"embedding-{n}", f"{study}: {method}", title, caption, numbers)
+        yield drawn(figure, f"embedding-{n}", f"{study}: {method}", caption, numbers)
 
 
 def _losses(report: Report) -> Iterator[Drawing]:
@@ -260,8 +257,7 @@ def _losses(report: Report) -> Iterator[Drawing]:
         rows = [[name, *_loss_cells(sorted(points))] for name, points in curves.items()]
         figure = figures.losses_figure({name: sorted(points) for name, points in curves.items()})
         numbers = Table(head, rows, "Losses per fold")
-        title = f"Loss curves of {method}, {study}"
-        yield drawn(figure, f"losses-{n}", f"{study}: {method}", title, caption, numbers)
+        yield drawn(figure, f"losses-{n}", f"{study}: {method}", caption, numbers)
 
 
 def _loss_cells(points: Sequence[tuple[float, float, float]]) -> list[object]:

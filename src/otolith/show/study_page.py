@@ -66,7 +66,7 @@ def study_page(study: Study) -> str:
         modalities=modalities_sentence(study),
         sensors=sensors,
         still=still,
-        rates=_rates(study, held),
+        rates=_rates(held),
         examples=list(_examples(study, held)),
         example_s=EXAMPLE_S,
         people=list(_people(held)),
@@ -77,7 +77,7 @@ def study_page(study: Study) -> str:
     )
 
 
-def _rates(study: Study, held: StudySummary) -> Drawing | None:
+def _rates(held: StudySummary) -> Drawing | None:
     """The measured rates, where they differ."""
     timed = [sensor for sensor in held.sensors if sensor.rates_hz]
     if not any(max(sensor.rates_hz) - min(sensor.rates_hz) >= 0.01 for sensor in timed):
@@ -85,8 +85,8 @@ def _rates(study: Study, held: StudySummary) -> Drawing | None:
     rows = [[sensor.name, sensor.rate_words, sensor.nominal_words] for sensor in timed]
     numbers = Table(["sensor", "Hz measured", "Hz stated"], rows, "Rates")
     caption = "Each dot is a recording, each upright line the stated rate."
-    heading, title = "How fast they really sampled", f"Measured rates, {study.name}"
-    return drawn(figures.rates_figure(timed), "rates", heading, title, caption, numbers)
+    figure = figures.rates_figure(timed)
+    return drawn(figure, "rates", "How fast they really sampled", caption, numbers)
 
 
 def _examples(study: Study, held: StudySummary) -> Iterator[Drawing]:
@@ -119,7 +119,7 @@ def _example(
     head = ["channel", "least", "mean", "most", "deviation"]
     figure = figures.signal_figure(time_s, values, stream.channels)
     numbers = Table(head, rows, "These seconds in numbers")
-    return drawn(figure, key, sensor.name, sensor.name, caption, numbers)
+    return drawn(figure, key, sensor.name, caption, numbers)
 
 
 def _liveliest(stream: Stream, segments: Sequence[Segment]) -> tuple[slice, str]:
@@ -147,17 +147,18 @@ def _people(held: StudySummary) -> Iterator[Drawing]:
     figure = figures.bars_figure([person.name for person in people], minutes, "minutes")
     rows: list[list[object]] = [[p.name, p.recordings, f"{60 * p.hours:.2f}"] for p in held.people]
     numbers = Table(["person", "recordings", "minutes"], rows, "Per person")
-    yield drawn(figure, "minutes", "Minutes recorded", "Minutes of each person", caption, numbers)
+    yield drawn(figure, "minutes", "Minutes recorded", caption, numbers)
     if not held.labels:
         return
     names, seconds = list(held.labels), list(held.labels.values())
     caption = f"Who did what: the darker, the longer; empty where somebody never did it.{some}"
     rows = [[p.name, *(f"{p.label_s.get(name, 0.0):.0f}" for name in names)] for p in held.people]
     numbers = Table(["person", *names], rows, "Seconds per person")
-    figure, title = figures.people_figure(people, names), "Label seconds of each person"
-    yield drawn(figure, "who", "Person by person", title, caption, numbers)
-    caption = f"{sum(seconds) / 3600:.2f} hours are labelled, {count(len(names), 'label')} in all."
+    yield drawn(figures.people_figure(people, names), "who", "Person by person", caption, numbers)
+    hours, labels = sum(seconds) / 3600, count(len(names), "label")
     rows = [[name, f"{s:.1f}", held.label_people[name]] for name, s in held.labels.items()]
     numbers = Table(["label", "seconds", "people"], rows, "Seconds of each label")
     figure = figures.bars_figure(names, seconds, "seconds")
-    yield drawn(figure, "labels", "Labels", "Seconds of each label", caption, numbers)
+    yield drawn(
+        figure, "labels", "Labels", f"{hours:.2f} hours are labelled, {labels} in all.", numbers
+    )
