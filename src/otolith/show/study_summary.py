@@ -1,17 +1,18 @@
-"""What a study holds, added up sensor by sensor and person by person from study.json alone, without
-any signal."""
+"""What a study holds by sensor and by person, added up from study.json alone, without signals."""
 
 from __future__ import annotations
 
+import functools
 import re
 import statistics
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from otolith.core.text import count
 from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates, told
-from otolith.data.entries import StreamEntry
+from otolith.data.entries import ReportEntry, StreamEntry
 from otolith.data.recording import group_of_entry, natural_key
 from otolith.data.study import Study
 from otolith.data.windows import Cut
@@ -24,21 +25,43 @@ elsewhere."""
 LOST = "lost samples"
 
 
-@dataclass
+@dataclass(frozen=True)
 class SensorSummary:
     """One sensor over all recordings that have it."""
 
     name: str
     """Where it sat and what it measured, such as "left_wrist: acc, gyro"."""
     sensors: tuple[str, ...]
-    nominal_hz: list[float] = field(default_factory=list)
-    """Rates that data sheet or owner state, each once."""
-    rates_hz: list[float] = field(default_factory=list)
-    """Measured rate of each recording with two samples or more."""
     recordings: list[str] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=lambda: {"read": 0, "kept": 0, "reported": 0})
-    lost: int = 0
-    """Samples that never came, judged by the stamps."""
+    streams: list[StreamEntry] = field(default_factory=list)
+    """Its stream of each of these recordings, as study.json has it."""
+
+    @property
+    def nominal_hz(self) -> list[float]:
+        """Rates that data sheet or owner state, each once."""
+        return sorted({s["nominal_rate_hz"] for s in self.streams if s["nominal_rate_hz"]})
+
+    @property
+    def rates_hz(self) -> list[float]:
+        """Measured rate of each recording with two samples or more."""
+        return [s["rate_hz"] for s in self.streams if s["rate_hz"]]
+
+    @functools.cached_property
+    def rows(self) -> dict[str, int]:
+        """Rows read, kept, and reported."""
+        reported = sum(report["rows"] for s in self.streams for report in s["reports"])
+        read, kept = (sum(s[key] for s in self.streams) for key in ("rows_read", "rows_kept"))
+        return {"read": read, "kept": kept, "reported": reported}
+
+    @functools.cached_property
+    def lost(self) -> int:
+        """Samples that never came, judged by the stamps."""
+        return sum(map(lost_in, self.streams))
+
+    @property
+    def lost_share(self) -> float:
+        """Share of all samples that should have come and did not."""
+        return self.lost / max(self.rows["kept"] + self.lost, 1)
 
     @property
     def rate_words(self) -> str:
@@ -51,23 +74,18 @@ class SensorSummary:
     @property
     def nominal_words(self) -> str:
         """The stated rates."""
-        return ", ".join(f"{rate:g}" for rate in sorted(self.nominal_hz)) or "not stated"
-
-    def cells(self) -> list[str]:
-        """Recordings, rates, rows read, kept and reported, and lost samples, as tables show them."""
-        rows = (f"{self.rows[key]:,}" for key in ("read", "kept", "reported"))
-        recordings = str(len(self.recordings))
-        return [recordings, self.rate_words, self.nominal_words, *rows, self.lost_words]
-
-    @property
-    def lost_share(self) -> float:
-        """Share of all samples that should have come and did not."""
-        return self.lost / max(self.rows["kept"] + self.lost, 1)
+        return ", ".join(f"{rate:g}" for rate in self.nominal_hz) or "not stated"
 
     @property
     def lost_words(self) -> str:
         """Lost samples and their share of all that should have come."""
         return f"{self.lost:,} ({100 * self.lost_share:.1f} %)" if self.lost else "0"
+
+    def cells(self) -> list[str]:
+        """Recordings, rates, rows read, kept and reported, and lost samples, as tables show them."""
+        rows = (f"{number:,}" for number in self.rows.values())
+        recordings = str(len(self.recordings))
+        return [recordings, self.rate_words, self.nominal_words, *rows, self.lost_words]
 
 
 @dataclass
@@ -77,10 +95,10 @@ class PersonSummary:
     name: str
     recordings: int = 0
     hours: float = 0.0
-    label_s: dict[str, float] = field(default_factory=dict)
+    label_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
-@dataclass
+@dataclass(frozen=True)
 class StudySummary:
     """A study in numbers."""
 
@@ -100,95 +118,82 @@ def summarise_study(study: Study) -> StudySummary:
     """Add up what a study holds; nothing but study.json and the segments are read."""
     sensors: dict[str, SensorSummary] = {}
     people: dict[str, PersonSummary] = {}
-    kinds: dict[str, tuple[int, set[str], str]] = {}
+    reports: dict[str, list[tuple[str, ReportEntry]]] = {}
     for entry in study.entries:
         group = group_of_entry(entry)
         person = people.setdefault(group, PersonSummary(group))
         person.recordings += 1
         person.hours += entry["duration_s"] / 3600
         for segment in study.segments.get(entry["id"], ()):
-            seconds = segment.end_s - segment.start_s
-            person.label_s[segment.label] = person.label_s.get(segment.label, 0.0) + seconds
+            person.label_s[segment.label] += segment.end_s - segment.start_s
         for stream in entry["streams"]:
-            _add_stream(sensors, entry["id"], stream)
+            name, places = sensor_of(stream)
+            sensor = sensors.setdefault(name, SensorSummary(name, places))
+            sensor.recordings.append(entry["id"])
+            sensor.streams.append(stream)
             for report in stream["reports"]:
-                rows, where, example = kinds.get(
-                    report["kind"], (0, set(), f"{entry['id']}: {report['detail']}")
-                )
-                kinds[report["kind"]] = rows + report["rows"], where | {entry["id"]}, example
+                reports.setdefault(report["kind"], []).append((entry["id"], report))
     labels = dict(sorted(study.label_seconds.items(), key=lambda item: (-item[1], item[0])))
     everybody = sorted(people.values(), key=lambda person: natural_key(person.name))
     return StudySummary(
-        list(sensors.values()),
-        everybody,
-        labels,
-        {label: sum(label in person.label_s for person in everybody) for label in labels},
-        [
-            (kind, rows, len(where), example)
-            for kind, (rows, where, example) in sorted(kinds.items())
-        ],
-        [*told(duplicates(study.entries)), *_unusual(study, sensors)],
+        sensors=list(sensors.values()),
+        people=everybody,
+        labels=labels,
+        label_people={n: sum(n in person.label_s for person in everybody) for n in labels},
+        reports=[_added_up(kind, of) for kind, of in sorted(reports.items())],
+        unusual=[*told(duplicates(study.entries)), *_unusual(study, sensors)],
     )
 
 
-def _add_stream(sensors: dict[str, SensorSummary], recording: str, stream: StreamEntry) -> None:
-    name, found = sensor_of(stream)
-    total = sensors.setdefault(name, SensorSummary(name, found))
-    total.recordings.append(recording)
-    if stream["nominal_rate_hz"] and stream["nominal_rate_hz"] not in total.nominal_hz:
-        total.nominal_hz.append(stream["nominal_rate_hz"])
-    if stream["rate_hz"]:
-        total.rates_hz.append(stream["rate_hz"])
-    total.rows["read"] += stream["rows_read"]
-    total.rows["kept"] += stream["rows_kept"]
-    total.rows["reported"] += sum(report["rows"] for report in stream["reports"])
-    total.lost += lost_in(stream)
+def _added_up(kind: str, reports: Sequence[tuple[str, ReportEntry]]) -> tuple[str, int, int, str]:
+    rows, recordings = sum(report["rows"] for _, report in reports), {id for id, _ in reports}
+    first, report = reports[0]
+    return kind, rows, len(recordings), f"{first}: {report['detail']}"
 
 
 def sensor_of(stream: StreamEntry) -> tuple[str, tuple[str, ...]]:
     """Name a stream by where it sat and what it measured, as files may call it anything."""
-    held: dict[str, list[str]] = {}
+    quantities: dict[str, dict[str, None]] = {}
     for channel in map(Channel.parse, stream["channels"]):
-        quantities = held.setdefault(channel.sensor, [])
-        if channel.quantity not in quantities:
-            quantities.append(channel.quantity)
-    return "; ".join(
-        f"{sensor}: {', '.join(quantities)}" for sensor, quantities in held.items()
-    ), tuple(held)
+        quantities.setdefault(channel.sensor, {})[channel.quantity] = None
+    words = [f"{sensor}: {', '.join(measured)}" for sensor, measured in quantities.items()]
+    return "; ".join(words), tuple(quantities)
 
 
 def lost_in(stream: StreamEntry) -> int:
     """Return how many samples of a stream never came, as its reader reported it."""
-    found = [
-        re.match(r"\d+", report["detail"]) for report in stream["reports"] if report["kind"] == LOST
-    ]
-    return sum(int(match[0]) for match in found if match)
+    details = [report["detail"] for report in stream["reports"] if report["kind"] == LOST]
+    return sum(int(match[0]) for detail in details if (match := re.match(r"\d+", detail)))
 
 
-def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterable[str]:
-    middle = {
-        name: statistics.median(total.rates_hz) for name, total in sensors.items() if total.rates_hz
-    }
+def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterator[str]:
+    """Sentences on recordings that differ from the rest, recording by recording."""
+    usual = {n: statistics.median(of.rates_hz) for n, of in sensors.items() if of.rates_hz}
     for entry in study.entries:
         losses = []
         for stream in entry["streams"]:
             name, places = sensor_of(stream)
             where = f"{entry['id']}, {name}"
-            rate, usual = stream["rate_hz"], middle.get(name)
-            if rate is None:
-                yield f"{where}: {count(stream['rows_kept'], 'sample')}, so no rate"
-            elif usual and abs(rate / usual - 1) > RATE_TOLERANCE:
-                yield f"{where}: {rate:.2f} Hz, where this sensor usually has {usual:.2f} Hz"
+            yield from (f"{where}: {words}" for words in _odd_of(stream, usual.get(name)))
             lost = lost_in(stream)
             share = lost / max(lost + stream["rows_kept"], 1)
             if share > max(LOST_TOLERANCE, 2 * sensors[name].lost_share):
                 losses.append(f"{100 * share:.0f} % at {' and '.join(places)}")
-            for report in stream["reports"]:
-                if report["rows"] or report["kind"] == "silent channel":
-                    rows = f"{report['rows']} × " if report["rows"] else ""
-                    yield f"{where}: {rows}{report['kind']} ({report['detail']})"
         if losses:
             yield f"{entry['id']}: many samples were lost, {', '.join(losses)}"
+
+
+def _odd_of(stream: StreamEntry, usual: float | None) -> Iterator[str]:
+    """What is unusual about a stream whose sensor usually has a rate of `usual`."""
+    rate = stream["rate_hz"]
+    if rate is None:
+        yield f"{count(stream['rows_kept'], 'sample')}, so no rate"
+    elif usual and abs(rate / usual - 1) > RATE_TOLERANCE:
+        yield f"{rate:.2f} Hz, where this sensor usually has {usual:.2f} Hz"
+    for report in stream["reports"]:
+        if report["rows"] or report["kind"] == "silent channel":
+            rows = f"{report['rows']} × " if report["rows"] else ""
+            yield f"{rows}{report['kind']} ({report['detail']})"
 
 
 def headline(study: Study, held: StudySummary) -> str:
