@@ -38,6 +38,9 @@ def cache_folder(folder: Path, room: str = "") -> Path:
     Where that cannot be written, or is a link, it is a folder in the user's cache that nobody else
     may open; where that cannot be written either, a new one that is removed when the process ends.
     It is never a name in a shared folder, which somebody else could have made first.
+
+    >>> cache_folder(Path(), "windows").as_posix()
+    '.cache/windows'
     """
     inner = folder / FOLDER
     with suppress(OSError):
@@ -83,7 +86,10 @@ def warn_made_again(path: Path, reason: str) -> None:
 
 def write_arrays(path: Path, made_of: str, facts: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays with the hash of what they were made of and of themselves: a line of JSON, then
-    their bytes."""
+    their bytes.
+
+    >>> write_arrays(Path("grid"), "hash of its sources", {"rate_hz": 50}, {"x": np.arange(2.0)})
+    """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     total = hashlib.sha256()
     for array in plain.values():
@@ -107,6 +113,10 @@ def read_arrays(path: Path, made_of: str) -> tuple[Any, dict[str, np.ndarray]] |
 
     A file that is damaged or was made of something else gives a warning and None, so that it is
     made again.
+
+    >>> write_arrays(Path("grid"), "hash of its sources", {"rate_hz": 50}, {"x": np.arange(2.0)})
+    >>> read_arrays(Path("grid"), "hash of its sources")
+    ({'rate_hz': 50}, {'x': array([0., 1.])})
     """
     if not os.path.lexists(path):
         return None
@@ -121,7 +131,12 @@ def read_arrays(path: Path, made_of: str) -> tuple[Any, dict[str, np.ndarray]] |
 
 
 def fault_of_arrays(path: Path) -> str:
-    """Say what is wrong with a file that `write_arrays` wrote; nothing where it is whole."""
+    """Say what is wrong with a file that `write_arrays` wrote; nothing where it is whole.
+
+    >>> _ = Path("grid").write_text('{"otolith_cache": 1}')
+    >>> fault_of_arrays(Path("grid"))
+    'its header is damaged'
+    """
     try:
         header, body = _parts(path)
         _cut(body, header["arrays"])

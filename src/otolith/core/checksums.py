@@ -26,7 +26,12 @@ _read: set[Path] = set()
 
 def fingerprint(path: Path) -> Fingerprint:
     """Return what changes whenever a file does: size, both times and the inode. The second time
-    cannot be set back."""
+    cannot be set back.
+
+    >>> _ = Path("a.csv").write_text("1,2")
+    >>> fingerprint(Path("a.csv"))[0]
+    3
+    """
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
 
@@ -38,6 +43,10 @@ def sha256_of(path: Path, memory: Path | None = None) -> str:
     memory: a file of lines beside derived files, in which hashes of large files outlive the
     process. Each line holds the hash itself, so that a wrong line can only cause a comparison to
     fail. Its folder is not made for it.
+
+    >>> _ = Path("a.csv").write_text("abc")
+    >>> sha256_of(Path("a.csv"))[:8]
+    'ba7816bf'
     """
     now = fingerprint(path)
     if memory is not None and memory not in _read:

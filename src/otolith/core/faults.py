@@ -40,6 +40,10 @@ def report_of(error: BaseException, command: str, options: Iterable[str]) -> str
     """Return the text of the file: where, of which type, with which versions.
 
     `command` is the name of the command, `options` the names of the options that were typed.
+
+    >>> text = report_of(ValueError("Anna"), "info", ["--json"])
+    >>> "ValueError" in text, "options: --json" in text, "Anna" in text
+    (True, True, False)
     """
     system = f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} cores"
     lines = [
@@ -60,6 +64,9 @@ def keep_report(text: str) -> Path | None:
 
     The file is new, belongs to the user alone, and no link is followed. Returns None where neither
     folder can be written.
+
+    >>> keep_report("where it happened").name[:14]
+    'otolith-fault-'
     """
     name = f"otolith-fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     new_for_user = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -80,7 +87,11 @@ def keep_report(text: str) -> Path | None:
 
 
 def paragraph(error: BaseException, path: Path | None) -> str:
-    """Return the message to the user; `path` is the file that was written, if any."""
+    """Return the message to the user; `path` is the file that was written, if any.
+
+    >>> print(paragraph(ValueError("Anna"), None))
+    Otolith met an unexpected error (ValueError) and stopped. What is finished stays as it is. ...
+    """
     memory = isinstance(error, MemoryError)
     hint = " Memory ran out: fewer windows at a time may help." if memory else ""
     kept = (

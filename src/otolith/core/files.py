@@ -95,6 +95,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     An error, a full disk or Ctrl-C leaves the old file as it was and nothing half-written under the
     final name; what a killed process left is removed when the next one writes into the folder.
     Raises DataError where `path` is a folder, a pipe or a device, which a file would replace.
+
+    >>> with atomic_path(Path("a.txt")) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> Path("a.txt").read_text()
+    'whole'
     """
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "no plain file"
@@ -123,6 +128,11 @@ def atomic_folder(path: Path, ours: Collection[str]) -> Iterator[Path]:
     somebody puts there meanwhile. Killed at any moment, either the old or the new folder is whole
     (see `otolith.core.locks.recover` for systems that cannot exchange two folders in one step).
     Raises DataError where `path` is a file, or the current folder.
+
+    >>> with atomic_folder(Path("result"), ours=["a.txt"]) as temporary:
+    ...     _ = (temporary / "a.txt").write_text("whole")
+    >>> [path.name for path in Path("result").iterdir()]
+    ['a.txt']
     """
     path = path.resolve()
     if path.exists() and not path.is_dir():
@@ -219,7 +229,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all; a number that is not finite is refused."""
+    """Write a JSON file, whole or not at all; a number that is not finite is refused.
+
+    >>> write_json(Path("a.json"), {"rate_hz": 50})
+    >>> read_json(Path("a.json"))
+    {'rate_hz': 50}
+    """
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -228,6 +243,11 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
 
     Raises ReadError where it is absent, cut off, not JSON, nested too deeply, names a key twice or
     is larger than `max_bytes`.
+
+    >>> _ = Path("a.json").write_text('{"a": 1, "a": 2}')
+    >>> read_json(Path("a.json"))
+    Traceback (most recent call last):
+    otolith.core.errors.ReadError: a.json is not readable as JSON (a key stands twice in one object)...
     """
     with opened(path) as file:
         text = file.read(max_bytes + 1)
@@ -259,6 +279,9 @@ def content_digest(content: Mapping[str, Any]) -> str:
     """Return the sha256 of what a JSON object says, whatever its layout and its own seal.
 
     Raises ValueError for a number that is not finite.
+
+    >>> content_digest({"a": 1}) == content_digest({"a": 1, SEAL: "any"})
+    True
     """
     rest = {key: value for key, value in content.items() if key != SEAL}
     # As it is read back: keys are text, and tuples lists.
@@ -268,7 +291,12 @@ def content_digest(content: Mapping[str, Any]) -> str:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object with the hash of its content, whole or not at all."""
+    """Write a JSON object with the hash of its content, whole or not at all.
+
+    >>> write_sealed(Path("a.json"), {"rate_hz": 50})
+    >>> list(read_json(Path("a.json")))
+    ['rate_hz', 'content_sha256']
+    """
     write_json(path, {**content, SEAL: content_digest(content)})
 
 
@@ -276,6 +304,10 @@ def seal_holds(content: Mapping[str, Any]) -> bool | None:
     """Return whether a JSON object is as it was written.
 
     None where it holds no hash, as in older formats.
+
+    >>> sealed = {"rate_hz": 50, SEAL: content_digest({"rate_hz": 50})}
+    >>> seal_holds(sealed), seal_holds(sealed | {"rate_hz": 60}), seal_holds({})
+    (True, False, None)
     """
     if SEAL not in content:
         return None
@@ -296,7 +328,12 @@ def digest(content: Any) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 of a file; ReadError where it cannot be read, or is no plain file."""
+    """Return the sha256 of a file; ReadError where it cannot be read, or is no plain file.
+
+    >>> _ = Path("a.csv").write_text("abc")
+    >>> file_digest(Path("a.csv"))[:8]
+    'ba7816bf'
+    """
     with opened(path) as file:
         total = hashlib.sha256()
         while part := file.read(2**20):
@@ -308,6 +345,12 @@ def refuse_existing(path: Path, what: str, overwrite: bool) -> None:
     """Raise DataError where `path` already holds something that may not be replaced.
 
     What a dead process left half-written there is removed in any case.
+
+    >>> Path("encoder").write_text("")
+    0
+    >>> refuse_existing(Path("encoder"), "encoder", overwrite=False)
+    Traceback (most recent call last):
+    otolith.core.errors.DataError: encoder already exists; choose another name for the encoder, ...
     """
     sweep_once(path.resolve().parent)
     sweep_once(path)

@@ -24,14 +24,23 @@ _allowed: ContextVar[int | None] = ContextVar("otolith_max_bytes", default=None)
 
 def unpacked_limit(packed_bytes: int) -> int:
     """Return how many bytes a file of this size may unpack to: `--max-bytes`, or 100 times its size
-    if that is more."""
+    if that is more.
+
+    >>> unpacked_limit(10) == DEFAULT_BYTES, unpacked_limit(2**30) == 100 * 2**30
+    (True, True)
+    """
     allowed = _allowed.get()
     return max(_from_outside() if allowed is None else allowed, HONEST_RATIO * packed_bytes)
 
 
 def refuse_large(where: object, packed_bytes: int, unpacked_bytes: int) -> None:
     """Raise ReadError where a file would unpack to more than it may; an archive's own word is
-    enough to refuse it."""
+    enough to refuse it.
+
+    >>> refuse_large("a.zip", packed_bytes=100, unpacked_bytes=2**40)
+    Traceback (most recent call last):
+    otolith.core.errors.ReadError: a.zip has 100 bytes and unpacks to 1,099,511,627,776 or more; ...
+    """
     limit = unpacked_limit(packed_bytes)
     if unpacked_bytes > limit:
         raise ReadError(
@@ -42,7 +51,12 @@ def refuse_large(where: object, packed_bytes: int, unpacked_bytes: int) -> None:
 
 @contextmanager
 def allow_bytes(count: int | None) -> Iterator[None]:
-    """Let files unpack to this many bytes within a block; None leaves the limit as it is."""
+    """Let files unpack to this many bytes within a block; None leaves the limit as it is.
+
+    >>> with allow_bytes(2**40):
+    ...     unpacked_limit(100)
+    1099511627776
+    """
     if count is None:
         yield
         return

@@ -33,6 +33,12 @@ def only_writer(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
 
     The lock ends with its process, however that ends, and may be taken again by the thread that
     holds it. Raises DataError where another process writes `what`.
+
+    >>> with only_writer(Path("study.lock"), "study"):
+    ...     Path("study.lock").exists()
+    True
+    >>> Path("study.lock").exists()
+    False
     """
     lock = lock.parent.resolve() / lock.name
     thread, count = _held.get(lock, (threading.get_ident(), 0))

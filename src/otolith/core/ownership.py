@@ -93,6 +93,12 @@ def owned(
 
     Raises DataError where the folder holds other files or something of another kind, whoever asks
     to overwrite it; where a file of a fixed name is not ours; and where another process is writing.
+
+    >>> with owned("study", "study") as folder:
+    ...     folder.claim(["a.csv"])
+    ...     _ = Path("study/a.csv").write_text("1,2")
+    >>> sorted(path.name for path in Path("study").iterdir())
+    ['.otolith', 'a.csv']
     """
     folder = Path(folder)
     if os.path.lexists(folder) and not folder.is_dir():
@@ -131,6 +137,10 @@ def claim(folder: Path, name: str) -> Path:
 
     Raises DataError where the name would leave the folder, or where the folder is being written by
     `owned` and the file is not ours. Elsewhere whoever calls says what is replaced.
+
+    >>> claim(Path("study"), "../a.csv")
+    Traceback (most recent call last):
+    otolith.core.errors.DataError: '../a.csv' cannot name a file in study: ...
     """
     path = inside(folder, name)
     held = _open.get(folder.resolve())

@@ -34,7 +34,12 @@ class Lost(Generic[Task]):
 
 
 def tell(message: Any) -> None:
-    """Send a message from within a piece of work to the caller of `run_all`."""
+    """Send a message from within a piece of work to the caller of `run_all`.
+
+    >>> list(run_all(tell, ["begun"], workers=1, heard=print))
+    begun
+    [None]
+    """
     _say(message)
 
 

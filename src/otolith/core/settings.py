@@ -110,15 +110,24 @@ def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Setti
     `who` begins the message. Raises ConfigError for an unknown setting (naming the nearest), a
     missing one, and a value that does not fit: another type, a number out of range, NaN, infinity.
 
-    >>> configure(Example, {"count": -3}, "the recipe")  # doctest: +SKIP
-    otolith.core.errors.ConfigError: the recipe: 'count' should be greater than or equal to 1; \
+    >>> @settings
+    ... class Schedule:
+    ...     epochs: Count = 10
+    >>> configure(Schedule, {"epochs": -3}, "The recipe")
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: The recipe: 'epochs' should be greater than or equal to 1; \
 given -3.
     """
     return kind(**_checked(kind, given, who))
 
 
 def refuse_unknown(given: object, options: Iterable[str], who: str) -> None:
-    """Raise ConfigError where `given` is no table, or has a key that is not among `options`."""
+    """Raise ConfigError where `given` is no table, or has a key that is not among `options`.
+
+    >>> refuse_unknown({"sede": 1}, ["seed"], "The recipe")
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: The recipe has no setting 'sede'; it has seed. Did you mean 'seed'?
+    """
     if not isinstance(given, Mapping):
         raise ConfigError(
             f"{who} takes settings by name, such as {{ seed = 1 }}; given {given!r:.80}."
@@ -133,7 +142,12 @@ def refuse_unknown(given: object, options: Iterable[str], who: str) -> None:
 
 
 def field_docs(kind: type) -> dict[str, str]:
-    """Return the docstring under each field of a settings class, as one line."""
+    """Return the docstring under each field of a settings class, as one line.
+
+    >>> from otolith.core.catalog import Placement
+    >>> field_docs(Placement)["words"]
+    'How a person would say it.'
+    """
     docs: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if not dataclasses.is_dataclass(base):
@@ -167,26 +181,27 @@ def _checked(kind: type, given: Mapping[str, Any], who: str) -> dict[str, Any]:
 
 
 def _sentence(errors: list[Any]) -> str:
-    """Say what does not fit of the first setting that does not; a union has an error a member."""
+    """Say what is wrong with the first setting that does not fit.
+
+    A union has an error for each of its members, all with the same beginning of `loc`.
+    """
     first = errors[0]
     key, *within = first["loc"]
-    where = "".join(f"[{part}]" for part in (key, *within) if isinstance(part, int))
-    if first["type"] == "value_error":  # from the settings within
+    if first["type"] == "value_error":  # raised by the settings within
         return f", {'.'.join(map(str, first['loc']))}: {first['ctx']['error']}"
-    takes = " or ".join(
-        dict.fromkeys(
-            _WORDS.get(error["type"], re.sub("^(Input|Tuple) ", "", error["msg"]))
-            for error in errors
-            if error["loc"][0] == key
-        )
-    ).replace(" or should be", " or")
+    where = key + "".join(f"[{part}]" for part in within if isinstance(part, int))
     if first["type"] == "missing":
-        return f": '{key}{where}' {takes}."
-    options = str(first.get("ctx", {}).get("expected", "")).split("'")[1::2]
-    return (
-        f": '{key}{where}' {takes}; given {first['input']!r:.200}."
-        f"{nearest(str(first['input']), options)}"
+        return f": '{where}' {_WORDS['missing']}."
+    takes = (
+        _WORDS.get(error["type"], re.sub("^(Input|Tuple) ", "", error["msg"]))
+        for error in errors
+        if error["loc"][0] == key
     )
+    sentence = " or ".join(dict.fromkeys(takes)).replace(" or should be", " or")
+    # Only a Literal says what is expected: 'mean' or 'sum'.
+    options = str(first.get("ctx", {}).get("expected", "")).split("'")[1::2]
+    given = first["input"]
+    return f": '{where}' {sentence}; given {given!r:.200}.{nearest(str(given), options)}"
 
 
 @functools.cache
@@ -226,6 +241,12 @@ def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
 
     For what no field can state: sizes that do not go together, or do not go into memory. Without
     settings every error stays what it is.
+
+    >>> with built_from({"width": 7, "heads": 2}, "Encoder 'mine'"):
+    ...     raise ValueError("7 does not divide by 2")
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: Encoder 'mine' cannot work with width = 7, heads = 2: 7 does not \
+    divide by 2
     """
     try:
         yield

@@ -87,7 +87,12 @@ def sheet_of(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def write_sheet(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table as CSV, whole or not at all."""
+    """Write a table as CSV, whole or not at all.
+
+    >>> write_sheet(Path("a.csv"), ["label"], [["=walk"]])
+    >>> Path("a.csv").read_text()
+    "label\\n'=walk\\n"
+    """
     write_text(path, sheet(head, rows))
 
 
@@ -96,6 +101,10 @@ def read_sheet(path: str | Path) -> list[dict[str, str]]:
 
     Raises ReadError where it is absent, no UTF-8, has a row of another length, or names a column
     twice.
+
+    >>> write_sheet(Path("a.csv"), ["label", "hours"], [["=walk", 2]])
+    >>> read_sheet("a.csv")
+    [{'label': '=walk', 'hours': '2'}]
     """
     path = Path(path)
     try:

@@ -23,7 +23,11 @@ MESSAGE, WHOLE = 4_000, 10**9
 
 
 def tell(text: object = "", err: bool = False) -> None:
-    """Say a text that was asked for, whole."""
+    """Say a text that was asked for, whole.
+
+    >>> tell("walking\\x07")
+    walking\\x07
+    """
     typer.echo(printable(text, WHOLE), err=err)
 
 
@@ -38,7 +42,13 @@ def complain(text: object) -> None:
 
 
 def tell_json(content: Any) -> None:
-    """Print JSON that no terminal obeys; a number that is not finite becomes null."""
+    """Print JSON that no terminal obeys; a number that is not finite becomes null.
+
+    >>> tell_json({"macro_f1": float("nan")})
+    {
+     "macro_f1": null
+    }
+    """
     plain = _finite(content)
     text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
     # Letters of all alphabets stay readable, unless something in the text would steer a terminal.

@@ -12,7 +12,11 @@ _INTEGERS = (4, 5, 6)
 
 
 def read_struct(source: BytesIO, depth: int = 0) -> dict[int, Any]:
-    """Read one struct; ValueError where its bytes are none, end early, or nest too deeply."""
+    """Read one struct; ValueError where its bytes are none, end early, or nest too deeply.
+
+    >>> read_struct(BytesIO(bytes([0x15, 6, 0])))  # field 1, an integer, 3 in zigzag
+    {1: 3}
+    """
     out: dict[int, Any] = {}
     field = 0
     while head := _byte(source):

@@ -47,7 +47,11 @@ class Header:
 
 def sane(numbers: np.ndarray) -> np.ndarray:
     """Return numbers as float64, nan where one is no number or larger than any sensor's value or
-    stamp."""
+    stamp.
+
+    >>> sane(np.array([9.81, 1e20]))
+    array([9.81,  nan])
+    """
     with np.errstate(invalid="ignore"):
         wide = numbers.astype(np.float64)
         return np.where(np.abs(wide) < _LARGEST, wide, np.nan)
@@ -57,6 +61,10 @@ def npy_header(name: object, start: bytes) -> Header:
     """Read the beginning of a .npy file.
 
     Raises ReadError where it is none, holds objects, or claims what cannot be.
+
+    >>> np.save("a.npy", np.zeros((2, 3)))
+    >>> npy_header("a.npy", Path("a.npy").read_bytes()).shape
+    (2, 3)
     """
     try:
         return _header_in(start)
@@ -112,7 +120,12 @@ def _plain_type(kind: str) -> np.dtype[np.generic]:
 
 def read_npy(path: Path) -> np.ndarray:
     """Read an array of plain numbers from a .npy file; ReadError where it is damaged, cut off or
-    something else."""
+    something else.
+
+    >>> np.save("a.npy", np.arange(3))
+    >>> read_npy(Path("a.npy"))
+    array([0, 1, 2])
+    """
     with opened(path) as file:
         header = npy_header(path, file.read(_LONGEST + 12))
         _require_length(path, header, os.fstat(file.fileno()).st_size)
@@ -121,7 +134,12 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def npy_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape that a .npy file claims to have; raises as `read_npy` does."""
+    """Return the shape that a .npy file claims to have; raises as `read_npy` does.
+
+    >>> np.save("a.npy", np.zeros((2, 3)))
+    >>> npy_shape(Path("a.npy"))
+    (2, 3)
+    """
     with opened(path) as file:
         return npy_header(path, file.read(_LONGEST + 12)).shape
 
@@ -154,7 +172,13 @@ class Arrays:
 @contextmanager
 def npz(path: Path) -> Iterator[Arrays]:
     """Open a .npz file; ReadError where it is no archive, damaged, or unpacks to more than the
-    limit."""
+    limit.
+
+    >>> np.savez("a.npz", acc=np.ones(2))
+    >>> with npz(Path("a.npz")) as arrays:
+    ...     arrays.names, arrays.read("acc")
+    (['acc'], array([1., 1.]))
+    """
     with ExitStack() as stack:
         try:
             opened_archive = stack.enter_context(archive(path))

@@ -43,6 +43,11 @@ def read_mat(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
 
     Raises ReadError where the file is damaged, is none of version 5 to 7, unpacks to more than the
     limit, or where a named array is no plain array of real numbers.
+
+    >>> import scipy.io
+    >>> scipy.io.savemat("a.mat", {"acc": np.ones((2, 3)), "who": "P1"})
+    >>> read_mat(Path("a.mat"), ["acc"])["acc"].shape
+    (2, 3)
     """
     out: dict[str, np.ndarray] = {}
     with opened(path) as file:
@@ -57,7 +62,13 @@ def read_mat(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
 
 
 def mat_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return name and shape of each array of a MATLAB file; raises as `read_mat` does."""
+    """Return name and shape of each array of a MATLAB file; raises as `read_mat` does.
+
+    >>> import scipy.io
+    >>> scipy.io.savemat("a.mat", {"acc": np.ones((2, 3))})
+    >>> mat_shapes(Path("a.mat"))
+    {'acc': (2, 3)}
+    """
     with opened(path) as file:
         mat = _MatFile(path, file)
         arrays = [mat.describe(mat.start(*element)) for element in mat.elements()]

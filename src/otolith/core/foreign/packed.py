@@ -30,6 +30,10 @@ def gunzip(path: Path) -> bytearray:
     """Return what a .gz file holds.
 
     Raises ReadError where it is cut off, damaged, or unpacks to more than the limit.
+
+    >>> _ = Path("a.csv.gz").write_bytes(gzip.compress(b"1,2"))
+    >>> gunzip(Path("a.csv.gz"))
+    bytearray(b'1,2')
     """
     packed = plain_size(path)
     try:
@@ -144,7 +148,14 @@ class Archive:
 
 @contextmanager
 def archive(path: Path) -> Iterator[Archive]:
-    """Open a zip file; ReadError where it is none, damaged, or of a kind that is not read."""
+    """Open a zip file; ReadError where it is none, damaged, or of a kind that is not read.
+
+    >>> with zipfile.ZipFile("a.zip", "w") as file:
+    ...     file.writestr("b.csv", "1,2")
+    >>> with archive(Path("a.zip")) as unpacked:
+    ...     unpacked.names, unpacked.read("b.csv")
+    (['b.csv'], bytearray(b'1,2'))
+    """
     with opened(path) as file, _zip(path, file, plain_size(path)) as opened_archive:
         yield opened_archive
 

@@ -22,7 +22,12 @@ _KINDS = {
 
 
 def plain_size(path: Path) -> int:
-    """Return how many bytes a file has; ReadError where it is not there, or is no plain file."""
+    """Return how many bytes a file has; ReadError where it is not there, or is no plain file.
+
+    >>> _ = Path("a.csv").write_text("1,2")
+    >>> plain_size(Path("a.csv"))
+    3
+    """
     try:
         facts = os.stat(path)
     except (OSError, ValueError) as error:
@@ -33,7 +38,13 @@ def plain_size(path: Path) -> int:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """Open a plain file for reading; every error of the system, then or later, is a ReadError."""
+    """Open a plain file for reading; every error of the system, then or later, is a ReadError.
+
+    >>> with opened(Path("/dev/null")) as file:
+    ...     pass
+    Traceback (most recent call last):
+    otolith.core.errors.ReadError: /dev/null is a device, not a file that holds data. ...
+    """
     # Without O_NONBLOCK, opening a pipe waits until somebody writes into it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -53,7 +64,12 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
-    """Read a plain file; ReadError where it cannot be read, or holds more than `most` bytes."""
+    """Read a plain file; ReadError where it cannot be read, or holds more than `most` bytes.
+
+    >>> _ = Path("a.csv").write_text("1,2")
+    >>> read_bytes(Path("a.csv"), most=10)
+    b'1,2'
+    """
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
@@ -62,7 +78,12 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def read_text(path: Path, most: int | None = None) -> str:
-    """Read a file of UTF-8 text; ReadError where it cannot be read, is no text, or is too long."""
+    """Read a file of UTF-8 text; ReadError where it cannot be read, is no text, or is too long.
+
+    >>> _ = Path("a.csv").write_text("Ärmel", encoding="utf-8")
+    >>> read_text(Path("a.csv"))
+    'Ärmel'
+    """
     try:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:

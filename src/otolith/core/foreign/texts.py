@@ -24,6 +24,10 @@ def read_json(path: Path) -> Any:
 
     Raises ReadError where it is absent, cut off, not JSON, nested too deeply or too large. Half
     characters (a lone surrogate), which no text file can hold, become "?".
+
+    >>> _ = Path("a.json").write_text('{"label": "walking"}')
+    >>> read_json(Path("a.json"))
+    {'label': 'walking'}
     """
     text = read_text(path, MAX_JSON_BYTES)
     try:
@@ -40,7 +44,11 @@ def read_json(path: Path) -> Any:
 
 
 def parse_toml(text: str, name: object) -> dict[str, Any]:
-    """Read the text of a TOML file; ReadError where it is none, too long, or nested too deeply."""
+    """Read the text of a TOML file; ReadError where it is none, too long, or nested too deeply.
+
+    >>> parse_toml("[csv]\\ndelimiter = ';'", "mapping.toml")
+    {'csv': {'delimiter': ';'}}
+    """
     if len(text) > MAX_TOML_BYTES:
         raise ReadError(f"{name} has {len(text):,} letters; at most {MAX_TOML_BYTES:,} are read.")
     # tomllib takes minutes over a key of thousands of parts, wherever it stands.

@@ -113,7 +113,16 @@ def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
 
 
 def write_recipe(path: Path, content: Mapping[str, Any], remark: str) -> None:
-    """Write a recipe beside a result, so that --recipe repeats the run."""
+    """Write a recipe beside a result, so that --recipe repeats the run.
+
+    >>> write_recipe(Path("r.toml"), {"shots": [1, 2], "head": {"width": 8}}, "otolith adapt")
+    >>> print(Path("r.toml").read_text(), end="")
+    # otolith adapt
+    shots = [1, 2]
+    <BLANKLINE>
+    [head]
+    width = 8
+    """
     tables = {name: value for name, value in content.items() if isinstance(value, Mapping)}
     lines = [f"# {remark}", *_lines({k: v for k, v in content.items() if k not in tables})]
     for name, table in tables.items():
