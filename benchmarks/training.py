@@ -128,7 +128,7 @@ def start(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OtolithWarning)
         config = PretrainConfig(batch_size=batch_size, patience=0)
-        return _Run.start(windows, goal, encoder, {}, config, runtime, Processes())
+        return _Run.start(windows, goal, encoder, config, runtime, Processes())
 
 
 class PlainPIM(nn.Module):

@@ -21,13 +21,13 @@ def main() -> None:
         quick = {"objective": "pim", "pretrain": {"epochs": 2}, "adapt": {"steps": 20, "epochs": 1}}
         report = otolith.benchmark(
             [study],
-            ["quick-pim", "logistic"],
+            methods=["quick-pim", "logistic"],
             shots=[1, 4],
             folds=2,
             draws=2,
             out=folder / "results",
             windows={"seconds": 2.5},
-            own_methods={"quick-pim": quick},
+            method={"quick-pim": quick},
         )
         print(report.table())
         for line in report.summary:

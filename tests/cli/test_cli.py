@@ -257,7 +257,7 @@ def test__benchmark__recipe_round_trip__gives_the_same_rows(place: Path) -> None
         place, "benchmark", "study", "--recipe", "quick.toml", "--out", "results"
     )
     written = tomllib.loads((place / "results/recipe.toml").read_text())
-    assert written["method"]["quick"]["pretrain"] == {"epochs": 1}
+    assert written["method"]["quick"]["pretrain"]["epochs"] == 1
     say(place, "benchmark", "--recipe", "results/recipe.toml", "--out", "results-again")
     first, second = (
         otolith.Report.load(place / name).rows for name in ("results", "results-again")
@@ -274,9 +274,10 @@ def test__benchmark__recipe_round_trip__gives_the_same_rows(place: Path) -> None
 def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
-    def measure(studies: Any, methods: Any, shots: Any, **others: Any) -> otolith.Report:
-        names = [getattr(method, "name", method) for method in methods]
+    def measure(studies: Any, config: Any, **others: Any) -> otolith.Report:
+        names = [getattr(method, "name", method) for method in config.methods]
         asked.update(others, studies=[study.name for study in studies], methods=names)
+        asked.update(seed=config.seed)
         return otolith.Report()
 
     monkeypatch.setattr("otolith.measure.benchmark.benchmark", measure)
@@ -315,13 +316,16 @@ def test__demo__own_study__runs_the_main_job(place: Path, monkeypatch: pytest.Mo
         ("pretrain study --seconds 0.1 --out x", "46 samples or more"),
         ("pretrain study --quantities gyro --out x", "has none of gyro"),
         ("adapt nowhere study --out x", "is no saved encoder"),
-        ("adapt tpn study --shots none --out x", "whole number from 1 up"),
+        ("adapt tpn study --shots none --out x", "--shots should be a whole number or 'all'"),
         ("adapt tpn study --labels walking --out x", "at least two classes"),
         ("adapt features study --head mlp --out x", "use forest or logistic"),
         ("recognise nowhere tables/p0.csv", "is no saved recogniser"),
         ("recognise nowhere a/p0.csv b/p0.csv", "same timeline"),
         ("benchmark study --methods pmi --out x", "Did you mean 'pim'?"),
-        ("benchmark study --shots 0 --out x", "whole numbers from 1 up"),
+        (
+            "benchmark study --shots 0 --out x",
+            "'shots[0]' should be greater than or equal to 1 or 'all'",
+        ),
         ("benchmark study --labels walking --out x", "one class"),
         ("benchmark study --folds one --out x", "--folds"),
         (

@@ -160,7 +160,7 @@ def test__simulate__damaged_clip__is_told(tmp_path: Path) -> None:
         (["procedural:wlaking"], "walking"),
         (["procedural:walking", "--placements", "left_wirst"], "left_wrist"),
         (["procedural:walking", "--noise", "wach"], "watch"),
-        (["procedural:walking", "--heading", "north"], "keep or remove"),
+        (["procedural:walking", "--heading", "north"], "'keep',"),
         (["no/such/folder"], "no/such/folder"),
     ],
 )

@@ -57,7 +57,14 @@ def test__pretrain__typed_settings__are_taken_and_kept(
         32,
     )
     recipe = tomllib.loads((encoder / "recipe.toml").read_text())
-    assert recipe["settings"] == ["text=toy:BagOfWords", "pose=", "nn=0.5", "width=32"]
+    kept = recipe["objective"]
+    assert kept.pop("name") == "primus"
+    assert (kept["text"], kept["pose"], kept["nn"], kept["width"]) == (
+        "toy:BagOfWords",
+        "",
+        0.5,
+        32,
+    )
     again = tmp_path / "again"
     typed(
         "pretrain",

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from otolith.cli.studies import listing
+from otolith.cli.listing import listing
 from otolith.core import catalog
 
 LISTS = (*catalog.FAMILIES, "placements", "activities", "methods", "recipes")

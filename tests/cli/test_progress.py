@@ -51,11 +51,6 @@ COMMANDS = {
         f"study --recipe small.toml --methods quick --shots 1 --folds 2 --draws 2 --out OUT {QUICK}",
         "cells: 4 of 4 in",
     ),
-    "search-augmentations": (
-        f"study --recipe pairs.toml --folds 2 --inner-folds 3 --draws 1 --epochs 1 --workers 1 "
-        f"--out OUT {QUICK}",
-        "cells: 4 of 4 in",
-    ),
 }
 """What takes long, and how its log ends; the demo is a benchmark on people that it simulates."""
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import otolith
 from otolith import Study
-from otolith.cli import studies
+from otolith.cli import showing
 from otolith.cli.app import app
 from otolith.core import faults
 
@@ -91,8 +91,8 @@ def test__anything_unforeseen__one_paragraph_and_a_file_without_data(
     assert os.path.expanduser("~") not in text
     assert "command: otolith info" in text and "options: --html" in text
     assert (
-        "otolith/cli/studies.py:" in text
-        and "Study.load(study)" in text
+        "otolith/cli/showing.py:" in text
+        and "Study.load(self.study)" in text
         and otolith.__version__ in text
     )
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -250,7 +250,7 @@ def test__file_name_that_is_no_text__is_said_by_number(tmp_path: Path) -> None:
 
 
 def test__commands__say_nothing_past_the_terminal() -> None:
-    for path in Path(studies.__file__).parent.glob("*.py"):
+    for path in Path(showing.__file__).parent.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         if path.name == "app.py":  # its help and version are words of ours alone
             text = text.replace("typer.echo(context.get_help())", "")

@@ -19,7 +19,7 @@ from otolith.core.ownership import MARKER, claim, owned
 from otolith.data.paired import Text, write_texts
 from otolith.data.study import Study
 from otolith.motion.simulation.journal import FILE
-from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
+from otolith.motion.simulation.simulate_study import SimulateConfig, simulate_study
 
 SHORT = ("procedural:walking",)
 
@@ -60,9 +60,9 @@ def test__write_study__into_a_folder_of_other_files__is_refused_and_all_stay(min
     assert everything(mine) == before
 
 
-@pytest.mark.parametrize("config", [SimulationConfig(), SimulationConfig(seed=1)])
+@pytest.mark.parametrize("config", [SimulateConfig(), SimulateConfig(seed=1)])
 def test__simulate__over_a_study_with_files_of_the_users__keeps_them(
-    tmp_path: Path, config: SimulationConfig
+    tmp_path: Path, config: SimulateConfig
 ) -> None:
     out = tmp_path / "out"
     simulate_study(SHORT, out)

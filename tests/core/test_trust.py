@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from otolith import Report, Study
 from otolith.cli.app import app
-from otolith.cli.console import NOT_IN_RECIPES
+from otolith.cli.jobs import NOT_IN_RECIPES
 from otolith.core.catalog import Family, trusted
 from otolith.core.errors import CheckpointError, ConfigError, OtolithError, UnknownNameError
 from otolith.core.files import write_json

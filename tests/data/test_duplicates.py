@@ -113,8 +113,8 @@ def test__benchmark__two_people_one_recording__warns_and_says_so_in_the_report(
     with pytest.warns(OtolithWarning, match="of two people, p0 and p2"):
         report = benchmark(
             [study],
-            ["logistic"],
-            [2],
+            methods=["logistic"],
+            shots=[2],
             folds=3,
             draws=1,
             out=tmp_path / "out",

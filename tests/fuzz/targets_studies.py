@@ -195,9 +195,9 @@ def _read_arrays(given: Path, out: Path, harmed: str) -> Any:
 
 
 def _simulated(folder: Path) -> None:
-    from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
+    from otolith.motion.simulation.simulate_study import SimulateConfig, simulate_study
 
-    config = SimulationConfig(bodies=1, rate_hz=25.0, pose_hz=10.0)
+    config = SimulateConfig(bodies=1, rate_hz=25.0, pose_rate_hz=10.0)
     simulate_study(["procedural:walking", "procedural:squat"], folder / "study", config)
     lines = (folder / "study" / "simulated.jsonl").read_text(encoding="utf-8")
     (folder / "as_written.txt").write_text(lines, encoding="utf-8")

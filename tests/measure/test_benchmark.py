@@ -47,7 +47,7 @@ CHOICES: dict[str, Any] = {
     "folds": 2,
     "draws": 2,
     "runtime": ONE_THREAD,
-    "own_methods": QUICK,
+    "method": QUICK,
 }
 CELLS = 2 * 2 * (2 + 2 + 1)
 
@@ -219,7 +219,7 @@ def test__seeds__repeat_everything_on_the_same_folds(
     assert {(row["seed"], row["fold"]) for row in report.losses} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert "fold 1, seed 1" in (tmp_path / "report.html").read_text()
     assert len(report.embedding) == 1
-    with pytest.raises(ConfigError, match="0 seeds measure nothing"):
+    with pytest.raises(ConfigError, match="'seeds' should be greater than or equal to 1"):
         benchmark([study], **choices, out=tmp_path, seeds=0)
 
 
@@ -306,9 +306,9 @@ def test__one_class__there_is_nothing_to_tell_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"draws": 0}, "ask for 1 or more"),
-        ({"shots": [0]}, "whole numbers from 1 up, or all; not '0'"),
-        ({"shots": ["some"]}, "not 'some'"),
+        ({"draws": 0}, "'draws' should be greater than or equal to 1"),
+        ({"shots": [0]}, r"'shots\[0\]' should be greater than or equal to 1 or 'all'; given 0"),
+        ({"shots": ["some"]}, "a whole number or 'all'; given 'some'"),
         ({"methods": ["logistic", "logistic"]}, "two of method 'logistic'"),
         ({"methods": ["forrest"]}, "Did you mean 'forest'"),
     ],
@@ -396,7 +396,7 @@ def test__benchmark__modality_fraction__reaches_the_methods_that_have_modalities
         lambda work, tasks, *_: seen.extend(task.method for task in tasks) or [],
     )
     own = {"told": {"objective": "primus", "objective_settings": {"modality_fraction": 0.5}}}
-    choices = CHOICES | {"methods": ["primus", "told", "pim", "scratch"], "own_methods": own}
+    choices = CHOICES | {"methods": ["primus", "told", "pim", "scratch"], "method": own}
     benchmark([study], **choices, modality_fraction=0.1, out=tmp_path)
     shares = {method.name: method.objective_settings.get("modality_fraction") for method in seen}
     assert shares == {"primus": 0.1, "told": 0.5, "pim": None, "scratch": None}

@@ -154,13 +154,13 @@ def test__fold__its_kept_encoder_is_damaged__is_made_again(
 ) -> None:
     fold = fold_of(toy_study, tmp_path / "out", ("p0",), "pim", shots=(1,))
     fold = replace(fold, method=replace(fold.method, **QUICK))
-    FoldRun(fold).encoder()
+    assert FoldRun(fold).encoder
     (config,) = (tmp_path / "out" / "encoders").glob("*/config.json")
     whole = config.read_bytes()
     for content in (whole[:-20], whole.replace(b"tpn", b"tpm", 1)):
         config.write_bytes(content)
         with pytest.warns(OtolithWarning, match="It is made again"):
-            assert FoldRun(fold).encoder().name == "tpn"
+            assert FoldRun(fold).encoder.name == "tpn"
         assert b"tpn" in config.read_bytes()
 
 
@@ -335,8 +335,8 @@ def test__fold__supervised__saw_all_labels_of_the_training_people_whatever_the_s
         replace(fold, method=replace(fold.method, head="logistic", pretrain={"steps": 30}))
     )
     row = run.run(1, 0)
-    assert run.encoder().record["objective"] == "labels"
-    assert run.encoder().record["subjects"] == ["p1", "p2", "p4", "p5"]
+    assert run.encoder.record["objective"] == "labels"
+    assert run.encoder.record["subjects"] == ["p1", "p2", "p4", "p5"]
     assert (row["objective"], row["train_windows"], row["pretrained_on"]) == ("labels", 3, ["toy"])
     assert not run.losses() and not run.notes()
 

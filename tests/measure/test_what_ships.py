@@ -28,9 +28,9 @@ def test__logistic__benchmark_and_recogniser__give_the_same_probabilities(
     )  # fmt: skip
     run = FoldRun(fold)
     cell = run.run(shots, 0)
-    measured = run.probabilities(run.encoder(), shots)[0]
+    measured = run.probabilities(shots)[0]
 
-    recogniser = Recogniser(run.encoder(), "logistic", device="cpu", precision="fp32", threads=1)
+    recogniser = Recogniser(run.encoder, "logistic", device="cpu", precision="fp32", threads=1)
     recogniser.fit(run.few(shots, 0)).save(tmp_path / "shipped")
     shipped = Recogniser.load(tmp_path / "shipped").predict_proba(run.test)
     np.testing.assert_array_equal(measured, shipped)

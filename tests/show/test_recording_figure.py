@@ -11,12 +11,12 @@ from toy import write_toy_study
 
 from otolith.core.errors import DataError
 from otolith.data.paired import read_modality
-from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
+from otolith.motion.simulation.simulate_study import SimulateConfig, simulate_study
 from otolith.show.recording_figure import POSES, recording_figure, write_recording_figure
 
 
 def test__recording_figure__body__stands_on_the_floor_at_its_moments(tmp_path: Path) -> None:
-    config = SimulationConfig(placements=("left_wrist",), heading="remove")
+    config = SimulateConfig(placements=("left_wrist",), heading="remove")
     study = simulate_study(["procedural:standing"], tmp_path / "s", config)
     (entry,) = study.entries
     pose, truth = (read_modality(study.folder, name, entry["id"]) for name in ("pose", "truth"))

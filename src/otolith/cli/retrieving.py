@@ -1,82 +1,66 @@
-"""Retrieving: how well motion finds what belongs to it."""
+"""`otolith retrieve`: how well motion finds what belongs to it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-import typer
-
-from otolith.cli.options import (
-    Device,
-    DeviceOption,
-    Missing,
-    MissingOption,
-    Precision,
-    PrecisionOption,
-    Quiet,
-    Recipe,
-    Seed,
-    Threads,
-    Trust,
-    runtime_of,
-    some_people,
-)
+from otolith.cli.options import AsJson, Compute, Missing, Quiet, Recipe, Trust, some_people
+from otolith.core.options import RUN, Option
+from otolith.core.settings import Seed, settings
 from otolith.core.terminal import tell, tell_json
 
 
-def retrieve(
-    encoder: Annotated[
-        Path, typer.Argument(help="Encoder folder, pretrained together with texts, video or poses.")
-    ],
-    study: Annotated[Path, typer.Argument(help="Study folder with such modalities.")],
-    people: Annotated[
-        str | None,
-        typer.Option(
-            help="These people only, with commas between; else all whom the encoder never saw."
-        ),
-    ] = None,
-    missing: MissingOption = Missing.error,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    seed: Seed = 0,
-    device: DeviceOption = Device.auto,
-    threads: Threads = None,
-    precision: PrecisionOption = Precision.auto,
-    trust: Trust = None,
-    quiet: Quiet = False,
-    recipe: Recipe = None,
-) -> None:
+@settings
+class Retrieve:
     """Measure how often motion finds its text, video or pose among all others of a study, and they
     find their motion.
 
     Shares of queries with a right answer among the first 1, 5 and 10, and the mean of 1/place.
-    """
-    from otolith.data.study import Study
-    from otolith.learn.training.pretrained import PretrainedEncoder
-    from otolith.learn.training.seen import unseen_people
-    from otolith.measure import retrieval
 
-    loaded = PretrainedEncoder.load(encoder, trust=trust or ())
-    loaded.require_alignment()
-    windows = Study.load(study).windows(**loaded.cutting(), missing=missing.value)
-    if people:
-        chosen = some_people(people, windows.subjects)  # whom it has seen, the library says
-    else:
-        chosen = unseen_people(loaded.record, windows, f"Encoder {encoder}")
-    rows = retrieval.retrieve(loaded, windows.of(chosen), runtime_of(device, precision, threads))
-    if as_json:
-        tell_json({"people": chosen, "rows": rows})
-        return
-    if not quiet:
-        tell(
-            f"{len(chosen)} people whom the encoder never saw"
-            if not people
-            else f"{len(chosen)} people"
-        )
-    tell(
-        "| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 "
-        "|\n|---|---|---|---|---|---|---|---|"
-    )
-    for row in rows:
-        figures = " | ".join(f"{row[name]:.3f}" for name in ("r1", "r5", "r10", "mrr", "chance_r1"))
-        tell(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")
+    otolith retrieve encoders/primus studies/new
+    """
+
+    command: ClassVar[str] = "retrieve"
+
+    encoder: Annotated[Path, Option(argument=True)]
+    """Encoder folder, pretrained together with texts, video or poses."""
+    study: Annotated[Path, Option(argument=True)]
+    """Study folder with such modalities."""
+    people: tuple[str, ...] = ()
+    """These people only, with commas between; else all whom the encoder never saw."""
+    missing: Missing = "error"
+    as_json: AsJson = False
+    seed: Annotated[Seed, Option(panel=RUN)] = 0
+    """Of every random choice; the same seed gives the same result."""
+    compute: Compute = Compute()
+    trust: Trust = ()
+    quiet: Quiet = False
+    recipe: Recipe = None
+
+    def run(self) -> None:
+        """Print the table."""
+        from otolith.data.study import Study
+        from otolith.learn.training.pretrained import PretrainedEncoder
+        from otolith.learn.training.seen import unseen_people
+        from otolith.measure.retrieval import retrieve
+
+        encoder = PretrainedEncoder.load(self.encoder, trust=self.trust)
+        encoder.require_alignment()
+        windows = Study.load(self.study).windows(**encoder.cutting(), missing=self.missing)
+        if self.people:
+            people = some_people(self.people, windows.subjects)
+        else:
+            people = unseen_people(encoder.record, windows, f"Encoder {self.encoder}")
+        rows = retrieve(encoder, windows.of(people), self.compute.runtime())
+        if self.as_json:
+            tell_json({"people": people, "rows": rows})
+            return
+        if not self.quiet:
+            tell(f"{len(people)} people{'' if self.people else ' whom the encoder never saw'}")
+        tell("| | queries | answers | R@1 | R@5 | R@10 | MRR | chance R@1 |")
+        tell("|---|---|---|---|---|---|---|---|")
+        for row in rows:
+            names = ("r1", "r5", "r10", "mrr", "chance_r1")
+            figures = " | ".join(f"{row[name]:.3f}" for name in names)
+            tell(f"| {row['direction']} | {row['queries']} | {row['answers']} | {figures} |")

@@ -1,40 +1,25 @@
-"""Whether a folder of ours is whole: every file read and held against what was recorded of it."""
+"""`otolith verify`: whether a folder of ours is whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from otolith.cli.console import some
-from otolith.cli.options import Quiet
+from otolith.cli.options import AsJson, Quiet, some
 from otolith.cli.progress import bar
 from otolith.core.errors import ConfigError
+from otolith.core.options import Option
+from otolith.core.settings import settings
 from otolith.core.terminal import tell, tell_json
 
 if TYPE_CHECKING:
     from otolith.data.study_check import Verified
 
 
-def verify(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="PATH", help="A study's folder; or that of an encoder, a recogniser, results."
-        ),
-    ],
-    accept_edits: Annotated[
-        bool,
-        typer.Option(
-            "--accept-edits",
-            help="You changed the study yourself: where all of it can be read, record it as it is "
-            "now.",
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Quiet = False,
-) -> None:
+@settings
+class Verify:
     """Read everything that a folder holds, and name whatever is damaged, missing, or not as it was
     written.
 
@@ -49,58 +34,69 @@ def verify(
 
     The exit status is 0 where all is whole and 2 where something is not. Caches that are damaged
     are no fault: they are made again when they are needed.
+
+    otolith verify studies/mine
+    otolith verify studies/mine --accept-edits
+    otolith verify recognisers/mine --json
     """
-    found = _verified(path, accept_edits, quiet or as_json)
-    if as_json:
-        tell_json(found.to_json())
-    else:
-        _tell(found, accept_edits, quiet)
-    if not found.whole:
-        raise typer.Exit(2)
 
+    command: ClassVar[str] = "verify"
 
-def _verified(path: Path, accept_edits: bool, quiet: bool) -> Verified:
-    from otolith.data.study_check import verify_study
+    path: Annotated[Path, Option(argument=True, metavar="PATH")]
+    """A study's folder; or that of an encoder, a recogniser, results."""
+    accept_edits: bool = False
+    """You changed the study yourself: where all of it can be read, record it as it is now."""
+    as_json: AsJson = False
+    quiet: Quiet = False
 
-    results = any((path / name).exists() for name in ("results.json", "cells"))
-    if results or (path / "config.json").exists():
-        if accept_edits:
-            raise ConfigError(
-                f"--accept-edits is for studies; {path} is none, and was made by one command: "
-                f"repeat it."
-            )
+    def run(self) -> None:
+        """Read all of it, and exit with 2 where something is wrong."""
+        verified = self._verified()
+        if self.as_json:
+            tell_json(verified.to_json())
+        else:
+            self._say(verified)
+        if not verified.whole:
+            raise typer.Exit(2)
+
+    def _verified(self) -> Verified:
+        from otolith.data.study_check import verify_study
         from otolith.measure.results_check import verify_checkpoint, verify_results
 
-        return verify_results(path) if results else verify_checkpoint(path)
-    with bar(quiet, "recordings", "study.json is read") as show:
-        return verify_study(path, accept_edits, show)
+        path = self.path
+        results = any((path / name).exists() for name in ("results.json", "cells"))
+        if results or (path / "config.json").exists():
+            if self.accept_edits:
+                raise ConfigError(
+                    f"--accept-edits is for studies; {path} is none, and was made by one command: "
+                    f"repeat it."
+                )
+            return verify_results(path) if results else verify_checkpoint(path)
+        with bar(self.quiet or self.as_json, "recordings", "study.json is read") as show:
+            return verify_study(path, self.accept_edits, show)
 
-
-def _tell(found: Verified, accept_edits: bool, quiet: bool) -> None:
-    for fault in found.faults:
-        tell(f"fault: {fault}")
-    if quiet:
-        return
-    for note in found.notes:
-        tell(f"note: {note}")
-    what = f"{found.kind} {found.path}: {some(found.files, 'file', 'files')}, {found.bytes / 1e6:.1f} MB read"
-    if found.whole:
-        tell(f"{what}; {'as it is now is recorded' if found.accepted else 'all is whole'}.")
-        return
-    faults = some(len(found.faults), "fault", "faults")
-    if found.kind == "results":
-        tell(
-            f"{what}; {faults}. Type the benchmark's command again, or copy the whole folder again."
-        )
-    elif found.kind != "study":
-        tell(f"{what}; {faults}. Copy the whole folder again from where it was made.")
-    elif accept_edits:
-        tell(
-            f"{what}; {faults}, so nothing was recorded. Mend these first, or import the study "
-            f"again."
-        )
-    else:
-        tell(
-            f"{what}; {faults}. Import the study again; or, if you changed it on purpose, type: "
-            f"otolith verify {found.path} --accept-edits"
-        )
+    def _say(self, verified: Verified) -> None:
+        for fault in verified.faults:
+            tell(f"fault: {fault}")
+        if self.quiet:
+            return
+        for note in verified.notes:
+            tell(f"note: {note}")
+        size = f"{some(verified.files, 'file', 'files')}, {verified.bytes / 1e6:.1f} MB read"
+        what = f"{verified.kind} {verified.path}: {size}"
+        if verified.whole:
+            tell(f"{what}; {'as it is now is recorded' if verified.accepted else 'all is whole'}.")
+            return
+        next_step = "Copy the whole folder again from where it was made."
+        if verified.kind == "results":
+            next_step = "Type the benchmark's command again, or copy the whole folder again."
+        elif verified.kind == "study":
+            next_step = (
+                f"Import the study again; or, if you changed it on purpose, type: otolith verify "
+                f"{verified.path} --accept-edits"
+            )
+        faults = some(len(verified.faults), "fault", "faults")
+        if verified.kind == "study" and self.accept_edits:
+            faults += ", so nothing was recorded"
+            next_step = "Mend these first, or import the study again."
+        tell(f"{what}; {faults}. {next_step}")

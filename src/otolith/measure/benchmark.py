@@ -15,47 +15,41 @@ from otolith.core.errors import ConfigError, InterruptedRunError, ReadError
 from otolith.core.files import digest, inside, read_json, write_sealed
 from otolith.core.ownership import Owned, owned
 from otolith.core.parallel import ATTEMPTS, Lost, run_all, tell
+from otolith.core.settings import configure
 from otolith.data.channels import channel_names
 from otolith.data.duplicates import warn_of_duplicates
 from otolith.data.study import Study
 from otolith.data.windows import Windows
 from otolith.learn import objectives
-from otolith.learn.splits import official_parts, people_folds
+from otolith.learn.splits import Parts, official_parts, people_folds
 from otolith.learn.training.runtime import Runtime, commit, versions
+from otolith.measure.benchmark_config import BenchmarkConfig as BenchmarkConfig
+from otolith.measure.benchmark_config import refuse_twice
 from otolith.measure.few_shot import Fold, FoldRun, read_kept
-from otolith.measure.methods import BUILT_IN, Method, parse_method
+from otolith.measure.methods import Method, parse_method
 from otolith.measure.report import Report
 from otolith.measure.sides import labelled_windows, of_recordings, plain_windows
-from otolith.measure.statistics import Row, Shots
+from otolith.measure.statistics import Row
 
 Save = Callable[[Report, Path], object]
 """Writes a report into the folder of a benchmark."""
-DEFAULT_METHODS = ("pim", "scratch", "forest", "logistic")
-DEFAULT_SHOTS: tuple[Shots, ...] = (1, 2, 4, 8, 16, 32, "all")
+Progress = Callable[[int, int, str], None]
+"""Called after each cell, and whenever a fold says what it is at: cells done, of how many, what."""
+RESULTS = ("results.json", "results.csv", "people.csv", "report.html")
+"""What a benchmark writes into its folder, beside its cells, encoders and studies."""
+_ROOMS = {"cells", "encoders", "studies"}
 
 
 def benchmark(
     studies: Sequence[Study],
-    methods: Sequence[str | Method] = DEFAULT_METHODS,
-    shots: Sequence[Shots] = DEFAULT_SHOTS,
+    config: BenchmarkConfig | None = None,
     *,
-    folds: int = 5,
-    draws: int = 5,
     out: str | Path,
-    seed: int = 0,
-    seeds: int = 1,
     runtime: Runtime | None = None,
     workers: int = 1,
-    windows: Mapping[str, Any] | None = None,
-    missing: str = "error",
-    own_methods: Mapping[str, Mapping[str, Any]] | None = None,
-    pretrain_on: Sequence[str] = (),
-    split: str = "people",
-    modality_fraction: float | None = None,
-    leave_out: Sequence[str] = (),
-    command: str = "",
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
     save: Save = Report.save,
+    **settings: Any,
 ) -> Report:
     """Measure how well methods recognise activities of people never seen, with k labelled windows
     per class.
@@ -63,54 +57,29 @@ def benchmark(
     For each fold of whole people: pretrain on the training people's windows (labels unseen,
     unlabelled stretches included), draw k labelled windows per class from training people (nested
     draws), adapt with those k alone, test on the held-out people. Cells are kept in `out` under a
-    content hash, so the same call goes on where it was stopped. Writes results.json and its tables
-    through `save`; `otolith.show.report_page.save_with_page` adds the page. `windows` overrides parts of
-    each study's own evaluation; `pretrain_on` is given to methods that pretrain and do not say
-    themselves whom on (see `Method.pretrain_on`), `modality_fraction` to those with modalities: the
-    share of windows that keep theirs. `split` `official` or `takes` goes by the lists that a data
-    set's authors made (see `official_parts`), with one fold; People of `leave_out` take no part,
-    neither in training nor in testing. `progress(done, cells, what)` is called after each cell, and
-    whenever a fold says what it is at. `seeds` repeats everything with seeds from `seed` up, on the
-    same folds: other draws, other weights to begin with, other orders.
+    content hash, so the same call goes on where it was stopped.
 
-    Raises SplitError where no fold is possible, ConfigError for shots, draws or seeds below 1 or a
-    name that stands twice, InterruptedRunError after Ctrl-C, or where
-    a fold's process died in every attempt, when what is finished has been written.
+    settings: the fields of `BenchmarkConfig`, in place of `config`. save: writes results.json and
+    its tables; `otolith.show.report_page.save_with_page` adds the page.
+
+    Raises ConfigError for settings that cannot be, SplitError where no fold is possible,
+    InterruptedRunError after Ctrl-C, or where a fold's process died in every attempt, when what is
+    finished has been written.
+
+        benchmark([study], methods=["pim", "forest"], shots=[2, 8], folds=3, out="results/mine")
     """
-    out = Path(out)
-    chosen = [
-        _told_whom(parse_method(method, own_methods), tuple(pretrain_on)) for method in methods
-    ]
-    if modality_fraction is not None:
-        chosen = [_told_share(method, modality_fraction) for method in chosen]
-    wanted = tuple(dict.fromkeys(_shots(k) for k in shots))
-    _refuse_twice("method", [method.name for method in chosen])
-    _refuse_twice("study", [study.name for study in studies])
-    for what, count in (("draws", draws), ("seeds", seeds)):
-        if count < 1:
-            raise ConfigError(f"{count} {what} measure nothing; ask for 1 or more.")
+    if config is None:
+        config = configure(BenchmarkConfig, settings, "benchmark")
+    elif settings:
+        config = dataclasses.replace(config, **settings)
+    methods = methods_of(config)
+    refuse_twice("study", [study.name for study in studies])
     runtime = runtime or Runtime.choose(threads=1 if workers > 1 else None)
-    plan = _Plan(
-        wanted,
-        folds,
-        draws,
-        seed,
-        seeds,
-        split,
-        missing,
-        windows or {},
-        runtime,
-        out,
-        tuple(leave_out),
-    )
     with owned_results(out) as mine:
         mine.claim(RESULTS)
-        return _measure(plan, studies, chosen, workers, command, progress, save)
-
-
-RESULTS = ("results.json", "results.csv", "people.csv", "report.html")
-"""What a benchmark writes into its folder, beside its cells, encoders and studies."""
-_ROOMS = {"cells", "encoders", "studies"}
+        plan = _plan(studies, methods, config, runtime, Path(out))
+        news = _News(len(plan.folds) * config.cells, progress)
+        return _measure(plan, workers, news, lambda report: save(report, Path(out)))
 
 
 def owned_results(out: str | Path) -> AbstractContextManager[Owned]:
@@ -121,8 +90,8 @@ def owned_results(out: str | Path) -> AbstractContextManager[Owned]:
 def _older(folder: Path) -> set[str] | None:
     """What a benchmark wrote before such folders had a marker: its results, or what it had finished
     of them."""
-    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    if there and there <= _ROOMS:
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if names and names <= _ROOMS:
         return set(RESULTS)
     try:
         content = read_json(folder / "results.json")
@@ -132,190 +101,129 @@ def _older(folder: Path) -> set[str] | None:
     return {*RESULTS, "recipe.toml", "pairs.md"} if of_ours else None
 
 
-def _measure(
-    plan: _Plan,
-    studies: Sequence[Study],
-    methods: Sequence[Method],
-    workers: int,
-    command: str,
-    progress: Callable[[int, int, str], None] | None,
-    save: Save,
-) -> Report:
-    out = plan.out
-    facts, tasks, notes = plan.make(studies, methods)
-    cells = len(tasks) and sum(plan.cells for _ in tasks)
-    news = _News(cells, progress)
-    interrupted = False
-    parts: list[dict[str, Any]] = []
-    lost: list[Lost[Fold]] = []
-    try:
-        for part in run_all(_work, tasks, workers, plan.runtime.threads, news.hear):
-            if isinstance(part, Lost):
-                lost.append(part)
-            else:
-                parts.append(part)
-    except KeyboardInterrupt:
-        interrupted = True
-    if interrupted or lost:
-        whole = {part["key"] for part in parts}
-        halves = [_finished(task) for task in tasks if _key(task) not in whole]
-        parts += [half for half in halves if half]
-    names = {str(study.folder): study.name for study in studies}
-    failed = [_failed_row(one, names) for one in lost]
-    notes += [f"{_name(one.task)}: failed in {ATTEMPTS} attempts; {one.reason}" for one in lost]
-    order = {_key(task): i for i, task in enumerate(tasks)}
-    parts.sort(key=lambda part: order[part["key"]])
-    report = Report(
-        **facts,
-        rows=[row for part in parts for row in part["rows"]],
-        losses=[row for part in parts for row in part["losses"]],
-        failed=failed,
-        embedding=[part["picture"] for part in parts if part["picture"]],
-        notes=list(dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])),
-        command=command,
-    )
-    save(report, out)
-    if interrupted:
-        raise InterruptedRunError(
-            f"Stopped. {len(report.rows)} of {cells} cells are finished and kept in {out}; the "
-            f"same command goes on "
-            "from there."
-        )
-    if lost:
-        raise InterruptedRunError(
-            f"{len(lost)} of {len(tasks)} folds failed, the others are finished and kept in {out}. "
-            f"{_name(lost[0].task)}: {lost[0].reason}. The same command tries them again."
-        )
-    return report
+def methods_of(config: BenchmarkConfig) -> list[Method]:
+    """Return the methods of a benchmark, with what it says of all of them.
 
-
-def _failed_row(lost: Lost[Fold], names: Mapping[str, str]) -> Row:
-    fold = lost.task
-    return {
-        "study": names[fold.study],
-        "method": fold.method.name,
-        "seed": fold.seed,
-        "fold": fold.number,
-        "test_subjects": list(fold.test),
-        "failed": lost.reason,
-    }
-
-
-def _told_whom(method: Method, pretrain_on: tuple[str, ...]) -> Method:
-    silent = method.objective not in BUILT_IN and method.pretrain_on == ("people",)
-    return (
-        dataclasses.replace(method, pretrain_on=pretrain_on) if pretrain_on and silent else method
-    )
-
-
-def _told_share(method: Method, fraction: float) -> Method:
-    kind = None if method.objective in BUILT_IN else objectives.FAMILY.resolve(method.objective)
-    if kind is None:
-        return method
-    known = "modality_fraction" in {f.name for f in dataclasses.fields(kind.Config)}
-    if not known or "modality_fraction" in method.objective_settings:
-        return method
-    told = method.objective_settings | {"modality_fraction": fraction}
-    kind(**told)
-    return dataclasses.replace(method, objective_settings=told)
-
-
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    Raises ConfigError where it says what no method can use.
+    """
+    parsed = [parse_method(method, config.method) for method in config.methods]
+    methods = [_with_choices(method, config) for method in parsed]
+    if config.pretrain_on != ("people",) and not any(method.pretrains for method in methods):
         raise ConfigError(
-            f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one."
+            f"pretrain_on is {', '.join(config.pretrain_on)}, but none of "
+            f"{', '.join(method.name for method in methods)} is pretrained. Add a method that is, "
+            f"such as pim, or leave pretrain_on out."
         )
+    return methods
+
+
+def _with_choices(method: Method, config: BenchmarkConfig) -> Method:
+    if not method.pretrains:
+        return method
+    if method.pretrain_on == ("people",):
+        method = dataclasses.replace(method, pretrain_on=config.pretrain_on)
+    fraction, given = config.modality_fraction, method.objective_settings
+    if fraction is None or "modality_fraction" in given:
+        return method
+    kind = objectives.FAMILY.resolve(method.objective)
+    if "modality_fraction" not in {field.name for field in dataclasses.fields(kind.Config)}:
+        return method
+    given = {**given, "modality_fraction": fraction}
+    return parse_method(dataclasses.replace(method, objective_settings=given))
 
 
 @dataclass(frozen=True)
 class _Plan:
     """Who is tested when, and with what."""
 
-    shots: tuple[Shots, ...]
-    folds: int
-    draws: int
-    seed: int
-    seeds: int
-    split: str
-    missing: str
-    overrides: Mapping[str, Any]
-    runtime: Runtime
-    out: Path
-    leave_out: tuple[str, ...] = ()
+    facts: dict[str, Any]
+    """Of the report."""
+    folds: list[Fold]
+    notes: list[str]
+    names: dict[str, str]
+    """Folder of a study -> its name."""
 
-    @property
-    def cells(self) -> int:
-        """Cells of one fold of one method."""
-        return len(self.shots) * self.draws - (self.draws - 1) * ("all" in self.shots)
 
-    def make(
-        self, studies: Sequence[Study], methods: Sequence[Method]
-    ) -> tuple[dict[str, Any], list[Fold], list[str]]:
-        """Return the facts of a report, the tasks of its workers, and notes."""
-        facts, notes = [], []
-        tasks: list[Fold] = []
-        parted: dict[str, list[list[str]]] = {}
-        for study in studies:
-            notes += warn_of_duplicates(study.name, study.entries)
-            cut = study.cut.changed(self.overrides)
-            labelled = labelled_windows(study, cut, self.missing).without(self.leave_out)
-            if len(labelled.classes) < 2:
-                found = ", ".join(labelled.classes) or "none"
-                raise ConfigError(
-                    f"Study '{study.name}' has one class or none ({found}); there is nothing to "
-                    f"tell apart."
-                )
-            lists = None
-            if self.split == "people":
-                parts = people_folds(labelled.subjects, self.folds, self.seed)
-                if len(parts) < self.folds:
-                    notes.append(
-                        f"{study.name}: {len(parts)} folds, one a person, instead of {self.folds}"
-                    )
-            else:
-                lists = official_parts(study, self.split, self.seed)
-                parts = [of_recordings(labelled, lists.test).subjects]
-                notes.append(
-                    f"{study.name}: one fold, by its authors' lists of recordings ({self.split})"
-                )
-                both = of_recordings(labelled, [*lists.pretrain, *lists.train]).of(parts[0])
-                if len(both):
-                    notes.append(
-                        f"{study.name}: {len(both.subjects)} people stand on both sides of the "
-                        f"authors' lists; they "
-                        f"are tested, and {len(set(both.recording))} recordings of theirs are not "
-                        f"learnt from"
-                    )
-            parted[study.name] = parts
-            facts.append(_facts(study, labelled, plain_windows(study, cut, self.missing)))
-            tasks += [
-                Fold(
-                    str(study.folder), cut.to_json(), self.missing, method, number, tuple(test),
-                    self.shots, self.draws, seed, self.runtime, str(self.out), lists,
-                    away=self.leave_out, pictured=number == 0 and seed == self.seed,
-                )
-                for method in methods
-                for seed in range(self.seed, self.seed + self.seeds)
-                for number, test in enumerate(parts)
-            ]  # fmt: skip
-        report = {
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "seed": self.seed,
-            "version": versions()["otolith"],
-            "commit": commit(),
-            "machine": self.runtime.record(),
-            "versions": versions(),
-            "studies": facts,
-            "folds": parted,
-            "planned": {
-                "methods": [method.name for method in methods],
-                "shots": list(self.shots),
-                "draws": [self.draws],
-                "seeds": [self.seeds],
-            },
-        }
-        return report, tasks, notes
+def _plan(
+    studies: Sequence[Study],
+    methods: Sequence[Method],
+    config: BenchmarkConfig,
+    runtime: Runtime,
+    out: Path,
+) -> _Plan:
+    facts, folds, notes, tested = [], [], [], {}
+    for study in studies:
+        notes += warn_of_duplicates(study.name, study.entries)
+        cut = study.cut.changed(config.windows.chosen())
+        labelled = labelled_windows(study, cut, config.missing).without(config.leave_out)
+        if len(labelled.classes) < 2:
+            raise ConfigError(
+                f"Study '{study.name}' has one class or none "
+                f"({', '.join(labelled.classes) or 'none'}); there is nothing to tell apart."
+            )
+        parts, lists, remarks = _split(study, labelled, config)
+        notes += remarks
+        tested[study.name] = parts
+        facts.append(_facts(study, labelled, plain_windows(study, cut, config.missing)))
+        folds += [
+            Fold(
+                study=str(study.folder),
+                cut=cut.to_json(),
+                missing=config.missing,
+                method=method,
+                number=number,
+                test=tuple(test),
+                shots=config.distinct_shots,
+                draws=config.draws,
+                seed=seed,
+                runtime=runtime,
+                out=str(out),
+                parts=lists,
+                away=config.leave_out,
+                pictured=number == 0 and seed == config.seed,
+            )
+            for method in methods
+            for seed in range(config.seed, config.seed + config.seeds)
+            for number, test in enumerate(parts)
+        ]
+    report = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": config.seed,
+        "version": versions()["otolith"],
+        "commit": commit(),
+        "machine": runtime.record(),
+        "versions": versions(),
+        "studies": facts,
+        "folds": tested,
+        "planned": {
+            "methods": [method.name for method in methods],
+            "shots": list(config.distinct_shots),
+            "draws": [config.draws],
+            "seeds": [config.seeds],
+        },
+    }
+    return _Plan(report, folds, notes, {str(study.folder): study.name for study in studies})
+
+
+def _split(
+    study: Study, labelled: Windows, config: BenchmarkConfig
+) -> tuple[list[list[str]], Parts | None, list[str]]:
+    """The people who are tested in each fold, the authors' lists where these decide, and notes."""
+    if config.split == "people":
+        parts = people_folds(labelled.subjects, config.folds, config.seed)
+        fewer = f"{study.name}: {len(parts)} folds, one a person, instead of {config.folds}"
+        return parts, None, [fewer] if len(parts) < config.folds else []
+    lists = official_parts(study, config.split, config.seed)
+    people = of_recordings(labelled, lists.test).subjects
+    notes = [f"{study.name}: one fold, by its authors' lists of recordings ({config.split})"]
+    both = of_recordings(labelled, [*lists.pretrain, *lists.train]).of(people)
+    if len(both):
+        notes.append(
+            f"{study.name}: {len(both.subjects)} people stand on both sides of the authors' lists; "
+            f"they are tested, and {len(set(both.recording))} recordings of theirs are not learnt "
+            f"from"
+        )
+    return [people], lists, notes
 
 
 def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:
@@ -340,6 +248,69 @@ def _facts(study: Study, labelled: Windows, plain: Windows) -> dict[str, Any]:
     }
 
 
+def _measure(plan: _Plan, workers: int, news: _News, save: Callable[[Report], object]) -> Report:
+    threads = plan.folds[0].runtime.threads if plan.folds else 1
+    parts: dict[_Key, dict[str, Any]] = {}
+    lost: list[Lost[Fold]] = []
+    interrupted = False
+    try:
+        for part in run_all(_work, plan.folds, workers, threads, news.hear):
+            if isinstance(part, Lost):
+                lost.append(part)
+            else:
+                parts[part["key"]] = part
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted or lost:
+        for fold in plan.folds:
+            if _key(fold) not in parts and (half := _finished(fold)):
+                parts[_key(fold)] = half
+    report = _report(plan, parts, lost)
+    save(report)
+    if interrupted:
+        raise InterruptedRunError(
+            f"Stopped. {len(report.rows)} of {news.cells} cells are finished and kept; the same "
+            f"command goes on from there."
+        )
+    if lost:
+        raise InterruptedRunError(
+            f"{len(lost)} of {len(plan.folds)} folds failed, the others are finished and kept. "
+            f"{_name(lost[0].task)}: {lost[0].reason}. The same command tries them again."
+        )
+    return report
+
+
+def _report(
+    plan: _Plan, parts: Mapping[_Key, dict[str, Any]], lost: Sequence[Lost[Fold]]
+) -> Report:
+    ordered = [parts[_key(fold)] for fold in plan.folds if _key(fold) in parts]
+    notes = [
+        *plan.notes,
+        *(f"{_name(one.task)}: failed in {ATTEMPTS} attempts; {one.reason}" for one in lost),
+        *(note for part in ordered for note in part["notes"]),
+    ]
+    return Report(
+        **plan.facts,
+        rows=[row for part in ordered for row in part["rows"]],
+        losses=[row for part in ordered for row in part["losses"]],
+        failed=[_failed_row(one, plan.names) for one in lost],
+        embedding=[part["picture"] for part in ordered if part["picture"]],
+        notes=list(dict.fromkeys(notes)),
+    )
+
+
+def _failed_row(lost: Lost[Fold], names: Mapping[str, str]) -> Row:
+    fold = lost.task
+    return {
+        "study": names[fold.study],
+        "method": fold.method.name,
+        "seed": fold.seed,
+        "fold": fold.number,
+        "test_subjects": list(fold.test),
+        "failed": lost.reason,
+    }
+
+
 _BEGINS = "cuts windows"
 """What a fold says first."""
 
@@ -347,7 +318,7 @@ _BEGINS = "cuts windows"
 class _News:
     """What the workers tell while they work, as one count and one sentence for `progress`."""
 
-    def __init__(self, cells: int, progress: Callable[[int, int, str], None] | None) -> None:
+    def __init__(self, cells: int, progress: Progress | None) -> None:
         self.done, self.cells = 0, cells
         self._progress = progress
         self._at: dict[str, str] = {}
@@ -379,28 +350,24 @@ def _work(fold: Fold) -> dict[str, Any]:
     run = FoldRun(fold, lambda at: tell((name, 0, at)))
     # What an earlier run has finished is told at once: it says nothing about how long the rest
     # takes.
-    there = [cell for cell in run.cells() if run.finished(*cell) is not None]
-    tell((name, len(there), "adapts"))
+    known = [cell for cell in run.cells() if run.finished(*cell) is not None]
+    tell((name, len(known), "adapts"))
     rows = []
     for cell in run.cells():
         rows.append(run.run(*cell))
-        if cell not in there:
+        if cell not in known:
             tell((name, 1, "adapts"))
-    if not fold.pictured or fold.method.objective == "none":
-        tell((name, 0, ""))
     picture = None
     if fold.pictured and fold.method.objective != "none":
-        path = inside(
-            Path(fold.out), f"cells/picture-{run.encoder_key}-{digest(fold.method.name)}.json"
-        )
+        file = f"cells/picture-{run.encoder_key}-{digest(fold.method.name)}.json"
+        path = inside(Path(fold.out), file)
         picture = read_kept(path, _PICTURE)
         if picture is None:
             tell((name, 0, "draws its embedding"))
             picture = run.picture()
             write_sealed(path, picture)
-        tell((name, 0, ""))
-    told = {"losses": run.losses(), "notes": run.notes(), "picture": picture}
-    return {"key": _key(fold), "rows": rows, **told}
+    tell((name, 0, ""))
+    return _part(run, rows) | {"picture": picture}
 
 
 _PICTURE = frozenset(["study", "method", "fold", "x", "y", "label", "subject"])
@@ -410,25 +377,20 @@ def _finished(fold: Fold) -> dict[str, Any] | None:
     """Return what a stopped run has finished of a fold."""
     run = FoldRun(fold)
     rows = [row for cell in run.cells() if (row := run.finished(*cell)) is not None]
-    told = {"losses": run.losses(), "notes": run.notes(), "picture": None} if rows else {}
-    return {"key": _key(fold), "rows": rows, **told} if rows else None
+    return _part(run, rows) if rows else None
 
 
-def _key(fold: Fold) -> tuple[str, str, int, int]:
+def _part(run: FoldRun, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    key, losses, notes = _key(run.fold), run.losses(), run.notes()
+    return {"key": key, "rows": rows, "losses": losses, "notes": notes, "picture": None}
+
+
+_Key = tuple[str, str, int, int]
+
+
+def _key(fold: Fold) -> _Key:
     return fold.study, fold.method.name, fold.seed, fold.number
 
 
 def _name(fold: Fold) -> str:
     return f"{Path(fold.study).name}, {fold.method.name}, seed {fold.seed}, fold {fold.number + 1}"
-
-
-def _shots(text: Shots) -> Shots:
-    if text == "all":
-        return "all"
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ConfigError(f"Shots are whole numbers from 1 up, or all; not '{text}'.")
-    return number

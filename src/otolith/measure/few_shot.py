@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,11 +35,11 @@ from otolith.learn.training.adding import with_added
 from otolith.learn.training.pretrain import partial_of, pretrain
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
-from otolith.measure.methods import Method
+from otolith.measure.methods import Method, completed
 from otolith.measure.sides import sides_of
 from otolith.measure.statistics import Shots
 
-CELL_FORMAT = 3
+CELL_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -72,54 +72,42 @@ class FoldRun:
     """The cells of one fold of one method; what is finished is kept under a content hash and not
     made again."""
 
-    def __init__(self, fold: Fold, told: Callable[[str], None] = lambda text: None) -> None:
-        self.fold, self.method, self._told = fold, fold.method, told
+    def __init__(self, fold: Fold, say: Callable[[str], None] = lambda text: None) -> None:
+        self.fold, self.method, self._say = fold, fold.method, say
+        self._complete = completed(fold.method).to_json()
+        """With all defaults: a hash of these holds for whatever says the same in other words."""
         cut = configure(Cut, fold.cut, "the cut of a fold")
-        sides = sides_of(
-            Study.load(fold.study),
-            cut,
-            fold.missing,
-            fold.method,
-            fold.test,
-            fold.parts,
-            fold.away,
-        )
+        study = Study.load(fold.study)
+        sides = sides_of(study, cut, fold.missing, fold.method, fold.test, fold.parts, fold.away)
         self.train, self.test, self.plain = sides.train, sides.test, sides.plain
         self.others, self.added, self.left_out = sides.others, sides.added, sides.left_out
         self.seed = fold.seed * 1009 + fold.number
-        self._encoder: PretrainedEncoder | None = None
-        self._vectors: tuple[np.ndarray, np.ndarray] | None = None
         self._solved: dict[Shots, tuple[list[np.ndarray], float]] = {}
 
     def cells(self) -> list[tuple[Shots, int]]:
         """Return the cells of this fold, all labels once and each number of shots in every draw."""
-        return [
-            (k, draw)
-            for k in self.fold.shots
-            for draw in range(1 if k == "all" else self.fold.draws)
-        ]
+        draws = self.fold.draws
+        return [(k, draw) for k in self.fold.shots for draw in range(1 if k == "all" else draws)]
 
     @property
     def encoder_key(self) -> str:
         """Hash of all that decides the pretrained encoder."""
-        m, f = self.method, self.fold
-        what: list[Any] = [
-            m.objective,
-            m.encoder,
-            m.objective_settings,
-            m.encoder_settings,
-            m.pretrain,
+        names = ("objective", "encoder", "objective_settings", "encoder_settings", "pretrain")
+        what: list[Any] = [self._complete[name] for name in names]
+        what += [self.train.hash] if self.method.objective == "labels" else []
+        windows = self.pretraining
+        stamps = [
+            model_stamp(str(folder / MODALITIES)) for _, folder in sorted(windows.folders.items())
         ]
-        what += [self.train.hash] if m.objective == "labels" else []
-        folders = self.pretraining.folders
-        what += [model_stamp(str(folders[name] / MODALITIES)) for name in sorted(folders)]
-        return digest([CELL_FORMAT, self.pretraining.hash, what, self.pretraining_seed, f.runtime])
+        seed, runtime = self.pretraining_seed, self.fold.runtime
+        return digest([CELL_FORMAT, windows.hash, what + stamps, seed, runtime])
 
     @cached_property
     def pretraining(self) -> Windows:
         """The windows that the encoder is pretrained on."""
-        own = [self.plain] if "people" in self.method.pretrain_on else []
-        whole = Windows.concatenate([*own, *self.others]) if own or self.others else self.plain
+        people = [self.plain] if "people" in self.method.pretrain_on else []
+        sets = [*people, *self.others]
+        whole = Windows.concatenate(sets) if sets else self.plain
         if self.method.pretrain_share >= 1.0:
             return whole
         drawn = {id: int(digest(id)[:8], 16) / 16**8 for id in set(whole.recording.tolist())}
@@ -127,153 +115,154 @@ class FoldRun:
 
     @property
     def pretraining_seed(self) -> int:
-        """One encoder serves all folds where no person of the study had a part in it."""
-        return (
-            self.fold.seed * 1009
-            if self.others and "people" not in self.method.pretrain_on
-            else self.seed
-        )
+        """One encoder serves all folds if it was pretrained without any subject of this study."""
+        strangers = self.others and "people" not in self.method.pretrain_on
+        return self.fold.seed * 1009 if strangers else self.seed
 
     def cell_path(self, shots: Shots, draw: int) -> Path:
         """Return where a finished cell is kept."""
-        method = self.method.to_json() | {"name": ""}
-        what = [self.encoder_key, self.train.hash, self.test.hash, method, shots, draw]
-        what += [other.hash for other in self.added]
+        hashes = [self.encoder_key, self.train.hash, self.test.hash]
+        added = [other.hash for other in self.added]
+        what = [*hashes, self._complete | {"name": ""}, shots, draw, *added]
         return inside(Path(self.fold.out), f"cells/{digest(what)}.json")
 
+    @cached_property
     def encoder(self) -> PretrainedEncoder:
-        """Return the encoder of this fold, pretrained on its training people if the method asks for
-        it."""
-        if self._encoder is None:
-            m = self.method
-            if m.objective == "none":
-                self._encoder = PretrainedEncoder.fresh(
-                    self.train, m.encoder, self.seed, **m.encoder_settings
-                )
-            else:
-                folder = inside(Path(self.fold.out), f"encoders/{self.encoder_key}")
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                # Folds on other processes may want the same encoder: one makes it, the others wait.
-                self._told("waits for its encoder")
-                with only_writer(checkpoint.lock_of(folder.resolve()), str(folder), wait=True):
-                    self._encoder = kept_encoder(folder, m)
-                    if (
-                        self._encoder is not None
-                    ):  # made whole by a run that was stopped before it tidied up
-                        checkpoint.remove_state(partial_of(folder))
-                    if self._encoder is None and m.objective == "labels":
-                        self._encoder = self._supervised()
-                        self._encoder.save(folder)
-                    elif self._encoder is None:
-                        self._encoder = pretrain(
-                            self.pretraining,
-                            m.objective,
-                            m.encoder,
-                            out=folder,
-                            runtime=self.fold.runtime,
-                            objective_settings=m.objective_settings,
-                            encoder_settings=m.encoder_settings,
-                            progress=self._tell_epoch,
-                            **{"seed": self.pretraining_seed} | m.pretrain,
-                        )
-            if m.pretrain_placements:
-                self._encoder = self._encoder.narrowed(self.train.channels)
-        return self._encoder
+        """The encoder of this fold, pretrained on its training people if the method asks for it."""
+        encoder = self._fresh() if self.method.objective == "none" else self._pretrained()
+        return encoder.narrowed(self.train.channels) if self.method.pretrain_placements else encoder
 
-    def _tell_epoch(self, epoch: int, epochs: int, losses: dict[str, float]) -> None:
-        self._told(f"pretrains, epoch {epoch} of at most {epochs}, loss {losses['train']:.3f}")
+    def _fresh(self) -> PretrainedEncoder:
+        settings = self.method.encoder_settings
+        return PretrainedEncoder.fresh(self.train, self.method.encoder, self.seed, **settings)
+
+    def _pretrained(self) -> PretrainedEncoder:
+        method = self.method
+        folder = inside(Path(self.fold.out), f"encoders/{self.encoder_key}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Folds on other processes may want the same encoder: one makes it, the others wait.
+        self._say("waits for its encoder")
+        with only_writer(checkpoint.lock_of(folder.resolve()), str(folder), wait=True):
+            if encoder := kept_encoder(folder, method):
+                # made whole by a run that was stopped before it tidied up
+                checkpoint.remove_state(partial_of(folder))
+                return encoder
+            if method.objective == "labels":
+                encoder = self._supervised()
+                encoder.save(folder)
+                return encoder
+            return pretrain(
+                self.pretraining,
+                method.objective,
+                method.encoder,
+                out=folder,
+                runtime=self.fold.runtime,
+                objective_settings=method.objective_settings,
+                encoder_settings=method.encoder_settings,
+                progress=lambda epoch, epochs, losses: self._say(
+                    f"pretrains, epoch {epoch} of at most {epochs}, loss {losses['train']:.3f}"
+                ),
+                **{"seed": self.pretraining_seed, **method.pretrain},
+            )
 
     def _supervised(self) -> PretrainedEncoder:
         """An encoder that learnt from all labels of the training people, together with a head that
         is left behind."""
-        m = self.method
-        fresh = PretrainedEncoder.fresh(self.train, m.encoder, self.seed, **m.encoder_settings)
-        settings: dict[str, Any] = {"seed": self.seed} | m.pretrain
-        self._told("learns from every label")
-        adapted = adapt(fresh, self.train, runtime=self.fold.runtime, **settings)
+        self._say("learns from every label")
+        settings: dict[str, Any] = {"seed": self.seed, **self.method.pretrain}
+        adapted = adapt(self._fresh(), self.train, runtime=self.fold.runtime, **settings)
         adapted.encoder.record |= {"objective": "labels"}
         return adapted.encoder
 
     def finished(self, shots: Shots, draw: int) -> dict[str, Any] | None:
         """Return a cell's row from its file; None where it is not finished, or damaged."""
-        path, m, fold = self.cell_path(shots, draw), self.method, self.fold
+        path = self.cell_path(shots, draw)
         kept = read_kept(path, _CELL)
         if kept is None:
             return None
-        whose = {
-            "shots": shots,
-            "draw": draw,
-            "fold": fold.number,
-            "seed": fold.seed,
-            "study": self.train.study,
-        }
-        whose |= {"objective": m.objective, "encoder": m.encoder, "head": m.head}
-        if any(kept.get(key) != told for key, told in whose.items()):
+        expected = self._whose(shots, draw)
+        expected.pop("method")  # a method may be renamed
+        if any(kept.get(key) != value for key, value in expected.items()):
             warnings.warn(
                 f"{path} holds another cell; it is made again.", OtolithWarning, stacklevel=2
             )
             return None
-        return kept | {"method": m.name}
+        return kept | {"method": self.method.name}
+
+    def _whose(self, shots: Shots, draw: int) -> dict[str, Any]:
+        method, fold = self.method, self.fold
+        return {
+            "method": method.name,
+            "objective": method.objective,
+            "encoder": method.encoder,
+            "head": method.head,
+            "study": self.train.study,
+            "shots": shots,
+            "fold": fold.number,
+            "draw": draw,
+            "seed": fold.seed,
+        }
 
     def run(self, shots: Shots, draw: int) -> dict[str, Any]:
         """Return one cell's row, from its file where it is finished."""
-        path = self.cell_path(shots, draw)
         if (kept := self.finished(shots, draw)) is not None:
             return kept
-        encoder = self.encoder()
+        encoder = self.encoder
         started = time.perf_counter()
         few = self.few(shots, draw)
-        if issubclass(heads.FAMILY.resolve(self.method.head), Logistic) and not self.added:
-            draws, seconds = self._logistic(encoder, shots)
-            row = self._row(shots, draw, few, draws[draw].argmax(axis=1), seconds)
+        if self._batched:
+            draws, seconds = self._logistic(shots)
+            probability = draws[draw]
         else:
-            predicted = self._predict(encoder, few, self.fold.seed * 1009 + draw)
-            row = self._row(shots, draw, few, predicted, time.perf_counter() - started)
-        write_sealed(path, row)
+            probability = self._predict(encoder, few, self.fold.seed * 1009 + draw)
+            seconds = time.perf_counter() - started
+        row = {
+            **self._whose(shots, draw),
+            **self._scored(probability.argmax(axis=1)),
+            "seconds": round(seconds, 3),
+            "pretrained_on": self._pretrained_on(),
+            "train_subjects": self.train.subjects,
+            "test_subjects": self.test.subjects,
+            "train_windows": len(few),
+            "notes": self._notes(shots, few),
+        }
+        write_sealed(self.cell_path(shots, draw), row)
         return row
+
+    @property
+    def _batched(self) -> bool:
+        return issubclass(heads.FAMILY.resolve(self.method.head), Logistic) and not self.added
 
     def few(self, shots: Shots, draw: int) -> Windows:
         """Return the labelled windows of a cell, all that there are for its head to learn from."""
         return self.train.few(shots, self.fold.seed * 1009 + draw)
 
     def _predict(self, encoder: PretrainedEncoder, few: Windows, seed: int) -> np.ndarray:
-        m = self.method
-        settings: dict[str, Any] = {"mode": m.mode, "seed": seed} | m.adapt
-        runtime = self.fold.runtime
+        method, runtime = self.method, self.fold.runtime
+        settings: dict[str, Any] = {"mode": method.mode, "seed": seed, **method.adapt}
+        settings |= {"runtime": runtime, "head_settings": method.head_settings}
         learnt = with_added(few, self.added) if self.added else few
-        if not heads.FAMILY.resolve(m.head).closed:
-            model = adapt(
-                encoder, learnt, m.head, runtime=runtime, head_settings=m.head_settings, **settings
-            )
-            code: np.ndarray = model.probabilities(self.test, runtime).argmax(axis=1)
-            return code
-        train, test = self._embedded(encoder)
-        few_vectors = train[self._places(few)]
+        if not heads.FAMILY.resolve(method.head).closed:
+            model = adapt(encoder, learnt, method.head, **settings)
+            return model.probabilities(self.test, runtime)
+        train, test = self._embedded
+        vectors = train[self._places(few)]
         if self.added:
-            more = encoder.embed(learnt[len(few) :], runtime, space=m.adapt.get("space", "encoder"))
-            few_vectors = np.concatenate([few_vectors, more])
-        model = adapt(
-            encoder,
-            learnt,
-            m.head,
-            runtime=runtime,
-            head_settings=m.head_settings,
-            vectors=few_vectors,
-            **settings,
-        )
-        predicted: np.ndarray = probabilities(model.head, test).argmax(axis=1)
-        return predicted
+            more = encoder.embed(learnt[len(few) :], runtime, space=self._space)
+            vectors = np.concatenate([vectors, more])
+        model = adapt(encoder, learnt, method.head, vectors=vectors, **settings)
+        return probabilities(model.head, test)
 
-    def probabilities(self, encoder: PretrainedEncoder, shots: Shots) -> list[np.ndarray]:
+    def probabilities(self, shots: Shots) -> list[np.ndarray]:
         """Return the probabilities (N, K) of the held-out windows, of each draw of the head
         logistic; all draws are fitted together."""
-        return self._logistic(encoder, shots)[0]
+        return self._logistic(shots)[0]
 
-    def _logistic(self, encoder: PretrainedEncoder, shots: Shots) -> tuple[list[np.ndarray], float]:
+    def _logistic(self, shots: Shots) -> tuple[list[np.ndarray], float]:
         """Return the probabilities of each draw, and the seconds of one."""
         if shots not in self._solved:
             started = time.perf_counter()
-            train, test = self._embedded(encoder)
+            train, test = self._embedded
             draws = [self._places(self.few(shots, draw)) for k, draw in self.cells() if k == shots]
             problems = [(train[rows], self.train.code[rows]) for rows in draws]
             fitted = fit_each(problems, len(self.train.classes), **self.method.head_settings)
@@ -281,90 +270,77 @@ class FoldRun:
             self._solved[shots] = measured, (time.perf_counter() - started) / len(draws)
         return self._solved[shots]
 
-    def _embedded(self, encoder: PretrainedEncoder) -> tuple[np.ndarray, np.ndarray]:
-        """What an encoder that stands still makes of both sides; one pass serves all draws."""
-        if self._vectors is None:
-            runtime, space = self.fold.runtime, self.method.adapt.get("space", "encoder")
-            train, test = (
-                encoder.embed(side, runtime, space=space) for side in (self.train, self.test)
-            )
-            self._vectors = train, test
-        return self._vectors
+    @property
+    def _space(self) -> Literal["encoder", "shared"]:
+        return "shared" if self.method.adapt.get("space") == "shared" else "encoder"
+
+    @cached_property
+    def _embedded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Embeddings of both sides by a frozen encoder; one pass serves all draws."""
+        train, test = (
+            self.encoder.embed(side, self.fold.runtime, space=self._space)
+            for side in (self.train, self.test)
+        )
+        return train, test
 
     def _places(self, few: Windows) -> list[int]:
-        place = {
-            row: i for i, row in enumerate(zip(self.train.piece, self.train.first_row, strict=True))
-        }
+        rows = zip(self.train.piece, self.train.first_row, strict=True)
+        place = {row: number for number, row in enumerate(rows)}
         return [place[row] for row in zip(few.piece, few.first_row, strict=True)]
 
-    def _row(
-        self, shots: Shots, draw: int, few: Windows, predicted: np.ndarray, seconds: float
-    ) -> dict[str, Any]:
+    def _scored(self, predicted: np.ndarray) -> dict[str, Any]:
+        """Scores over all held-out windows, of each person, and what was taken for what."""
         true, classes = self.test.code, self.test.classes
         confusion = np.zeros((len(classes), len(classes)), dtype=int)
         np.add.at(confusion, (true, predicted), 1)
         people = {}
         for person in self.test.subjects:
-            own = self.test.subject == person
-            people[person] = scores(true[own], predicted[own]) | {"windows": int(own.sum())}
-        notes = [
-            f"class '{name}': {count} labelled windows where {shots} were asked for, all used"
-            for name, count in self.train.short_classes(shots).items()
-        ]
-        unseen = sorted(set(np.unique(true)) - set(np.unique(few.code)))
-        notes += [
-            f"class '{classes[i]}' is in the held-out people but not in the training people"
-            for i in unseen
-        ]
-        m = self.method
+            rows = self.test.subject == person
+            people[person] = scores(true[rows], predicted[rows]) | {"windows": int(rows.sum())}
         return {
-            "method": m.name,
-            "objective": m.objective,
-            "encoder": m.encoder,
-            "head": m.head,
-            "study": self.train.study,
-            "shots": shots,
-            "fold": self.fold.number,
-            "draw": draw,
-            "seed": self.fold.seed,
             **scores(true, predicted),
-            "seconds": round(seconds, 3),
-            "pretrained_on": self._pretrained_on(),
-            "train_subjects": self.train.subjects,
-            "test_subjects": self.test.subjects,
-            "train_windows": len(few),
             "per_subject": people,
             "confusion": confusion.tolist(),
-            "notes": notes,
         }
+
+    def _notes(self, shots: Shots, few: Windows) -> list[str]:
+        unseen = sorted(set(np.unique(self.test.code)) - set(np.unique(few.code)))
+        return [
+            *(
+                f"class '{name}': {count} labelled windows where {shots} were asked for, all used"
+                for name, count in self.train.short_classes(shots).items()
+            ),
+            *(
+                f"class '{self.test.classes[code]}' is in the held-out people but not in the "
+                f"training people"
+                for code in unseen
+            ),
+        ]
 
     def _pretrained_on(self) -> list[str]:
         if self.method.objective == "none":
             return []
-        own = [self.plain.study] if "people" in self.method.pretrain_on else []
-        return [*own, *(other.study for other in self.others)]
+        people = [self.plain.study] if "people" in self.method.pretrain_on else []
+        return [*people, *(other.study for other in self.others)]
 
     def losses(self) -> list[dict[str, Any]]:
         """Return the pretraining's losses, epoch by epoch."""
         if self.method.objective == "none":
             return []
         where = {"study": self.train.study, "method": self.method.name, "fold": self.fold.number}
-        where |= {"seed": self.fold.seed}
+        names = ("epoch", "train", "validation")
         return [
-            where
-            | {"epoch": int(row["epoch"]), "train": row["train"], "validation": row["validation"]}
-            for row in self.encoder().history
+            {**where, "seed": self.fold.seed} | {name: row[name] for name in names}
+            for row in self.encoder.history
         ]
 
     def notes(self) -> list[str]:
         """Return what the objective could not measure or make use of."""
         if self.method.objective == "none":
             return self.left_out
-        fitted = self.encoder().record.get("fitted", {})
-        told = [
-            f"{self.train.study}, {self.method.name}: {note}" for note in fitted.get("notes", [])
-        ]
-        return self.left_out + told
+        notes = self.encoder.record.get("fitted", {}).get("notes", [])
+        who = f"{self.train.study}, {self.method.name}"
+        return [*self.left_out, *(f"{who}: {note}" for note in notes)]
 
     def picture(self, most: int = 1200) -> dict[str, Any]:
         """Return a flat picture (t-SNE) of the held-out people's windows as the encoder sees them,
@@ -374,19 +350,19 @@ class FoldRun:
 
         chosen = np.sort(np.random.default_rng(0).permutation(len(self.test))[:most])
         windows = self.test[chosen]
-        vectors = self.encoder().embed(windows, self.fold.runtime)
+        vectors = self.encoder.embed(windows, self.fold.runtime)
         vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-8)
         flat = PCA(min(30, *vectors.shape), random_state=0).fit_transform(vectors)
         if len(flat) > 10:
-            flat = TSNE(
-                perplexity=min(30, len(flat) / 4), random_state=0, init="pca"
-            ).fit_transform(flat)
+            perplexity = min(30, len(flat) / 4)
+            flat = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(flat)
+        x, y = ([round(float(value), 3) for value in axis] for axis in flat.T[:2])
         return {
             "study": self.train.study,
             "method": self.method.name,
             "fold": self.fold.number,
-            "x": [round(float(v), 3) for v in flat[:, 0]],
-            "y": [round(float(v), 3) for v in flat[:, 1]],
+            "x": x,
+            "y": y,
             "label": windows.labels.tolist(),
             "subject": windows.subject.tolist(),
         }

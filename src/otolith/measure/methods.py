@@ -11,13 +11,18 @@ from annotated_types import Interval
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
 from otolith.core.settings import built_from, configure, settings
 from otolith.learn import encoders, heads, objectives
+from otolith.learn.training.configs import AdaptConfig, PretrainConfig
 
-Mode = Literal["finetune", "frozen", "staged"]
+Table = Mapping[str, Any]
 
 
 @settings
 class Method:
-    """One way from recordings to labels."""
+    """One way from recordings to labels.
+
+    >>> Method("mine", "pim", head="linear", pretrain={"epochs": 20}).encoder
+    'tpn'
+    """
 
     name: str
     objective: str = "none"
@@ -26,10 +31,9 @@ class Method:
     method that saw those labels as words."""
     encoder: str = "tpn"
     head: str = "mlp"
-    mode: Mode = "finetune"
-    """Whether the labels move the encoder too: `finetune`, `frozen`, or `staged`: once the head has
-    learnt."""
-    objective_settings: dict[str, Any] = field(default_factory=dict)
+    mode: Literal["finetune", "frozen", "staged"] = "finetune"
+    """Whether the labels move the encoder too; staged: once the head has learnt."""
+    objective_settings: Table = field(default_factory=dict)
     pretrain_on: tuple[str, ...] = ("people",)
     """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and
     folders of other studies."""
@@ -42,13 +46,25 @@ class Method:
     add: tuple[str, ...] = ()
     """Folders of other studies, such as simulated ones, whose labelled windows are learnt from
     beside the few."""
-    encoder_settings: dict[str, Any] = field(default_factory=dict)
-    head_settings: dict[str, Any] = field(default_factory=dict)
-    pretrain: dict[str, Any] = field(default_factory=dict)
+    encoder_settings: Table = field(default_factory=dict)
+    head_settings: Table = field(default_factory=dict)
+    pretrain: Table = field(default_factory=dict)
     """Settings of the pretraining that differ from its defaults; of the adaptation for objective
     `labels`."""
-    adapt: dict[str, Any] = field(default_factory=dict)
+    adapt: Table = field(default_factory=dict)
     """Settings of the adaptation that differ from its defaults."""
+
+    def __post_init__(self) -> None:
+        if not self.pretrain_on or "" in self.pretrain_on:
+            raise ConfigError(
+                f"Method '{self.name}': pretrain_on names nothing; write people, a study's folder, "
+                f"or both."
+            )
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether an objective is given, and not labels or nothing."""
+        return self.objective not in BUILT_IN
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that decides what this method does."""
@@ -58,22 +74,28 @@ class Method:
 
 BUILT_IN = ("none", "labels")
 """What stands for an objective and is none."""
-PROBED: dict[str, Any] = {
-    "learning_rate": 1e-4, "head_learning_rate": 1e-4, "weight_decay": 1e-4, "warmup": 10, "batch_size": 256,
-    "steps": 1, "epochs": 50, "balanced": False,
-}  # fmt: skip
+PROBED: Table = {
+    **{"learning_rate": 1e-4, "head_learning_rate": 1e-4, "weight_decay": 1e-4, "warmup": 10},
+    **{"batch_size": 256, "steps": 1, "epochs": 50, "balanced": False},
+}
 """How PRIMUS trains its linear probe, for methods that move the encoder with it."""
 
 
-def _multi3net(name: str, experts: int = 1, mode: Mode = "staged", **objective: Any) -> Method:
+def _multi3net(name: str, experts: int = 1, mode: str = "staged", **objective: Any) -> Method:
     """A row of Multi3Net's tables, pretrained for as long and as fast as published."""
-    schedule = {"epochs": 300, "batch_size": 32, "patience": 30, "plateau": 15}
-    head = {"experts": experts}
-    return Method(name, "multi3net", "channel_attention", "mixture_of_experts", mode, objective, head_settings=head,
-                  pretrain=schedule)  # fmt: skip
+    return Method(
+        name,
+        "multi3net",
+        "channel_attention",
+        "mixture_of_experts",
+        mode,  # type: ignore[arg-type]  # checked by Method
+        objective,
+        head_settings={"experts": experts},
+        pretrain={"epochs": 300, "batch_size": 32, "patience": 30, "plateau": 15},
+    )
 
 
-_BEFORE: dict[str, Any] = {"text_encoder": "text_mlp", "pose_encoder": "pose_attention"}
+_BEFORE: Table = {"text_encoder": "text_mlp", "pose_encoder": "pose_attention"}
 """The encoders of words and poses that Multi3Net had before it became Multi3Net+."""
 
 METHODS: dict[str, Method] = {
@@ -129,18 +151,20 @@ METHODS: dict[str, Method] = {
 }
 
 
-def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
-    """Return a method by its name, as "objective:encoder:head", or from a recipe's own table.
+def parse_method(text: str | Method, tables: Mapping[str, Table] | None = None) -> Method:
+    """Return a method by its name, as "objective:encoder:head", or from a recipe's [method.NAME].
 
     A table under a known name says what is different of that method; the table "*" says it of every
     method, before its own. Raises UnknownNameError or ConfigError that names what is unknown.
+
+    >>> parse_method("none:tpn:linear").head
+    'linear'
     """
     if isinstance(text, Method):
-        return text
-    tables = [own[name] for name in ("*", text) if name in own] if own else []
-    if text in METHODS:
+        method = text
+    elif text in METHODS:
         method = METHODS[text]
-    elif own and text in own:
+    elif tables and text in tables:
         method = Method(text)
     elif text.count(":") == 2:
         objective, encoder, head = text.split(":")
@@ -148,51 +172,78 @@ def parse_method(text: str | Method, own: Mapping[str, Mapping[str, Any]] | None
     else:
         raise UnknownNameError(
             f"There is no method '{text}'; known are {', '.join(METHODS)}, or write "
-            f"objective:encoder:head, such as "
-            f"none:tpn:linear.{nearest(text, METHODS)}"
+            f"objective:encoder:head, such as none:tpn:linear.{nearest(text, METHODS)}"
         )
-    for table in tables:
-        method = _changed(method, table)
-    encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
-    if method.objective not in BUILT_IN:
-        with built_from(method.objective_settings, f"Method '{text}'"):
-            objectives.FAMILY.resolve(method.objective)(**method.objective_settings)
-    # Lists of methods are told without torch.
-    from otolith.learn.training.adapt import AdaptConfig
-    from otolith.learn.training.pretrain import PretrainConfig
-
-    # Hours may lie between now and the moment at which these are used.
-    for kind, given in (
-        (encoder.Config, method.encoder_settings),
-        (head.Config, method.head_settings),
-    ):
-        configure(kind, given, f"method '{text}'")
-    schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
-    configure(schedule, method.pretrain, f"pretrain of method '{text}'")
-    configure(AdaptConfig, method.adapt, f"adapt of method '{text}'")
-    if method.objective != "none" and not encoder.learns:
-        raise ConfigError(
-            f"Method '{text}': encoder '{method.encoder}' has no weights for an objective to train."
-        )
-    if not encoder.learns and not head.closed:
-        raise ConfigError(
-            f"Method '{text}': head '{method.head}' learns by gradients; use forest or logistic."
-        )
-    if not method.pretrain_on or "" in method.pretrain_on:
-        raise ConfigError(
-            f"Method '{text}': pretrain_on names nothing; write people, a study's folder, or both."
-        )
+    if isinstance(text, str):
+        for name in ("*", text):
+            method = _changed(method, (tables or {}).get(name, {}))
+    completed(method)
     return method
 
 
-def _changed(method: Method, table: Mapping[str, Any]) -> Method:
+def completed(method: Method) -> Method:
+    """Return a method with every setting of all that it builds, the defaults included.
+
+    It is built in full here: hours may lie between now and the moment at which it is used. Raises
+    ConfigError or UnknownNameError for whatever cannot be built, or does not go together.
+    """
+    who = f"Method '{method.name}'"
+    encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
+    objective = dict(method.objective_settings)
+    if method.pretrains:
+        with built_from(objective, who):
+            objective = objectives.FAMILY.resolve(method.objective)(**objective).settings()
+    elif objective:
+        raise ConfigError(f"{who}: objective '{method.objective}' has no settings.")
+    if method.objective != "none" and not encoder.learns:
+        raise ConfigError(
+            f"{who}: encoder '{method.encoder}' has no weights for an objective to train."
+        )
+    if not encoder.learns and not head.closed:
+        raise ConfigError(
+            f"{who}: head '{method.head}' learns by gradients; use forest or logistic."
+        )
+    schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
+    return configure(
+        Method,
+        asdict(method)
+        | {
+            "objective_settings": objective,
+            "encoder_settings": _complete(encoder.Config, method.encoder_settings, who),
+            "head_settings": _complete(head.Config, method.head_settings, who),
+            "pretrain": _schedule(schedule, method.pretrain, f"{who}, pretrain"),
+            "adapt": _schedule(AdaptConfig, method.adapt, f"{who}, adapt"),
+        },
+        who,
+    )
+
+
+def _complete(kind: type[Any], given: Table, who: str) -> dict[str, Any]:
+    return asdict(configure(kind, given, who))
+
+
+def _schedule(kind: type[Any], given: Table, who: str) -> dict[str, Any]:
+    """Every setting of a schedule, but what the fold or the method says: seed, mode and settings of
+    what is built."""
+    for name in ("objective_settings", "encoder_settings"):
+        if name in given:
+            raise ConfigError(f"{who}: '{name}' belongs beside this table, not into it.")
+    whole = _complete(kind, given, who)
+    beside = {"seed", "mode", "objective_settings", "encoder_settings"} - given.keys()
+    return {name: value for name, value in whole.items() if name not in beside}
+
+
+def _changed(method: Method, table: Table) -> Method:
     """A method with some things different: settings setting by setting, all else as a whole."""
-    was = method.to_json()
-    for key, value in table.items():
-        if isinstance(was.get(key), dict) and not isinstance(value, Mapping):
-            raise ConfigError(f"method '{method.name}': '{key}' is a table; found {value!r:.80}.")
+    before = method.to_json()
+    if not isinstance(table, Mapping):
+        raise ConfigError(
+            f"A method of a recipe is a table: [method.{method.name}]; found {table!r:.80}."
+        )
     now = {
-        key: was[key] | value if isinstance(was.get(key), dict) else value
+        key: before[key] | dict(value)
+        if isinstance(before.get(key), dict) and isinstance(value, Mapping)
+        else value
         for key, value in table.items()
     }
-    return configure(Method, was | now, f"method '{method.name}'")
+    return configure(Method, before | now, f"method '{method.name}'") if now else method

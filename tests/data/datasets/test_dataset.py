@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from otolith.cli.app import main
-from otolith.cli.studies import listing
+from otolith.cli.listing import listing
 from otolith.core.errors import ConfigError, DataError, ReadError, UnknownNameError
 from otolith.data.datasets import FAMILY, DataSet, import_dataset
 from otolith.data.quantities import QUANTITIES, factor

@@ -180,5 +180,7 @@ def test__adapt__what_does_not_fit__is_told(
         adapt(encoder, toy_windows, "liner", runtime=CPU)
     with pytest.raises(ConfigError, match="Did you mean 'batch_size'"):
         adapt(encoder, toy_windows, runtime=CPU, batchsize=3)
-    with pytest.raises(ConfigError, match="'finetune', 'frozen' or 'staged'; given 'half'"):
+    with pytest.raises(
+        ConfigError, match="'mode' should be 'finetune', 'frozen' or 'staged'; given 'half'"
+    ):
         adapt(encoder, toy_windows, runtime=CPU, mode="half")

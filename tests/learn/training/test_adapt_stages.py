@@ -177,7 +177,7 @@ def test__adapt__what_cannot_be__is_told(encoder: PretrainedEncoder, toy_windows
     few = toy_windows.few(2)
     with pytest.raises(ConfigError, match="shares no space with"):
         adapt(encoder, few, space="shared", runtime=CPU)
-    with pytest.raises(ConfigError, match="'encoder' or 'shared'; given 'ours'"):
+    with pytest.raises(ConfigError, match="'space' should be 'encoder' or 'shared'; given 'ours'"):
         adapt(encoder, few, space="ours", runtime=CPU)
     with pytest.raises(ConfigError, match="'patience' should be greater than"):
         adapt(encoder, few, mode="staged", patience=0, runtime=CPU)

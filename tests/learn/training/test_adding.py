@@ -88,9 +88,13 @@ def test__benchmark__method_that_adds__is_measured(
         Method("alone", head=head, **settings),
         Method("more", head=head, add=(str(other.folder),), **settings),
     ]
-    report = benchmark([toy_study], both, [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
+    report = benchmark(
+        [toy_study], methods=both, shots=[1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU
+    )
     assert {row["method"] for row in report.rows} == {"alone", "more"}
-    again = benchmark([toy_study], both, [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
+    again = benchmark(
+        [toy_study], methods=both, shots=[1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU
+    )
     assert [row["macro_f1"] for row in again.rows] == [row["macro_f1"] for row in report.rows]
 
 
@@ -117,7 +121,7 @@ def test__benchmark__virtual_sensors_of_a_tested_person__are_left_out_and_told(
             f"toy, {method.name}: p1, p4, tested here, also stands in 'virtual': left out there"
         ]
     report = benchmark(
-        [toy_study], [adds], [1], folds=3, draws=1, out=tmp_path / "out", runtime=CPU
+        [toy_study], methods=[adds], shots=[1], folds=3, draws=1, out=tmp_path / "out", runtime=CPU
     )
     assert sum("also stands in 'virtual'" in note for note in report.notes) == 3
 
@@ -127,7 +131,15 @@ def test__benchmark__added_study_of_the_tested_people__is_refused(
 ) -> None:
     own = Method("cheat", add=(str(toy_study.folder),))
     with pytest.raises(SplitError, match="cannot be learnt from whole"):
-        benchmark([toy_study], [own], [1], folds=2, draws=1, out=tmp_path / "out", runtime=CPU)
+        benchmark(
+            [toy_study],
+            methods=[own],
+            shots=[1],
+            folds=2,
+            draws=1,
+            out=tmp_path / "out",
+            runtime=CPU,
+        )
 
 
 def test__otolith_adapt__add__says_how_many(other: Study, toy_study: Study, tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def test__benchmark__pretrained_on_two_wrists__is_tested_on_one(
         "runtime": CPU,
         "windows": {"placements": ("left_wrist",)},
     }
-    report = benchmark([toy_study], [method], [1], **settings)
+    report = benchmark([toy_study], methods=[method], shots=[1], **settings)
     assert len(report.rows) == 2
     people_too = Method(**vars(method) | {"pretrain_on": ("people", str(other.folder))})
     with pytest.raises(ConfigError, match="without people"):
-        benchmark([toy_study], [people_too], [1], **settings)
+        benchmark([toy_study], methods=[people_too], shots=[1], **settings)

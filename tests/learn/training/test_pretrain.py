@@ -134,7 +134,7 @@ def test__validation_people__nobody_left__is_told() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"epochs": 0}, ConfigError, "'epochs' should be greater than"),
+        ({"epochs": 0}, ConfigError, "'epochs' should be greater than or equal to 1"),
         ({"learning_rat": 1.0}, ConfigError, "Did you mean 'learning_rate'"),
         ({"objective": "pimm"}, UnknownNameError, "Did you mean 'pim'"),
         ({"encoder": "tpm"}, UnknownNameError, "Did you mean 'tpn'"),

@@ -39,8 +39,10 @@ windows = Study.load(study).windows().hide_labels()
 goal = PRIMUS(text="", pose="", video="vectors", queue=40, width=32)
 with Processes.here(runtime) as here:
     assert here.count == int(count)
-    config = PretrainConfig(batch_size=33, learning_rate=1e-3)
-    run = _Run.start(windows, goal, "stacked_rnn", {"hidden": 16, "padded": True}, config, runtime, here)
+    config = PretrainConfig(
+        batch_size=33, learning_rate=1e-3, encoder_settings={"hidden": 16, "padded": True}
+    )
+    run = _Run.start(windows, goal, "stacked_rnn", config, runtime, here)
     seen = {}
     for epoch in range(2):
         for number, batch in enumerate(run.training[0].epoch(epoch)):

@@ -17,7 +17,7 @@ from otolith.motion.formats.layouts import known_layout
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import make
-from otolith.motion.simulation.simulate_study import SimulationConfig, simulate_study
+from otolith.motion.simulation.simulate_study import SimulateConfig, simulate_study
 
 SENTENCE = "--7E2sU6zP4_10-5-rgb_front"
 HEADER = (
@@ -213,7 +213,7 @@ def test__simulate__both__keep_performer_text_and_split(moving: Motion, tmp_path
         tmp_path / "How2Sign", moving, [row("Hello, I am here.", "\t30")], HEADER + "\tfps"
     )
     study = simulate_study(
-        [tmp_path / "GRAB", tmp_path / "How2Sign"], tmp_path / "out", SimulationConfig(rate_hz=60.0)
+        [tmp_path / "GRAB", tmp_path / "How2Sign"], tmp_path / "out", SimulateConfig(rate_hz=60.0)
     )
     assert study.subjects == ["grab_s1", "grab_s2", "how2sign_5"]
     assert [entry["facts"]["split"] for entry in study.entries] == ["train", "test", "train"]

@@ -16,11 +16,10 @@ from otolith.core.errors import ConfigError, DataError, OtolithError, UnknownNam
 from otolith.data.paired import read_modality
 from otolith.data.study import Study
 from otolith.motion.procedural.procedural import make
-from otolith.motion.simulation.sensor import Mounting
-from otolith.motion.simulation.simulate_study import SimulationConfig, clips_of, simulate_study
+from otolith.motion.simulation.simulate_study import SimulateConfig, clips_of, simulate_study
 
 TWO = ["procedural:walking", "procedural:squat"]
-QUICK = SimulationConfig(bodies=2, rate_hz=25.0, pose_hz=10.0)
+QUICK = SimulateConfig(bodies=2, rate_hz=25.0, pose_rate_hz=10.0)
 
 
 class StopError(Exception):
@@ -190,7 +189,9 @@ def test__simulate_study__by_hand__differs_between_bodies_not_runs(tmp_path: Pat
 
 
 def test__simulate_study__mountings__turn_the_sensor_as_said_or_any_way(tmp_path: Path) -> None:
-    turned = replace(QUICK, bodies=1, mountings={QUICK.placements[0]: Mounting((180.0, 0.0, 0.0))})
+    turned = replace(
+        QUICK, bodies=1, mountings={QUICK.placements[0]: {"rotation_deg": (180.0, 0.0, 0.0)}}
+    )
     values = [
         simulate_study(TWO[:1], tmp_path / name, config)
         .recording("walking-body00")
@@ -207,7 +208,7 @@ def test__simulate_study__mountings__turn_the_sensor_as_said_or_any_way(tmp_path
     np.testing.assert_allclose(norms[2], norms[0], atol=1e-3)
     assert not np.allclose(values[2], values[1], atol=0.5)
     with pytest.raises(ConfigError, match="where no sensor sits"):
-        replace(turned, mountings={"head": Mounting()})
+        replace(turned, mountings={"head": {}})
 
 
 def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) -> None:
@@ -232,15 +233,15 @@ def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "changes",
     [{"bodies": 0}, {"rate_hz": 0.0}, {"placements": ()}, {"placements": ("head", "head")}, {"heading": "north"},
-     {"mounting": "loose"}, {"pose_hz": float("nan")}, {"seed": -1}, {"smoothing": "some"},
+     {"mounting": "loose"}, {"pose_rate_hz": float("nan")}, {"seed": -1}, {"smoothing": "some"},
      {"smoothing": 0.0}, {"smoothing": float("nan")}],
 )  # fmt: skip
 def test__simulation_config__impossible__is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
-        SimulationConfig(**changes)  # type: ignore[arg-type]
+        SimulateConfig(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("changes", [{"placements": ("left_wirst",)}, {"noise": "wacth"}])
 def test__simulation_config__misspelt__names_the_nearest(changes: dict[str, object]) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean"):
-        SimulationConfig(**changes)  # type: ignore[arg-type]
+        SimulateConfig(**changes)  # type: ignore[arg-type]

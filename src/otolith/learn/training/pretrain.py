@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from torch import Tensor
 
 from otolith.core.errors import CheckpointError, ConfigError, OtolithWarning, ReadError, SplitError
 from otolith.core.files import digest, read_json, write_text
-from otolith.core.settings import Count, Index, Positive, Seed, built_from, configure, settings
+from otolith.core.settings import built_from, configure
 from otolith.core.sheets import sheet_of
+from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn import objectives
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.objectives.objective import Objective
 from otolith.learn.training import checkpoint
+from otolith.learn.training.configs import PretrainConfig as PretrainConfig
 from otolith.learn.training.divergence import found_at
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.pretrained import PART, PretrainedEncoder
@@ -32,31 +34,6 @@ from otolith.learn.training.schedule import falls, turns
 from otolith.learn.training.seen import training_facts
 
 
-@settings
-class PretrainConfig:
-    """How long and how fast to pretrain."""
-
-    epochs: Count = 100
-    """Most passes over the windows."""
-    batch_size: Count = 256
-    """Windows in a step."""
-    learning_rate: Positive = 1e-3
-    """Adam's step."""
-    patience: Index = 10
-    """Epochs without a better validation loss after which it stops; 0 goes through all epochs."""
-    plateau: Index = 0
-    """Epochs without a better validation loss after which the learning rate falls to a tenth; 0: it
-    never does."""
-    in_turn: bool = False
-    """Of several studies: one after the other, each until it stops and on with the weights that it
-    leaves; otherwise all together. Each then holds back people of its own, and the best epoch is
-    one of the last study."""
-    validation_people: Index = 0
-    """Training people held back to choose the best epoch; 0: one, or two from ten people up."""
-    seed: Seed = 0
-    """Of weights, order, dropout and the choice of validation people."""
-
-
 def pretrain(
     windows: Windows,
     objective: str | Objective = "pim",
@@ -64,8 +41,6 @@ def pretrain(
     *,
     out: str | Path | None = None,
     runtime: Runtime | None = None,
-    objective_settings: dict[str, Any] | None = None,
-    encoder_settings: dict[str, Any] | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
     finish: Callable[[PretrainedEncoder, Path], object] | None = None,
     **settings: Any,
@@ -73,35 +48,31 @@ def pretrain(
     """Pretrain an encoder on unlabelled windows and return it with its best epoch's weights.
 
     Labels, where there are any, are not looked at. Early stopping watches one or two of the given
-    people, never anybody else. With `out` the encoder is saved there, and an interrupted run goes
-    on from its last whole epoch when the same call comes again: the weights are then, bit for bit,
-    those of an unbroken run. `settings` are the fields of `PretrainConfig`; `progress(epoch,
-    epochs, losses)` is called after every epoch; `finish(encoder, folder)` writes what else belongs
-    into the encoder's folder, before that is whole. Started by torchrun, several processes take
-    their shares of each batch; the first one writes.
+    people, never anybody else. With `out` the encoder is saved there; after an interruption the
+    same call goes on from the last whole epoch, and ends with the weights of an unbroken run, bit
+    for bit. Started by torchrun, several processes share each batch, and the first one writes.
+
+    settings: the fields of `PretrainConfig`. progress: called as progress(epoch, epochs, losses)
+    after every epoch. finish: called as finish(encoder, folder) to write further files into the
+    encoder's folder before that is whole.
 
     Raises ConfigError for settings that are unknown or out of range, CheckpointError where `out`
-    holds the beginnings of another run, DataError where it holds anything but an older encoder or
-    another process writes there.
+    holds another unfinished run, DataError where it holds anything but an older encoder or another
+    process writes there.
+
+        pretrain(windows, "pim", epochs=20, objective_settings={"bins": 10}, out="encoders/mine")
     """
     config = configure(PretrainConfig, settings, "pretraining")
     windows = windows.hide_labels()
     runtime = runtime or Runtime.choose()
-    with built_from(
-        objective_settings, f"Objective '{objective if isinstance(objective, str) else 'given'}'"
-    ):
-        goal = (
-            objective
-            if isinstance(objective, Objective)
-            else objectives.FAMILY.resolve(objective)(**objective_settings or {})
-        )
+    goal = _goal(objective, config.objective_settings or {})
     folder = Path(out).resolve() if out else None
     partial = partial_of(folder) if folder else None
     with ExitStack() as held:
         processes = held.enter_context(Processes.here(runtime))
         if folder and processes.first:
             held.enter_context(checkpoint.writing(folder, "encoder"))
-        run = _Run.start(windows, goal, encoder, encoder_settings or {}, config, runtime, processes)
+        run = _Run.start(windows, goal, encoder, config, runtime, processes)
         with runtime.active():
             if partial and partial.exists():
                 run.resume(partial)
@@ -124,13 +95,26 @@ def pretrain(
     return result
 
 
+def _goal(objective: str | Objective, settings: Mapping[str, Any]) -> Objective:
+    if not isinstance(objective, Objective):
+        with built_from(settings, f"Objective '{objective}'"):
+            built: Objective = objectives.FAMILY.resolve(objective)(**settings)
+        return built
+    if settings:
+        raise ConfigError(
+            "objective_settings belong to an objective that is built by its name; give this one "
+            "its settings when you build it."
+        )
+    return objective
+
+
 def partial_of(folder: Path) -> Path:
     """Where a run that is not finished keeps its state, beside the folder that it makes."""
     return folder.with_name(f"{folder.name}.partial")
 
 
 def to_be_tidied(out: Path) -> bool:
-    """Whether a run was stopped when it had nothing left to do but to put its result in place and
+    """Whether a run was stopped when all it had left to do was to put its result in place and
     remove its state."""
     state = partial_of(out.resolve()) / checkpoint.CONFIG
     try:
@@ -144,40 +128,38 @@ _STATE = ("history", "best_epoch", "best_loss", "stage", "before")
 _VALIDATION_BATCH = 1024
 
 
+@dataclass
 class _Run:
     """The state of one pretraining: everything that the next epoch depends on."""
 
-    def __init__(
-        self,
-        model: PretrainedEncoder,
-        goal: Objective,
-        config: PretrainConfig,
-        runtime: Runtime,
-        training: list[Loader],
-        validation: list[Loader],
-        key: str,
-        processes: Processes,
-    ) -> None:
-        self.model, self.goal, self.config, self.runtime, self.key = (
-            model,
-            goal,
-            config,
-            runtime,
-            key,
-        )
-        self.training, self.validation, self.processes = training, validation, processes
-        self.model.to(runtime.device)
-        self.goal.to(runtime.device)
-        self.encoder = processes.divide(model.encoder)
-        groups = [*model.encoder.parameter_groups(), {"params": list(goal.parameters())}]
-        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
-        self.history: list[dict[str, float]] = []
-        self.stage, self.before = 0, 0
-        """Which of the studies is learnt from, of those that take turns, and the epochs before it.
-        """
-        self.best_loss = float("inf")
-        self.best_epoch = 0
-        self.best_weights: dict[str, Tensor] = {}
+    model: PretrainedEncoder
+    goal: Objective
+    config: PretrainConfig
+    runtime: Runtime
+    training: list[Loader]
+    """One for each study that takes its turn; else one for all."""
+    validation: list[Loader]
+    key: str
+    """Hash of all that decides the result."""
+    processes: Processes
+    history: list[dict[str, float]] = field(default_factory=list)
+    stage: int = 0
+    """Which of the studies that take turns is learnt from."""
+    before: int = 0
+    """Epochs before this stage."""
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.model.to(self.runtime.device)
+        self.goal.to(self.runtime.device)
+        self.encoder = self.processes.divide(self.model.encoder)
+        groups = [
+            *self.model.encoder.parameter_groups(),
+            {"params": list(self.goal.parameters())},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=self.config.learning_rate, fused=True)
 
     @classmethod
     def start(
@@ -185,78 +167,71 @@ class _Run:
         windows: Windows,
         goal: Objective,
         encoder: str | type[Encoder],
-        encoder_settings: dict[str, Any],
         config: PretrainConfig,
         runtime: Runtime,
         processes: Processes,
     ) -> _Run:
+        """Hold back the validation people, build the encoder, and fit the objective."""
+        seed = config.seed
         held_back = [
             person
             for turn in turns(windows, config.in_turn)
-            for person in validation_people(turn.subjects, config.validation_people, config.seed)
+            for person in validation_people(turn.subjects, config.validation_people, seed)
         ]
         training, validation = windows.without(held_back), windows.of(held_back)
-        model = PretrainedEncoder.fresh(training, encoder, config.seed, **encoder_settings)
+        model = PretrainedEncoder.fresh(training, encoder, seed, **config.encoder_settings or {})
         if not model.encoder.learns:
             raise ConfigError(
                 f"Encoder '{model.name}' has no weights to pretrain; choose another: otolith list "
                 f"encoders."
             )
         goal.prepare(windows)
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         goal.fit(training, model.encoder)
-        name = objectives.FAMILY.name_of(goal)
-        key = digest(
-            [
-                *(
-                    windows.hash,
-                    name,
-                    goal.settings(),
-                    model.name,
-                    model.encoder.settings(),
-                    asdict(config),
-                ),
-                *(goal.report(), asdict(runtime), processes.count),
-            ]
+        # What was built is recorded, its defaults included.
+        config = replace(
+            config,
+            objective_settings=goal.settings(),
+            encoder_settings=model.encoder.settings(),
         )
-        model.record = {
-            "objective": name,
-            "objective_settings": goal.settings(),
-            "fitted": goal.report(),
-            "subjects": windows.subjects,
-            **training_facts(windows),
+        name, count = objectives.FAMILY.name_of(goal), processes.count
+        decides = [windows.hash, name, model.name, asdict(config), goal.report(), asdict(runtime)]
+        key = digest([*decides, count])
+        model.record = _record(windows, name, config, goal) | {
             "validation_subjects": held_back,
-            "studies": {windows.study: windows.study_hash},
-            "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},
-            "settings": asdict(config),
-            "seed": config.seed,
-            "runtime": runtime.record() | {"processes": processes.count},
-            "versions": versions(),
-            "commit": commit(),
-        }  # fmt: skip
+            "runtime": runtime.record() | {"processes": count},
+        }
         runtime = processes.runtime(runtime)
-        learnt, watched = (
-            [
-                _loader(part, goal, size, config.seed, runtime.device)
+
+        def loaders(side: Windows, size: int) -> list[Loader]:
+            return [
+                Loader(
+                    part,
+                    goal.targets(part),
+                    batch_size=size,
+                    seed=seed,
+                    device=runtime.device,
+                    groups=None if goal.mixes_studies else part.part,
+                )
                 for part in turns(side, config.in_turn)
             ]
-            for side, size in ((training, config.batch_size), (validation, _VALIDATION_BATCH))
+
+        learnt, watched = (
+            loaders(training, config.batch_size),
+            loaders(validation, _VALIDATION_BATCH),
         )
         return cls(model, goal, config, runtime, learnt, watched, key, processes)
 
     @property
     def turn_over(self) -> bool:
         """Whether the study whose turn it is has been learnt from for long enough."""
-        done, waited = (
-            len(self.history) - self.before,
-            len(self.history) - max(self.best_epoch, self.before),
-        )
-        return done >= self.config.epochs or bool(
-            self.config.patience and waited >= self.config.patience
-        )
+        epoch, patience = len(self.history), self.config.patience
+        waited = epoch - max(self.best_epoch, self.before)
+        return epoch - self.before >= self.config.epochs or 0 < patience <= waited
 
     @property
     def finished(self) -> bool:
+        """Whether there is no further epoch."""
         return self.turn_over and self.stage == len(self.training) - 1
 
     def one_epoch(self) -> None:
@@ -264,12 +239,10 @@ class _Run:
         number = len(self.history)
         if self.turn_over:
             self.stage, self.before, self.best_loss = self.stage + 1, number, float("inf")
-        training = self.training[self.stage]
         rate = self.config.learning_rate
         if self.config.plateau:
-            rate *= 0.1 ** falls(
-                [row["validation"] for row in self.history[self.before :]], self.config.plateau
-            )
+            watched = [row["validation"] for row in self.history[self.before :]]
+            rate *= 0.1 ** falls(watched, self.config.plateau)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.model.encoder.train()
@@ -277,33 +250,13 @@ class _Run:
         row: dict[str, float] = {"epoch": number + 1}
         if len(self.training) > 1:
             row["study"] = self.stage + 1
-        sums: dict[str, Tensor] = {}
-        steps: list[Tensor] = []
-        for batch in training.epoch(number):
-            losses = self.step(batch)
-            steps.append(torch.stack([loss.detach().float() for loss in losses.values()]).sum())
-            for name, loss in losses.items():
-                # Summed as tensors: reading a number would make a GPU wait in every step.
-                sums[name] = sums.get(
-                    name, torch.zeros((), device=loss.device)
-                ) + loss.detach() * len(batch)
-        row |= {
-            f"train_{name}": float(total) / len(training.windows) for name, total in sums.items()
-        }
-        row["train"] = sum(value for key, value in row.items() if key.startswith("train_"))
+        means, steps = self._train(number)
+        row |= means
+        row["train"] = sum(means.values())
         row |= {name: value for name, value in self.goal.measured().items() if np.isfinite(value)}
         row |= self.validate()
         if not np.isfinite([row["train"], row["validation"]]).all():
-            raise ConfigError(
-                f"Pretraining diverged in epoch {number + 1}: "
-                f"{found_at(steps, row['validation'])}, at learning rate "
-                f"{rate:g} in {self.runtime.precision}. Nothing of this epoch is kept; "
-                f"{self.kept_words()}. Type it "
-                f"with a lower rate, such as --learning-rate {rate / 10:.3g}, and another --out"
-                f"{', or with --precision fp32' if self.runtime.precision != 'fp32' else ''}. If "
-                f"the rate is not to "
-                "blame, look for odd values in the recordings: otolith info STUDY."
-            )
+            raise self._diverged(found_at(steps, row["validation"]), rate)
         known = self.goal.complaints(self.history)
         self.history.append(row)
         if self.processes.first:
@@ -316,30 +269,58 @@ class _Run:
                 name: tensor.detach().cpu().clone() for name, tensor in self.kept().items()
             }
 
-    def kept_words(self) -> str:
-        """Say what there is from before an epoch that diverged."""
-        if not self.history:
-            return "there is no epoch before it"
-        return f"the {len(self.history)} before it are kept in OUT.partial, the best of them epoch {self.best_epoch}"
+    def _train(self, epoch: int) -> tuple[dict[str, float], list[Tensor]]:
+        """Return the mean of each loss over the windows, and the whole loss of every step."""
+        training = self.training[self.stage]
+        sums: dict[str, Tensor] = {}
+        steps: list[Tensor] = []
+        for batch in training.epoch(epoch):
+            losses = self.step(batch)
+            steps.append(torch.stack([loss.detach().float() for loss in losses.values()]).sum())
+            for name, loss in losses.items():
+                # Summed as tensors: reading a number would make a GPU wait in every step.
+                zero = torch.zeros((), device=loss.device)
+                sums[name] = sums.get(name, zero) + loss.detach() * len(batch)
+        count = len(training.windows)
+        return {f"train_{name}": float(total) / count for name, total in sums.items()}, steps
+
+    def _diverged(self, where: str, rate: float) -> ConfigError:
+        precision = self.runtime.precision
+        kept = "there is no epoch before it"
+        if self.history:
+            kept = (
+                f"the {len(self.history)} before it are kept in OUT.partial, the best of them "
+                f"epoch {self.best_epoch}"
+            )
+        exact = "" if precision == "fp32" else ", or with --precision fp32"
+        return ConfigError(
+            f"Pretraining diverged in epoch {len(self.history) + 1}: {where}, at learning rate "
+            f"{rate:g} in {precision}. Nothing of this epoch is kept; {kept}. Type it with a lower "
+            f"rate, such as --learning-rate {rate / 10:.3g}, and another --out{exact}. If the rate "
+            f"is not to blame, look for odd values in the recordings: otolith info STUDY."
+        )
 
     def kept(self) -> dict[str, Tensor]:
         """Return the weights that pretraining leaves: the encoder's, and those of the space that it
         shares."""
         alignment = self.goal.alignment()
-        return checkpoint.pack(self.model.encoder, "encoder.") | (
-            checkpoint.pack(alignment, PART) if alignment else {}
-        )
+        shared = checkpoint.pack(alignment, PART) if alignment else {}
+        return checkpoint.pack(self.model.encoder, "encoder.") | shared
 
-    def step(self, batch: Any) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one optimiser step and return the losses."""
-        with self.runtime.autocast():
-            batch.values = self.model.standardise(batch.values)
-            losses: dict[str, Tensor] = self.goal(self.encoder, batch)
-            total = torch.stack(list(losses.values())).sum()
+        losses = self._losses(batch)
+        total = torch.stack(list(losses.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         self.processes.add_up(self.model.encoder, self.goal)
         self.optimiser.step()
+        return losses
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        with self.runtime.autocast():
+            batch.values = self.model.standardise(batch.values)
+            losses: dict[str, Tensor] = self.goal(self.encoder, batch)
         return losses
 
     @torch.no_grad()
@@ -350,50 +331,41 @@ class _Run:
         sums: dict[str, float] = {}
         validation = self.validation[self.stage]
         for batch in validation.epoch():
-            with self.runtime.autocast():
-                batch.values = self.model.standardise(batch.values)
-                losses = self.goal(self.encoder, batch)
-            for name, loss in losses.items():
-                sums[f"validation_{name}"] = sums.get(f"validation_{name}", 0.0) + float(
-                    loss
-                ) * len(batch)
+            for name, loss in self._losses(batch).items():
+                key = f"validation_{name}"
+                sums[key] = sums.get(key, 0.0) + float(loss) * len(batch)
         means = {name: total / len(validation.windows) for name, total in sums.items()}
         return means | {"validation": sum(means.values())}
 
     def best(self) -> PretrainedEncoder:
         """Return the encoder with the weights of its best epoch."""
-        checkpoint.load_into(self.model.encoder, self.best_weights, "encoder.", "the best epoch")
-        self.model.alignment = copy.deepcopy(self.goal.alignment())
-        if self.model.alignment:
-            checkpoint.load_into(self.model.alignment, self.best_weights, PART, "the best epoch")
-            self.model.alignment.eval()
-        self.model.to("cpu")
-        self.model.encoder.eval()
-        self.model.history = self.history
-        self.model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
+        model = self.model
+        checkpoint.load_into(model.encoder, self.best_weights, "encoder.", "the best epoch")
+        model.alignment = copy.deepcopy(self.goal.alignment())
+        if model.alignment:
+            checkpoint.load_into(model.alignment, self.best_weights, PART, "the best epoch")
+            model.alignment.eval()
+        model.to("cpu").encoder.eval()
+        model.history = self.history
+        model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
         if notes := self.goal.complaints(self.history):
-            fitted = self.model.record["fitted"]
-            self.model.record["fitted"] = fitted | {"notes": [*fitted.get("notes", []), *notes]}
-        return copy.deepcopy(self.model)
+            fitted = model.record["fitted"]
+            model.record["fitted"] = fitted | {"notes": [*fitted.get("notes", []), *notes]}
+        return copy.deepcopy(model)
 
     def keep(self, folder: Path) -> None:
         """Write the state after an epoch, whole or not at all."""
-        tensors = checkpoint.pack(self.model.encoder, "encoder.") | checkpoint.pack(
-            self.goal, "objective."
-        )
+        tensors = checkpoint.pack(self.model.encoder, "encoder.")
+        tensors |= checkpoint.pack(self.goal, "objective.")
         tensors |= {f"best.{name}": tensor for name, tensor in self.best_weights.items()}
-        state = self.optimiser.state_dict()
-        for index, slots in state["state"].items():
+        for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if self.runtime.device.startswith("cuda"):
             tensors["random.cuda"] = torch.cuda.get_rng_state()
-        checkpoint.save_state(
-            folder,
-            {"key": self.key, "finished": self.finished}
-            | {name: getattr(self, name) for name in _STATE},
-            tensors,
-        )
+        facts = {"key": self.key, "finished": self.finished}
+        facts |= {name: getattr(self, name) for name in _STATE}
+        checkpoint.save_state(folder, facts, tensors)
 
     def resume(self, folder: Path) -> None:
         """Go back to the state after the last whole epoch."""
@@ -409,9 +381,8 @@ class _Run:
         if facts["key"] != self.key:
             raise CheckpointError(
                 f"{folder} holds the beginnings of another run (other windows, settings, precision "
-                f"or threads). "
-                f"Go on with exactly what that run was started with, or delete the folder to start "
-                f"anew: rm -r {folder}"
+                f"or threads). Go on with exactly what that run was started with, or delete the "
+                f"folder to start anew: rm -r {folder}"
             )
         checkpoint.load_into(self.model.encoder, tensors, "encoder.", str(folder))
         checkpoint.load_into(self.goal, tensors, "objective.", str(folder))
@@ -431,11 +402,24 @@ class _Run:
             setattr(self, name, facts[name])
 
 
-def _loader(windows: Windows, goal: Objective, size: int, seed: int, device: str) -> Loader:
-    groups = None if goal.mixes_studies else windows.part
-    return Loader(
-        windows, goal.targets(windows), batch_size=size, seed=seed, device=device, groups=groups
-    )
+def _record(
+    windows: Windows, objective: str, config: PretrainConfig, goal: Objective
+) -> dict[str, Any]:
+    """What a checkpoint says of how it came about."""
+    schedule = asdict(config)
+    return {
+        "objective": objective,
+        "objective_settings": schedule.pop("objective_settings"),
+        "fitted": goal.report(),
+        "subjects": windows.subjects,
+        **training_facts(windows),
+        "studies": {windows.study: windows.study_hash},
+        "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},
+        "settings": {name: schedule[name] for name in schedule if name != "encoder_settings"},
+        "seed": config.seed,
+        "versions": versions(),
+        "commit": commit(),
+    }
 
 
 def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
@@ -443,14 +427,13 @@ def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
 
     Raises SplitError where nobody would be left to train on.
     """
-    wanted = count or (1 if len(subjects) < 10 else 2)
-    if len(subjects) <= wanted:
+    needed = count or (1 if len(subjects) < 10 else 2)
+    if len(subjects) <= needed:
         raise SplitError(
-            f"Pretraining holds back {wanted} of the people to choose the best epoch, but there "
-            f"are {len(subjects)} "
-            f"({', '.join(subjects)}). Give recordings of more people."
+            f"Pretraining holds back {needed} of the people to choose the best epoch, but there "
+            f"are {len(subjects)} ({', '.join(subjects)}). Give recordings of more people."
         )
-    chosen = np.random.default_rng(seed).choice(len(subjects), wanted, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(subjects), needed, replace=False)
     return [subjects[i] for i in sorted(chosen)]
 
 

@@ -7,18 +7,17 @@ import dataclasses
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from annotated_types import Interval
 
 from otolith import __version__
 from otolith.core.errors import ConfigError, DataError, OtolithError
 from otolith.core.files import digest, write_json
 from otolith.core.ownership import Owned, claim
-from otolith.core.settings import Count, Positive, Seed, settings
+from otolith.core.settings import configure
 from otolith.data.paired import Text, write_modality, write_texts
 from otolith.data.recording import Recording, RowReport, Segment
 from otolith.data.study import Study, finish_study, write_recording
@@ -32,150 +31,138 @@ from otolith.motion.motion import Motion
 from otolith.motion.procedural.procedural import PROCEDURAL
 from otolith.motion.simulation.journal import FILE, Journal, named_by_journal
 from otolith.motion.simulation.modalities import pose, truth
-from otolith.motion.simulation.noise import noise
 from otolith.motion.simulation.placements import site
 from otolith.motion.simulation.sensor import Mounting, simulate
+from otolith.motion.simulation.simulate_config import SimulateConfig as SimulateConfig
 from otolith.motion.simulation.smoothing import Smoothing
 
 PREFIX = "procedural"
-TOLD = ("skipped.json", "doubtful.json")
+NOTES = ("skipped.json", "doubtful.json")
 """Clips that were left out, and those that do not move as a human body can."""
 _NAMED = 10  # sources and terms that a study's own line repeats; each recording has its own
+_DEEPEST = 20  # folders that stand in front of a clip's name, at most
 
-
-@settings
-class SimulationConfig:
-    """What is worn by whom, and how it is measured.
-
-    Raises ConfigError for numbers out of range, UnknownNameError for an unknown placement or noise.
-    """
-
-    placements: tuple[str, ...] = ("left_wrist", "right_wrist")
-    """Where sensors sit."""
-    bodies: Count = 1
-    """How many bodies make each clip's movement: the first is the average one of 1.70 m, the others
-    are drawn."""
-    rate_hz: Annotated[float, Interval(gt=0, le=10_000)] = 50.0
-    """Samples per second of the sensors."""
-    noise: str = "none"
-    """The kind of device; "none" measures exactly."""
-    heading: Literal["keep", "remove"] = "keep"
-    """Whether a clip faces where it was captured, or starts facing x."""
-    mounting: Literal["exact", "by_hand", "any"] = "exact"
-    """Whether sensors sit as their placement says, a few degrees and a centimetre off, or turned
-    any way: other for each body."""
-    mountings: Mapping[str, Mounting] = field(default_factory=dict)
-    """Placement -> how its sensor sits otherwise than the placement says, before `mounting` is
-    drawn."""
-    smoothing: Literal["auto", "none"] | Positive = "auto"
-    """"auto" takes the noise out of captured paths, by their own spectrum; "none" leaves it; a
-    number is a cut-off in Hz. Procedural paths have no noise and are left alone."""
-    pose_hz: Annotated[float, Interval(gt=0, le=10_000)] = 30.0
-    """Poses per second."""
-    seed: Seed = 0
-    """Of bodies, mountings and noise."""
-    ranges: BodyRanges = field(default_factory=BodyRanges)
-    """How bodies vary."""
-    body_model: str = ""
-    """Bodies with a skin instead: "anny", or a SMPL, SMPL-H or SMPL-X file (.npz) of your own."""
-
-    def __post_init__(self) -> None:
-        for placement in self.placements:
-            site(placement)
-        noise(self.noise)
-        if not self.placements or len(set(self.placements)) < len(self.placements):
-            raise ConfigError(
-                f"A simulation needs placements, each once; found {list(self.placements)}."
-            )
-        if strange := set(self.mountings) - set(self.placements):
-            raise ConfigError(
-                f"A mounting is given for {', '.join(sorted(strange))}, where no sensor sits; "
-                f"placements are "
-                f"{', '.join(self.placements)}."
-            )
+Progress = Callable[[int, int, str], None]
+"""Called after every recording with how many are done, of how many, and its id."""
 
 
 def simulate_study(
     sources: Sequence[str | Path],
     out: str | Path,
-    config: SimulationConfig | None = None,
+    config: SimulateConfig | None = None,
     *,
     reading: Mapping[str, Any] | None = None,
-    name: str | None = None,
     overwrite: bool = False,
     on_error: Literal["stop", "skip"] = "stop",
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
 ) -> Study:
     """Simulate what sensors on many bodies would have measured of many clips, and write it as a
     study.
 
     sources: files of motion capture, folders of them, or procedural motions by name
     ("procedural:walking", or "procedural" for all). reading: what `otolith.motion.formats.read` is
-    told of every file, such as frame_rate, unit, up. One clip is in memory at a time. Each
-    recording gets its pose and truth (`otolith.motion.simulation.modalities`) and its text;
-    performer, clip and body are kept apart, and splits go by performer, else by group of clips or
-    clip. A finished recording is noted in simulated.jsonl: the same call again goes on behind it.
+    given for every file, such as frame_rate, unit, up. settings: the fields of `SimulateConfig`, in
+    place of `config`. One clip is in memory at a time. Each recording gets its pose and truth
+    (`otolith.motion.simulation.modalities`) and its text; performer, clip and body are kept apart,
+    and splits go by performer, else by group of clips or clip. A finished recording is noted in
+    simulated.jsonl: the same call again goes on behind it.
 
-    on_error "skip" leaves a clip out that cannot be used, and tells so in skipped.json; clips that
-    do not move as a human body can (`otolith.motion.formats.plausibility`) are kept, and told in
+    on_error "skip" leaves a clip out that cannot be used, and lists it in skipped.json; clips that
+    do not move as a human body can (`otolith.motion.formats.plausibility`) are kept, and listed in
     doubtful.json. Raises what reading raises, ConfigError where `out` holds a simulation with other
     settings, DataError where it holds something else.
+
+        simulate_study(["procedural:walking"], "studies/virtual", bodies=10, rate_hz=50)
     """
-    folder, config, reading = Path(out), config or SimulationConfig(), dict(reading or {})
-    clips = clips_of(sources)
-    settings = _settings(sources, config, reading)
-    with owned_study(folder, (*TOLD, FILE, "recipe.toml"), named_by_journal) as mine:
-        journal = Journal(mine, settings, overwrite)
+    folder, config = Path(out), config or configure(SimulateConfig, settings, "simulation")
+    clips, reading = clips_of(sources), dict(reading or {})
+    with owned_study(folder, (*NOTES, FILE, "recipe.toml"), named_by_journal) as mine:
+        journal = Journal(mine, _settings(sources, config, reading), overwrite)
         # Without its study.json a folder that is being added to is not taken for a finished study.
-        mine.remove(("study.json", *TOLD))
-        wanted = _simulate(mine, journal, clips, config, reading, on_error, progress)
-        named = name or " + ".join(Path(source).stem for source in sources)
-        return _finish(folder, journal, wanted, config, named)
+        mine.remove(("study.json", *NOTES))
+        work = _Work(mine, journal, config, reading, progress)
+        work.run(clips, on_error)
+        return work.finish(" + ".join(Path(source).stem for source in sources))
 
 
-def _simulate(
-    mine: Owned,
-    journal: Journal,
-    clips: Sequence[tuple[str, str | Path]],
-    config: SimulationConfig,
-    reading: Mapping[str, Any],
-    on_error: Literal["stop", "skip"],
-    progress: Callable[[int, int, str], None] | None,
-) -> list[str]:
-    """Write the recordings that the journal does not know, and return the ids of all that are
-    wanted."""
-    folder = mine.folder
-    who = bodies(config.bodies, config.seed, config.ranges, config.body_model)
-    done, total = 0, len(clips) * len(who)
-    skipped: list[dict[str, str]] = []
-    wanted: list[str] = []
-    for key, source in clips:
-        mark = _mark(source)
-        ids = {f"{key}-{body.name}": body for body in who}
-        left = {id: body for id, body in ids.items() if journal.done.get(id) != mark}
-        done += len(ids) - len(left)
-        try:
-            motion = read(source, **reading) if left else None
-            doubts = [finding.message for finding in check(motion)] if motion is not None else []
-            for id, body in left.items():
-                assert motion is not None
-                journal.add(
-                    id, mark, {"doubts": doubts, **_record(folder, id, motion, body, config)}
-                )
-                done += 1
-                if progress:
-                    progress(done, total, id)
-        except OtolithError as error:
-            if on_error == "stop":
-                raise
-            skipped.append({"file": str(source), "reason": str(error)})
-        else:
-            wanted += ids
-    if skipped:
-        write_json(claim(folder, "skipped.json"), skipped)
-    if not wanted:
-        raise DataError(f"No clip could be used; {folder / 'skipped.json'} says why.")
-    return wanted
+@dataclass
+class _Work:
+    """One simulation under way."""
+
+    mine: Owned
+    journal: Journal
+    config: SimulateConfig
+    reading: Mapping[str, Any]
+    progress: Progress | None
+    ids: list[str] = field(default_factory=list)
+    """Recordings of the study, those included that an earlier run made."""
+
+    def __post_init__(self) -> None:
+        config = self.config
+        ranges = configure(BodyRanges, config.ranges or {}, "ranges")
+        self.bodies = bodies(config.bodies, config.seed, ranges, config.body_model)
+
+    def run(
+        self, clips: Sequence[tuple[str, str | Path]], on_error: Literal["stop", "skip"]
+    ) -> None:
+        """Write the recordings that the journal does not know."""
+        folder = self.mine.folder
+        done, total = 0, len(clips) * len(self.bodies)
+        skipped: list[dict[str, str]] = []
+        for key, source in clips:
+            mark = _mark(source)
+            ids = {f"{key}-{body.name}": body for body in self.bodies}
+            left = {id: body for id, body in ids.items() if self.journal.done.get(id) != mark}
+            done += len(ids) - len(left)
+            try:
+                motion = read(source, **self.reading) if left else None
+                doubts = [each.message for each in check(motion)] if motion is not None else []
+                for id, body in left.items():
+                    assert motion is not None
+                    facts = _record(folder, id, motion, body, self.config)
+                    self.journal.add(id, mark, {"doubts": doubts, **facts})
+                    done += 1
+                    if self.progress:
+                        self.progress(done, total, id)
+            except OtolithError as error:
+                if on_error == "stop":
+                    raise
+                skipped.append({"file": str(source), "reason": str(error)})
+            else:
+                self.ids += ids
+        if skipped:
+            write_json(claim(folder, "skipped.json"), skipped)
+        if not self.ids:
+            raise DataError(f"No clip could be used; {folder / 'skipped.json'} says why.")
+
+    def finish(self, name: str) -> Study:
+        """Make a study of the recordings."""
+        folder = self.mine.folder
+        by_id = {line["id"]: line for line in self.journal.lines()}
+        lines = [by_id[id] for id in self.ids]
+        doubtful = [
+            {"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]
+        ]
+        if doubtful:
+            write_json(claim(folder, "doubtful.json"), doubtful)
+        texts = [
+            Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"])
+            for line in lines
+            if line["text"]
+        ]
+        write_texts(folder, texts)
+        segments = [(line["id"], Segment(**each)) for line in lines for each in line["segments"]]
+        return finish_study(
+            folder,
+            [line["entry"] for line in lines],
+            segments,
+            _gravity(lines),
+            name=name,
+            source=_joined("simulated by otolith from ", [line["source"] for line in lines]),
+            terms=_joined("", [line["terms"] for line in lines]),
+            cut=Cut(rate_hz=self.config.rate_hz),
+        )
 
 
 def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
@@ -186,36 +173,42 @@ def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
     """
     if not sources:
         raise ConfigError("Name a clip of motion capture, a folder of them, or procedural:walking.")
-    found: dict[str, str | Path] = {}
-    for source in sources:
-        text = str(source)
-        if not Path(source).exists() and (text in PROCEDURAL or text.partition(":")[0] == PREFIX):
-            one = text.removeprefix(PREFIX).removeprefix(":")
-            found |= {
-                f"{PREFIX}:{name}": f"{PREFIX}:{name}" for name in ([one] if one else PROCEDURAL)
-            }
-        else:
-            found |= {str(path.resolve()): path for path in find(Path(source))}
-    # Files of one name in several folders take their folders' names in front, as many as it needs.
-    places = [_key(place, 100) for place in found]
-    depth, keys = 1, [_key(place, 1) for place in found]
-    while len(set(keys)) < len(set(places)) and depth < 20:
-        depth += 1
-        # walk.bvh beside walk.amc is no such case: no folder tells them apart.
-        apart: dict[str, set[str]] = {}
-        for place, key in zip(places, keys, strict=True):
-            apart.setdefault(key, set()).add(place)
-        keys = [
-            _key(place, depth) if len(apart[key]) > 1 else key
-            for place, key in zip(found, keys, strict=True)
-        ]
+    clips = {place: clip for source in sources for place, clip in _clips(source)}
     unique: dict[str, str | Path] = {}
-    for key, source in zip(keys, found.values(), strict=True):
+    for key, clip in zip(_names(list(clips)), clips.values(), strict=True):
         number = 2
         while key in unique:  # walk.bvh beside walk.amc
             key, number = f"{key.rpartition('~')[0] or key}~{number}", number + 1
-        unique[key] = source
+        unique[key] = clip
     return list(unique.items())
+
+
+def _clips(source: str | Path) -> list[tuple[str, str | Path]]:
+    """Each clip of a source, after the place that tells it from all others."""
+    text = str(source)
+    if Path(source).exists() or (text not in PROCEDURAL and text.partition(":")[0] != PREFIX):
+        return [(str(path.resolve()), path) for path in find(Path(source))]
+    one = text.removeprefix(PREFIX).removeprefix(":")
+    return [(f"{PREFIX}:{name}",) * 2 for name in ([one] if one else PROCEDURAL)]
+
+
+def _names(places: list[str]) -> list[str]:
+    """Name each clip by its file; files of one name take their folders' names in front, as many as
+    it needs."""
+    whole = [_key(place, 100) for place in places]
+    names = [_key(place, 1) for place in places]
+    for depth in range(2, _DEEPEST + 1):
+        if len(set(names)) == len(set(whole)):
+            break
+        # walk.bvh beside walk.amc is no such case: no folder tells them apart.
+        alike: dict[str, set[str]] = {}
+        for each, name in zip(whole, names, strict=True):
+            alike.setdefault(name, set()).add(each)
+        names = [
+            _key(place, depth) if len(alike[name]) > 1 else name
+            for place, name in zip(places, names, strict=True)
+        ]
+    return names
 
 
 def _key(place: str, depth: int) -> str:
@@ -233,24 +226,24 @@ def _mark(source: str | Path) -> str:
 
 
 def _settings(
-    sources: Sequence[str | Path], config: SimulationConfig, reading: Mapping[str, Any]
+    sources: Sequence[str | Path], config: SimulateConfig, reading: Mapping[str, Any]
 ) -> dict[str, Any]:
     # Paths are of one machine; whether they are the same is all that counts.
-    named = [
-        str(Path(source).resolve()) if Path(source).exists() else str(source) for source in sources
-    ]
-    model = Path(config.body_model)
-    told = f"{model.name} {model.stat().st_size}" if model.is_file() else config.body_model
-    said = {
-        **dataclasses.asdict(config),
-        "body_model": told,
-        "reading": {k: str(v) for k, v in reading.items()},
+    named = [str(Path(each).resolve() if Path(each).exists() else each) for each in sources]
+    model = config.body_model
+    if Path(model).is_file():
+        model = f"{Path(model).name} {Path(model).stat().st_size}"
+    return dataclasses.asdict(config) | {
+        "sources": digest(named),
+        "body_model": model,
+        "ranges": dataclasses.asdict(configure(BodyRanges, config.ranges or {}, "ranges")),
+        "mountings": {place: dataclasses.asdict(sits) for place, sits in _sitting(config).items()},
+        "reading": {key: str(value) for key, value in reading.items()},
     }
-    return {"sources": digest(named), **said}
 
 
 def _record(
-    folder: Path, id: str, motion: Motion, body: Body, config: SimulationConfig
+    folder: Path, id: str, motion: Motion, body: Body, config: SimulateConfig
 ) -> dict[str, Any]:
     """Write one clip on one body with all its modalities, and return what the study will say of it."""
     motion = on_the_floor(motion, facing_x=config.heading == "remove")
@@ -268,21 +261,17 @@ def _record(
         subject=motion.performer or motion.group or motion.clip,
         smoothing=smoothing,
     )
-    recording = _told(recording, motion)
+    recording = _annotated(recording, motion)
     entry = write_recording(folder, recording)
-    moved = put_on(motion, body)
-    poses = pose(moved, config.pose_hz)
+    moved, rate_hz = put_on(motion, body), config.rate_hz
+    poses = pose(moved, config.pose_rate_hz)
     written = write_modality(folder, "pose", id, poses)
-    time_s = (
-        np.arange(int(np.floor(motion.duration_s * config.rate_hz + 1e-6)) + 1) / config.rate_hz
-    )
+    time_s = np.arange(int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1) / rate_hz
     facts = truth(moved, config.placements, time_s, body, mounting, smoothing)
     known = np.isfinite(np.stack(list(facts.values()))).all(axis=0)
-    true = write_modality(
-        folder, "truth", id, {column: values[known] for column, values in facts.items()}
-    )
+    true = write_modality(folder, "truth", id, {name: each[known] for name, each in facts.items()})
     written["joints"] = (len(poses) - 1) // 3
-    written["rate_hz"], true["rate_hz"] = config.pose_hz, config.rate_hz
+    written["rate_hz"], true["rate_hz"] = config.pose_rate_hz, rate_hz
     entry["partners"] = {"pose": written, "truth": true}
     still = {
         sensor: norms[quiet]
@@ -293,33 +282,39 @@ def _record(
         "entry": entry,
         "segments": [dataclasses.asdict(segment) for segment in recording.segments],
         "text": motion.text or motion.label or "",
-        "still": {
-            sensor: [float(np.median(norms)), 0.5 * len(norms)] for sensor, norms in still.items()
-        },
+        "still": {name: [float(np.median(each)), 0.5 * len(each)] for name, each in still.items()},
         "source": motion.source,
         "terms": motion.terms,
     }
 
 
-def _mountings(body: Body, config: SimulationConfig) -> dict[str, Mounting]:
-    if config.mounting == "exact":
-        return dict(config.mountings)
-    draw = Mounting.draw if config.mounting == "by_hand" else Mounting.draw_any
-    rng = np.random.default_rng([config.seed, 1, zlib.crc32(body.name.encode())])
+def _sitting(config: SimulateConfig) -> dict[str, Mounting]:
     return {
-        placement: config.mountings.get(placement, Mounting()).then(draw(rng))
-        for placement in config.placements
+        place: configure(Mounting, sits, f"the mounting of '{place}'")
+        for place, sits in (config.mountings or {}).items()
     }
 
 
-def _told(recording: Recording, motion: Motion) -> Recording:
+def _mountings(body: Body, config: SimulateConfig) -> dict[str, Mounting]:
+    sitting = _sitting(config)
+    if config.mounting == "exact":
+        return sitting
+    draw = Mounting.draw if config.mounting == "by_hand" else Mounting.draw_any
+    rng = np.random.default_rng([config.seed, 1, zlib.crc32(body.name.encode())])
+    return {place: sitting.get(place, Mounting()).then(draw(rng)) for place in config.placements}
+
+
+def _annotated(recording: Recording, motion: Motion) -> Recording:
     """The recording with what its reader repaired or doubted, and which axes cannot be trusted."""
     streams = []
     for index, stream in enumerate(recording.streams):
         reports = [RowReport("motion", 0, note) for note in motion.notes] if index == 0 else []
         joint = site(stream.name).joint
         if joint in motion.unreliable_twist:
-            detail = f"the turn of {joint} about its own bone was not observed: nor that axis of the gyroscope"
+            detail = (
+                f"the turn of {joint} about its own bone was not observed: nor that axis of the "
+                f"gyroscope"
+            )
             reports.append(RowReport("unreliable axis", 0, detail))
         streams.append(dataclasses.replace(stream, reports=(*stream.reports, *reports)))
     facts = {**recording.facts, "frame_rate_hz": round(motion.rate_hz, 4)}
@@ -329,51 +324,19 @@ def _told(recording: Recording, motion: Motion) -> Recording:
     )
 
 
-def _finish(
-    folder: Path, journal: Journal, wanted: Sequence[str], config: SimulationConfig, name: str
-) -> Study:
-    found = {line["id"]: line for line in journal.lines()}
-    lines = [found[id] for id in wanted]
-    doubtful = [
-        {"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]
-    ]
-    if doubtful:
-        write_json(claim(folder, "doubtful.json"), doubtful)
-    write_texts(
-        folder,
-        [
-            Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"])
-            for line in lines
-            if line["text"]
-        ],
-    )
+def _gravity(lines: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], GravityVerdict]:
+    """The unit is known by construction, so nothing is refused here: what is at rest in a clip may
+    well be falling."""
     still: dict[str, list[list[float]]] = {}
     for line in lines:
         for sensor, facts in line["still"].items():
             still.setdefault(sensor, []).append(facts)
-    # The unit is known by construction, so nothing is refused here: what is at rest in a clip may
-    # well be falling.
-    verdicts = {
-        (sensor, "included"): GravityVerdict(
-            True,
-            float(np.median([norm for norm, _ in facts])),
-            sum(seconds for _, seconds in facts),
-            True,
-            "",
-        )
-        for sensor, facts in sorted(still.items())
-    }
-    segments = [(line["id"], Segment(**segment)) for line in lines for segment in line["segments"]]
-    return finish_study(
-        folder,
-        [line["entry"] for line in lines],
-        segments,
-        verdicts,
-        name=name,
-        source=_joined("simulated by otolith from ", [line["source"] for line in lines]),
-        terms=_joined("", [line["terms"] for line in lines]),
-        cut=Cut(rate_hz=config.rate_hz),
-    )
+    verdicts = {}
+    for sensor, blocks in sorted(still.items()):
+        norms, seconds = zip(*blocks, strict=True)
+        verdict = GravityVerdict(True, float(np.median(norms)), sum(seconds), True, "")
+        verdicts[sensor, "included"] = verdict
+    return verdicts
 
 
 def _joined(start: str, texts: Sequence[str]) -> str:

@@ -1,7 +1,15 @@
-"""Which augmentations to contrast with: chosen among all pairs on some people, scored on others."""
+"""Which augmentations to contrast with: every pair is tried, chosen on some people, scored on others.
+
+    python benchmarks/augmentation_search.py STUDY... --out DIR [--augmentations scaling,rotation]
+
+Pretrains with every pair and measures a frozen encoder's head, as PRIMUS chose its pair
+(https://arxiv.org/abs/2411.15127, section 2). In each fold of people the choice is made on inner
+folds of the others, and scored on those who had no part in it.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations_with_replacement, product
@@ -12,11 +20,13 @@ from otolith.core.errors import ConfigError
 from otolith.data.study import Study
 from otolith.learn import augmentations, objectives
 from otolith.learn.splits import people_folds
+from otolith.learn.training.runtime import Runtime
 from otolith.measure.benchmark import benchmark, owned_results
 from otolith.measure.methods import Method
 from otolith.measure.report import Report
 from otolith.measure.sides import labelled_windows
 from otolith.measure.tables import percent
+from otolith.show.report_page import save_with_page
 
 UNTRAINED = "untrained"
 """The encoder at random weights, which every pair has to beat."""
@@ -56,7 +66,7 @@ def search_augmentations(
     objective_settings: dict[str, Any] | None = None,
     encoder_settings: dict[str, Any] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-    save: Callable[[Report, Path, dict[str, str]], object] = Report.save,
+    save: Callable[[Report, Path, dict[str, str]], object] = save_with_page,
     **choices: Any,
 ) -> Report:
     """Choose a pair of augmentations by people of the training side, and score the choice on people
@@ -107,7 +117,13 @@ def search_augmentations(
         )
         needed = [paired[name] for name in dict.fromkeys(chosen.values())]
         measured = benchmark(
-            studies, [untrained, *needed], shots, folds=folds, out=out, progress=progress, **shared
+            studies,
+            methods=[untrained, *needed],
+            shots=shots,
+            folds=folds,
+            out=out,
+            progress=progress,
+            **shared,
         )
         result = _of_the_choice(measured, chosen)
         mine.claim(["pairs.md"])
@@ -134,16 +150,15 @@ def _chosen(
         people = labelled_windows(study, cut, shared.get("missing", "error")).subjects
         for number, tested in enumerate(people_folds(people, folds, shared["seed"])):
             place = out / "inner" / f"{study.name}-{number + 1}"
-            kept = {**shared, "command": ""}
             report = benchmark(
                 [study],
-                methods,
-                shots,
+                methods=methods,
+                shots=shots,
                 folds=inner_folds,
                 out=place,
                 leave_out=tested,
                 progress=progress,
-                **kept,
+                **shared,
             )
             inner.append(report)
             chosen[study.name, number] = best_pair(report)
@@ -271,3 +286,39 @@ def _cell(line: dict[str, Any] | None) -> str:
     if line is None:
         return ""
     return percent(line["macro_f1_mean"], line["macro_f1_se"])
+
+
+def words(text: str) -> list[str]:
+    """Return what stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def main() -> None:
+    """Search, and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("studies", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--augmentations", type=words, default=[], help="all if not given")
+    parser.add_argument("--ordered", action="store_true", help="try each pair in both orders")
+    parser.add_argument("--objective", default="simclr", help="one that has augmentations")
+    parser.add_argument("--encoder", default="tpn")
+    parser.add_argument("--head", default="linear", help="on the frozen encoder")
+    parser.add_argument("--shots", type=words, default=["8"])
+    for name, default in (("epochs", 30), ("folds", 5), ("inner-folds", 3), ("draws", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    for name, default in (("seed", 0), ("workers", 1), ("threads", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    chosen = vars(parser.parse_args())
+    out = chosen["out"]
+    shots = [text if text == "all" else int(text) for text in chosen.pop("shots")]
+    studies = [Study.load(folder) for folder in chosen.pop("studies")]
+    runtime = Runtime.choose(threads=chosen.pop("threads"))
+    names = chosen.pop("augmentations")
+    search_augmentations(studies, names, shots, runtime=runtime, **chosen)
+    print((out / "pairs.md").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import tomllib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from toy import write_toy_study
-from typer.testing import CliRunner
 
 from otolith import Study
-from otolith.cli.app import app
 from otolith.core.errors import ConfigError, UnknownNameError
 from otolith.learn import augmentations
-from otolith.measure.augmentation_search import (
-    best_pair,
-    pair_tables,
-    pairs_of,
-    search_augmentations,
-)
 from otolith.measure.report import Report
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "augmentation_search.py"
+spec = importlib.util.spec_from_file_location("benchmarks_augmentation_search", SCRIPT)
+assert spec is not None and spec.loader is not None
+search = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(search)
+pairs_of, pair_tables, best_pair = search.pairs_of, search.pair_tables, search.best_pair
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +50,27 @@ def test__pairs__unknown_or_twice__is_refused() -> None:
 
 def test__search__objective_without_augmentations__is_refused(study: Study, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'pim' has no augmentations"):
-        search_augmentations([study], objective="pim", out=tmp_path)
+        search.search_augmentations([study], objective="pim", out=tmp_path)
 
 
-def test__command__measures_each_pair_beside_an_untrained_encoder(
+def test__script__measures_each_pair_beside_an_untrained_encoder(
     study: Study, tmp_path: Path
 ) -> None:
-    recipe = tmp_path / "small.toml"
-    recipe.write_text(
-        "[encoder]\nfilters = [4, 4, 4]\n[objective]\nname = 'simclr'\ntemperature = 0.5\n",
-        encoding="utf-8",
-    )
     out = tmp_path / "out"
-    typed = [
-        "search-augmentations", str(study.folder), "--out", str(out), "--augmentations", "scaling,time_reversal",
-        "--epochs", "1", "--shots", "2", "--folds", "2", "--draws", "1", "--workers", "1", "--threads", "1",
-        "--recipe", str(recipe), "--precision", "fp32",
-    ]  # fmt: skip
-    result = CliRunner().invoke(app, typed)
-    assert result.exit_code == 0, result.output
+    words = [
+        "--augmentations",
+        "scaling,time_reversal",
+        "--epochs",
+        "1",
+        "--shots",
+        "2",
+        "--folds",
+        "2",
+        "--draws",
+        "1",
+    ]
+    command = [sys.executable, str(SCRIPT), str(study.folder), "--out", str(out), *words]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = json.loads((out / "results.json").read_text())["rows"]
     pairs = {"scaling", "scaling+time_reversal", "time_reversal"}
     assert {row["method"] for row in rows} == {"chosen", "untrained"}
@@ -85,16 +88,7 @@ def test__command__measures_each_pair_beside_an_untrained_encoder(
         }
         assert not part & set(row["test_subjects"]) and len(part) == 3
     table = (out / "pairs.md").read_text(encoding="utf-8")
-    assert table in result.output
-    again = tmp_path / "again"
-    repeated = CliRunner().invoke(
-        app, ["search-augmentations", "--recipe", str(out / "recipe.toml"), "--out", str(again)]
-    )
-    assert repeated.exit_code == 0, repeated.output
-    assert (again / "pairs.md").read_text(encoding="utf-8") == table
-    kept = tomllib.loads((again / "recipe.toml").read_text(encoding="utf-8"))
-    assert kept["objective"] == {"name": "simclr", "temperature": 0.5}
-    assert kept["encoder"] == {"name": "tpn", "filters": [4, 4, 4]}
+    assert table in printed
     assert "Scores on the people who had no part in the choice" in table
     assert (
         "## toy, 2 labelled windows per class" in table and "| | scaling | time_reversal |" in table

@@ -1,0 +1,90 @@
+"""What a benchmark measures. It stands here without torch, so that a command can list its options
+at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval, Le
+
+from otolith.core.errors import ConfigError, nearest
+from otolith.core.options import CUT, RUN, Option
+from otolith.core.settings import Count, Seed, Share, settings
+from otolith.data.choices import CutChoices
+from otolith.measure.methods import Method
+
+LAST_SEED = 2**32 - 1
+
+
+@settings
+class BenchmarkConfig:
+    """What is compared, on whom, and how often.
+
+    >>> BenchmarkConfig(methods=["pim", "forest"], shots=[2, 8], folds=3).draws
+    5
+    """
+
+    methods: tuple[str | Method, ...] = ("pim", "scratch", "forest", "logistic")
+    """With commas between; see: otolith list methods. Or objective:encoder:head."""
+    shots: tuple[Count | Literal["all"], ...] = (1, 2, 4, 8, 16, 32, "all")
+    """Labelled windows per class, with commas between; all takes every label."""
+    pretrain_on: tuple[str, ...] = ("people",)
+    """Study folders that methods pretrain on, unless they say it themselves; `people` among them:
+    also the training people."""
+    modality_fraction: Share | None = None
+    """Share of the windows whose text, video or pose pretraining sees."""
+    split: Literal["people", "official", "takes"] = "people"
+    """Folds of people; or one fold by the authors' lists; or whole takes of what these hold
+    back."""
+    folds: Annotated[int, Interval(ge=2, le=10_000)] = 5
+    """Groups of people, each tested once."""
+    draws: Annotated[Count, Le(10_000)] = 5
+    """Random draws of the labelled windows."""
+    seeds: Annotated[Count, Le(10_000)] = 1
+    """Repeat everything with as many seeds, from `seed` up, on the same folds."""
+    seed: Annotated[Seed, Option(panel=RUN)] = 0
+    """Of every random choice; the same seed gives the same result."""
+    leave_out: tuple[str, ...] = ()
+    """People who take no part, neither in training nor in testing."""
+    windows: Annotated[CutChoices, Option(panel=CUT)] = CutChoices()
+    """What differs from each study's own cut."""
+    missing: Annotated[Literal["error", "mask", "drop"], Option(panel=CUT)] = "error"
+    """Where a recording lacks a channel: stop, mask the channel, or leave the recording out."""
+    method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Methods of your own, by name: what differs from the method of that name, or from the
+    defaults of `Method`; "*" goes for all of them."""
+
+    def __post_init__(self) -> None:
+        if self.seed + self.seeds > LAST_SEED:
+            raise ConfigError(
+                f"'seed' and 'seeds' lead past {LAST_SEED:,}, the last seed; begin with a smaller "
+                f"one."
+            )
+        names = [method.name if isinstance(method, Method) else method for method in self.methods]
+        refuse_twice("method", names)
+        lacking = [name for name in names if name not in self.method]
+        for table in self.method:
+            if table not in names and (suggestion := nearest(table, lacking)):
+                raise ConfigError(f"No method is called '{table}', as [method] has it.{suggestion}")
+
+    @property
+    def distinct_shots(self) -> tuple[int | str, ...]:
+        """The numbers of labels, each once."""
+        return tuple(dict.fromkeys(self.shots))
+
+    @property
+    def cells(self) -> int:
+        """Cells of one fold of one method: all labels are drawn once."""
+        shots = self.distinct_shots
+        return len(shots) * self.draws - (self.draws - 1) * ("all" in shots)
+
+
+def refuse_twice(what: str, names: list[str]) -> None:
+    """Raise ConfigError where a name stands twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"There are two of {what} '{twice[0]}', whose rows nobody could tell apart; rename one."
+        )
