@@ -19,14 +19,7 @@ from otolith.core.errors import ConfigError, OtolithWarning, StudyError
 from otolith.data.channels import Channel
 from otolith.data.contradiction import CONTRADICTED, contradicting, merged, other_label
 from otolith.data.duplicates import stream_contents
-from otolith.data.grid import (
-    Missing,
-    Place,
-    lost_bits,
-    on_grid,
-    resampled_store,
-    study_channels,
-)
+from otolith.data.grid import Missing, Place, lost_bits, on_grid, resampled_store, study_channels
 from otolith.data.recording import Recording, Segment, group_of_entry
 from otolith.data.store import Store
 from otolith.data.study import Study
@@ -279,11 +272,7 @@ def _contradicted(*labels: str) -> str:
 
 
 def _majority(
-    start_s: float,
-    offset: np.ndarray,
-    cut: Cut,
-    segments: Iterable[Segment],
-    dropped: Counter[str],
+    start_s: float, offset: np.ndarray, cut: Cut, segments: Iterable[Segment], dropped: Counter[str]
 ) -> np.ndarray:
     """Label each window by what fills more than half of it; two labels that both do are none."""
     begin = start_s + offset / cut.rate_hz

@@ -89,8 +89,7 @@ Number = Annotated[float, Must("a number or null", _number)]
 Seconds = Annotated[float, Must("a number of seconds from 0 up", lambda s: 0 <= s < 4e9)]
 Rate = Annotated[float, Must("a rate in Hz above 0, or null", lambda hz: 0 < hz <= 1e9)]
 Sha256 = Annotated[
-    str,
-    Must("a sha256 in 64 hexadecimal digits", lambda s: bool(re.fullmatch("[0-9a-f]{64}", s))),
+    str, Must("a sha256 in 64 hexadecimal digits", lambda s: bool(re.fullmatch("[0-9a-f]{64}", s)))
 ]
 Moment = Annotated[str, Must("a moment in ISO 8601 with a zone, or absent", _moment)]
 Placements = Annotated[list[str], Must("a list of placements (otolith list placements)", _placed)]

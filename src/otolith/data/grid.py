@@ -161,12 +161,7 @@ class _Written:
 
 
 def _write_store(
-    folder: Path,
-    key: str,
-    study: Study,
-    cut: Cut,
-    channels: tuple[Channel, ...],
-    missing: Missing,
+    folder: Path, key: str, study: Study, cut: Cut, channels: tuple[Channel, ...], missing: Missing
 ) -> None:
     pieces: list[list[int]] = []
     places: list[list[Any]] = []

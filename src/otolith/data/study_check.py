@@ -325,10 +325,7 @@ def _account(entry: StreamEntry, rows: int) -> None:
     """Keep rows read = kept + reported, though an edit took some out or put some in."""
     less = entry["rows_kept"] - rows
     detail = f"{abs(less)} rows {'taken out' if less > 0 else 'put in'}"
-    entry["reports"] = [
-        *entry["reports"],
-        {"kind": EDIT, "rows": max(less, 0), "detail": detail},
-    ]
+    entry["reports"] = [*entry["reports"], {"kind": EDIT, "rows": max(less, 0), "detail": detail}]
     entry["rows_kept"] = rows
     entry["rows_read"] += max(-less, 0)
 

@@ -275,14 +275,7 @@ def owned_study(
 
 
 BEFORE_MARKERS = frozenset(
-    {
-        "study.json",
-        SEGMENTS,
-        "skipped.json",
-        "doubtful.json",
-        "matching.json",
-        "recipe.toml",
-    }
+    {"study.json", SEGMENTS, "skipped.json", "doubtful.json", "matching.json", "recipe.toml"}
 )
 """What stood beside any study before studies had a marker of what is theirs."""
 

@@ -1,5 +1,10 @@
-"""Dynamic time warping: how far apart two signals are when one may locally run faster or slower
-than the other.
+"""Dynamic time warping: how far apart two signals are if one may locally run faster than the other.
+
+    D[i, j] = c(x[i], y[j]) + min(D[i−1, j], D[i, j−1], D[i−1, j−1])
+
+with c(x, y) = |x − y| or (x − y)²; the distance is D in the last cell. (Sakoe and Chiba, "Dynamic
+programming algorithm optimization for spoken word recognition", 1978,
+https://doi.org/10.1109/TASSP.1978.1163055.)
 
 Many pairs are computed at once, thirty-two side by side in the processor's vector lanes (see
 `lanes`) and on all cores that Numba was given. Pairs may differ in length: a cell of the table
@@ -40,26 +45,20 @@ def distance(
     band: int | None = None,
     root: bool = False,
 ) -> float:
-    """Return how far apart two signals are after the best stretching of time, in double precision.
+    """Return how far apart two signals are, in float64; for many pairs use `distances`.
 
-    Dynamic time warping with steps (1, 0), (0, 1), (1, 1): Sakoe and Chiba, Dynamic programming
-    algorithm optimization for spoken word recognition, 1978,
-    https://doi.org/10.1109/TASSP.1978.1163055.
+    `band`, `cost` and `root` as there. NaN or infinity in either signal gives NaN. Raises
+    ConfigError for an unknown cost or a negative band, DataError for an empty signal or wrong
+    dimensions.
 
-    `band` is how many samples the two may be apart (counted from the nearer of the two corner
-    diagonals when their lengths differ); None allows any. `cost` of a pair of samples is |x - y| or
-    (x - y)²; `root` takes the square root of the sum. NaN or infinity in either signal gives NaN.
-    For many pairs use `distances` or `distance_matrix`.
-
-    Raises ConfigError for an unknown cost or a negative band, DataError for an empty signal or
-    wrong dimensions.
+    >>> distance(np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 2.0]))
+    1.0
     """
     first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if first.ndim != 1 or second.ndim != 1 or 0 in (first.size, second.size):
         raise DataError(
-            f"distance compares two one-dimensional signals with samples in them; found shapes "
-            f"{first.shape} and "
-            f"{second.shape}. For many pairs call distances(x, y) with shapes (N, T)."
+            "distance compares two one-dimensional signals with samples in them; found shapes "
+            f"{first.shape} and {second.shape}. For many pairs call distances(x, y)."
         )
     squared, allowed = _settings(cost, band, max(first.size, second.size))
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
@@ -78,15 +77,17 @@ def distances(
     band: int | None = None,
     root: bool = False,
 ) -> Float32[np.ndarray, "N"]:
-    """Return how far apart the signals of each pair are: row n of x against row n of y, as
-    `distance` defines it.
+    """Return how far apart row n of x and row n of y are, for every n.
 
     Only the first `lengths[n]` samples of both rows count (of x alone when `lengths_y` is given for
-    y); None means all. Sums are kept in single precision, relative error about 1e-6. Rows with NaN
-    or infinity among the samples that count give NaN.
+    y); None means all. `band` is how many samples a path may leave the diagonal (counted from the
+    nearer of the two corner diagonals when lengths differ); None allows any. `root` takes the
+    square root of the sum. Sums are float32, with a relative error of about 1e-6. Rows with NaN or
+    infinity among the samples that count give NaN. Raises ConfigError for an unknown cost or a
+    negative band, DataError for shapes or lengths that do not fit.
 
-    Raises ConfigError for an unknown cost or a negative band, DataError for shapes or lengths that
-    do not fit.
+    >>> float(distances(np.array([[0.0, 1.0, 2.0]]), np.array([[0.0, 0.0, 2.0]]))[0])
+    1.0
     """
     first, second = _rows(x, "x"), _rows(y, "y")
     if len(first) != len(second):
@@ -110,8 +111,7 @@ def distance_matrix(
     root: bool = True,
     band: int | None = None,
 ) -> Float32[np.ndarray, "N N"]:
-    """Return how far apart every two of N equally long signals are; symmetric, zero on the
-    diagonal.
+    """Return how far apart every two of N equally long signals are: symmetric, its diagonal zero.
 
     With the settings given here it is the figure that other time-warping libraries call the DTW
     distance. Rows with NaN or infinity give NaN against every other row.
@@ -234,8 +234,7 @@ def _sweep(
 
 @numba.njit(cache=True)
 def _place(signal: Any, start: int, length: int, centre: float, lanes: Any, lane: int) -> bool:
-    """Copy one signal into its lane, moved by `centre`, as single precision; say whether all of it
-    is finite."""
+    """Copy one signal into its lane as float32, less `centre`; return whether all is finite."""
     finite = True
     for t in range(length):
         value = signal[start + t] - centre

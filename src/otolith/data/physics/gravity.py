@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from otolith.core.errors import ConfigError, DataError
+from otolith.core.errors import DataError
+from otolith.data.signals.filters import check_filter
 from otolith.data.units import STILL_DEVIATION, STILL_SECONDS
 
 SHORTEST_S = 10.0  # of less than this, a filter of some tenths of a hertz is mostly edge
@@ -19,7 +20,9 @@ def split_gravity(
 ) -> tuple[Float[np.ndarray, "T 3"], Float[np.ndarray, "T 3"], bool]:
     """Split a reading into gravity, which turns slowly, and linear acceleration, which is the rest.
 
-    Takes one stretch without gaps, specific force in m/s² in the sensor's frame. Gravity is the
+        g = lowpass(a),   l = a − g
+
+    Takes one stretch without gaps, specific force a in m/s² in the sensor's frame. Gravity is the
     output of a zero-phase Butterworth low-pass, 0.3 Hz and third order as in the UCI HAR data set
     (Anguita et al., A public domain dataset for human activity recognition using smartphones,
     2013); PIM names the step but not its filter. A steady centripetal pull looks like gravity to
@@ -49,8 +52,7 @@ def zero_phase(
     order: int,
     kind: Literal["lowpass", "highpass"],
 ) -> Float[np.ndarray, "T C"]:
-    """Filter forwards and backwards with a Butterworth filter, so that nothing is delayed; the gain
-    is |H|².
+    """Filter forwards and backwards with a Butterworth filter: nothing is delayed, the gain is |H|².
 
     Both ends are continued by their mirror image for one period of the cut-off: a mirror keeps the
     level of a movement that is cut off mid-swing, where SciPy's default (a rotation about the last
@@ -81,21 +83,9 @@ def triaxial(values: Any, caller: str) -> Float[np.ndarray, "T 3"]:
     if broken:
         raise DataError(
             f"{caller} takes a stretch without gaps; {broken} of {len(array)} samples hold NaN or "
-            f"infinity, which a "
-            "filter would spread over all others. Cut the recording at its gaps and pass each part "
-            "on its own."
+            "infinity, which a filter would spread. Cut the recording at its gaps, part by part."
         )
     return array
-
-
-def check_filter(rate_hz: float, cutoff_hz: float, order: int) -> None:
-    """Raise ConfigError for a Butterworth filter that signals of this rate cannot carry."""
-    if not 0 < cutoff_hz < rate_hz / 2 or order < 1:
-        raise ConfigError(
-            f"A filter needs an order of at least 1 and a cut-off between 0 and half the rate; "
-            f"found order {order} and "
-            f"{cutoff_hz} Hz at {rate_hz} Hz."
-        )
 
 
 def _stillest_mean(reading: Float[np.ndarray, "T 3"], rate_hz: float) -> Float[np.ndarray, "3"]:

@@ -1,9 +1,12 @@
-"""Windows to physical numbers: what each sensor did in each window, measured on the continuous
-recording."""
+"""Windows to physical numbers: what each sensor did, measured on the continuous recording.
+
+Source: PIM, "Physics-Informed Multi-task pre-training for human activity recognition" (2025),
+https://arxiv.org/abs/2503.17978.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +24,8 @@ from otolith.data.windows import Windows
 
 ANGLES = ("roll", "pitch", "yaw")
 _CHUNK = 4096
+Triads = dict[tuple[str, str], tuple[int, int, int]]
+"""(sensor, quantity) -> the indices of its x, y and z."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,11 @@ def family_of(quantity: Quantity) -> str:
 
 @dataclass(frozen=True)
 class Physics:
-    """values: (N, Q) float32 in m/s, rad and m/s² (symmetry), NaN where undefined; one column a
-    quantity."""
+    """Q quantities of N windows."""
 
     quantities: tuple[Quantity, ...]
     values: Float[np.ndarray, "N Q"]
+    """float32 in m/s (speed), rad (angles) and m/s² (symmetry); NaN where undefined."""
     notes: tuple[str, ...] = ()
     """What could not be measured, and why."""
 
@@ -73,9 +78,11 @@ def measure(
 ) -> Physics:
     """Measure speed and angles of every sensor, and the symmetry of every pair, in each window.
 
-    Source: PIM (2025), https://arxiv.org/abs/2503.17978. Gravity and velocity are filtered over the
-    whole gap-free stretch that a window lies in and averaged in the window. Raises ChannelError for
-    a pair whose sensors are not here.
+    Gravity and velocity are filtered over the whole gap-free stretch that a window lies in and
+    averaged in the window. `pairs` are those of left and right where not given; `triad` says which
+    angles (`angles.gravity_angles` or `angles.compass_angles`), `velocity` which speed
+    (`speed.speed` or `speed.window_speed`). Raises ChannelError without an accelerometer, and for a
+    pair whose sensors the windows do not hold.
     """
     index = triads(windows.channels)
     accelerometers = [s for s in sensors(windows.channels) if (s, "acc") in index]
@@ -86,22 +93,16 @@ def measure(
     columns: list[tuple[Quantity, np.ndarray]] = []
     notes: list[str] = []
     for sensor in accelerometers:
-        quantities, values, found = _of_sensor(windows, sensor, index, triad, velocity, families)
+        quantities, values, remarks = _of_sensor(windows, sensor, index, triad, velocity, families)
         columns += zip(quantities, values.T, strict=True)
-        notes += found
+        notes += remarks
     if "symmetry" in families:
         chosen = list(pairs) if pairs is not None else _left_right(accelerometers)
         if not chosen:
             notes.append("no left/right pair among the sensors, so the symmetry term is absent")
-        for left, right in chosen:
-            for name in (left, right):
-                if name not in accelerometers:
-                    raise ChannelError(
-                        f"The pair {left}~{right} needs an accelerometer '{name}'; there are "
-                        f"{', '.join(accelerometers)}.{nearest(name, accelerometers)}"
-                    )
-            values = _of_pair(windows, index[left, "acc"], index[right, "acc"], znorm)
-            columns.append((Quantity(f"{left}~{right}", "symmetry"), values))
+        for pair in chosen:
+            values = _of_pair(windows, pair, index, znorm)
+            columns.append((Quantity("~".join(pair), "symmetry"), values))
     names = tuple(quantity for quantity, _ in columns)
     values = np.stack([v for _, v in columns], axis=1) if columns else np.empty((len(windows), 0))
     return Physics(names, values.astype(np.float32), tuple(notes))
@@ -118,82 +119,104 @@ def _left_right(accelerometers: list[str]) -> list[tuple[str, str]]:
 def _of_sensor(
     windows: Windows,
     sensor: str,
-    index: dict[tuple[str, str], tuple[int, int, int]],
+    index: Triads,
     triad: str,
     velocity: str,
     families: Sequence[str],
-) -> tuple[list[Quantity], np.ndarray, list[str]]:
-    acc, mag = list(index[sensor, "acc"]), index.get((sensor, "mag"))
+) -> tuple[list[Quantity], Float[np.ndarray, "N Q"], list[str]]:
+    acc, mag = list(index[sensor, "acc"]), list(index.get((sensor, "mag"), ()))
+    included = windows.gravity == "included"
+    speeds, angles = "speed" in families, "angle" in families and included
     notes = []
-    want_angles = "angle" in families and windows.gravity == "included"
-    if "angle" in families and not want_angles:
+    if "angle" in families and not included:
         notes.append(
             f"{sensor}: gravity was removed from the recordings, so the angles are undefined"
         )
-    if want_angles and triad == "compass" and mag is None:
+    compass = angles and triad == "compass"
+    if compass and not mag:
         raise ChannelError(
             f"Angles with a compass need a magnetometer; '{sensor}' has none. Use triad='gravity'."
         )
-    kinds = (["speed"] if "speed" in families else []) + (list(ANGLES) if want_angles else [])
+    kinds = ["speed"] * speeds + list(ANGLES) * angles
     out = np.full((len(windows), len(kinds)), np.nan)
-    order = np.argsort(windows.piece, kind="stable")
-    bounds = np.flatnonzero(np.diff(windows.piece[order])) + 1
     approximate = 0
-    for members in np.split(order, bounds) if kinds and len(order) else []:
-        start, stop = windows.store.pieces[windows.piece[members[0]]]
-        stretch = np.asarray(windows.store.values[start:stop])
-        if not np.isfinite(stretch[:, acc]).all():
+    for members, stretch, first, last in _by_stretch(windows) if kinds else ():
+        reading = stretch[:, acc]
+        if not np.isfinite(reading).all():
             continue
-        # A window that was padded is averaged over what was truly recorded of it.
-        first = np.clip(windows.first_row[members] - start, 0, stop - start)
-        last = np.clip(windows.first_row[members] - start + windows.length, 0, stop - start)
-        if windows.gravity == "included":
-            gravity, linear, rough = split_gravity(stretch[:, acc], windows.rate_hz)
-            approximate += len(members) * rough
-        else:
-            gravity, linear = np.zeros_like(stretch[:, acc]), stretch[:, acc]
-        column = 0
-        if "speed" in families:
-            if velocity == "highpass":
-                out[members, 0] = _means(speed(linear, windows.rate_hz)[:, None], first, last)[:, 0]
-            else:
-                rows = [linear[a:b] for a, b in zip(first, last, strict=True)]
-                out[members, 0] = [window_speed(r.T[None], windows.rate_hz)[0] for r in rows]
-            column = 1
-        if want_angles:
+        gravity, linear, rough = np.zeros_like(reading), reading, False
+        if included:
+            gravity, linear, rough = split_gravity(reading, windows.rate_hz)
+        approximate += len(members) * rough
+        if speeds:
+            out[members, 0] = _speeds(linear, windows.rate_hz, velocity, first, last)
+        if angles:
             down = _means(gravity, first, last)
-            if triad == "compass" and mag is not None:
-                out[members, column:] = compass_angles(
-                    down, _means(stretch[:, list(mag)], first, last)
-                )
-            else:
-                out[members, column:] = gravity_angles(down)
+            north = _means(stretch[:, mag], first, last) if compass else None
+            out[members, -3:] = (
+                gravity_angles(down) if north is None else compass_angles(down, north)
+            )
     if approximate:
         notes.append(
             f"{sensor}: gravity of {approximate} windows comes from recordings under 10 s and is "
-            f"approximate"
+            "approximate"
         )
     return [Quantity(sensor, kind) for kind in kinds], out, notes
 
 
-def _means(samples: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    total = np.concatenate(
-        [np.zeros((1, samples.shape[1])), np.cumsum(samples, axis=0, dtype=np.float64)]
-    )
-    means: np.ndarray = (total[last] - total[first]) / np.maximum(last - first, 1)[:, None]
-    return means
+def _by_stretch(
+    windows: Windows,
+) -> Iterator[tuple[np.ndarray, Float[np.ndarray, "T C"], np.ndarray, np.ndarray]]:
+    """Yield the windows of each stretch, its samples, and where in it each window starts and ends.
+
+    A padded window starts and ends with what was recorded of it.
+    """
+    order = np.argsort(windows.piece, kind="stable")
+    bounds = np.flatnonzero(np.diff(windows.piece[order])) + 1
+    for members in np.split(order, bounds) if len(order) else ():
+        start, stop = windows.store.pieces[windows.piece[members[0]]]
+        first = windows.first_row[members] - start
+        edges = np.clip([first, first + windows.length], 0, stop - start)
+        yield members, np.asarray(windows.store.values[start:stop]), edges[0], edges[1]
+
+
+def _speeds(
+    linear: Float[np.ndarray, "T 3"],
+    rate_hz: float,
+    velocity: str,
+    first: np.ndarray,
+    last: np.ndarray,
+) -> Float[np.ndarray, " N"]:
+    """Mean speed of windows of one stretch, in m/s."""
+    if velocity == "highpass":
+        return _means(speed(linear, rate_hz)[:, None], first, last)[:, 0]
+    rows = [linear[a:b] for a, b in zip(first, last, strict=True)]
+    return np.array([window_speed(row.T[None], rate_hz)[0] for row in rows])
+
+
+def _means(
+    samples: Float[np.ndarray, "T C"], first: np.ndarray, last: np.ndarray
+) -> Float[np.ndarray, "N C"]:
+    """Mean of samples[first:last] for each window, by differences of one running sum."""
+    total = np.cumsum(np.pad(samples, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
+    return np.asarray((total[last] - total[first]) / np.maximum(last - first, 1)[:, None])
 
 
 def _of_pair(
-    windows: Windows, left: tuple[int, int, int], right: tuple[int, int, int], znorm: bool
-) -> np.ndarray:
+    windows: Windows, pair: tuple[str, str], index: Triads, znorm: bool
+) -> Float[np.ndarray, " N"]:
+    """Symmetry of two sensors in each window, in m/s²."""
+    accelerometers = [sensor for sensor, quantity in index if quantity == "acc"]
+    for name in pair:
+        if name not in accelerometers:
+            raise ChannelError(
+                f"The pair {'~'.join(pair)} needs an accelerometer '{name}'; there are "
+                f"{', '.join(accelerometers)}.{nearest(name, accelerometers)}"
+            )
     out = np.empty(len(windows), dtype=np.float32)
     for start in range(0, len(windows), _CHUNK):
-        values = windows.values(slice(start, start + _CHUNK))
-        out[start : start + _CHUNK] = symmetry(
-            norms(values[:, list(left)]),
-            norms(values[:, list(right)]),
-            windows.rate_hz,
-            znorm=znorm,
-        )
+        here = slice(start, start + _CHUNK)
+        values = windows.values(here)
+        left, right = (norms(values[:, list(index[name, "acc"])]) for name in pair)
+        out[here] = symmetry(left, right, windows.rate_hz, znorm=znorm)
     return out

@@ -1,10 +1,11 @@
-"""Change of rate by a rational factor: one zero-phase FIR filter, computed only at the samples that
-are kept.
+"""Change of rate by a rational factor L/M: one zero-phase FIR filter, at the kept samples only.
 
-The filter is the one that `scipy.signal.resample_poly` designs (a sinc under a Kaiser window of
-5.0, ten periods of the slower rate to each side), and the numbers agree with it. What differs is
-the loop: samples are dealt into `down` lanes so that neighbouring outputs read neighbouring memory,
-and the compiler can use the whole width of the vector units.
+    y[m] = Σ_n x[n] h(m M − n L),   h(k) = c sinc(k / max(L, M)) · Kaiser(k; β = 5)
+
+with ten periods of the slower rate to each side: the filter that `scipy.signal.resample_poly`
+designs, and the numbers agree with it. (Crochiere and Rabiner, "Multirate Digital Signal
+Processing", 1983.) What differs is the loop: samples are dealt into M lanes so that neighbouring
+outputs read neighbouring memory, and the compiler can use the whole width of the vector units.
 """
 
 from __future__ import annotations
@@ -18,20 +19,16 @@ from jaxtyping import Float
 
 from otolith.core.errors import ConfigError, DataError
 
-_HALF_PERIODS = 10  # filter length to each side, in samples of the slower of both rates; the choice of resample_poly
-_KAISER = 5.0
-_UNROLL = (
-    4  # taps that one pass over a block adds up: saves three of four loads and stores of the sum
-)
-_SCRATCH = (
-    12_288  # floats of dealt samples that a block may hold: 48 KiB, about one first-level cache
-)
-_BLOCK = 512
+# Samples of the slower of both rates to each side, and the window: the choice of resample_poly.
+_HALF_PERIODS, _KAISER = 10, 5.0
+# Taps that one pass over a block adds up: saves three of four loads and stores of the sum.
+_UNROLL = 4
+# Floats of dealt samples that a block may hold: 48 KiB, about one first-level cache.
+_SCRATCH, _BLOCK = 12_288, 512
 
 
 def polyphase(values: Float[np.ndarray, "T C"], up: int, down: int) -> Float[np.ndarray, "T2 C"]:
-    """Return a signal at up/down times its rate, with what the new rate cannot carry filtered out
-    first.
+    """Return a signal at up/down times its rate, without what the new rate cannot carry.
 
     Same numbers as `scipy.signal.resample_poly(values, up, down, axis=0, padtype="edge")` within
     float32 rounding: (T, C) becomes (ceil(T * up / down), C), and sample 0 stays at its time.
@@ -41,8 +38,8 @@ def polyphase(values: Float[np.ndarray, "T C"], up: int, down: int) -> Float[np.
     """
     if up < 1 or down < 1:
         raise ConfigError(
-            f"A rate can be changed by whole factors of at least 1; found {up}/{down}. Try up=1, "
-            f"down=2."
+            f"A rate can be changed by whole factors of at least 1; found {up}/{down}. "
+            "Try up=1, down=2."
         )
     if values.ndim != 2:
         raise DataError(
@@ -89,8 +86,7 @@ def impulse(position: Float[np.ndarray, " taps"], up: int, down: int) -> Float[n
 
 @lru_cache(maxsize=64)
 def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each of the `up` output phases, the source offsets it reads and their weights,
-    equally many."""
+    """Return the source offsets that each of the `up` output phases reads, and their weights."""
     half = _HALF_PERIODS * max(up, down)
     rows: list[tuple[np.ndarray, np.ndarray]] = []
     for phase in range(up):
@@ -98,9 +94,8 @@ def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
         index = np.arange(math.ceil((centre - half) / up), math.floor((centre + half) / up) + 1)
         weight = impulse(centre - index * up, up, down)
         if shift != math.floor(shift):
-            weight *= (
-                1.0 / weight.sum()
-            )  # off its usual places the filter's gain at rest is off by some 1e-4
+            # Off its usual places the filter's gain at rest is off by some 1e-4.
+            weight *= 1.0 / weight.sum()
         # Every second tap of a halving filter is zero; half of the work is saved by leaving them
         # out.
         kept = np.abs(weight) > 1e-9 * np.abs(weight).max()
@@ -109,9 +104,8 @@ def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
     offsets = np.empty((up, taps), dtype=np.int64)
     weights = np.zeros((up, taps), dtype=np.float32)
     for phase, (index, weight) in enumerate(rows):
-        offsets[phase] = index[
-            -1
-        ]  # padding reads a sample that is read anyway: a NaN elsewhere must not spread
+        # Padding reads a sample that is read anyway: a NaN elsewhere must not spread.
+        offsets[phase] = index[-1]
         offsets[phase, : len(index)] = index
         weights[phase, : len(index)] = weight
     return offsets, weights
@@ -130,9 +124,7 @@ def _filter(
     samples, channels = source.shape
     count = out.shape[1]
     groups = (count + up - 1) // up
-    first = (
-        offsets.min() // down
-    )  # floor, also below zero: lane positions before the block's own start
+    first = offsets.min() // down  # floor, also below zero: lanes before the block's own start
     lanes = block + offsets.max() // down - first + 1
     dealt = np.empty((channels, down, lanes), dtype=np.float32)
     total = np.empty(block, dtype=np.float32)
@@ -155,19 +147,10 @@ def _filter(
         for channel in range(channels):
             for phase in range(up):
                 total[:size] = 0.0
+                o, w = offsets[phase], weights[phase]
                 for tap in range(0, taps, 4):
-                    o0, o1, o2, o3 = (
-                        offsets[phase, tap],
-                        offsets[phase, tap + 1],
-                        offsets[phase, tap + 2],
-                        offsets[phase, tap + 3],
-                    )
-                    w0, w1, w2, w3 = (
-                        weights[phase, tap],
-                        weights[phase, tap + 1],
-                        weights[phase, tap + 2],
-                        weights[phase, tap + 3],
-                    )
+                    o0, o1, o2, o3 = o[tap], o[tap + 1], o[tap + 2], o[tap + 3]
+                    w0, w1, w2, w3 = w[tap], w[tap + 1], w[tap + 2], w[tap + 3]
                     a0 = dealt[channel, o0 % down, o0 // down - first :]
                     a1 = dealt[channel, o1 % down, o1 // down - first :]
                     a2 = dealt[channel, o2 % down, o2 // down - first :]
