@@ -20,7 +20,7 @@ def measured_rate(time_s: Float[np.ndarray, " T"]) -> float:
     cancel. Where stamps come in bunches, so that no step is typical, each step counts as one.
     time_s in s, strictly rising. Raises DataError for fewer than two samples.
 
-    >>> measured_rate(np.array([0.0, 0.02, 0.06, 0.08, 5.0]))
+    >>> round(measured_rate(np.array([0.0, 0.02, 0.04, 0.08, 0.1, 5.0])), 6)
     50.0
     """
     if len(time_s) < 2:
