@@ -19,13 +19,21 @@ Shown = Callable[[object], object]
 
 
 def render(package: str, name: str, shown: Shown, values: dict[str, object], html: bool) -> str:
-    """Fill a template of a package; a value that it names and was not given is an error."""
-    return _environment(package, shown, html).get_template(name).render(values)
+    """Fill a template of a package.
+
+    Raises LookupError where it names what it was not given, or what a value does not have.
+    """
+    import jinja2  # 40 ms that only who writes a page or a card pays
+
+    try:
+        return _environment(package, shown, html).get_template(name).render(values)
+    except jinja2.UndefinedError as error:
+        raise LookupError(str(error)) from error
 
 
 @functools.cache
 def _environment(package: str, shown: Shown, html: bool) -> Environment:
-    import jinja2  # 40 ms that only who writes a page or a card pays
+    import jinja2
 
     folder = resources.files(package) / "templates"
     return jinja2.Environment(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, get_type_hints
 
@@ -21,7 +22,9 @@ from otolith.core.sheets import sheet_of
 from otolith.core.text import count
 from otolith.measure.statistics import (
     SCORES,
+    Cell,
     Row,
+    Shots,
     cell_of,
     cells_of_people,
     person_scores,
@@ -248,19 +251,25 @@ def _missing(report: Report, study: str) -> Iterator[str]:
     done = {(row["method"], row["shots"], cell_of(row)) for row in rows}
     methods = dict.fromkeys([*planned.get("methods", []), *(row["method"] for row in rows)])
     shots = {*planned.get("shots", []), *(row["shots"] for row in rows)}
-    folds = range(len(report.folds.get(study) or ())) or sorted({row["fold"] for row in rows})
-    seeds = {*range(report.seed, report.seed + sum(planned.get("seeds", [])))}
-    seeds = seeds | {row.get("seed") for row in rows} or {report.seed}
-    # Draws beyond the first are known only from a method that has them; without any, one counts.
-    draws = {k: {row["draw"] for row in rows if row["shots"] == k} or {0} for k in shots}
     for method in methods:
         for k in sorted(shots, key=shots_order):
-            cells = [(seed, fold, draw) for seed in seeds for fold in folds for draw in draws[k]]
+            cells = list(_cells(report, study, rows, k))
             absent = sum((method, k, cell) not in done for cell in cells)
             if absent:
+                seeds = "seed × " if len({seed for seed, *_ in cells}) > 1 else ""
                 what = "all labels" if k == "all" else f"{k} per class"
-                of = f"{len(cells)} cells ({'seed × ' * (len(seeds) > 1)}fold × draw)"
+                of = f"{len(cells)} cells ({seeds}fold × draw)"
                 yield f"{study}: {method} at {what} lacks {absent} of {of}."
+
+
+def _cells(report: Report, study: str, rows: Sequence[Row], shots: Shots) -> Iterator[Cell]:
+    """The cells of a method at a number of labels, as planned or as another method has them."""
+    folds = range(len(report.folds.get(study) or ())) or {row["fold"] for row in rows}
+    seeds = {*range(report.seed, report.seed + sum(report.planned.get("seeds", [])))}
+    seeds = seeds | {row.get("seed") for row in rows} or {report.seed}
+    # Draws beyond the first are known only from a method that has them; without any, one counts.
+    draws = {row["draw"] for row in rows if row["shots"] == shots} or {0}
+    yield from product(seeds, folds, draws)
 
 
 def _refuse_odd(given: Mapping[str, Any]) -> None:

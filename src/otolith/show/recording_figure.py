@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,18 +152,15 @@ def _draw_bodies(
         x, y = ((np.stack(ends) - root[number]) @ view).T
         axes.plot(moments[number] + second_per_metre * x, y, color=colour, lw=width)
 
-    bones = [(JOINTS[PARENTS[n]], joint) for n, joint in enumerate(JOINTS) if joint != "pelvis"]
     for number, moment in enumerate(moments):
-        for bone in bones:
-            if bone[0] in places and bone[1] in places:
-                colour = LIGHT["c0" if "right" in bone[1] else "muted"]
-                draw([places[joint][number] for joint in bone], number, colour, 1.6)
+        for joint, place in places.items():
+            above = places.get(JOINTS[PARENTS[JOINTS.index(joint)]]) if joint != "pelvis" else None
+            if above is not None:
+                colour = LIGHT["c0" if "right" in joint else "muted"]
+                draw([above[number], place[number]], number, colour, 1.6)
         for placement in placements:
-            if f"{placement}.position.x" in truth:
-                for ends, colour in zip(
-                    _sensor_axes(truth, placement, moment), _COLOURS, strict=True
-                ):
-                    draw(ends, number, colour, 1.8)
+            for *ends, colour in _sensor_axes(truth, placement, moment):
+                draw(ends, number, colour, 1.8)
     axes.set(ylim=(low, high), ylabel="metres")
     axes.grid(visible=False)
 
@@ -182,13 +179,15 @@ def _view(hips: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 2"]:
 
 def _sensor_axes(
     truth: Table, placement: str, moment: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Both ends of a sensor's x, y and z at a moment, in the world's frame."""
-    frame = min(int(np.searchsorted(truth["time_s"], moment)), len(truth["time_s"]) - 1)
-    point = _columns(truth, f"{placement}.position")[frame]
-    sensor_to_world = _columns(truth, f"{placement}.orientation", "xyzw")[frame]
-    axes = rotations.rotate(sensor_to_world, np.eye(3))
-    return [(point, point + AXIS_M * axis) for axis in axes]
+) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """Both ends and the colour of a sensor's x, y and z, where the world's frame is known."""
+    if f"{placement}.position.x" in truth:
+        frame = min(int(np.searchsorted(truth["time_s"], moment)), len(truth["time_s"]) - 1)
+        point = _columns(truth, f"{placement}.position")[frame]
+        sensor_to_world = _columns(truth, f"{placement}.orientation", "xyzw")[frame]
+        axes = rotations.rotate(sensor_to_world, np.eye(3))
+        for axis, colour in zip(axes, _COLOURS, strict=True):
+            yield point, point + AXIS_M * axis, colour
 
 
 def _columns(table: Table, name: str, axes: str = "xyz") -> np.ndarray:

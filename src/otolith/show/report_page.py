@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ class _Study:
         self._closer = nearest_shots(self.lines, CLOSER_SHOTS)
         self.best = highest_of(self.lines, self._closer)
         self.folds = report.folds.get(name) or []
+        self.facts = study_facts(report, name)
         self._most = max((line["people"] for line in self.lines), default=0)
 
     def verdict(self) -> list[str]:
@@ -175,29 +176,6 @@ class _Study:
             numbers = Table(["truly", *classes], rows, said)
             yield drawn(figure, key, heading, caption, numbers)
 
-    def facts(self) -> Row:
-        """The data and its windows, by name; what is not known is empty."""
-        facts = study_facts(self._report, self.name)
-        windows, hours = facts.get("windows") or {}, facts.get("hours")
-        return {
-            "origin": facts.get("origin"),
-            "people": len(facts.get("subjects") or []) or None,
-            "recordings": facts.get("recordings"),
-            "hours": None if hours is None else f"{float(hours):.2f}",
-            "windows": _cut(windows),
-            "kept": windows.get("count"),
-            "dropped": _dropped(windows),
-            "classes": _listed(facts.get("classes")),
-            "channels": _listed(facts.get("channels")),
-            "data hash": facts.get("hash"),
-        }
-
-    def tested(self) -> Table:
-        """Who was tested in each fold."""
-        rows = [[f"fold {n}", len(who), _listed(who)] for n, who in enumerate(self.folds)]
-        caption = f"People of {self.name} tested in each fold"
-        return Table(["", "people", "tested"], rows, caption, words=True)
-
 
 def confusion(
     rows: Sequence[Row], study: str, method: str, shots: Shots | None
@@ -271,23 +249,6 @@ def _classes(report: Report, study: str, count: int | None = None) -> list[str]:
     classes = [str(name) for name in study_facts(report, study).get("classes") or []]
     fits = count is None or len(classes) == count
     return classes if fits else [f"class {n}" for n in range(count or 0)]
-
-
-def _cut(windows: Row) -> str:
-    words = {"seconds": "{:g} s", "rate_hz": "at {:g} Hz", "overlap": "overlap {:g}"}
-    parts = [said.format(windows[k]) for k, said in words.items() if windows.get(k) is not None]
-    rule = windows.get("label_rule")
-    return ", ".join([*parts, *([f"label: {rule}"] if rule else [])])
-
-
-def _dropped(windows: Row) -> str | None:
-    reasons = windows.get("dropped") or {}
-    dropped = [f"{count} ({str(why).replace('_', ' ')})" for why, count in reasons.items()]
-    return ", ".join(dropped) or (None if windows.get("count") is None else "none")
-
-
-def _listed(values: Iterable[object] | None) -> str:
-    return ", ".join(map(str, values or []))
 
 
 def _at(shots: Shots | None) -> str:
