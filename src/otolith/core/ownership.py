@@ -159,18 +159,23 @@ def _named(
     if marker is not None and marker[0] != kind:
         raise DataError(f"{folder} holds a {marker[0]}; choose another folder for the {kind}.")
     named = set(marker[1] if marker else older(folder) or ())
+    if not marker and not named:
+        _refuse_strangers(folder, kind)
+        return named
     for name in fixed:
-        if (marker or named) and name not in named and os.path.lexists(folder / name):
+        if name not in named and os.path.lexists(folder / name):
             _refuse(folder / name)
-    strangers = _others(folder)
-    if strangers and not named and marker is None:
+    return named
+
+
+def _refuse_strangers(folder: Path, kind: str) -> None:
+    if strangers := _others(folder):
         more = f" and {len(strangers) - 3} more" if len(strangers) > 3 else ""
         some = f"{', '.join(strangers[:3])}{more}"
         raise DataError(
             f"{folder} already exists and holds files that otolith did not write ({some}). Choose "
             f"another name for the {kind}; --overwrite replaces only what otolith wrote."
         )
-    return named
 
 
 def _others(folder: Path) -> list[str]:

@@ -66,25 +66,19 @@ def run_all(
                 result = work(task)
             yield result
         return
-    queue = deque((task, 1) for task in tasks)
-    with variable("OMP_NUM_THREADS", str(threads)), _Pool(work) as pool:
-        while queue or pool.busy:
-            while queue and len(pool.busy) < workers:
-                pool.give(*queue.popleft())
+    with variable("OMP_NUM_THREADS", str(threads)), _Pool(work, tasks, workers) as pool:
+        while pool.busy:
             for worker in pool.ready():
                 kind, content = worker.read()
                 if kind == "told":
                     heard(content)
-                    continue
-                task, attempt = pool.take(worker, alive=kind != "died")
-                if kind == "raised":
+                elif kind == "raised":
                     raise content
-                if kind == "done":
+                elif kind == "done":
+                    pool.take(worker)
                     yield content
-                elif attempt < ATTEMPTS:
-                    queue.append((task, attempt + 1))
-                else:
-                    yield Lost(task, content)
+                elif lost := pool.replace(worker, cause=content):
+                    yield lost
 
 
 class _Worker:
@@ -112,14 +106,17 @@ class _Worker:
 
 
 class _Pool:
-    """Workers that are busy, and idle ones for the next task."""
+    """Workers that are busy, idle ones, and the tasks that wait."""
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> None:
+        self._work, self._workers = work, workers
+        self._waiting = deque((task, 1) for task in tasks)
         self._idle: list[_Worker] = []
         self.busy: dict[_Worker, tuple[Any, int]] = {}
+        """Worker -> its task, and which attempt at it this is."""
 
     def __enter__(self) -> _Pool:
+        self._give()
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -129,22 +126,34 @@ class _Pool:
             worker.pipe.close()
             worker.process.join()
 
-    def give(self, task: Any, attempt: int) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._work)
-        self.busy[worker] = task, attempt
-        with suppress(OSError):  # it died while it waited: reading from it says so
-            worker.pipe.send(task)
-
-    def take(self, worker: _Worker, alive: bool) -> tuple[Any, int]:
-        if alive:
-            self._idle.append(worker)
-        else:
-            worker.pipe.close()
-        return self.busy.pop(worker)
-
     def ready(self) -> list[_Worker]:
-        waiting = wait([worker.pipe for worker in self.busy])
-        return [worker for worker in self.busy if worker.pipe in waiting]
+        """Wait until a busy worker has something to read, and return all that have."""
+        pipes = wait([worker.pipe for worker in self.busy])
+        return [worker for worker in self.busy if worker.pipe in pipes]
+
+    def take(self, worker: _Worker) -> None:
+        """Take a worker back that is done, and give it the next task."""
+        del self.busy[worker]
+        self._idle.append(worker)
+        self._give()
+
+    def replace(self, worker: _Worker, cause: str) -> Lost[Any] | None:
+        """Replace a worker that died; its task waits again, or is returned as lost."""
+        task, attempt = self.busy.pop(worker)
+        worker.pipe.close()
+        again = attempt < ATTEMPTS
+        if again:
+            self._waiting.append((task, attempt + 1))
+        self._give()
+        return None if again else Lost(task, cause)
+
+    def _give(self) -> None:
+        while self._waiting and len(self.busy) < self._workers:
+            task, attempt = self._waiting.popleft()
+            worker = self._idle.pop() if self._idle else _Worker(self._work)
+            self.busy[worker] = task, attempt
+            with suppress(OSError):  # it died while it was idle: reading from it says so
+                worker.pipe.send(task)
 
 
 def _cause(exitcode: int) -> str:

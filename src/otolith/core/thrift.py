@@ -7,8 +7,7 @@ from io import BytesIO
 from typing import Any
 
 _DEEPEST = 32
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
-_INTEGERS = (4, 5, 6)
+_TRUE, _FALSE = 1, 2
 
 
 def read_struct(source: BytesIO, depth: int = 0) -> dict[int, Any]:
@@ -30,28 +29,33 @@ def read_struct(source: BytesIO, depth: int = 0) -> dict[int, Any]:
 def _value(source: BytesIO, kind: int, depth: int) -> Any:
     if depth > _DEEPEST:
         raise ValueError("it nests too deeply")
-    if kind in _INTEGERS:
-        return _signed(source)
-    if kind in (_BYTE, _TRUE, _FALSE):
-        return _byte(source)
-    if kind == _DOUBLE:
-        return _take(source, 8)
-    if kind == _BINARY:
-        return _take(source, _unsigned(source))
-    if kind in (_LIST, _SET):
-        head = _byte(source)
-        count = head >> 4 if head >> 4 != 15 else _unsigned(source)
-        return [_value(source, head & 15, depth + 1) for _ in range(_held(source, count))]
-    if kind == _STRUCT:
-        return read_struct(source, depth)
-    if kind == _MAP:
-        count = _held(source, _unsigned(source))
-        kinds = _byte(source) if count else 0
-        return [
-            (_value(source, kinds >> 4, depth + 1), _value(source, kinds & 15, depth + 1))
-            for _ in range(count)
-        ]
+    match kind:
+        case 4 | 5 | 6:  # integers of 16, 32 and 64 bits
+            return _signed(source)
+        case 1 | 2 | 3:  # true, false and a byte
+            return _byte(source)
+        case 7:  # a double
+            return _take(source, 8)
+        case 8:  # bytes or text
+            return _take(source, _unsigned(source))
+        case 9 | 10:  # a list and a set
+            head = _byte(source)
+            count = head >> 4 if head >> 4 != 15 else _unsigned(source)
+            return [_value(source, head & 15, depth + 1) for _ in range(_held(source, count))]
+        case 11:
+            return _map(source, depth)
+        case 12:
+            return read_struct(source, depth)
     raise ValueError(f"there is no type {kind}")
+
+
+def _map(source: BytesIO, depth: int) -> list[tuple[Any, Any]]:
+    count = _held(source, _unsigned(source))
+    kinds = _byte(source) if count else 0
+    return [
+        (_value(source, kinds >> 4, depth + 1), _value(source, kinds & 15, depth + 1))
+        for _ in range(count)
+    ]
 
 
 def _held(source: BytesIO, count: int) -> int:
