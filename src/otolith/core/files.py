@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,22 +27,6 @@ need room for more."""
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
 )
-_FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
-    (lambda part: part in ("", ".", ".."), "is no name inside of a folder"),
-    (
-        lambda part: part != part.strip(" ") or part.endswith("."),
-        "begins or ends with a space, or ends with a dot, which Windows drops",
-    ),
-    (
-        lambda part: part.partition(".")[0].rstrip(" ").upper() in _RESERVED,
-        "is a device on Windows, not a file",
-    ),
-    (
-        lambda part: len(part.encode()) > LONGEST_NAME_BYTES,
-        f"is longer than {LONGEST_NAME_BYTES} bytes",
-    ),
-)
-"""What is wrong with a part of a name."""
 
 
 def inside(folder: Path, relative: str) -> Path:
@@ -65,8 +49,8 @@ def inside(folder: Path, relative: str) -> Path:
     # Unlike Path.resolve, this leaves a link that leads to itself to whoever opens it.
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise DataError(
-            f"{path} is reached through a link that leads out of {folder}. Put the files themselves "
-            f"there, or name the other folder."
+            f"{path} is reached through a link that leads out of {folder}. Put the files there "
+            f"themselves, or name the other folder."
         )
     return path
 
@@ -79,13 +63,22 @@ def _fault_of(relative: object) -> str:
         return "it holds control characters, or is no proper text"
     if "\\" in relative or ":" in relative:
         return "it holds a backslash or a colon, which separate folders and drives on some systems"
-    faults = (
-        f"its part '{printable(part, 40)}' {fault}"
-        for part in relative.split("/")
-        for is_wrong, fault in _FAULTS
-        if is_wrong(part)
-    )
-    return next(faults, "")
+    for part in relative.split("/"):
+        if fault := _fault_of_part(part):
+            return f"its part '{printable(part, 40)}' {fault}"
+    return ""
+
+
+def _fault_of_part(part: str) -> str:
+    if part in ("", ".", ".."):
+        return "is no name inside of a folder"
+    if part != part.strip(" ") or part.endswith("."):
+        return "begins or ends with a space, or ends with a dot, which Windows drops"
+    if part.partition(".")[0].rstrip(" ").upper() in _RESERVED:
+        return "is a device on Windows, not a file"
+    if len(part.encode()) > LONGEST_NAME_BYTES:
+        return f"is longer than {LONGEST_NAME_BYTES} bytes"
+    return ""
 
 
 @contextmanager

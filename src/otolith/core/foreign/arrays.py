@@ -6,23 +6,24 @@ long. Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.
 
 from __future__ import annotations
 
-import ast
+import io
 import math
 import os
-import struct
+import tokenize
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as np_format
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.packed import Archive, archive
 from otolith.core.foreign.plain import opened
 from otolith.core.limits import refuse_large
 
-_MAGIC = b"\x93NUMPY"
 _LONGEST = 10_000  # letters of a header: numpy's own limit
 _PLAIN = "fiub"
 _WIDEST_NUMBER = 8
@@ -66,56 +67,35 @@ def npy_header(name: object, start: bytes) -> Header:
     >>> npy_header("a.npy", Path("a.npy").read_bytes()).shape
     (2, 3)
     """
+    file = io.BytesIO(start)
     try:
-        return _header_in(start)
-    except _PickledError as error:
-        raise ReadError(
-            f"{name} is a pickled object and no plain .npy array; it could run anything, and is "
-            f"never opened. Save the arrays themselves, as numbers: np.save(..., "
-            f"np.asarray(..., dtype=float))."
-        ) from error
-    # Errors of ast.literal_eval and of what is not there; struct.error where it is cut off.
+        # From version 2 on all headers of plain numbers are alike.
+        first = np_format.read_magic(file) == (1, 0)
+        read = np_format.read_array_header_1_0 if first else np_format.read_array_header_2_0
+        with warnings.catch_warnings(action="ignore"):  # of a header that Python 2 wrote
+            shape, fortran, dtype = read(file, max_header_size=_LONGEST)
+        if dtype.kind != "O":
+            _require_plain(shape, dtype)
+            return Header(dtype, shape, fortran, file.tell())
+    # What numpy meets in a damaged literal; no memory for a number of 10,000 digits.
     except (
-        ValueError, TypeError, LookupError, SyntaxError, MemoryError, RecursionError, struct.error,
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError,
+        tokenize.TokenError, MemoryError, RecursionError,
     ) as error:  # fmt: skip
         raise ReadError(f"{name} is no plain .npy array, or damaged: {error}.") from error
+    raise ReadError(
+        f"{name} is a pickled object and no plain .npy array; it could run anything, and is never "
+        f"opened. Save the arrays themselves, as numbers: np.save(..., np.asarray(..., "
+        f"dtype=float))."
+    )
 
 
-class _PickledError(Exception):
-    """An array of Python objects."""
-
-
-def _header_in(start: bytes) -> Header:
-    if start[:6] != _MAGIC or start[6] not in (1, 2, 3):
-        raise ValueError("it does not begin as one")
-    width, number = (2, "<H") if start[6] == 1 else (4, "<I")
-    (length,) = struct.unpack(number, start[8 : 8 + width])
-    at = 8 + width + length
-    if length > _LONGEST:
-        raise ValueError(f"a header of {length:,} letters")
-    if len(start) < at:
-        raise ValueError("its header is cut off")
-    encoding = "utf-8" if start[6] == 3 else "latin-1"
-    match ast.literal_eval(start[8 + width : at].decode(encoding).strip()):
-        case {"shape": tuple(shape), "fortran_order": bool(fortran), "descr": str(kind)}:
-            _require_shape(shape)
-            return Header(_plain_type(kind), shape, fortran, at)
-    raise ValueError("not an array of plain numbers")
-
-
-def _require_shape(shape: tuple[object, ...]) -> None:
+def _require_plain(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     counts = [count for count in shape if type(count) is int and count >= 0]
     if len(counts) < len(shape) or len(shape) > 32 or (0 in counts and max(counts) > _LONGEST):
         raise ValueError(f"no such shape as {str(shape)[:60]}")
-
-
-def _plain_type(kind: str) -> np.dtype[np.generic]:
-    dtype = np.dtype(kind)
-    if dtype.kind == "O":
-        raise _PickledError
     if dtype.kind not in _PLAIN or dtype.itemsize > _WIDEST_NUMBER:
         raise ValueError(f"it holds {dtype}, where numbers were expected")
-    return dtype
 
 
 def read_npy(path: Path) -> np.ndarray:
