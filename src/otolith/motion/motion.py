@@ -11,18 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from typing_extensions import override
 
 from otolith.core.errors import DataError, UnknownNameError, nearest
 from otolith.data.skeleton import JOINTS, PARENTS, reference_offsets
 from otolith.motion import rotations
+from otolith.motion.shapes import Curve, JointTurns, Marks, Points
 
 FARTHEST_M = 1e6
 """Nobody walks further within a clip, and no bone is longer: what lies beyond is damage."""
 
 
-def runs(marked: Bool[np.ndarray, " F"]) -> Iterator[slice]:
+def runs(marked: Marks) -> Iterator[slice]:
     """Runs of marked frames or samples, in order.
 
     >>> list(runs(np.array([True, True, False, True])))
@@ -47,9 +48,9 @@ class Motion:
     Motion(100 frames, 24 joints, 50 Hz, 1.98 s, 0 lost, label='standing')
     """
 
-    rotations: Float[np.ndarray, "F J 4"]
+    rotations: JointTurns
     """joint_to_parent quaternions xyzw, float64; joint 0's parent is the world."""
-    root: Float[np.ndarray, "F 3"]
+    root: Points
     """Where joint 0 is in the world, in metres."""
     rate_hz: float
     """Frames per second."""
@@ -128,12 +129,12 @@ class Motion:
         return (self.frames - 1) / self.rate_hz
 
     @property
-    def time_s(self) -> Float[np.ndarray, " F"]:
+    def time_s(self) -> Curve:
         """When each frame is, in seconds from the first."""
         return np.arange(self.frames) / self.rate_hz
 
     @property
-    def lost(self) -> Bool[np.ndarray, " F"]:
+    def lost(self) -> Marks:
         """Which frames were lost."""
         return np.asarray(np.isnan(self.root[:, 0]))
 

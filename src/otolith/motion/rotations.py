@@ -61,7 +61,12 @@ def multiply(
 
 
 def conjugate(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 4"]:
-    """The opposite rotation, b_to_a."""
+    """The opposite rotation, b_to_a.
+
+    >>> turn = from_axis_angle(np.array([0.3, -0.2, 0.1]))
+    >>> multiply(conjugate(turn), turn).round(9).tolist()
+    [0.0, 0.0, 0.0, 1.0]
+    """
     return np.asarray(a_to_b * np.array([-1.0, -1.0, -1.0, 1.0]))
 
 
@@ -89,7 +94,13 @@ def rotate(
 def from_axis_angle(
     rotation_vector: Float[np.ndarray, "*leading 3"],
 ) -> Float[np.ndarray, "*leading 4"]:
-    """Rotation vectors (axis times angle in radians) to quaternions."""
+    """Rotation vectors (axis times angle in radians) to quaternions.
+
+    ``q = (sin(|v| / 2) v / |v|, cos(|v| / 2))``, and the identity where v is zero.
+
+    >>> from_axis_angle(np.array([np.pi, 0.0, 0.0])).round(9).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
     vector = np.asarray(rotation_vector, dtype=np.float64)
     angle = np.linalg.norm(vector, axis=-1, keepdims=True)
     # np.sinc is sin(pi x)/(pi x): exact at zero, where the axis is undefined and does not matter.
@@ -133,7 +144,11 @@ def from_matrix(a_to_b: Float[np.ndarray, "*leading 3 3"]) -> Float[np.ndarray, 
 
 
 def to_matrix(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3 3"]:
-    """Quaternions to rotation matrices: ``matrix @ v_in_a == v_in_b``."""
+    """Quaternions to rotation matrices: ``matrix @ v_in_a == v_in_b``.
+
+    >>> to_matrix(from_axis_angle(np.array([0.0, 0.0, np.pi / 2]))).round(9)[:, 0].tolist()
+    [0.0, 1.0, 0.0]
+    """
     rotation, leading = _scipy(a_to_b)
     return np.asarray(rotation.as_matrix()).reshape(*leading, 3, 3)
 
@@ -152,6 +167,10 @@ def slerp(
 
     Shoemake, "Animating Rotation with Quaternion Curves" (1985),
     https://doi.org/10.1145/325165.325242.
+
+    >>> half = slerp(IDENTITY, from_axis_angle(np.array([0.0, 0.0, 1.0])), 0.5)
+    >>> to_axis_angle(half).round(9).tolist()
+    [0.0, 0.0, 0.5]
     """
     cosine = np.sum(start * end, axis=-1, keepdims=True)
     nearer = np.where(cosine < 0, -end, end)
@@ -167,7 +186,11 @@ def slerp(
 
 def unroll(a_to_b: Float[np.ndarray, "F *joints 4"]) -> Float[np.ndarray, "F *joints 4"]:
     """The same rotations along time (axis 0), with signs chosen so that no neighbour jumps to the
-    other sign."""
+    other sign.
+
+    >>> unroll(np.array([[0.0, 0.0, 0.6, 0.8], [0.0, 0.0, -0.6, -0.8]]))[:, 3].tolist()
+    [0.8, 0.8]
+    """
     q = np.asarray(a_to_b)
     flips = np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0
     signs = np.cumprod(np.where(flips, -1.0, 1.0), axis=0)
@@ -183,6 +206,10 @@ def angular_rate(
     both ends. Exact for a constant spin below half a turn in two samples; for a smooth varying one
     use `otolith.motion.simulation.kinematics`, which differentiates a spline. Raises `DataError`
     for fewer than two frames.
+
+    >>> angle = np.arange(5)[:, None] * np.array([0.0, 0.0, 0.1])  # 0.1 rad a frame, about z
+    >>> angular_rate(from_axis_angle(angle), rate_hz=50.0)[2].round(9).tolist()
+    [0.0, 0.0, 5.0]
     """
     q = np.asarray(sensor_to_world, dtype=np.float64)
     if len(q) < 2:

@@ -129,7 +129,7 @@ def test__bodies__of_a_model_file__have_its_skin(tmp_path: Path) -> None:
 
 
 def test__bodies__model_and_ranges__exclude_each_other(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Leave one of them out"):
+    with pytest.raises(ConfigError, match="give one of them"):
         bodies(2, ranges=BodyRanges(height=(0.9, 1.0)), model="anny")
     with pytest.raises(ReadError, match="SMPL_X"):
         bodies(2, model=tmp_path / "SMPL_X.npz")

@@ -48,7 +48,7 @@ def test__join__after_stairs__stands_on_the_upper_floor() -> None:
 
 def test__join__clip_shorter_than_its_passages__is_refused() -> None:
     clips = [make("walking", None, 3.5, 100.0), make("walking", None, 10.0, 100.0)]
-    with pytest.raises(DataError, match="longer than two of them"):
+    with pytest.raises(DataError, match="longer than two passages"):
         join(clips, passage_s=2.0)
 
 

@@ -19,37 +19,26 @@ from otolith.data.skeleton import FINGERS, REFERENCE_STATURE_M
 from otolith.motion.bodies.body import Body
 from otolith.motion.bodies.surface import Surface
 
-_FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
+_FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 _LIMBS = {
-    "hip": "upperleg01",
-    "knee": "lowerleg01",
-    "ankle": "foot",
-    "foot": "toe2-1",
-    "collar": "clavicle",
-    "shoulder": "upperarm01",
-    "elbow": "lowerarm01",
-    "wrist": "wrist",
-}
+    "hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot", "foot": "toe2-1",
+    "collar": "clavicle", "shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist",
+}  # fmt: skip
 _TRUNK = {
-    "pelvis": "root",
-    "spine1": "spine04",
-    "spine2": "spine03",
-    "spine3": "spine02",
-    "neck": "neck01",
-    "head": "head",
-}
-BONES: dict[str, str] = {
-    **_TRUNK,
-    **{
-        f"{side}_{part}": f"{bone}.{side[0].upper()}"
-        for part, bone in _LIMBS.items()
-        for side in ("left", "right")
-    },
-    **{
-        finger: f"finger{_FINGERS[finger.split('_')[1][:-1]]}-{finger[-1]}.{finger[0].upper()}"
-        for finger in FINGERS
-    },
-}
+    "pelvis": "root", "spine1": "spine04", "spine2": "spine03", "spine3": "spine02",
+    "neck": "neck01", "head": "head",
+}  # fmt: skip
+
+
+def _bone(joint: str) -> str:
+    side, _, part = joint.partition("_")
+    if joint in FINGERS:
+        part = f"finger{_FINGERS.index(part[:-1]) + 1}-{part[-1]}"
+    return _TRUNK.get(joint) or f"{_LIMBS.get(part, part)}.{side[0].upper()}"
+
+
+_SIDED = [f"{side}_{part}" for part in _LIMBS for side in ("left", "right")]
+BONES: dict[str, str] = {joint: _bone(joint) for joint in (*_TRUNK, *_SIDED, *FINGERS)}
 """Our joint -> the bone of Anny's default skeleton that begins there."""
 _STEPS = 60
 
@@ -75,16 +64,18 @@ class Build:
     """From ideal (0) to uncommon (1)."""
 
     def __post_init__(self) -> None:
-        scales = {
-            name: getattr(self, name)
-            for name in ("gender", "age", "muscle", "weight", "proportions")
-        }
-        wrong = [f"{name} {value}" for name, value in scales.items() if not 0.0 <= value <= 1.0]
+        wrong = [f"{name} {value}" for name, value in self.scales.items() if not 0 <= value <= 1]
         if wrong or not 0.3 <= self.stature_m <= 3.0:
-            found = ", ".join(wrong) or self.stature_m
             raise ConfigError(
-                f"A build has scales from 0 to 1 and a stature of 0.3 to 3 m; found {found}."
+                "A build has scales from 0 to 1 and a stature of 0.3 to 3 m; found "
+                f"{', '.join(wrong) or self.stature_m}."
             )
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """What Anny calls a phenotype, but for the height."""
+        names = ("gender", "age", "muscle", "weight", "proportions")
+        return {name: getattr(self, name) for name in names}
 
 
 @functools.cache
@@ -108,10 +99,11 @@ def surface(build: Build | None = None) -> Surface:
     build, model = build or Build(), _model()
     low, high = 0.0, 1.0
     # Stature rises with Anny's height; what it depends on beside, it does by tables.
-    if not _stature(_at_rest(build, low)) <= build.stature_m <= _stature(_at_rest(build, high)):
-        bounds = f"{_stature(_at_rest(build, low)):.2f} to {_stature(_at_rest(build, high)):.2f} m"
+    least, most = (_stature(_at_rest(build, height)) for height in (low, high))
+    if not least <= build.stature_m <= most:
         raise ConfigError(
-            f"Bodies of this build stand {bounds} tall; asked for {build.stature_m} m."
+            f"Bodies of this build stand {least:.2f} to {most:.2f} m tall; asked for "
+            f"{build.stature_m} m."
         )
     for _ in range(_STEPS):
         middle = (low + high) / 2.0
@@ -127,9 +119,8 @@ def surface(build: Build | None = None) -> Surface:
     np.add.at(weights, (np.arange(len(bones))[:, None], owner[bones]), shares)
     heads = rest["rest_bone_heads"][0].double().numpy()
     places = heads[[labels.index(BONES[joint]) for joint in joints]]
-    return Surface(
-        joints, _ours(places), _ours(_skin(rest)), model.faces.numpy().astype(np.int64), weights
-    )
+    faces = model.faces.numpy().astype(np.int64)
+    return Surface(joints, _ours(places), _ours(_skin(rest)), faces, weights)
 
 
 def body(build: Build | None = None, name: str = "anny") -> Body:
@@ -148,23 +139,16 @@ def draw(number: int, seed: int = 0, height: tuple[float, float] = (0.85, 1.15))
         return body(name="body00")
     rng = np.random.default_rng([seed, number])
     stature = float(rng.uniform(*height)) * REFERENCE_STATURE_M
-    gender, age, muscle, weight, proportions = rng.uniform(
-        (0.0, 0.6, 0.2, 0.1, 0.0), (1.0, 0.95, 0.8, 0.9, 1.0)
-    )
-    build = Build(
-        stature, float(gender), float(age), float(muscle), float(weight), float(proportions)
-    )
-    return body(build, f"body{number:02d}")
+    # Of gender, age, muscle, weight and proportions.
+    low, high = (0.0, 0.6, 0.2, 0.1, 0.0), (1.0, 0.95, 0.8, 0.9, 1.0)
+    return body(Build(stature, *rng.uniform(low, high).tolist()), f"body{number:02d}")
 
 
 def _at_rest(build: Build, height: float) -> dict[str, Any]:
     import torch
 
-    scales = {
-        name: getattr(build, name) for name in ("gender", "age", "muscle", "weight", "proportions")
-    }
     with torch.no_grad():
-        rest: dict[str, Any] = _model()(phenotype_kwargs={**scales, "height": height})
+        rest: dict[str, Any] = _model()(phenotype_kwargs={**build.scales, "height": height})
     return rest
 
 
@@ -184,11 +168,11 @@ def _ours(points: np.ndarray) -> np.ndarray:
 def _owners(labels: list[str], parents: list[int], joints: tuple[str, ...]) -> np.ndarray:
     """For each bone of Anny the joint of ours that it is rigid with: its own, or its nearest
     forebear's."""
-    own = {labels.index(BONES[joint]): index for index, joint in enumerate(joints)}
-    owner = np.zeros(len(labels), dtype=np.int64)
+    owners = {labels.index(BONES[joint]): index for index, joint in enumerate(joints)}
     for bone in range(len(labels)):
-        at = bone
-        while at not in own:
+        at, passed = bone, []
+        while at not in owners:
+            passed.append(at)
             at = int(parents[at])
-        owner[bone] = own[at]
-    return owner
+        owners |= dict.fromkeys(passed, owners[at])
+    return np.array([owners[bone] for bone in range(len(labels))])

@@ -50,14 +50,11 @@ class Body:
     def __post_init__(self) -> None:
         if not (0.5 <= self.stature_m <= 3.0 and 2.0 <= self.mass_kg <= 500.0):
             raise ConfigError(
-                f"A body of {self.stature_m} m and {self.mass_kg} kg is none: stature is 0.5 to 3 "
-                f"m, mass 2 to 500 kg."
+                f"A body is 0.5 to 3 m tall and weighs 2 to 500 kg; found {self.stature_m} m and "
+                f"{self.mass_kg} kg."
             )
         if not all(0.5 <= part <= 2.0 for part in (self.legs, self.arms, self.shoulders)):
-            raise ConfigError(
-                "Legs, arms and shoulders are factors between 0.5 and 2 on the average; 1 is "
-                "average."
-            )
+            raise ConfigError("Legs, arms and shoulders are factors from 0.5 to 2; 1 is average.")
 
     @classmethod
     def draw(cls, rng: np.random.Generator, name: str = "drawn") -> Body:
@@ -65,12 +62,11 @@ class Body:
         about 5 %."""
         sex: Literal["female", "male"] = "female" if rng.uniform() < 0.5 else "male"
         mean, deviation = STATURE[sex]
-        stature = float(
-            np.clip(rng.normal(mean, deviation), mean - 3 * deviation, mean + 3 * deviation)
-        )
+        most = 3 * deviation
+        stature = float(np.clip(rng.normal(mean, deviation), mean - most, mean + most))
         bmi = float(np.clip(23.5 * np.exp(0.13 * rng.standard_normal()), 17.0, 38.0))
-        legs, arms, shoulders = np.clip(1.0 + 0.03 * rng.standard_normal(3), 0.9, 1.1)
-        return cls(name, stature, bmi * stature**2, sex, float(legs), float(arms), float(shoulders))
+        proportions = np.clip(1.0 + 0.03 * rng.standard_normal(3), 0.9, 1.1).tolist()
+        return cls(name, stature, bmi * stature**2, sex, *proportions)
 
     @classmethod
     def of(cls, surface: Surface, name: str) -> Body:
@@ -119,13 +115,17 @@ def fit(motion: Motion, body: Body) -> Motion:
     the body's factors then change. The path of the pelvis is scaled by the length of the legs, so
     that feet that stood still do so again. Raises DataError for a skeleton whose joints are not
     those of `otolith.data.skeleton.JOINTS` (whole limbs may lack, hands may have fingers).
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> walk = make("walking", seconds=4.0)
+    >>> round(stature_m(fit(walk, Body(stature_m=1.87))) / stature_m(walk), 3)
+    1.1
     """
     strange = [joint for joint in motion.joints if joint not in JOINTS and joint not in FINGERS]
     if strange:
         raise DataError(
-            f"A body is fitted to the joints of otolith.data.skeleton.JOINTS; this motion also has "
-            f"{', '.join(strange[:5])}. "
-            "Call otolith.motion.formats.to_body(motion) first."
+            "A body is fitted to the joints of otolith.data.skeleton.JOINTS; this motion also has "
+            f"{', '.join(strange[:5])}. Call otolith.motion.formats.to_body(motion) first."
         )
     if body.surface is not None:
         return body.surface.fit(motion)

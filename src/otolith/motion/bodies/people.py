@@ -52,21 +52,18 @@ def session(
     passages between."""
     rng = np.random.default_rng(person.seed)
     length_s = 60.0 * minutes_per_activity / bouts
-    order = [
-        activity
-        for _ in range(bouts)
-        for activity in rng.permutation(np.array(activities, dtype=object))
-    ]
+    named = np.array(activities, dtype=object)
     clips = []
-    for activity in order:
+    for activity in np.concatenate([rng.permutation(named) for _ in range(bouts)]):
         # Nobody does a thing twice at quite the same pace.
         mood = np.exp(0.05 * rng.standard_normal(4))
+        usual = person.style
         style = replace(
-            person.style,
-            cadence=person.style.cadence * mood[0] ** 0.5,
-            tempo=person.style.tempo * mood[1],
-            amplitude=person.style.amplitude * mood[2],
-            arm_swing=person.style.arm_swing * mood[3] ** 2,
+            usual,
+            cadence=usual.cadence * mood[0] ** 0.5,
+            tempo=usual.tempo * mood[1],
+            amplitude=usual.amplitude * mood[2],
+            arm_swing=usual.arm_swing * mood[3] ** 2,
         )
         clips.append(make(activity, style, length_s + 2.0 * PASSAGE_S, rate_hz, rng, person.name))
     motion, spans = join(clips, PASSAGE_S)
@@ -96,14 +93,17 @@ def virtual_study(
     if people < 1 or bouts < 1 or 60.0 * minutes_per_activity / bouts < PASSAGE_S or not activities:
         raise ConfigError(
             f"A virtual study needs a person, an activity and bouts of at least {PASSAGE_S} s; "
-            f"found {people} people, "
-            f"{len(activities)} activities, {bouts} bouts of "
+            f"found {people} people, {len(activities)} activities, {bouts} bouts of "
             f"{60.0 * minutes_per_activity / max(bouts, 1):.1f} s."
         )
     for number in range(1, people + 1):
         person = Person.draw(number, seed)
         motion, spans = session(person, activities, minutes_per_activity, bouts)
         rng = np.random.default_rng([person.seed, 1])
+        segments = []
+        for span in spans:
+            bounds = span.start / motion.rate_hz, span.stop / motion.rate_hz
+            segments.append(Segment(*bounds, span.label or "", "simulated"))
         yield simulate(
             motion,
             placements,
@@ -112,15 +112,7 @@ def virtual_study(
             noise_of=noise_of,
             body=person.body,
             seed=person.seed,
-            segments=[
-                Segment(
-                    span.start / motion.rate_hz,
-                    span.stop / motion.rate_hz,
-                    span.label or "",
-                    "simulated",
-                )
-                for span in spans
-            ],
+            segments=segments,
             name=person.name,
             subject=person.name,
         )

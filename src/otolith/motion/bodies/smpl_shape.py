@@ -34,22 +34,16 @@ def surface(model: BodyModel, betas: Sequence[float] | Float[np.ndarray, " K"] =
     triangles, or whose body is none.
     """
     if model.weights is None or model.faces is None:
-        raise ReadError(
-            f"{model.path} has no weights or no triangles (f), so that no sensor can lie on its "
-            f"skin."
-        )
+        raise ReadError(f"{model.path} has no weights or no triangles (f): sensors need a skin.")
     axes = up_axis("y")
     shape = np.asarray(betas, dtype=np.float64)
     places, skin = model.places(shape), model.skin(shape)
-    kept = [
-        index for index, joint in enumerate(model.joints) if joint in JOINTS or joint in FINGERS
-    ]
+    kept = [k for k, joint in enumerate(model.joints) if joint in (*JOINTS, *FINGERS)]
     weights = model.weights[:, kept].copy()
     for index, joint in enumerate(model.joints):
         if index not in kept:
-            parent = parent_of(joint)
-            assert parent is not None
-            weights[:, kept.index(model.joints.index(parent))] += model.weights[:, index]
+            parent = kept.index(model.joints.index(parent_of(joint) or ""))
+            weights[:, parent] += model.weights[:, index]
     return Surface(
         tuple(model.joints[index] for index in kept),
         rotations.rotate(axes, places[kept]),

@@ -15,6 +15,7 @@ from otolith.motion.formats.skeleton import BONE, stature_m
 from otolith.motion.formats.smpl_npz import parent_of
 from otolith.motion.formats.turning import shortest
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Point, Turn
 from otolith.motion.simulation.placements import Site
 
 # The next joint of the same limb: a bone that a clip's joints have along ours.
@@ -77,7 +78,7 @@ class Surface:
     def __contains__(self, joint: str) -> bool:
         return joint in self.joints
 
-    def place(self, joint: str) -> Float[np.ndarray, "3"]:
+    def place(self, joint: str) -> Point:
         """Where a joint is, in metres."""
         return np.asarray(self.places[self.joints.index(joint)])
 
@@ -94,7 +95,7 @@ class Surface:
         return abs(float(np.sum(a * np.cross(b, c)))) / 6.0
 
     @cached_property
-    def axes(self) -> dict[str, Float[np.ndarray, "4"]]:
+    def axes(self) -> dict[str, Turn]:
         """Our axes at each joint (quaternion xyzw, joint_to_world), limbs turned with the way that
         they point."""
         out: dict[str, np.ndarray] = {}
@@ -107,7 +108,7 @@ class Surface:
             out[joint] = turn
         return out
 
-    def offset(self, joint: str) -> Float[np.ndarray, "3"]:
+    def offset(self, joint: str) -> Point:
         """A joint's place in its parent's frame, in metres; zero for the pelvis."""
         parent = parent_of(joint)
         if parent is None:
@@ -134,7 +135,7 @@ class Surface:
         legs = sum(float(np.linalg.norm(bone)) for bone in bones)
         return replace(motion, offsets=offsets, root=motion.root * (self.legs_m / legs))
 
-    def mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
+    def mount(self, site: Site) -> tuple[Point, Turn]:
         """Where a placement's sensor lies on the skin, in its joint's frame (m), and
         sensor_to_joint there.
 
@@ -149,7 +150,7 @@ class Surface:
     def _mounts(self) -> dict[Site, tuple[np.ndarray, np.ndarray]]:
         return {}
 
-    def _mount(self, site: Site) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
+    def _mount(self, site: Site) -> tuple[Point, Turn]:
         if site.joint not in self:
             raise DataError(f"This body model has no {site.joint}; no sensor can be worn there.")
         axes, origin = self.axes[site.joint], self.place(site.joint)
@@ -169,7 +170,7 @@ class Surface:
         sensor_to_joint = rotations.multiply(back, rotations.multiply(turn, flat))
         return rotations.rotate(back, point - origin), sensor_to_joint
 
-    def _bone(self, site: Site) -> Float[np.ndarray, "3"]:
+    def _bone(self, site: Site) -> Point:
         """The placement's point on the bone: by the length of that bone where it is one, else by
         stature."""
         end = _ENDS.get(site.joint, "")
@@ -179,11 +180,8 @@ class Surface:
         return length * np.array(site.bone)
 
     def _skin(
-        self,
-        start: Float[np.ndarray, "3"],
-        way: Float[np.ndarray, "3"],
-        faces: Int[np.ndarray, "K 3"],
-    ) -> tuple[Float[np.ndarray, "3"], Bool[np.ndarray, " K"]]:
+        self, start: Point, way: Point, faces: Int[np.ndarray, "K 3"]
+    ) -> tuple[Point, Bool[np.ndarray, " K"]]:
         """Where the skin is left on the way out, or the point nearest to the bone where it is not
         met; its triangles.
 
@@ -209,11 +207,11 @@ class Surface:
 
     def _normal(
         self,
-        point: Float[np.ndarray, "3"],
-        outward: Float[np.ndarray, "3"],
+        point: Point,
+        outward: Point,
         faces: Int[np.ndarray, "K 3"],
         touched: Bool[np.ndarray, " K"],
-    ) -> Float[np.ndarray, "3"]:
+    ) -> Point:
         """Which way the skin around a point faces; `outward` says which side is out."""
         a, b, c = (self.vertices[faces[:, k]] for k in range(3))
         normals = np.cross(b - a, c - a) * np.sign(self._signed)

@@ -19,7 +19,9 @@ from otolith.motion.motion import Motion
 
 ANNY = "anny"
 _BALL_HEIGHT = ANKLE_HEIGHT + SKELETON["left_foot"][1][2]
-"""Height of the joint at the ball of the foot above the floor, as a fraction of stature."""
+_FEET = dict.fromkeys(("left_ankle", "right_ankle"), ANKLE_HEIGHT)
+_FEET |= dict.fromkeys(("left_foot", "right_foot"), _BALL_HEIGHT)
+"""Joint of a foot -> its height above the floor, as a fraction of stature."""
 
 
 @settings
@@ -29,6 +31,9 @@ class BodyRanges:
     Multi3Net+ (2025, https://doi.org/10.3389/fcomp.2025.1569205) varies height, weight, limb
     lengths and shoulder width, and leaves the ranges open: these are ours. Raises ConfigError for
     bounds in the wrong order, or beyond what a body can be.
+
+    >>> BodyRanges(bmi=(20.0, 20.0)).draw(3, seed=1).name
+    'body03'
     """
 
     height: tuple[float, float] = (0.85, 1.15)
@@ -49,8 +54,7 @@ class BodyRanges:
             if not bounds[0] <= low <= high <= bounds[1]:
                 raise ConfigError(
                     f"BodyRanges: {field.name} goes from {low} to {high}; give two numbers that "
-                    f"rise, within "
-                    f"{bounds[0]} to {bounds[1]}."
+                    f"rise, within {bounds[0]} to {bounds[1]}."
                 )
 
     def draw(self, number: int, seed: int = 0) -> Body:
@@ -82,9 +86,7 @@ def bodies(
     if count < 1:
         raise ConfigError(f"A simulation needs at least one body; asked for {count}.")
     if model and ranges not in (None, BodyRanges()):
-        raise ConfigError(
-            "Ranges vary our own body; a body model has shapes of its own. Leave one of them out."
-        )
+        raise ConfigError("Ranges vary our body, a body model varies its shapes: give one of them.")
     if str(model) == ANNY:
         from otolith.motion.bodies import anny_body
 
@@ -128,14 +130,8 @@ def on_the_floor(
         turned = motion.rotations.copy()
         turned[:, 0] = rotations.multiply(about_up, turned[:, 0])
         motion = replace(motion, rotations=turned, root=rotations.rotate(about_up, motion.root))
-    feet = [
-        joint
-        for joint in ("left_ankle", "right_ankle", "left_foot", "right_foot")
-        if joint in motion.joints
-    ]
+    feet = [joint for joint in _FEET if joint in motion.joints]
     places, _ = motion.forward(feet)
-    soles = places[..., 2] - stature_m * np.array(
-        [ANKLE_HEIGHT if joint.endswith("ankle") else _BALL_HEIGHT for joint in feet]
-    )
+    soles = places[..., 2] - stature_m * np.array([_FEET[joint] for joint in feet])
     centre = places[first, :, :2].mean(axis=0)
     return replace(motion, root=motion.root - np.array([centre[0], centre[1], np.nanmin(soles)]))

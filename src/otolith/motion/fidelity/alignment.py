@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from otolith.core.errors import DataError
 from otolith.motion import rotations
+from otolith.motion.shapes import Point, Turn
 from otolith.motion.simulation.sensor import Reading
 
 _ROUNDS = 8
@@ -21,9 +22,9 @@ five."""
 class Alignment:
     """What takes a simulated sensor to the real one; the default takes it nowhere."""
 
-    simulated_to_real: Float[np.ndarray, "4"]
+    simulated_to_real: Turn
     """Rotation between the two sensors' axes, quaternion xyzw."""
-    lever_m: Float[np.ndarray, "3"]
+    lever_m: Point
     """From the simulated to the real sensor, metres, in the simulated sensor's axes."""
     delay_s: float = 0.0
     """How much later the real clock stamps the same moment."""
@@ -65,6 +66,14 @@ def align(
     filtered to the same band before.
 
     Raises DataError for fewer than ten samples, shapes that differ, or a sensor that never turns.
+
+    >>> rate = np.random.default_rng(0).standard_normal((300, 3))
+    >>> seen = Reading(rate @ np.diag([3.0, 2.0, 1.0]), rate)
+    >>> turn = rotations.from_axis_angle(np.array([0.0, 0.0, 0.5]))
+    >>> worn = Reading(*(rotations.rotate(turn, part) for part in seen))
+    >>> sits = align(seen, worn, rate_hz=100.0, lever=False, max_delay_s=0.0)
+    >>> round(float(rotations.to_axis_angle(sits.simulated_to_real)[2]), 6)  # about z
+    0.5
     """
     count = len(real.angular_rate)
     chosen = np.ones(count, dtype=bool) if where is None else np.asarray(where)
@@ -114,13 +123,14 @@ def _delay(simulated: np.ndarray, real: np.ndarray, where: np.ndarray, most: flo
         return 0.0
     size = np.linalg.norm(simulated, axis=1, keepdims=True)
     target = np.linalg.norm(real, axis=1)
-    best, found = np.inf, 0.0
-    for delay in sorted(np.arange(-np.floor(2 * most), np.floor(2 * most) + 1) / 2.0, key=abs):
+    best, chosen = np.inf, 0.0
+    halves = np.arange(-np.floor(2 * most), np.floor(2 * most) + 1)
+    for delay in sorted(halves / 2.0, key=abs):
         difference = (_delayed(size, delay)[:, 0] - target)[where]
         error = float(np.nanmean(difference**2)) if np.isfinite(difference).any() else np.inf
         if error < best * (1.0 - 1e-12):
-            best, found = error, float(delay)
-    return found
+            best, chosen = error, float(delay)
+    return chosen
 
 
 def _delayed(values: np.ndarray, samples: float) -> np.ndarray:

@@ -23,6 +23,7 @@ from otolith.motion.formats.frames import END, LARGEST, lost_note, refuse_many_j
 from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import to_world
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Point
 
 CMU_HZ = 120.0
 """CMU's usual frame rate; the files state none."""
@@ -48,7 +49,7 @@ class Bone:
         return {dof[1]: k for k, dof in enumerate(self.dof) if dof[0] == kind}
 
     @property
-    def end(self) -> Float[np.ndarray, "3"]:
+    def end(self) -> Point:
         """Its far end as seen from its joint, in the file's unit."""
         return np.array(self.direction) * self.length
 
@@ -65,6 +66,17 @@ class Skeleton:
     length: float
     """The unit of length that `:units` states."""
     degrees: bool
+
+    def joints(self) -> tuple[list[str], list[int], Float[np.ndarray, "J 3"]]:
+        """Names, parents and offsets of all joints: where each bone begins, then the tips of those
+        that carry none."""
+        names = ["root", *self.parent]
+        parents = [-1, *(names.index(parent) for parent in self.parent.values())]
+        last = sorted(set(range(1, len(names))) - set(parents))
+        ends = [k for k in last if self.bones[names[k]].length]
+        carriers = [*self.parent.values(), *(names[k] for k in ends)]
+        offsets = np.array([np.zeros(3), *(self.bones[name].end for name in carriers)])
+        return [*names, *(names[k] + END for k in ends)], [*parents, *ends], offsets
 
 
 def read_amc(
@@ -87,13 +99,11 @@ def read_amc(
     path = Path(path)
     skeleton = read_asf(find_asf(path) if asf is None else Path(asf))
     numbers, degrees = _frames(path, skeleton)
-    names = ["root", *skeleton.parent]
-    parents = [-1, *(names.index(parent) for parent in skeleton.parent.values())]
-    ends = [k for k in range(1, len(names)) if k not in parents and skeleton.bones[names[k]].length]
+    names, parents, offsets = skeleton.joints()
     frames = len(numbers["root"])
     refuse_many_joints(path, 2 * frames, len(names))
-    q = np.tile(rotations.IDENTITY, (frames, len(names) + len(ends), 1))
-    for index, name in enumerate(names):
+    q = np.tile(rotations.IDENTITY, (frames, len(names), 1))
+    for index, name in enumerate(["root", *skeleton.parent]):
         bone = skeleton.bones[name]
         if turns := bone.free("r"):
             angles = numbers[name][:, [*turns.values()]]
@@ -105,17 +115,10 @@ def read_amc(
     root = np.tile(np.array(skeleton.position), (frames, 1))
     for letter, column in skeleton.bones["root"].free("t").items():
         root[:, "xyz".index(letter)] += numbers["root"][:, column]
-    carriers = [*skeleton.parent.values(), *(names[k] for k in ends)]
-    offsets = np.array([np.zeros(3), *(skeleton.bones[name].end for name in carriers)])
     size = INCH_M / skeleton.length if scale is None else scale
-    motion = Motion(
-        rotations.unroll(q),
-        root * size,
-        CMU_HZ if frame_rate is None else frame_rate,
-        (*names, *(names[k] + END for k in ends)),
-        (*parents, *ends),
-        offsets * size,
-    )
+    rate_hz = CMU_HZ if frame_rate is None else frame_rate
+    body = tuple(names), tuple(parents), offsets * size
+    motion = Motion(rotations.unroll(q), root * size, rate_hz, *body)
     return to_world(replace(motion, notes=tuple(lost_note(path, motion.lost))), up)
 
 
@@ -232,11 +235,12 @@ def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray,
     head = [line.lower() for line in lines if line.startswith(":")]
     names, rows = _rows(path, lines[len(head) :])
     needed = {bone.name: len(bone.dof) for bone in skeleton.bones.values() if bone.dof}
-    if unknown := [name for name in names if name not in needed]:
+    unknown, missing = sorted({*names} - {*needed}), sorted({*needed} - {*names})
+    if unknown:
         raise ReadError(
             f"{path} moves bones that its skeleton has not: {', '.join(unknown)}. Say asf=..."
         )
-    if missing := [name for name in needed if name not in names]:
+    if missing:
         raise ReadError(
             f"{path} lacks the bones {', '.join(missing)} that its skeleton moves. Say asf=..."
         )
@@ -257,7 +261,7 @@ def _rows(path: Path, lines: list[str]) -> tuple[list[str], list[str]]:
     words = [line.split(None, 1) for line in lines]
     names = [word[0] for word in words[1:period]]
     for offset, name in enumerate(names, start=1):
-        if any(word[0] != name for word in words[offset::period]):
+        if {word[0] for word in words[offset::period]} != {name}:
             raise ReadError(f"{path}: '{name}' does not stand at one place in all frames.")
     parts = [" ".join(word[1:]) for word in words]
     return names, [" ".join(parts[k + 1 : k + period]) for k in starts]

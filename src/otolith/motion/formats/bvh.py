@@ -24,6 +24,7 @@ from otolith.motion.formats.frames import END, LARGEST, lost_note, refuse_many_j
 from otolith.motion.formats.turning import turned
 from otolith.motion.formats.world import to_world
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import JointTurns
 
 _STRETCH_M = 0.001
 _FASTEST_HZ = 1e6
@@ -213,25 +214,10 @@ def _rows(path: Path, lines: list[str], stated: int | None) -> tuple[list[str], 
 def _motion(
     joints: list[Joint], numbers: Float[np.ndarray, "F K"], scale: float, rate_hz: float
 ) -> Motion:
-    carrying = {joint.parent for joint in joints}
-    # A tip without length says only that the chain ends.
-    kept = [
-        number
-        for number, joint in enumerate(joints)
-        if joint.channels or any(joint.offset) or number in carrying or not joint.name.endswith(END)
-    ]
-    index = {-1: -1} | {number: index for index, number in enumerate(kept)}
-    parents = [index[joints[number].parent] for number in kept]
-    names = [joints[number].name for number in kept]
-    q = _turns([joints[number] for number in kept], numbers)
-    places = np.empty((len(kept), len(numbers), 3))
-    for place, number in zip(places, kept, strict=True):
-        place[:] = joints[number].offset
-        for letter, column in joints[number].columns("position").items():
-            place[:, "xyz".index(letter)] = numbers[:, column]
-    places *= scale
-    moving = [bool(joints[number].columns("position")) for number in kept]
-    notes = []
+    kept, parents = _kept(joints)
+    names, notes = [joint.name for joint in kept], []
+    q, places = _turns(kept, numbers), scale * _places(kept, numbers)
+    moving = [bool(joint.columns("position")) for joint in kept]
     while moving[1:2] == [True] and parents.count(0) == 1:
         # Some files put an empty joint at the world's origin and let the hips travel as its child.
         places[1] = places[0] + rotations.rotate(q[:, 0], places[1])
@@ -246,13 +232,33 @@ def _motion(
         worst = f"up to {max(stretch) * 100:.1f} cm at '{names[int(np.argmax(stretch))]}'"
         notes.append(f"bones change their length ({worst}): held at their mean")
     # Signs start anew after a gap, as a comparison with NaN is false; no spline crosses it.
-    return Motion(
-        rotations.unroll(q), places[0], rate_hz, tuple(names), tuple(parents), offsets,
-        notes=tuple(notes),
-    )  # fmt: skip
+    skeleton = tuple(names), tuple(parents), offsets
+    return Motion(rotations.unroll(q), places[0], rate_hz, *skeleton, notes=tuple(notes))
 
 
-def _turns(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> Float[np.ndarray, "F J 4"]:
+def _kept(joints: list[Joint]) -> tuple[list[Joint], list[int]]:
+    """The joints without tips of no length, which say only that a chain ends; their parents."""
+    carrying = {joint.parent for joint in joints}
+    kept = [
+        number
+        for number, joint in enumerate(joints)
+        if joint.channels or any(joint.offset) or number in carrying or END not in joint.name[-4:]
+    ]
+    index = {-1: -1} | {number: index for index, number in enumerate(kept)}
+    return [joints[number] for number in kept], [index[joints[number].parent] for number in kept]
+
+
+def _places(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> Float[np.ndarray, "J F 3"]:
+    """Where each joint is in its parent's frame, in the file's unit."""
+    out = np.empty((len(joints), len(numbers), 3))
+    for place, joint in zip(out, joints, strict=True):
+        place[:] = joint.offset
+        for letter, column in joint.columns("position").items():
+            place[:, "xyz".index(letter)] = numbers[:, column]
+    return out
+
+
+def _turns(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> JointTurns:
     """joint_to_parent of every joint; those with one order of axes are turned together."""
     q = np.tile(rotations.IDENTITY, (len(numbers), len(joints), 1))
     by_order: dict[str, dict[int, list[int]]] = defaultdict(dict)

@@ -29,26 +29,24 @@ _DONE = {
 
 
 def known(path: Path) -> dict[str, str]:
-    """What a file's name and folders tell of a clip of GRAB; nothing for any other file."""
+    """What a file's name and folders tell of a clip of GRAB; nothing for any other file.
+
+    >>> facts = known(Path("GRAB/s1/mug_drink_1_poses.npz"))
+    >>> facts["text"], facts["split"]
+    ('a person takes the mug to drink it', 'test')
+    """
     person, collection = path.parent.name, path.parent.parent.name
-    found = _FILE.fullmatch(path.stem)
-    if (
-        path.suffix != ".npz"
-        or not re.fullmatch(r"s\d+", person)
-        or collection.lower() != "grab"
-        or not found
-    ):
+    parts = _FILE.fullmatch(path.stem) if path.suffix == ".npz" else None
+    if not parts or collection.lower() != "grab" or not re.fullmatch(r"s\d+", person):
         return {}
-    thing, intent = found[1].lower(), found[2].lower()
+    thing, intent = parts[1].lower(), parts[2].lower()
     name = " ".join(reversed(sized.groups())) if (sized := _SIZED.fullmatch(thing)) else thing
-    words = _DONE.get(intent, f"a person takes the {{}} to {intent.replace('_', ' ')} it").format(
-        name
-    )
+    words = _DONE.get(intent, f"a person takes the {{}} to {intent.replace('_', ' ')} it")
     return {
         "performer": f"grab_{person}",
         "clip": f"{person}_{re.sub(r'_(poses|stageii)$', '', path.stem)}",
         "label": intent,
-        "text": words,
+        "text": words.format(name),
         "split": "test" if thing in TESTED else "val" if thing in VALIDATED else "train",
         "source": "GRAB",
         "terms": TERMS,

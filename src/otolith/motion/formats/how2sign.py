@@ -15,8 +15,6 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,51 +60,43 @@ def known(path: Path) -> dict[str, str | float]:
 def _tables(folder: Path) -> list[Path]:
     # Transcripts have a folder of their own where the authors' script puts them.
     places = (folder, folder / "re_aligned", folder / "text" / "en" / "raw_text" / "re_aligned")
-    found = [path for place in places if place.is_dir() for path in place.glob("how2sign_*.csv")]
-    return sorted(
-        (path for path in found if _TABLE.fullmatch(path.name)), key=lambda p: (_rank(p), p.name)
-    )
+    tables = [path for place in places for path in place.glob("how2sign_*.csv")]
+    tables = [path for path in tables if _TABLE.fullmatch(path.name)]
+    return sorted(tables, key=lambda path: ("realigned" not in path.name, path.name))
 
 
-def _rank(path: Path) -> int:
-    return 0 if "realigned" in path.name else 1
+class _Tabs(csv.excel_tab):
+    quoting = csv.QUOTE_NONE
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path, _stamp: int) -> dict[str, dict[str, str | float]]:
     """Sentence name -> its words, and the video's frames per second where the table has them."""
-    with io.StringIO(read_text(path), newline="") as file, _told(path):
-        first = file.readline()
-        tabs = "\t" in first
-        file.seek(0)
-        rows = csv.DictReader(
-            file,
-            delimiter="\t" if tabs else ",",
-            quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
-        )
-        if missing := [name for name in _NEEDED if name not in (rows.fieldnames or ())]:
+    text = read_text(path)
+    tabs = "\t" in text.partition("\n")[0]
+    dialect = _Tabs if tabs else csv.excel
+    out: dict[str, dict[str, str | float]] = {}
+    try:
+        rows = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect)
+        columns = rows.fieldnames or ()
+        if missing := [name for name in _NEEDED if name not in columns]:
             raise ReadError(
-                f"{path} has no column {missing[0]}; its columns are "
-                f"{', '.join(rows.fieldnames or ())}."
+                f"{path} has no column {missing[0]}; its columns are {', '.join(columns)}."
             )
-        out: dict[str, dict[str, str | float]] = {}
         for row in rows:
-            name, words = row["SENTENCE_NAME"], (row["SENTENCE"] or "").strip()
-            if len(words) > 1 and words[0] == words[-1] == '"':
-                words = words[1:-1].replace('""', '"').strip()
+            name, words = row["SENTENCE_NAME"], _unquoted((row["SENTENCE"] or "").strip())
             if name and words:
                 out[name] = {"text": words}
                 if rate := next((row[key] for key in _RATES if row.get(key)), None):
                     out[name]["frame_rate"] = _number(path, rate)
+    except csv.Error as error:
+        raise ReadError(f"{path} is no table ({error}). Get it again.") from error
     return out
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except csv.Error as error:
-        raise ReadError(f"{path} is no table ({error}). Get it again.") from error
+def _unquoted(words: str) -> str:
+    quoted = len(words) > 1 and words[0] == words[-1] == '"'
+    return words[1:-1].replace('""', '"').strip() if quoted else words
 
 
 def _number(path: Path, text: str) -> float:

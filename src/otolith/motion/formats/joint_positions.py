@@ -13,26 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from otolith.core.errors import DataError, ReadError
 from otolith.core.foreign.arrays import npy_shape, sane
 from otolith.core.foreign.arrays import read_npy as read_array
 from otolith.core.foreign.mat import mat_shapes
 from otolith.core.foreign.mat import read_mat as read_arrays
-from otolith.data.skeleton import (
-    HUMAN36M,
-    JOINTS,
-    KINECT,
-    MM_FIT,
-    reference_offsets,
-    sided,
-)
+from otolith.data.skeleton import HUMAN36M, JOINTS, KINECT, MM_FIT, reference_offsets, sided
 from otolith.motion import rotations
 from otolith.motion.formats.skeleton import BONE, PARENT_OF, in_parents
 from otolith.motion.formats.turning import mean_rotation, shortest
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import FARTHEST_M, Motion
+from otolith.motion.shapes import Marks, Points, Turns
 
 KINECT_ARRAY = "d_skel"
 TWISTING = frozenset(JOINTS) - {"pelvis", "spine3"}
@@ -153,12 +147,7 @@ def from_positions(
     with np.errstate(invalid="ignore"):
         near = np.where(np.abs(positions) <= FARTHEST_M, positions, np.nan)
     world = rotations.rotate(up_axis(up), np.asarray(near, dtype=np.float64))
-    place = {name: world[:, index] for index, name in enumerate(joints) if name}
-    needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED]
-    if missing := [name for name in ("pelvis", *needed) if name not in place]:
-        raise DataError(f"Positions need {', '.join(missing)} too; found {', '.join(place)}.")
-    if "neck" not in place:
-        place["neck"] = (place["left_shoulder"] + place["right_shoulder"]) / 2.0
+    place = _placed(world, joints)
     lost = ~np.isfinite(np.stack(list(place.values()))).all(axis=(0, 2))
     if lost.all():
         raise DataError("No frame holds a place of every joint; there is nothing to read.")
@@ -187,10 +176,20 @@ def from_positions(
     )
 
 
+def _placed(world: Float[np.ndarray, "F J 3"], joints: Sequence[str]) -> dict[str, Points]:
+    """The places of the joints by name; a neck that is lacking lies between the shoulders."""
+    place = {name: world[:, index] for index, name in enumerate(joints) if name}
+    needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED]
+    if missing := [name for name in ("pelvis", *needed) if name not in place]:
+        raise DataError(f"Positions need {', '.join(missing)} too; found {', '.join(place)}.")
+    place.setdefault("neck", (place["left_shoulder"] + place["right_shoulder"]) / 2.0)
+    return place
+
+
 _NEEDED = ("hip", "knee", "ankle", "shoulder")
 
 
-def _scale(place: Mapping[str, Float[np.ndarray, "F 3"]]) -> float:
+def _scale(place: Mapping[str, Points]) -> float:
     """How large the body is, relative to the reference, by the length of a leg."""
     leg = ("left_knee", "left_ankle")
     lines = [place[joint] - place[PARENT_OF[joint]] for joint in leg]
@@ -199,9 +198,7 @@ def _scale(place: Mapping[str, Float[np.ndarray, "F 3"]]) -> float:
     return length / float(sum(np.linalg.norm(offset) for offset in reference))
 
 
-def _turns(
-    place: dict[str, Float[np.ndarray, "F 3"]], lost: Bool[np.ndarray, " F"]
-) -> dict[str, Float[np.ndarray, "F 4"]]:
+def _turns(place: dict[str, Points], lost: Marks) -> dict[str, Turns]:
     """How each joint is turned: pelvis and chest by their width, every other as its parent and then
     along its bone."""
     turn: dict[str, np.ndarray] = {}
@@ -248,9 +245,7 @@ _NEXT |= {
 }
 
 
-def _facing(
-    left: Float[np.ndarray, "F 3"], up: Float[np.ndarray, "F 3"], lost: np.ndarray
-) -> Float[np.ndarray, "F 4"]:
+def _facing(left: Points, up: Points, lost: np.ndarray) -> Turns:
     """Orientation of a part of the trunk whose left side and upward direction are seen; the former
     holds exactly."""
     forward = np.cross(left, up)

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from otolith.data.skeleton import JOINTS
 from otolith.motion import rotations
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Curve, JointTurns, Marks
 
 JOINT_RATE = 40.0
 """rad/s between two frames, 2,300 degrees per second; only a pitcher's shoulder turns faster, at
@@ -26,7 +26,7 @@ _BACK = 0.25
 """How much of the way out may be left after the way back."""
 
 
-def jumps(motion: Motion) -> Bool[np.ndarray, " F"]:
+def jumps(motion: Motion) -> Marks:
     """Frames after which the body jumps, or that alone are wrong: faster than a body moves, and
     than around them.
 
@@ -49,12 +49,12 @@ def jumps(motion: Motion) -> Bool[np.ndarray, " F"]:
     return out
 
 
-def _angle(a: Float[np.ndarray, "F J 4"], b: Float[np.ndarray, "F J 4"]) -> np.ndarray:
+def _angle(a: JointTurns, b: JointTurns) -> np.ndarray:
     """Angle between rotations, in radians."""
     return np.asarray(2.0 * np.arccos(np.clip(np.abs(np.sum(a * b, axis=-1)), 0.0, 1.0)))
 
 
-def _alone(steps: Float[np.ndarray, " F"], limit: float, skip: int = 0) -> Bool[np.ndarray, " F"]:
+def _alone(steps: Curve, limit: float, skip: int = 0) -> Marks:
     """Steps beyond a limit and five times as large as those around, of which `skip` before each do
     not count."""
     out = np.zeros(len(steps), dtype=bool)

@@ -69,7 +69,12 @@ class About:
 
 
 def known_layout(path: Path) -> About:
-    """What the collections that we know tell by file name and folder; nothing for any other file."""
+    """What the collections that we know tell by file name and folder; nothing for any other file.
+
+    >>> about = known_layout(Path("dataset-1_walk_active_001.bvh"))
+    >>> about.label, about.group, about.terms
+    ('walk', 'dataset-1_walk_active', 'CC BY-NC 4.0')
+    """
     suffix, folder = path.suffix.lower(), path.parent.name
     if parts := _BANDAI.fullmatch(path.stem):
         collection, content, style, _ = parts.groups()

@@ -42,6 +42,10 @@ def joint_names(motion: Motion, joints: Mapping[str, str] | None = None) -> dict
     `joints` maps the motion's own names to ours where they are not recognised, or are recognised
     wrongly. Raises UnknownNameError, listing what is there, where the pelvis, a leg or part of a
     limb is not recognised.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> joint_names(make("standing", seconds=3.0))["left_knee"]
+    'left_knee'
     """
     stated: dict[str, str] = {}
     for theirs, ours in (joints or {}).items():
@@ -127,33 +131,37 @@ def _spine(motion: Motion, names: dict[str, str]) -> None:
     them anything."""
     if "pelvis" not in names or "left_shoulder" not in names:
         return
-    pelvis = motion.joint(names["pelvis"])
-
-    def chain(ours: str) -> list[int]:
-        return _chain(motion, motion.joint(names[ours]), pelvis)
-
+    chains = {ours: _chain(motion, name, names["pelvis"]) for ours, name in names.items()}
     for ours in ("head", "neck"):
-        if ours in names and not chain(ours):
+        if ours in names and not chains[ours]:
             del names[ours]
-    arm = chain("left_collar" if "left_collar" in names else "left_shoulder")
-    to_head = chain("head") if "head" in names else arm
-    shared = [index for index in arm if index in to_head]
-    between = [index for index in to_head[:-1] if index not in shared]
-    if "head" in names and "neck" not in names and between:
-        names["neck"] = motion.joints[between[0]]
-    spine = [index for index in shared if motion.joints[index] not in names.values()]
-    # The upmost is the chest, the lowest the waist, and one in the middle is spine2.
-    ours_by_count = {1: {"spine3": -1}, 2: {"spine3": -1, "spine1": 0}}
-    middle = {"spine3": -1, "spine1": 0, "spine2": len(spine) // 2}
-    for ours, at in (ours_by_count.get(len(spine), middle) if spine else {}).items():
-        names.setdefault(ours, motion.joints[spine[at]])
+    arm = chains.get("left_collar", chains["left_shoulder"])
+    to_head = chains["head"] if "head" in names else arm
+    shared = [name for name in arm if name in to_head]
+    between = [name for name in to_head[:-1] if name not in shared]
+    if "head" in names and between:
+        names.setdefault("neck", between[0])
+    _name_spine([name for name in shared if name not in names.values()], names)
 
 
-def _chain(motion: Motion, index: int, root: int) -> list[int]:
+def _name_spine(spine: list[str], names: dict[str, str]) -> None:
+    """The upmost joint is the chest, the lowest the waist, and one between is spine2."""
+    if spine:
+        names.setdefault("spine3", spine[-1])
+    if len(spine) > 1:
+        names.setdefault("spine1", spine[0])
+    if len(spine) > 2:
+        names.setdefault("spine2", spine[len(spine) // 2])
+
+
+def _chain(motion: Motion, joint: str, root: str) -> list[str]:
     """Joints from just after the root to this one, itself included; none where it does not hang on
     the root."""
-    chain: list[int] = []
-    while index >= 0 and index != root:
-        chain.insert(0, index)
-        index = motion.parents[index]
-    return chain if index == root else []
+    chain: list[str] = []
+    while joint != root:
+        chain.insert(0, joint)
+        parent = motion.parents[motion.joints.index(joint)]
+        if parent < 0:
+            return []
+        joint = motion.joints[parent]
+    return chain

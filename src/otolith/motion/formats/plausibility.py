@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from otolith.core.errors import UnknownNameError
 from otolith.data.quantities import STANDARD_GRAVITY
@@ -20,6 +19,7 @@ from otolith.motion import rotations
 from otolith.motion.formats.skeleton import stature_m
 from otolith.motion.formats.world import STATURE_M, UP_TOLERANCE_DEG, tilt_deg
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Curve, Points
 
 ROOT_SPEED = 9.0
 """m/s; 100 m in 11 s. What nineteen in twenty frames stay below."""
@@ -56,6 +56,12 @@ def check(motion: Motion) -> list[Finding]:
     """Everything about a clip that a human body does not do; nothing for a plausible one.
 
     Takes our skeleton (`to_body`). Raises UnknownNameError where pelvis or ankles are missing.
+
+    >>> from dataclasses import replace
+    >>> from otolith.motion.procedural.procedural import make
+    >>> jumps = make("jumping", seconds=6.0)
+    >>> [doubt.kind for doubt in check(replace(jumps, rate_hz=250.0))]  # 2.5 times too fast
+    ['joint_rate', 'falling', 'sliding']
     """
     for joint in ("pelvis", "left_ankle", "right_ankle", "head"):
         if joint not in motion.joints:
@@ -158,7 +164,7 @@ _MASS = {
 }
 
 
-def _height_of_mass(motion: Motion) -> Float[np.ndarray, " F"]:
+def _height_of_mass(motion: Motion) -> Curve:
     known = {ends: mass for ends, mass in _MASS.items() if set(ends) <= set(motion.joints)}
     names = sorted({name for ends in known for name in ends})
     height = dict(zip(names, np.moveaxis(motion.forward(names)[0][..., 2], 1, 0), strict=True))
@@ -166,10 +172,10 @@ def _height_of_mass(motion: Motion) -> Float[np.ndarray, " F"]:
     return np.asarray(weighted / sum(known.values()))
 
 
-def _speed(path: Float[np.ndarray, "F 3"], rate_hz: float) -> Float[np.ndarray, " F"]:
+def _speed(path: Points, rate_hz: float) -> Curve:
     return np.asarray(np.linalg.norm(np.gradient(path, 1.0 / rate_hz, axis=0), axis=1))
 
 
-def _quantile(parts: list[Float[np.ndarray, " F"]], share: float) -> float:
+def _quantile(parts: list[Curve], share: float) -> float:
     together = np.concatenate([np.zeros(0), *parts])
     return float(np.quantile(together, share)) if together.size else 0.0

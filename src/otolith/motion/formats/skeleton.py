@@ -17,7 +17,6 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from otolith.core.errors import DataError
 from otolith.data.skeleton import FINGERS, JOINTS, REFERENCE_STATURE_M, SKELETON, reference_offsets
@@ -25,8 +24,8 @@ from otolith.motion import rotations
 from otolith.motion.formats.names import LIMBS, joint_names
 from otolith.motion.formats.turning import mean_rotation, shortest
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Curve, JointTurns, Marks, Point, Points, Turn, Turns
 
-Vector = Float[np.ndarray, "3"]
 X, Y, Z = np.eye(3)
 PARENT_OF = {joint: parent or "" for joint, (parent, _) in SKELETON.items()}
 """Our joint -> the joint that carries it; the pelvis hangs on none."""
@@ -49,7 +48,7 @@ _PARTS = {
 class Axes(NamedTuple):
     """Our axes at a joint: a rotation ours_to_joint (quaternion xyzw), and whether it is sure."""
 
-    turn: Float[np.ndarray, "4"]
+    turn: Turn
     sure: bool = True
     """False where nothing in the clip showed the turn about the bone."""
 
@@ -73,25 +72,13 @@ def to_body(
     ours = set(JOINTS[:22]) <= set(motion.joints)
     source.spread = rest == "t_pose" or (rest == "auto" and ours and source.stands_spread())
     absent = sorted(limb for limb, parts in LIMBS.items() if parts[0] not in names)
-    lacking = {f"{limb[:-4]}_{part}" for limb in absent for part in _PARTS[limb[-3:]]}
-    kept = [joint for joint in JOINTS if joint not in lacking]
+    kept = _without(absent)
     axes = {joint: source.axes(joint) for joint in kept if joint in names}
-    turns: dict[str, np.ndarray] = {}
-    for joint in kept:
-        turns[joint] = (
-            source.in_world(joint, axes[joint]) if joint in axes else turns[PARENT_OF[joint]]
-        )
-    if not ours:
-        for side in ("left", "right"):
-            if f"{side}_wrist" in turns and f"{side}_hand" in names:
-                turns[f"{side}_elbow"] = _with_twist(turns[f"{side}_elbow"], turns[f"{side}_wrist"])
+    turns = source.turns(kept, axes, twisted=not ours)
     places = source.places(kept)
     if "neck" in names and "head" in names:
-        # A neck may have joints that ours has not: it is turned so that the head keeps its place.
         nod = places["head"] - places["neck"]
-        seen = rotations.rotate(rotations.conjugate(turns["neck"]), nod)[source.seen]
-        nodded = rotations.rotate(turns["neck"], np.median(seen, axis=0))
-        turns["neck"] = rotations.multiply(shortest(nodded, nod), turns["neck"])
+        turns["neck"] = _nodding(turns["neck"], nod, source.seen)
     for finger in FINGERS:
         if finger in motion.joints and _carrier(motion, finger) in (*FINGERS, *kept):
             kept.append(finger)
@@ -100,14 +87,24 @@ def to_body(
     return _assembled(motion, kept, turns, places, doubtful, absent)
 
 
+def _without(limbs: list[str]) -> list[str]:
+    """Our joints but for those of some limbs, such as "left_leg"."""
+    lacking = {f"{limb[:-4]}_{part}" for limb in limbs for part in _PARTS[limb[-3:]]}
+    return [joint for joint in JOINTS if joint not in lacking]
+
+
+def _nodding(neck: Turns, nod: Points, seen: Marks) -> Turns:
+    """The neck turned so that the head keeps its place: it may have joints that ours has not."""
+    still = np.median(rotations.rotate(rotations.conjugate(neck), nod)[seen], axis=0)
+    return rotations.multiply(shortest(rotations.rotate(neck, still), nod), neck)
+
+
 def _carrier(motion: Motion, joint: str) -> str:
     """The joint that carries one of a motion's joints: ours as we have it, else as the file has it."""
     return PARENT_OF.get(joint) or motion.joints[motion.parents[motion.joint(joint)]]
 
 
-def _with_twist(
-    elbow: Float[np.ndarray, "F 4"], wrist: Float[np.ndarray, "F 4"]
-) -> Float[np.ndarray, "F 4"]:
+def _with_twist(elbow: Turns, wrist: Turns) -> Turns:
     """The forearm turned about itself as far as the hand is: a wrist bends, only the forearm can
     turn the palm."""
     relative = rotations.multiply(rotations.conjugate(elbow), wrist)
@@ -118,10 +115,8 @@ def _with_twist(
 
 
 def in_parents(
-    carriers: Mapping[str, str],
-    turns: Mapping[str, Float[np.ndarray, "F 4"]],
-    places: Mapping[str, Float[np.ndarray, "F 3"]],
-) -> tuple[Float[np.ndarray, "F J 4"], dict[str, Float[np.ndarray, "F 3"]]]:
+    carriers: Mapping[str, str], turns: Mapping[str, Turns], places: Mapping[str, Points]
+) -> tuple[JointTurns, dict[str, Points]]:
     """From the world to each joint's parent: joint_to_parent, and where joints lie in its axes.
 
     `carriers`: joint -> its parent, the root ("" as parent) first. A joint has no line where it or
@@ -142,8 +137,8 @@ def in_parents(
 def _assembled(
     motion: Motion,
     kept: list[str],
-    turns: Mapping[str, Float[np.ndarray, "F 4"]],
-    places: Mapping[str, Float[np.ndarray, "F 3"]],
+    turns: Mapping[str, Turns],
+    places: Mapping[str, Points],
     doubtful: list[str],
     absent: list[str],
 ) -> Motion:
@@ -200,19 +195,34 @@ class _Source:
             for a, b in (("hip", "knee"), ("knee", "ankle"))
         )
 
-    def at(self, joint: str) -> Float[np.ndarray, "F 3"]:
+    def at(self, joint: str) -> Points:
         """Where one of our joints is, in the world."""
         return self.place[self.names[joint]]
 
-    def to(self, a: str, b: str) -> Float[np.ndarray, "F 3"]:
+    def to(self, a: str, b: str) -> Points:
         """The line from one of our joints to another, in the world."""
         return np.asarray(self.at(b) - self.at(a))
 
-    def in_world(self, joint: str, axes: Axes) -> Float[np.ndarray, "F 4"]:
+    def in_world(self, joint: str, axes: Axes) -> Turns:
         """How our axes at a joint are turned in the world."""
         return rotations.multiply(self.turn[self.names[joint]], axes.turn)
 
-    def places(self, kept: list[str]) -> dict[str, Float[np.ndarray, "F 3"]]:
+    def turns(self, kept: list[str], axes: Mapping[str, Axes], twisted: bool) -> dict[str, Turns]:
+        """How each of our joints is turned in the world; one without axes is rigid with its parent.
+
+        `twisted`: the forearm takes its turn about itself from the hand.
+        """
+        out: dict[str, np.ndarray] = {}
+        for joint in kept:
+            known = joint in axes
+            out[joint] = self.in_world(joint, axes[joint]) if known else out[PARENT_OF[joint]]
+        for side in ("left", "right") if twisted else ():
+            if f"{side}_wrist" in out and f"{side}_hand" in self.names:
+                elbow = f"{side}_elbow"
+                out[elbow] = _with_twist(out[elbow], out[f"{side}_wrist"])
+        return out
+
+    def places(self, kept: list[str]) -> dict[str, Points]:
         """Where each of our joints is; those that the source lacks lie on the line to the next one
         that it has."""
         out: dict[str, np.ndarray] = {}
@@ -246,7 +256,7 @@ class _Source:
         upright = rotations.conjugate(self.heading)
         rest = {joint: rotations.rotate(upright, place) for joint, place in self.rest.items()}
 
-        def points(a: str, b: str, way: Vector, degrees: float) -> bool:
+        def points(a: str, b: str, way: Point, degrees: float) -> bool:
             if a not in rest or b not in rest:
                 return True
             line = rest[b] - rest[a]
@@ -317,7 +327,7 @@ class _Source:
         forward = np.cross(self.to("right_shoulder", "left_shoulder"), self._up_of_trunk)
         return Axes(_axes(along, self._within(joint, forward), sign * Y, X), part == "wrist")
 
-    def _lateral(self, joint: str) -> Vector:
+    def _lateral(self, joint: str) -> Point:
         """Where the body's left is in the joint's own axes, averaged over the clip: shoulders
         above, hips below."""
         across = self.to("right_hip", "left_hip")
@@ -328,11 +338,11 @@ class _Source:
         return self._within(joint, across)
 
     @property
-    def _up(self) -> Float[np.ndarray, "F 3"]:
+    def _up(self) -> Points:
         return np.tile(Z, (len(self.seen), 1))
 
     @cached_property
-    def _up_of_trunk(self) -> Float[np.ndarray, "F 3"]:
+    def _up_of_trunk(self) -> Points:
         """From the hips to the shoulders; up, where the source has no shoulders."""
         if "left_shoulder" not in self.names:
             return self._up
@@ -340,26 +350,21 @@ class _Source:
         return np.asarray(self.at("left_shoulder") + self.at("right_shoulder") - hips)
 
     @cached_property
-    def _standing(self) -> Float[np.ndarray, " F"]:
+    def _standing(self) -> Curve:
         """How much each frame counts for the posture of the trunk: most where it goes on in the
         line of the thighs."""
         left, right = (_units(self.to(f"{side}_knee", f"{side}_hip")) for side in ("left", "right"))
         straight = np.sum(_units(self._up_of_trunk) * _units(left + right), axis=1)
         return np.asarray(np.maximum(straight, 0.01) ** 8)
 
-    def _within(
-        self,
-        joint: str,
-        world: Float[np.ndarray, "F 3"],
-        weight: Float[np.ndarray, " F"] | None = None,
-    ) -> Vector:
+    def _within(self, joint: str, world: Points, weight: Curve | None = None) -> Point:
         """A direction of the world in the joint's own axes, averaged over the clip."""
         back = rotations.conjugate(self.turn[self.names[joint]])
         directions = rotations.rotate(back, _units(world))[self.seen]
         weights = None if weight is None else weight[self.seen]
         return np.asarray(np.average(directions, axis=0, weights=weights))
 
-    def _hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Vector, bool]:
+    def _hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Point, bool]:
         """Axis of the hinge b between bones a-b and b-c in the joint's own axes, and whether it
         ever opened."""
         axis = np.cross(_units(self.to(a, b)), _units(self.to(b, c)))
@@ -368,17 +373,15 @@ class _Source:
         return np.asarray(mean), bool(np.linalg.norm(mean) > _SEEN)
 
 
-def _units(vectors: Float[np.ndarray, "F 3"]) -> Float[np.ndarray, "F 3"]:
+def _units(vectors: Points) -> Points:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
-def _axes(
-    along: Vector, across: Vector, ours_along: Vector, ours_across: Vector
-) -> Float[np.ndarray, "4"]:
+def _axes(along: Point, across: Point, ours_along: Point, ours_across: Point) -> Turn:
     """Rotation from our axes to a joint's: `ours_along` comes to lie on `along`, `ours_across`
     nearest to `across`."""
 
-    def triad(first: Vector, second: Vector) -> np.ndarray:
+    def triad(first: Point, second: Point) -> np.ndarray:
         first = _unit(first)
         third = _unit(np.cross(first, second))
         return np.stack([first, np.cross(third, first), third], axis=1)
@@ -386,7 +389,7 @@ def _axes(
     return rotations.from_matrix(triad(along, across) @ triad(ours_along, ours_across).T)
 
 
-def _unit(vector: Vector) -> Vector:
+def _unit(vector: Point) -> Point:
     length = float(np.linalg.norm(vector))
     if not length > 1e-12:
         raise DataError(
@@ -397,7 +400,12 @@ def _unit(vector: Vector) -> Vector:
 
 
 def stature_m(motion: Motion) -> float:
-    """How tall a body of our joints stands, from the lengths of its bones, in metres."""
+    """How tall a body of our joints stands, from the lengths of its bones, in metres.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> round(stature_m(make("standing", seconds=3.0)), 3)
+    1.7
+    """
     bones = ("left_knee", "left_ankle", "spine1", "spine2", "spine3", "neck", "head")
     used = [joint for joint in motion.joints if joint in bones]
     lengths = [float(np.linalg.norm(motion.offsets[motion.joint(joint)])) for joint in used]

@@ -10,6 +10,7 @@ Poses are rotation vectors, joint by joint. Nothing in a file is ever unpickled.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from otolith.motion import rotations
 from otolith.motion.formats.frames import lost_note
 from otolith.motion.formats.world import up_axis
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Point
 
 FACE = ("jaw", "left_eye", "right_eye")
 # Numbers per pose -> the joints they turn, in order.
@@ -215,7 +217,11 @@ def _rate(path: Path, content: dict[str, np.ndarray]) -> float:
 
 
 def parent_of(joint: str) -> str | None:
-    """The joint that carries one of ours, of a hand or of the face; None for the pelvis."""
+    """The joint that carries one of ours, of a hand or of the face; None for the pelvis.
+
+    >>> parent_of("left_index1"), parent_of("left_index2"), parent_of("jaw"), parent_of("pelvis")
+    ('left_wrist', 'left_index1', 'head', None)
+    """
     if joint in FINGERS:
         number = int(joint[-1])
         return f"{joint[:-1]}{number - 1}" if number > 1 else f"{joint.split('_')[0]}_wrist"
@@ -236,7 +242,7 @@ def rest_offsets(
     return np.array([body.get(joint, hands.get(joint, np.zeros(3))) for joint in joints])
 
 
-def _phalanx(joint: str) -> Float[np.ndarray, "3"]:
+def _phalanx(joint: str) -> Point:
     """From the joint before to a finger's joint, as fractions of stature."""
     side, finger, number = (*joint[:-1].split("_"), int(joint[-1]))
     first = np.array(_KNUCKLES[finger])
@@ -290,38 +296,38 @@ def read_model(path: Path | str) -> BodyModel:
     content = _load(path, needed | {"kintree_table", "weights", "f"})
     if missing := ", ".join(sorted(needed - content.keys())):
         raise ReadError(f"{path} lacks {missing}: it is no SMPL model file.")
-    vertices, shapes = content["v_template"], content["shapedirs"]
-    regressor, weights, faces = content["J_regressor"], content.get("weights"), content.get("f")
     by_count = {len(joints): joints for joints in JOINTS_OF.values() if len(joints) != 22}
+    regressor, shapes = content["J_regressor"], content["shapedirs"]
     if regressor.ndim != 2 or len(regressor) not in by_count:
         raise ReadError(
             f"{path} has {len(regressor)} joints; SMPL has 24, SMPL-H 52 and SMPL-X 55."
         )
     joints = by_count[len(regressor)]
-    if (
-        vertices.shape != (regressor.shape[1], 3)
-        or shapes.shape[:2] != vertices.shape
-        or shapes.ndim != 3
-        or (weights is not None and weights.shape != regressor.T.shape)
-        or (faces is not None and faces.shape[1:] != (3,))
-    ):
-        raise ReadError(
-            f"{path}: v_template, shapedirs, J_regressor, weights and f do not fit one another."
-        )
-    table = content.get("kintree_table")
-    if table is not None and not np.array_equal(
-        np.ravel(np.atleast_2d(table)[:1])[1:], _parents(joints)[1:]
-    ):
-        raise ReadError(
-            f"{path}: its joints hang on one another otherwise than in SMPL: it is another model."
-        )
-    if faces is not None and not np.isin(faces, np.arange(len(vertices))).all():
-        raise ReadError(
-            f"{path}: f does not name three of its {len(vertices)} points for each triangle."
-        )
+    if wrong := _misfit(content, joints):
+        raise ReadError(f"{path}: {wrong}.")
     count = _SHAPES.get(len(joints), {}).get(shapes.shape[2], shapes.shape[2])
-    triangles = None if faces is None else faces.astype(np.int64)
-    return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, weights, triangles)
+    faces = content["f"].astype(np.int64) if "f" in content else None
+    vertices, weights = content["v_template"], content.get("weights")
+    return BodyModel(path, joints, vertices, shapes[:, :, :count], regressor, weights, faces)
+
+
+def _misfit(content: Mapping[str, np.ndarray], joints: tuple[str, ...]) -> str:
+    """What does not fit among the arrays of a model file; nothing where all do."""
+    vertices, shapes, regressor = (content[k] for k in ("v_template", "shapedirs", "J_regressor"))
+    faces, table = content.get("f", np.zeros((0, 3))), content.get("kintree_table")
+    fits = (
+        shapes.ndim == 3
+        and vertices.shape == shapes.shape[:2] == (regressor.shape[1], 3)
+        and content.get("weights", regressor.T).shape == regressor.T.shape
+        and faces.shape[1:] == (3,)
+    )
+    if not fits:
+        return "v_template, shapedirs, J_regressor, weights and f do not fit one another"
+    if table is not None and list(np.ravel(np.atleast_2d(table)[:1])[1:]) != _parents(joints)[1:]:
+        return "its joints hang on one another otherwise than in SMPL: it is another model"
+    if not np.isin(faces, np.arange(len(vertices))).all():
+        return f"f does not name three of its {len(vertices)} points for each triangle"
+    return ""
 
 
 def model_joints(

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
 
 from otolith.core.errors import DataError, UnitError, UnknownNameError
 from otolith.motion import rotations
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Turn
 
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.0254 / 0.45}
 """Metres in one unit of a file; "cmu" is the unit that CMU's ASF files state as length 0.45."""
@@ -30,9 +30,13 @@ _AXES: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def up_axis(up: str) -> Float[np.ndarray, "4"]:
+def up_axis(up: str) -> Turn:
     """Rotation file_to_world (quaternion xyzw) for a file whose upward axis is x, y, z, -x, -y or
-    -z."""
+    -z.
+
+    >>> rotations.rotate(up_axis("y"), np.array([0.0, 1.0, 0.0])).round(9).tolist()
+    [0.0, 0.0, 1.0]
+    """
     if up not in _AXES:
         raise UnknownNameError(
             f"There is no axis '{up}'; a file's upward axis is one of {', '.join(_AXES)}."
@@ -58,7 +62,11 @@ def to_world(motion: Motion, up: str) -> Motion:
 
 
 def metres(unit: str) -> float:
-    """Metres in one unit of length; raises UnitError for one that is not known."""
+    """Metres in one unit of length; raises UnitError for one that is not known.
+
+    >>> metres("cm"), round(metres("cmu"), 6)
+    (0.01, 0.056444)
+    """
     if unit not in UNITS:
         raise UnitError(f"There is no unit of length '{unit}'; known are {', '.join(UNITS)}.")
     return UNITS[unit]

@@ -9,8 +9,10 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
+from otolith.motion.shapes import Curve
+
 KeyPoints = tuple[tuple[float, float], ...]
-HARMONICS = 8  # joint angles in gait hold nothing above 6 to 8 times the stride rate (Winter 2009, section 2.2)
+HARMONICS = 8  # joint angles in gait hold nothing above 6 to 8 strides (Winter 2009, section 2.2)
 
 
 @lru_cache(maxsize=128)
@@ -20,22 +22,23 @@ def fourier(points: KeyPoints, harmonics: int = HARMONICS) -> Float[np.ndarray, 
     from scipy.interpolate import CubicSpline
 
     percent, value = np.array(points, dtype=np.float64).T
-    curve = CubicSpline(
-        np.append(percent, percent[0] + 100.0), np.append(value, value[0]), bc_type="periodic"
-    )
+    closed = np.append(percent, percent[0] + 100.0), np.append(value, value[0])
+    curve = CubicSpline(*closed, bc_type="periodic")
     spectrum = np.fft.rfft(curve(np.arange(256) * (100.0 / 256))) / 256
     spectrum[1:] *= 2.0
     return np.asarray(spectrum[: harmonics + 1])
 
 
-def cycle(phase: Float[np.ndarray, " F"], points: KeyPoints) -> Float[np.ndarray, " F"]:
-    """A repeating curve through key points, read at a phase counted in cycles."""
+def cycle(phase: Curve, points: KeyPoints) -> Curve:
+    """A repeating curve through key points, read at a phase counted in cycles.
+
+    >>> cycle(np.array([0.0, 0.5, 1.0]), ((0, 20), (50, -10))).round(1).tolist()  # repeats
+    [20.0, -10.0, 20.0]
+    """
     return series(phase, fourier(points))
 
 
-def series(
-    phase: Float[np.ndarray, " F"], coefficients: Float[np.ndarray, " H"]
-) -> Float[np.ndarray, " F"]:
+def series(phase: Curve, coefficients: Float[np.ndarray, " H"]) -> Curve:
     """A Fourier series read at a phase counted in cycles; harmonics by Horner's rule, one
     exponential for all."""
     turn = np.exp(2j * np.pi * phase)
@@ -45,19 +48,20 @@ def series(
     return np.asarray(total.real)
 
 
-def ease(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+def ease(x: Curve) -> Curve:
     """From 0 to 1 as an unhurried limb moves: the minimum-jerk curve.
 
     Flash and Hogan, "The coordination of arm movements" (1985),
     https://doi.org/10.1523/JNEUROSCI.05-07-01688.1985
+
+    >>> ease(np.array([-1.0, 0.0, 0.5, 1.0])).tolist()
+    [0.0, 0.0, 0.5, 1.0]
     """
     s = np.clip(x, 0.0, 1.0)
     return np.asarray(s**3 * (10.0 - 15.0 * s + 6.0 * s**2))
 
 
-def drift(
-    rng: np.random.Generator, frames: int, rate_hz: float, every_s: float
-) -> Float[np.ndarray, " F"]:
+def drift(rng: np.random.Generator, frames: int, rate_hz: float, every_s: float) -> Curve:
     """Smooth variation of about unit size that changes its mind every `every_s` seconds."""
     from scipy.interpolate import CubicSpline
 
@@ -69,16 +73,14 @@ def drift(
 
 def cadenced(
     rng: np.random.Generator, frames: int, rate_hz: float, cycles_hz: float, jitter: float
-) -> Float[np.ndarray, " F"]:
+) -> Curve:
     """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of
     variation)."""
     rate = cycles_hz * (1.0 + jitter * drift(rng, frames, rate_hz, 1.0 / cycles_hz))
     return np.asarray(rng.uniform() + np.cumsum(rate) / rate_hz)
 
 
-def pulses(
-    time_s: Float[np.ndarray, " F"], starts: Sequence[float], widths: Sequence[float]
-) -> Float[np.ndarray, " F"]:
+def pulses(time_s: Curve, starts: Sequence[float], widths: Sequence[float]) -> Curve:
     """Strokes out and back, each from 0 to 1 to 0 within its width, at given starts."""
     out = np.zeros_like(time_s)
     for start, width in zip(starts, widths, strict=True):
@@ -96,7 +98,7 @@ def holds(
     hold_s: float = 15.0,
     move_s: float = 1.2,
     spread: float = 5.0,
-) -> dict[str, Float[np.ndarray, " F"]]:
+) -> dict[str, Curve]:
     """Stay in one posture, then move to another: angles over time from variants of a posture.
 
     Each visit to a posture differs by about `spread` degrees per angle; keys that a variant lacks
@@ -109,9 +111,8 @@ def holds(
     start = -10.0 * move_s  # the first posture is reached before the clip begins
     while start < time_s[-1] + move_s:
         variant = variants[int(rng.integers(len(variants)))]
-        target = np.array([variant.get(key, 0.0) for key in keys]) + spread * rng.standard_normal(
-            len(keys)
-        )
+        target = np.array([variant.get(key, 0.0) for key in keys])
+        target = target + spread * rng.standard_normal(len(keys))
         move = ease((time_s - start) / (move_s * rng.uniform(0.7, 1.6)))
         values += (target - current)[:, None] * move
         current, start = target, max(start, 0.0) + hold_s * rng.uniform(0.5, 1.5)

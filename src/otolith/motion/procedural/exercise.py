@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
 from otolith.data.skeleton import REFERENCE_STATURE_M
 from otolith.motion.motion import Motion
 from otolith.motion.procedural.curves import cadenced, drift, ease, pulses
 from otolith.motion.procedural.gait import bounce
-from otolith.motion.procedural.pose import SIDES, Angle, Angles, flat_footed, standing
+from otolith.motion.procedural.pose import SIDES, Angle, Angles, arm, flat_footed, standing
 from otolith.motion.procedural.stillness import HANGING
 from otolith.motion.procedural.style import Style
+from otolith.motion.shapes import Curve
 
 SEGMENT_M = 0.2455 * REFERENCE_STATURE_M  # thigh and shank, equal to within half a percent
 
 
-def _crouch(drop_m: Float[np.ndarray, " F"], pelvis_pitch: Angle, style: Style) -> Angles:
+def _crouch(drop_m: Curve, pelvis_pitch: Angle, style: Style) -> Angles:
     """Legs for hips that have sunk by so many metres straight over the ankles; a limping body leans
     a little."""
     fold = np.rad2deg(np.arccos(np.clip(1.0 - drop_m / (2.0 * SEGMENT_M), 0.0, 1.0)))
@@ -47,13 +47,9 @@ def squat(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
     rotation, elbow, pronation = (5.0, 20.0, 55.0) if reach else (45.0, 118.0, 20.0)
     for side in SIDES:
         raised = 8.0 + 100.0 * depth * style.side(side) if reach else 42.0 + 20.0 * depth
-        angles |= {
-            f"{side}_shoulder_flexion": raised + restless,
-            f"{side}_shoulder_abduction": 8.0 + style.carriage,
-            f"{side}_shoulder_rotation": rotation,
-            f"{side}_elbow_flexion": np.maximum(elbow + style.elbow + 2.0 * restless, 4.0),
-            f"{side}_pronation": pronation + style.pronation,
-        }
+        bend = np.maximum(elbow + style.elbow + 2.0 * restless, 4.0)
+        held = (8.0 + style.carriage, rotation, bend, pronation + style.pronation)
+        angles |= arm(side, raised + restless, *held)
     return standing(angles, frames, rate_hz)
 
 
@@ -79,17 +75,14 @@ def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Ge
     size = 18.0 if pushes else 45.0
     for side in SIDES:
         swing = size * leaning * style.arm_swing**0.5 * style.side(side)
-        angles |= {
-            f"{side}_shoulder_flexion": -2.0 + 24.0 * seated + swing + restless,
-            f"{side}_shoulder_abduction": 8.0 + style.carriage,
-            f"{side}_shoulder_rotation": 12.0,
-            f"{side}_elbow_flexion": np.maximum(18.0 + 34.0 * seated + style.elbow + restless, 4.0),
-            f"{side}_pronation": 15.0 + 55.0 * seated + 0.5 * style.pronation,
-        }
+        flexion = -2.0 + 24.0 * seated + swing + restless
+        bend = np.maximum(18.0 + 34.0 * seated + style.elbow + restless, 4.0)
+        pronation = 15.0 + 55.0 * seated + 0.5 * style.pronation
+        angles |= arm(side, flexion, 8.0 + style.carriage, 12.0, bend, pronation)
     return standing(angles, frames, rate_hz)
 
 
-def _hump(x: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+def _hump(x: Curve) -> Curve:
     return np.asarray(ease(2.0 * x) - ease(2.0 * x - 1.0))
 
 
@@ -110,13 +103,9 @@ def jumping(style: Style, seconds: float, rate_hz: float, rng: np.random.Generat
     swing = np.sin(2.0 * np.pi * (beat - 0.25))
     for side in SIDES:
         angles[f"{side}_ankle_flexion"] = angles[f"{side}_ankle_flexion"] - 32.0 * flying
-        angles |= {
-            f"{side}_shoulder_flexion": 12.0 + 42.0 * style.arm_swing * style.side(side) * swing,
-            f"{side}_shoulder_abduction": 12.0 + style.carriage,
-            f"{side}_shoulder_rotation": 10.0,
-            f"{side}_elbow_flexion": np.maximum(48.0 + style.elbow + 16.0 * swing, 4.0),
-            f"{side}_pronation": 10.0 + style.pronation,
-        }
+        flexion = 12.0 + 42.0 * style.arm_swing * style.side(side) * swing
+        bend = np.maximum(48.0 + style.elbow + 16.0 * swing, 4.0)
+        angles |= arm(side, flexion, 12.0 + style.carriage, 10.0, bend, 10.0 + style.pronation)
     angles["trunk_flexion"] = 25.0 * drop + style.posture
     motion = standing(angles, frames, rate_hz)
     motion.root[:, 2] = height - leaving + 2.0 * SEGMENT_M + 0.069 * REFERENCE_STATURE_M
@@ -148,14 +137,10 @@ def boxing(style: Style, seconds: float, rate_hz: float, rng: np.random.Generato
         blow = pulses(time_s, starts[side], widths[side])
         blow = blow * min(style.amplitude, 1.15) * style.side(side)
         twist = twist + turn * 24.0 * blow
-        elbow = 124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless
-        angles |= {
-            f"{side}_shoulder_flexion": 38.0 + 46.0 * blow + 3.0 * restless,
-            f"{side}_shoulder_abduction": 14.0 + style.carriage + 8.0 * blow,
-            f"{side}_shoulder_rotation": 18.0 - 14.0 * blow,
-            f"{side}_elbow_flexion": np.maximum(elbow, 4.0),
-            f"{side}_pronation": 0.5 * style.pronation + 75.0 * blow,
-        }
+        flexion, abduction = 38.0 + 46.0 * blow + 3.0 * restless, 14.0 + style.carriage + 8.0 * blow
+        bend = np.maximum(124.0 + 0.5 * style.elbow - 112.0 * blow + 2.0 * restless, 4.0)
+        pronation = 0.5 * style.pronation + 75.0 * blow
+        angles |= arm(side, flexion, abduction, 18.0 - 14.0 * blow, bend, pronation)
     angles |= {
         "trunk_twist": twist,
         "trunk_flexion": 8.0 + style.posture,

@@ -28,6 +28,7 @@ from otolith.motion.procedural.curves import (
 )
 from otolith.motion.procedural.pose import SIDES, Angles, local_rotations, soles
 from otolith.motion.procedural.style import Style
+from otolith.motion.shapes import Curve, Turns
 
 Maker = Callable[[Style, float, float, np.random.Generator], Motion]
 """(style, seconds, rate_hz, rng) -> one person at one activity."""
@@ -159,28 +160,24 @@ def _motion(
     return Motion(local_rotations(angles, frames), root, rate_hz).cut(margin, margin + kept)
 
 
-def _legs(
-    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
-) -> Angles:
+def _legs(gait: Gait, style: Style, phase: Curve, vary: Curve) -> Angles:
     angles: Angles = {}
     for side, lag in zip(SIDES, (0.0, 0.5 + 0.1 * style.asymmetry), strict=True):
-        own, reach = phase - lag, style.stride * style.side(side) * vary
+        lagged, reach = phase - lag, style.stride * style.side(side) * vary
         # Only the hip widens the stride: a knee bent more at contact would shorten the leg, not the
         # step.
-        hip = cycle(own, gait.hip)
+        hip = cycle(lagged, gait.hip)
         mean = float(fourier(gait.hip)[0].real)
         angles |= {
             f"{side}_hip_flexion": mean + reach * (hip - mean),
-            f"{side}_knee_flexion": cycle(own, gait.knee) * (0.5 + 0.5 * reach),
-            f"{side}_ankle_flexion": cycle(own, gait.ankle) * (0.5 + 0.5 * reach),
+            f"{side}_knee_flexion": cycle(lagged, gait.knee) * (0.5 + 0.5 * reach),
+            f"{side}_ankle_flexion": cycle(lagged, gait.ankle) * (0.5 + 0.5 * reach),
             f"{side}_hip_rotation": -7.0,
         }
     return angles
 
 
-def _trunk(
-    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
-) -> Angles:
+def _trunk(gait: Gait, style: Style, phase: Curve, vary: Curve) -> Angles:
     # Pelvis: 4 degrees to each side in the transverse and frontal planes (Perry and Burnfield); the
     # chest turns against it. At left contact the left hip is ahead, so the pelvis is turned to the
     # right.
@@ -198,9 +195,7 @@ def _trunk(
     }
 
 
-def _arms(
-    gait: Gait, style: Style, phase: Float[np.ndarray, " F"], vary: Float[np.ndarray, " F"]
-) -> Angles:
+def _arms(gait: Gait, style: Style, phase: Curve, vary: Curve) -> Angles:
     angles: Angles = {}
     for side, lag in zip(SIDES, (0.5, 0.0), strict=True):
         # An arm swings with the other side's leg.
@@ -218,20 +213,20 @@ def _arms(
     return angles
 
 
-def _share(gait: Gait, phase: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F 4"]:
+def _share(gait: Gait, phase: Curve) -> Turns:
     """Share of the weight that each heel and ball bears, from the phase: in walking it rolls from
     heel to ball."""
-    own = np.stack([phase, phase, phase - 0.5, phase - 0.5], axis=1)
-    bears = np.clip(np.cos(2.0 * np.pi * (own - gait.stance / 2.0)) + 0.25, 0.0, None) ** 2
+    lagged = np.stack([phase, phase, phase - 0.5, phase - 0.5], axis=1)
+    bears = np.clip(np.cos(2.0 * np.pi * (lagged - gait.stance / 2.0)) + 0.25, 0.0, None) ** 2
     level = not gait.rise_m and gait.stance > 0.5
-    rolled = ease((np.mod(own[:, ::2] + 0.2, 1.0) - 0.25) / 0.35) if level else 0.999
+    rolled = ease((np.mod(lagged[:, ::2] + 0.2, 1.0) - 0.25) / 0.35) if level else 0.999
     bears[:, ::2] *= 1.0 - rolled
     bears[:, 1::2] *= rolled
     return np.asarray(bears / bears.sum(axis=1, keepdims=True))
 
 
 def _path(
-    gait: Gait, phase: Float[np.ndarray, " F"], sole: Float[np.ndarray, "F 4 3"], rate_hz: float
+    gait: Gait, phase: Curve, sole: Float[np.ndarray, "F 4 3"], rate_hz: float
 ) -> tuple[Float[np.ndarray, "F 2"], Float[np.ndarray, "F 2"]]:
     """Way of the pelvis over the ground, and by how much the feet must be moved so that they do not
     slip on it.
@@ -255,12 +250,8 @@ def _path(
 
 
 def _height(
-    gait: Gait,
-    style: Style,
-    phase: Float[np.ndarray, " F"],
-    sole: Float[np.ndarray, "F 4 3"],
-    rate_hz: float,
-) -> Float[np.ndarray, " F"]:
+    gait: Gait, style: Style, phase: Curve, sole: Float[np.ndarray, "F 4 3"], rate_hz: float
+) -> Curve:
     """Height of the pelvis: in flight a runner falls freely; else the foot that stands is on the
     floor, or its step."""
     if gait.stance < 0.5:
@@ -277,9 +268,7 @@ def _height(
     return np.asarray(climbed + 0.6 * (held - _slow(held, phase)))
 
 
-def _slow(
-    values: Float[np.ndarray, " F"], phase: Float[np.ndarray, " F"]
-) -> Float[np.ndarray, " F"]:
+def _slow(values: Curve, phase: Curve) -> Curve:
     """What is left of a curve when everything within a stride is taken out, linear between strides."""
     knots = np.arange(phase[0], phase[-1], 1.0)
     strides = [(phase >= knot - 0.5) & (phase < knot + 0.5) for knot in knots]
@@ -291,9 +280,7 @@ def _slow(
     return np.asarray(CubicSpline(knots, means, bc_type="natural")(phase))
 
 
-def bounce(
-    phase: Float[np.ndarray, " F"], stance: float, cycles_hz: float
-) -> Float[np.ndarray, " F"]:
+def bounce(phase: Curve, stance: float, cycles_hz: float) -> Curve:
     """Height (m, about its mean) of a body that is pushed up during the first `stance` of each
     cycle and then flies.
 

@@ -11,8 +11,9 @@ from otolith.core.errors import ConfigError, nearest
 from otolith.data.skeleton import ANKLE_HEIGHT, JOINTS, REFERENCE_STATURE_M
 from otolith.motion import rotations
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Curve, JointTurns, Points, Turns
 
-Angle = Float[np.ndarray, " F"] | float
+Angle = Curve | float
 Angles = dict[str, Angle]
 SIDES = ("left", "right")
 X, Y, Z = 0, 1, 2
@@ -66,7 +67,7 @@ _LIMB_TURNS = {
 _HANGING_DEG = 90.0
 
 
-def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarray, "F J 4"]:
+def local_rotations(angles: Mapping[str, Angle], frames: int) -> JointTurns:
     """joint_to_parent quaternions (xyzw) of the 24 joints from angles in degrees.
 
     Raises ConfigError for an unknown angle.
@@ -94,7 +95,7 @@ def local_rotations(angles: Mapping[str, Angle], frames: int) -> Float[np.ndarra
     return out
 
 
-def _composed(turns: Sequence[tuple[int, Angle]]) -> Float[np.ndarray, "F 4"]:
+def _composed(turns: Sequence[tuple[int, Angle]]) -> Turns:
     """Turns about axes by degrees, one after another with the body."""
     total: np.ndarray | None = None
     for axis, degrees in turns:
@@ -107,11 +108,23 @@ def _composed(turns: Sequence[tuple[int, Angle]]) -> Float[np.ndarray, "F 4"]:
     return rotations.IDENTITY[None] if total is None else total
 
 
+def arm(
+    side: str, flexion: Angle, abduction: Angle, rotation: Angle, elbow: Angle, pronation: Angle
+) -> Angles:
+    """One arm: flexion, abduction and rotation of the shoulder, bend of the elbow, pronation."""
+    shoulder = {"flexion": flexion, "abduction": abduction, "rotation": rotation}
+    angles = {f"{side}_shoulder_{name}": angle for name, angle in shoulder.items()}
+    return angles | {f"{side}_elbow_flexion": elbow, f"{side}_pronation": pronation}
+
+
 def flat_footed(thigh: Angle, shank: Angle, pelvis_pitch: Angle, side: str) -> Angles:
     """Hip, knee and ankle angles for a foot flat on the floor, given how far thigh and shank lean
     forward of vertical.
 
     thigh: knee ahead of the hip by this angle; shank: knee ahead of the ankle by this angle.
+
+    >>> flat_footed(thigh=20.0, shank=5.0, pelvis_pitch=0.0, side="left")
+    {'left_hip_flexion': 20.0, 'left_knee_flexion': 25.0, 'left_ankle_flexion': 5.0}
     """
     return {
         f"{side}_hip_flexion": thigh + pelvis_pitch,
@@ -126,7 +139,7 @@ def standing(angles: Mapping[str, Angle], frames: int, rate_hz: float) -> Motion
     return Motion(local, planted(local, rate_hz), rate_hz)
 
 
-def planted(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 3"]:
+def planted(local: JointTurns, rate_hz: float) -> Points:
     """Path of the pelvis that keeps both feet where they are, their ankles at standing height."""
     ankles, _ = _ankles(local, rate_hz)
     root = np.asarray(-ankles.mean(axis=1))
@@ -134,7 +147,7 @@ def planted(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarr
     return root
 
 
-def soles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray, "F 4 3"]:
+def soles(local: JointTurns, rate_hz: float) -> Float[np.ndarray, "F 4 3"]:
     """Where the soles (left heel, left ball, right heel, right ball) are, as seen from the pelvis'
     place, in metres."""
     ankles, to_world = _ankles(local, rate_hz)
@@ -145,6 +158,6 @@ def soles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> Float[np.ndarray
     return np.asarray(points.reshape(len(local), 4, 3))
 
 
-def _ankles(local: Float[np.ndarray, "F J 4"], rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+def _ankles(local: JointTurns, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     body = Motion(local, np.zeros((len(local), 3)), rate_hz)
     return body.forward(("left_ankle", "right_ankle"))

@@ -31,6 +31,11 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
     The last `passage_s` of each and the first of the next are blended (joint by joint along the
     shortest turn, speed over the ground by weight), and belong to no span. Raises DataError where
     skeletons or frame rates differ, or a clip is shorter than two passages.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> joined, spans = join([make("walking", seconds=6.0), make("sitting", seconds=6.0)])
+    >>> joined.frames, [(span.label, span.start, span.stop) for span in spans]
+    (1002, [('walking', 0, 401), ('sitting', 601, 1002)])
     """
     if not motions:
         raise DataError("There is no motion to join; give at least one.")
@@ -41,9 +46,8 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
             raise DataError("Motions to be joined need the same joints and frame rate.")
         if motion.frames <= 2 * overlap or overlap < 2:
             raise DataError(
-                f"Clip '{motion.clip}' lasts {motion.duration_s:.1f} s; to be joined by passages "
-                f"of {passage_s} s it "
-                "must be longer than two of them, and a passage at least two frames."
+                f"Clip '{motion.clip}' lasts {motion.duration_s:.1f} s; it must be longer than two "
+                f"passages of {passage_s} s, and a passage at least two frames."
             )
     total = sum(m.frames for m in motions) - overlap * (len(motions) - 1)
     turns = np.empty((total, len(first.joints), 4))
@@ -52,27 +56,22 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
     spans, end, last_floor = [Span(0, first.frames, first.label)], first.frames, _floor(first, -1)
     weight = ease((np.arange(overlap) + 0.5) / overlap)
     for motion in motions[1:]:
-        start = end - overlap
-        heading = rotations.from_axis_angle(
-            np.array([0.0, 0.0, _heading(turns[start, 0]) - _heading(motion.rotations[0, 0])])
-        )
-        own = motion.rotations.copy()
-        own[:, 0] = rotations.multiply(heading[None], own[:, 0])
-        path = rotations.rotate(heading[None], motion.root)
+        start, stop = end - overlap, end - overlap + motion.frames
+        turn = _heading(turns[start, 0]) - _heading(motion.rotations[0, 0])
+        heading = rotations.from_axis_angle(np.array([[0.0, 0.0, turn]]))
+        q = motion.rotations.copy()
+        q[:, 0] = rotations.multiply(heading, q[:, 0])
+        path = rotations.rotate(heading, motion.root)
         path[:, 2] += last_floor - _floor(motion, 0)
         # Over the ground speeds are blended, in height places: the seat is where it is.
-        step_last, step_own = (
-            np.diff(root[start - 1 : end], axis=0),
-            np.diff(path[: overlap + 1], axis=0),
-        )
-        way = np.cumsum((1.0 - weight)[:, None] * step_last + weight[:, None] * step_own, axis=0)
+        before, after = np.diff(root[start - 1 : end], axis=0), np.diff(path[: overlap + 1], axis=0)
+        way = np.cumsum((1.0 - weight)[:, None] * before + weight[:, None] * after, axis=0)
         blended = root[start - 1] + way
         blended[:, 2] = (1.0 - weight) * root[start:end, 2] + weight * path[:overlap, 2]
-        path[:, :2] += blended[-1, :2] + step_own[-1, :2] - path[overlap, :2]
-        turns[start:end] = rotations.slerp(turns[start:end], own[:overlap], weight[:, None])
+        path[:, :2] += blended[-1, :2] + after[-1, :2] - path[overlap, :2]
+        turns[start:end] = rotations.slerp(turns[start:end], q[:overlap], weight[:, None])
         root[start:end] = blended
-        stop = start + motion.frames
-        turns[end:stop], root[end:stop] = own[overlap:], path[overlap:]
+        turns[end:stop], root[end:stop] = q[overlap:], path[overlap:]
         spans[-1] = replace(spans[-1], stop=start)
         spans.append(Span(end, stop, motion.label))
         last_floor, end = _floor(motion, -1) - _floor(motion, 0) + last_floor, stop

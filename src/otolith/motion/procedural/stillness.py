@@ -23,15 +23,12 @@ def _both(**angles: float) -> dict[str, float]:
     return {f"{side}_{name}": value for side in SIDES for name, value in angles.items()}
 
 
-def _arms(
-    flexion: float, abduction: float, rotation: float, elbow: float, pronation: float
-) -> dict[str, float]:
+def _arms(*angles: float) -> dict[str, float]:
     """Both arms: flexion, abduction and rotation of the shoulder, bend of the elbow, pronation."""
-    shoulder = {f"shoulder_{name}": v for name, v in
-                (("flexion", flexion), ("abduction", abduction), ("rotation", rotation))}  # fmt: skip
-    return _both(**shoulder, elbow_flexion=elbow, pronation=pronation)
+    return {f"{side}_{name}": v for side in SIDES for name, v in zip(_ARM, angles, strict=True)}
 
 
+_ARM = ("shoulder_flexion", "shoulder_abduction", "shoulder_rotation", "elbow_flexion", "pronation")
 _TURNING = ("pelvis_roll", "pelvis_yaw", "trunk_bend", "trunk_twist", "head_turn")
 """Angles of the trunk that a mirror reverses."""
 

@@ -36,30 +36,29 @@ class Journal:
         self.folder, self.path = mine.folder, mine.folder / FILE
         self.done: dict[str, str] = {}
         header = {"otolith_simulation": FORMAT, "settings": json.loads(json.dumps(dict(settings)))}
-        found = _header(self.path)
-        if found is None or overwrite:
+        written = _header(self.path)
+        if written is None or overwrite:
             refuse_taken(mine.folder, overwrite)
             mine.remove(set(mine.named))
             mine.claim([FILE])
             write_text(self.path, _line(header))
             return
-        if found != header:
-            before, now = found.get("settings", {}), header["settings"]
+        if written != header:
+            before, now = written.get("settings", {}), header["settings"]
             other = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
             raise ConfigError(
                 f"{mine.folder} holds a simulation made with other settings "
-                f"({', '.join(other) or 'an older format'}). "
-                "Choose another --out, repeat the settings to go on with it, or pass --overwrite."
+                f"({', '.join(other) or 'an older format'}). Choose another --out, repeat the "
+                "settings to go on with it, or pass --overwrite."
             )
         mine.claim([FILE])
         if self._holds_damage():
             write_text(self.path, "".join(map(_line, [header, *self.lines()])))
-        told = [
-            _line(line) for line in self.lines() if _is_there(self.folder, line)
-        ]  # with all their checksums
-        self.done = {line["id"]: line["mark"] for line in map(json.loads, told)}
-        if told != [_line(line) for line in self.lines()]:
-            write_text(self.path, "".join([_line(header), *told]))
+        # Lines of whole files, with checksums where an older version wrote none.
+        whole = [_line(line) for line in self.lines() if _is_whole(self.folder, line)]
+        self.done = {line["id"]: line["mark"] for line in map(json.loads, whole)}
+        if whole != [_line(line) for line in self.lines()]:
+            write_text(self.path, "".join([_line(header), *whole]))
 
     def add(self, id: str, mark: str, facts: Mapping[str, Any]) -> None:
         """Note that a recording's files are written, and what the study will say of it."""
@@ -75,19 +74,18 @@ class Journal:
 
     def _holds_damage(self) -> bool:
         content = self.path.read_bytes()
-        return not content.endswith(b"\n") or content.count(b"\n") != 1 + sum(
-            1 for _ in self.lines()
-        )
+        lines = 1 + sum(1 for _ in self.lines())
+        return not content.endswith(b"\n") or content.count(b"\n") != lines
 
 
-def _is_there(folder: Path, line: Mapping[str, Any]) -> bool:
+def _is_whole(folder: Path, line: Mapping[str, Any]) -> bool:
     """Whether all files of a line are there as they were written; checksums that an older version
     lacks are added."""
     try:
         entry = line["entry"]
         for part in (*entry["streams"], *entry.get("partners", {}).values()):
             facts = file_facts(inside(folder, part["file"]))
-            if any(part.get(key, told) != told for key, told in facts.items()):
+            if any(part.get(key, fact) != fact for key, fact in facts.items()):
                 return False
             part |= facts
     except (DataError, OSError, KeyError, TypeError, AttributeError):
@@ -109,9 +107,8 @@ def _line(content: Mapping[str, Any]) -> str:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as opened:
-        sealed = f'"{SEAL}"'.encode() in next(
-            opened, b""
-        )  # not in journals of before there were seals
+        # Journals of before there were seals have none.
+        sealed = f'"{SEAL}"'.encode() in next(opened, b"")
         for text in opened:
             line = _parsed(text, sealed)
             if line is not None and line.keys() >= _WHOLE and isinstance(line["entry"], dict):
@@ -132,11 +129,9 @@ def _header(path: Path) -> dict[str, Any] | None:
 def _parsed(text: bytes, sealed: bool = False) -> dict[str, Any] | None:
     try:
         content = json.loads(text) if text.endswith(b"\n") else None
-        if (
-            not isinstance(content, dict)
-            or seal_holds(content) is False
-            or (sealed and SEAL not in content)
-        ):
+        if not isinstance(content, dict) or seal_holds(content) is False:
+            return None
+        if sealed and SEAL not in content:
             return None
     except (ValueError, RecursionError):
         return None

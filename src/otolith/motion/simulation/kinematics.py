@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from otolith.core.errors import ConfigError, DataError
 from otolith.motion import rotations
+from otolith.motion.shapes import Points, Turns
 from otolith.motion.simulation.smoothing import SavitzkyGolay, Smoothing, noise_cutoff, smooth
 
 DEGREE = 5
@@ -45,8 +46,8 @@ class Track:
 
 
 def track(
-    position: Float[np.ndarray, "F 3"],
-    sensor_to_world: Float[np.ndarray, "F 4"],
+    position: Points,
+    sensor_to_world: Turns,
     rate_hz: float,
     time_s: Float[np.ndarray, " T"] | None = None,
     smoothing: Smoothing = "none",
@@ -77,24 +78,15 @@ def track(
     >>> np.linalg.norm(path.acceleration[100]).round(6)  # v² / r, towards the centre
     np.float64(1.0)
     """
-    frames, last_s = len(position), (len(position) - 1) / rate_hz
     needed = smoothing.window if isinstance(smoothing, SavitzkyGolay) else DEGREE + 1
-    if frames < needed:
-        what = "A Savitzky-Golay window" if needed > DEGREE + 1 else "A quintic spline"
-        raise DataError(f"{what} needs at least {needed} frames, found {frames}.")
-    asked_s = np.asarray(np.arange(frames) / rate_hz if time_s is None else time_s, np.float64)
-    if asked_s.size and (asked_s.min() < 0.0 or asked_s.max() > last_s + 1e-9):
-        raise DataError(
-            f"Moments from {asked_s.min():.3f} to {asked_s.max():.3f} s were asked of a clip that "
-            f"lasts from 0 to {last_s:.3f} s."
-        )
+    asked_s = _moments(len(position), rate_hz, time_s, needed)
     samples = np.concatenate([position, sensor_to_world], axis=1).astype(np.float64)
     observed = np.asarray(np.isfinite(samples).all(axis=1))
     pieces = [p for p in _pieces(observed, bridge_s * rate_hz) if observed[p].sum() >= needed]
     if not pieces:
         raise DataError(
-            f"No stretch of {needed} observed frames is left of {frames}, {int(observed.sum())} of "
-            "which hold numbers."
+            f"No stretch of {needed} observed frames is left of {len(samples)}, "
+            f"{int(observed.sum())} of which hold numbers."
         )
     for piece in pieces:
         _repair(samples[piece], observed[piece])
@@ -111,6 +103,23 @@ def track(
     bridged = sum(int((~observed[piece]).sum()) for piece in pieces)
     position, acceleration, turns, rate = np.split(out, [3, 6, 10], axis=1)
     return Track(asked_s, position, acceleration, turns, rate, cutoffs, bridged)
+
+
+def _moments(
+    frames: int, rate_hz: float, time_s: Float[np.ndarray, " T"] | None, needed: int
+) -> Float[np.ndarray, " T"]:
+    """The moments asked for, or each frame's; raises DataError where the clip cannot hold them."""
+    if frames < needed:
+        what = "A Savitzky-Golay window" if needed > DEGREE + 1 else "A quintic spline"
+        raise DataError(f"{what} needs at least {needed} frames, found {frames}.")
+    asked_s = np.asarray(np.arange(frames) / rate_hz if time_s is None else time_s, np.float64)
+    last_s = (frames - 1) / rate_hz
+    if asked_s.size and (asked_s.min() < 0.0 or asked_s.max() > last_s + 1e-9):
+        raise DataError(
+            f"Moments from {asked_s.min():.3f} to {asked_s.max():.3f} s were asked of a clip that "
+            f"lasts from 0 to {last_s:.3f} s."
+        )
+    return asked_s
 
 
 def _pieces(observed: np.ndarray, bridge: float) -> Iterator[slice]:

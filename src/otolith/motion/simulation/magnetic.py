@@ -7,11 +7,10 @@ from jaxtyping import Float
 
 from otolith.core.errors import ConfigError
 from otolith.motion import rotations
+from otolith.motion.shapes import Point
 
 
-def local_field(
-    strength_ut: float, dip_deg: float, north_deg: float = 0.0
-) -> Float[np.ndarray, "3"]:
+def local_field(strength_ut: float, dip_deg: float, north_deg: float = 0.0) -> Point:
     """The earth's field in the world's axes (z up), µT.
 
     strength_ut: 25 to 65 over the earth; dip_deg: how far the field points below the horizon, -90
@@ -20,6 +19,9 @@ def local_field(
     https://www.ncei.noaa.gov/products/world-magnetic-model. Indoors iron bends the field, which
     this does not. Raises ConfigError for a dip beyond a right angle or a strength that is no
     number.
+
+    >>> local_field(49.0, 66.0).round(1).tolist()  # north is x, most of it points down
+    [19.9, 0.0, -44.8]
     """
     if not (abs(dip_deg) <= 90.0 and 0.0 < strength_ut < np.inf and np.isfinite(north_deg)):
         raise ConfigError(
@@ -33,7 +35,7 @@ def local_field(
 
 
 def field_reading(
-    sensor_to_world: Float[np.ndarray, "T 4"], field_ut: Float[np.ndarray, "3"]
+    sensor_to_world: Float[np.ndarray, "T 4"], field_ut: Point
 ) -> Float[np.ndarray, "T 3"]:
     """What an ideal magnetometer reads in a field that is the same everywhere: ``R^T B``, µT.
 

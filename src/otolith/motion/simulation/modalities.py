@@ -13,6 +13,7 @@ from otolith.data.skeleton import FINGERS, POSE_JOINTS
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body
 from otolith.motion.motion import Motion, runs
+from otolith.motion.shapes import Curve
 from otolith.motion.simulation.kinematics import track
 from otolith.motion.simulation.sensor import Mounting, worn
 from otolith.motion.simulation.smoothing import Smoothing
@@ -22,12 +23,17 @@ _STEP_S = 1e-3
 _MIRROR = np.array([1.0, -1.0, 1.0])
 
 
-def pose(motion: Motion, rate_hz: float) -> dict[str, Float[np.ndarray, " F"]]:
+def pose(motion: Motion, rate_hz: float) -> dict[str, Curve]:
     """Where each joint is, in metres in the world (z up), at a steady rate: `time_s`, `pelvis.x`,
     `pelvis.y`, …
 
     22 joints of the body, NaN where the capture lacks one; then 15 of each hand where it has them.
     Moments inside of a gap of the capture are left out.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> places = pose(make("standing", seconds=3.0), rate_hz=10.0)
+    >>> len(places["time_s"]), places["head.z"].dtype
+    (31, dtype('float32'))
     """
     from scipy.interpolate import make_interp_spline
 
@@ -70,6 +76,11 @@ def truth(
     to `.w` (sensor_to_world, unit quaternion xyzw). Of each left/right pair:
     `left_wrist~right_wrist.symmetry`, metres between the left sensor and the mirror image of the
     right one in the pelvis' axes: 0 where both sides hold the same posture.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> facts = truth(make("walking", seconds=4.0), ["left_wrist"], np.arange(100) / 50.0)
+    >>> [name.partition(".")[2] for name in facts][1:5]
+    ['position.x', 'position.y', 'position.z', 'speed']
     """
     out: dict[str, np.ndarray] = {"time_s": time_s}
     places: dict[str, np.ndarray] = {}

@@ -198,7 +198,11 @@ NOISES: dict[str, Noise] = {
 
 
 def noise(name: str) -> Noise:
-    """The errors of a kind of device by name; raises UnknownNameError that names the nearest."""
+    """The errors of a kind of device by name; raises UnknownNameError that names the nearest.
+
+    >>> round(noise("watch").acc_density / MILLI_G * 1000)  # µg per root hertz
+    180
+    """
     if name not in NOISES:
         raise UnknownNameError(
             f"There is no noise '{name}'.{nearest(name, NOISES)} Known: {', '.join(NOISES)}."

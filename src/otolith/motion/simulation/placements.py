@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from otolith.core.catalog import PLACEMENTS
 from otolith.core.errors import UnknownNameError, nearest
 from otolith.motion import rotations
+from otolith.motion.shapes import Point, Turn
 
 Vector = tuple[float, float, float]
 
@@ -32,12 +32,12 @@ class Site:
     z_axis: Vector
     """Where its z axis points: away from the skin."""
 
-    def sensor_to_joint(self) -> Float[np.ndarray, "4"]:
+    def sensor_to_joint(self) -> Turn:
         """Orientation of the sensor in its joint's frame, quaternion xyzw."""
         x, z = np.array(self.x_axis), np.array(self.z_axis)
         return rotations.from_matrix(np.stack([x, np.cross(z, x), z], axis=1))
 
-    def lever(self, stature_m: float, girth: float) -> Float[np.ndarray, "3"]:
+    def lever(self, stature_m: float, girth: float) -> Point:
         """Place of the sensor in its joint's frame, in metres."""
         return stature_m * np.array(self.bone) + girth * np.array(self.skin)
 
@@ -83,7 +83,11 @@ SITES: dict[str, Site] = {name: one for name in PLACEMENTS if (one := _site(name
 
 
 def site(name: str) -> Site:
-    """Where a placement is on the skeleton; raises UnknownNameError that names the nearest."""
+    """Where a placement is on the skeleton; raises UnknownNameError that names the nearest.
+
+    >>> site("left_wrist").joint, site("right_thigh").bone
+    ('left_elbow', (0.0, -0.0, -0.12))
+    """
     if name not in SITES:
         raise UnknownNameError(
             f"No sensor can be simulated at '{name}'.{nearest(name, SITES)} Known: "

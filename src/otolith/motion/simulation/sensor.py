@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from otolith.data.recording import Recording, RowReport, Segment, Stream
 from otolith.motion import rotations
 from otolith.motion.bodies.body import Body, fit
 from otolith.motion.motion import Motion
+from otolith.motion.shapes import Point, Turn
 from otolith.motion.simulation.kinematics import Track, track
 from otolith.motion.simulation.magnetic import field_reading
 from otolith.motion.simulation.noise import Noise, noise
@@ -66,7 +67,7 @@ class Mounting:
         return cls(_degrees(quaternion / np.linalg.norm(quaternion)))
 
     @property
-    def turn(self) -> Float[np.ndarray, "4"]:
+    def turn(self) -> Turn:
         """Its rotation as a quaternion xyzw, from its own axes to those of the placement."""
         return rotations.from_axis_angle(np.deg2rad(np.array(self.rotation_deg)))
 
@@ -81,11 +82,11 @@ class Mounting:
         return Mounting(_degrees(rotations.multiply(self.turn, further.turn)), _three(shift))
 
 
-def _degrees(quaternion: Float[np.ndarray, "4"]) -> tuple[float, float, float]:
+def _degrees(quaternion: Turn) -> tuple[float, float, float]:
     return _three(np.rad2deg(rotations.to_axis_angle(quaternion)))
 
 
-def _three(values: Float[np.ndarray, "3"]) -> tuple[float, float, float]:
+def _three(values: Point) -> tuple[float, float, float]:
     x, y, z = values.tolist()
     return x, y, z
 
@@ -193,7 +194,7 @@ def simulate(
     name: str | None = None,
     subject: str | None = None,
     smoothing: Smoothing = "none",
-    magnetic_field_ut: Sequence[float] | Float[np.ndarray, "3"] | None = None,
+    magnetic_field_ut: Sequence[float] | Point | None = None,
 ) -> Recording:
     """Record a motion with virtual sensors: one stream of acceleration and angular rate per
     placement.
@@ -212,6 +213,11 @@ def simulate(
     `otolith.data.signals` bridges up to 0.1 s, and marks it. Raises UnknownNameError for an unknown
     placement or noise, DataError for a clip of fewer than 6 frames, ConfigError for a rate that is
     not positive or no placement.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> recording = simulate(make("walking", seconds=4.0), ["left_wrist", "head"], rate_hz=50.0)
+    >>> recording.origin, [stream.name for stream in recording.streams]
+    ('simulated', ['left_wrist', 'head'])
     """
     if not 0 < rate_hz < np.inf or not placements:
         raise ConfigError(
@@ -222,34 +228,19 @@ def simulate(
     moved = motion if body is None else fit(motion, body)
     samples = int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1
     sits = dict(mounting or {})
-    # The fused kernel knows no gaps, filters or magnetometers; all sensors of one clock go at once.
-    quick = smoothing == "none" and magnetic_field_ut is None and not moved.lost.any()
-    together = None
-    if quick and not (errors.jitter_s or errors.loss):
-        together = sense_worn(moved, placements, body, sits, np.arange(samples) / rate_hz)
-    streams = []
-    for index, placement in enumerate(placements):
-        device = seed * 1000 + index
-        time_s, missing = errors.clock(samples, rate_hz, device)
-        if together is not None:
-            truth = together[index]
-        elif quick:
-            (truth,) = sense_worn(moved, [placement], body, sits, time_s)
-        else:
-            path = worn(moved, placement, body, sits.get(placement), time_s, smoothing)
-            truth = np.concatenate(ideal(path), axis=1)
-            if magnetic_field_ut is not None:
-                field_ut = np.asarray(magnetic_field_ut, dtype=np.float64)
-                truth = np.append(truth, field_reading(path.sensor_to_world, field_ut), axis=1)
-        streams.append(_stream(placement, time_s, truth, rate_hz, errors, device, missing))
+    clocks = [errors.clock(samples, rate_hz, seed * 1000 + k) for k in range(len(placements))]
+    truths = _truths(moved, placements, body, sits, [time_s for time_s, _ in clocks], smoothing,
+                     magnetic_field_ut)  # fmt: skip
+    streams = [
+        _stream(placements[k], *clocks[k], truth, rate_hz, errors, seed * 1000 + k)
+        for k, truth in enumerate(truths)
+    ]
     if segments is None and motion.label is not None:
         segments = [Segment(0.0, samples / rate_hz, motion.label, "simulated")]
     wearer = body.name if body else "as captured"
-    who = motion.performer or motion.clip or "unknown"
-    parts = (who, motion.clip or "clip", wearer)
     return Recording(
-        id=name or "-".join(part.replace(" ", "_") for part in parts),
-        subject=subject or who,
+        id=name or _name(motion, wearer),
+        subject=subject or motion.performer or motion.clip or "unknown",
         streams=tuple(streams),
         segments=tuple(segments or ()),
         performer=motion.performer,
@@ -260,14 +251,46 @@ def simulate(
     )
 
 
+def _name(motion: Motion, wearer: str) -> str:
+    parts = (motion.performer or motion.clip or "unknown", motion.clip or "clip", wearer)
+    return "-".join(part.replace(" ", "_") for part in parts)
+
+
+def _truths(
+    moved: Motion,
+    placements: Sequence[str],
+    body: Body | None,
+    mounting: Mapping[str, Mounting],
+    times_s: Sequence[Float[np.ndarray, " T"]],
+    smoothing: Smoothing,
+    field_ut: Sequence[float] | Point | None,
+) -> Iterator[Float[np.ndarray, "T C"]]:
+    """What each sensor would read without errors: acceleration, angular rate, magnetic field."""
+    # The fused kernel knows no gaps, filters or magnetometers; sensors of one clock go at once.
+    if smoothing == "none" and field_ut is None and not moved.lost.any():
+        if all(np.array_equal(time_s, times_s[0]) for time_s in times_s):
+            yield from sense_worn(moved, placements, body, mounting, times_s[0])
+            return
+        for placement, time_s in zip(placements, times_s, strict=True):
+            yield from sense_worn(moved, [placement], body, mounting, time_s)
+        return
+    for placement, time_s in zip(placements, times_s, strict=True):
+        path = worn(moved, placement, body, mounting.get(placement), time_s, smoothing)
+        parts = [*ideal(path)]
+        if field_ut is not None:
+            field = np.asarray(field_ut, dtype=np.float64)
+            parts.append(field_reading(path.sensor_to_world, field))
+        yield np.concatenate(parts, axis=1)
+
+
 def _stream(
     placement: str,
     time_s: Float[np.ndarray, " T"],
+    missing: int,
     truth: Float[np.ndarray, "T C"],
     rate_hz: float,
     errors: Noise,
     device: int,
-    missing: int,
 ) -> Stream:
     """What one device makes of the truth, without gaps and absurd samples; `device` is its seed."""
     acceleration, rate, field = truth[:, :3], truth[:, 3:6], truth[:, 6:]

@@ -55,13 +55,16 @@ class SavitzkyGolay:
     def __post_init__(self) -> None:
         if self.window % 2 == 0 or not 2 <= self.order < self.window:
             raise ConfigError(
-                f"A Savitzky-Golay window is an odd number of frames above its order, which is 2 "
-                f"or more; found window "
-                f"{self.window}, order {self.order}. Try SavitzkyGolay(21, 3)."
+                "A Savitzky-Golay window is an odd number of frames above its order, which is 2 or "
+                f"more; found window {self.window}, order {self.order}. Try SavitzkyGolay(21, 3)."
             )
 
     def bandwidth_hz(self, rate_hz: float) -> float:
-        """Where the second derivative has lost 3 dB against the ideal one, at this frame rate."""
+        """Where the second derivative has lost 3 dB against the ideal one, at this frame rate.
+
+        >>> round(SavitzkyGolay(21, 3).bandwidth_hz(100.0), 1)
+        3.3
+        """
         from scipy.signal import savgol_coeffs
 
         taps = np.asarray(savgol_coeffs(self.window, self.order, deriv=2, use="dot"))
@@ -89,11 +92,10 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     needed = max(32, int(np.ceil(0.5 * rate_hz)))
     whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= needed]
     if not whole:
+        longest = max(map(len, pieces), default=0)
         raise DataError(
-            f"The noise of a path cannot be told from its movement in "
-            f"{max(map(len, pieces), default=0)} frames at "
-            f"{rate_hz:g} Hz; {needed} are needed. Give a cut-off in Hz (smoothing=12.0) or "
-            f"smoothing='none'."
+            f"The noise of a path is estimated from {needed} frames or more at {rate_hz:g} Hz; "
+            f"found {longest}. Give a cut-off in Hz (smoothing=12.0) or smoothing='none'."
         )
     block = min(int(BLOCK_S * rate_hz), max(map(len, whole)))
     hertz, power = _spectrum([piece for piece in whole if len(piece) >= block], block, rate_hz)
@@ -104,8 +106,7 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     octave = np.log2(hertz[1:])
     near = np.abs(octave[None, :] - np.log2(centres_hz)[:, None]) <= 1.0 / 4.0
     level = (near @ np.log(np.maximum(power, 1e-300))) / np.maximum(near.sum(axis=1), 1)
-    level = level[near.any(axis=1)]
-    centres_hz = centres_hz[near.any(axis=1)]
+    level, centres_hz = level[near.any(axis=1)], centres_hz[near.any(axis=1)]
     if not len(level):
         return None
     last = int(np.flatnonzero(level <= level.min() + np.log(_FLAT))[-1])
@@ -123,12 +124,12 @@ def _spectrum(
     from scipy.signal import detrend
 
     window = np.hanning(block + 2)[1:-1, None]
-    found = []
+    spectra = []
     for piece in pieces:
         for start in range(0, len(piece) - block + 1, max(1, block // 2)):
             part = detrend(piece[start : start + block], axis=0)
-            found.append((np.abs(np.fft.rfft(part * window, axis=0)) ** 2).sum(axis=1))
-    powers = np.array(found)
+            spectra.append((np.abs(np.fft.rfft(part * window, axis=0)) ** 2).sum(axis=1))
+    powers = np.array(spectra)
     high = powers[:, powers.shape[1] // 2 :].sum(axis=1)
     kept = np.argsort(high, kind="stable")[: max(1, len(powers) - int(_LOUD * len(powers)))]
     return np.fft.rfftfreq(block, 1.0 / rate_hz), powers[kept].mean(axis=0)
@@ -148,13 +149,17 @@ def smooth(
     (Whittaker, "On a New Method of Graduation", 1923; Eilers, "A Perfect Smoother", 2003,
     https://doi.org/10.1021/ac034173t). Frames that are not `observed` are bridged. Raises
     ConfigError unless 0 < cutoff_hz < rate_hz / 2.
+
+    >>> time_s = np.arange(400) / 100.0
+    >>> path = np.stack([np.sin(2 * np.pi * time_s), np.sin(2 * np.pi * 30 * time_s)], axis=1)
+    >>> np.ptp(smooth(path, rate_hz=100.0, cutoff_hz=8.0)[100:300], axis=0).round(2).tolist()
+    [2.0, 0.0]
     """
     from scipy.linalg import solveh_banded
 
     if not 0.0 < cutoff_hz < rate_hz / 2.0:
         raise ConfigError(
-            f"A cut-off lies between 0 and half the frame rate, {rate_hz / 2:g} Hz; found "
-            f"{cutoff_hz:g} Hz."
+            f"A cut-off is below half the frame rate, {rate_hz / 2:g} Hz; found {cutoff_hz:g} Hz."
         )
     frames = len(values)
     if frames <= _ORDER:
@@ -165,9 +170,8 @@ def smooth(
     bands = np.zeros((_ORDER + 1, frames))
     for row in range(_ORDER + 1):
         for column in range(row + 1):
-            bands[row - column, column : column + frames - _ORDER] += (
-                penalty * taps[row] * taps[column]
-            )
+            at = slice(column, column + frames - _ORDER)
+            bands[row - column, at] += penalty * taps[row] * taps[column]
     bands[0] += weight
     seen = np.where(weight[:, None] > 0, values, 0.0)
     return np.asarray(solveh_banded(bands, weight[:, None] * seen, lower=True))
