@@ -67,13 +67,13 @@ def test__family__unknown_kind__names_the_nearest() -> None:
         family("encoder")
 
 
-def test__placements__modalities__are_mutual_and_on_the_other_side() -> None:
+def test__placements__mirrored_ones__are_mutual_and_on_the_other_side() -> None:
     for name, place in PLACEMENTS.items():
         assert place.name == name
-        if place.modality is not None:
-            assert PLACEMENTS[place.modality].modality == name
-            assert {name.partition("_")[0], place.modality.partition("_")[0]} == {"left", "right"}
-            assert name.partition("_")[2] == place.modality.partition("_")[2]
+        if place.mirrored is not None:
+            assert PLACEMENTS[place.mirrored].mirrored == name
+            assert {name.partition("_")[0], place.mirrored.partition("_")[0]} == {"left", "right"}
+            assert name.partition("_")[2] == place.mirrored.partition("_")[2]
 
 
 def test__bilateral_pairs__only_whole_pairs_left_first() -> None:

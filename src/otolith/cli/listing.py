@@ -61,7 +61,7 @@ def listing(name: str) -> Rows:
 
 def _placements() -> Rows:
     return [
-        (place.name, place.words + (f" (pair: {place.modality})" if place.modality else ""))
+        (place.name, place.words + (f" (pair: {place.mirrored})" if place.mirrored else ""))
         for place in catalog.PLACEMENTS.values()
     ]
 

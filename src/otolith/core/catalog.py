@@ -186,7 +186,7 @@ class Placement:
     """A place on the body where a sensor is worn."""
 
     name: str
-    modality: str | None
+    mirrored: str | None
     """The same place on the other side of the body, where there is one."""
     words: str
     """How a person would say it."""
