@@ -151,8 +151,8 @@ def draw(shown: dict[str, np.ndarray], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.0, 1.15))
     about = (
-        "Acceleration of one trial along one axis: measured, simulated from the skeleton, drawn by a "
-        "network."
+        "Acceleration of one trial along one axis: measured, simulated from the skeleton, drawn by "
+        "a network."
     )
     save_figure(figure, path, "Pose to IMU", about)
 
