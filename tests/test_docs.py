@@ -124,6 +124,14 @@ def test__page__links__lead_somewhere(page: Path) -> None:
     assert not absent
 
 
+def test__architecture__files__exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:core|data|motion|learn|measure|use|show|cli)/[\w/]*(?:\.py)?)`", text)
+    assert len(named) > 30
+    absent = [name for name in named if not (ROOT / "src" / "otolith" / name).exists()]
+    assert not absent
+
+
 @pytest.mark.parametrize(
     "kind", [PIMConfig, PretrainConfig, AdaptConfig], ids=lambda kind: kind.__name__
 )
