@@ -22,9 +22,27 @@ LEAVING = [
     "a//b",
     "",
 ]
-ODD = ["a\nb", "a\x00b", "a\x1b[2J", "a\x7f", "a\u2028b", "a\udce9", "CON", "con.parquet", "nul "
-                                                                                           ".txt", "lpt1.csv", "a.",
-       "a ", " a", "dir./x", "a:stream", "x" * 201, "é" * 101, ".", "./x"]  # fmt: skip
+ODD = [
+    "a\nb",
+    "a\x00b",
+    "a\x1b[2J",
+    "a\x7f",
+    "a\u2028b",
+    "a\udce9",
+    "CON",
+    "con.parquet",
+    "nul .txt",
+    "lpt1.csv",
+    "a.",
+    "a ",
+    " a",
+    "dir./x",
+    "a:stream",
+    "x" * 201,
+    "é" * 101,
+    ".",
+    "./x",
+]
 
 
 @pytest.mark.parametrize("name", [*LEAVING, *ODD])

@@ -36,8 +36,15 @@ def everything(folder: Path) -> dict[str, bytes]:
 def mine(tmp_path: Path) -> Path:
     """A folder with files of the user's own, named as ours would be."""
     folder = tmp_path / "mine"
-    theirs = "recordings/mine.parquet recordings/p0.left_wrist.parquet segments.parquet partners/pose/a.parquet"
-    for name in (*theirs.split(), "results.csv", ".cache/notes", "film.mp4"):
+    for name in (
+        "recordings/mine.parquet",
+        "recordings/p0.left_wrist.parquet",
+        "segments.parquet",
+        "partners/pose/a.parquet",
+        "results.csv",
+        ".cache/notes",
+        "film.mp4",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("mine")
     return folder
@@ -244,7 +251,8 @@ from pathlib import Path
 from otolith.core.files import atomic_folder, atomic_path
 from otolith.core.ownership import owned
 out = Path(sys.argv[1])
-with owned(out, "study") as mine, atomic_path(out / "a.json") as one, atomic_folder(out / "folder", ()) as two:
+file, folder = atomic_path(out / "a.json"), atomic_folder(out / "folder", ())
+with owned(out, "study"), file as one, folder as two:
     one.write_text("half"), (two / "x").write_text("half")
     print("ready", flush=True)
     time.sleep(600)

@@ -74,8 +74,18 @@ def test__settings__that_are_no_table__are_said(given: object) -> None:
         configure(AdaptConfig, {"learning_rate": float("nan")}, "adaptation")
 
 
-@pytest.mark.parametrize("table", ["quick = 5", "quick = {method = 5}", "quick = {method = {a = 5}}",
-                                   "method = {a = 5}", "method = 5", "windows = 5", "command = 5"])  # fmt: skip
+@pytest.mark.parametrize(
+    "table",
+    [
+        "quick = 5",
+        "quick = {method = 5}",
+        "quick = {method = {a = 5}}",
+        "method = {a = 5}",
+        "method = 5",
+        "windows = 5",
+        "command = 5",
+    ],
+)
 def test__recipe__tables_of_another_form__are_said(table: str, tmp_path: Path) -> None:
     path = tmp_path / "r.toml"
     path.write_text(table)
@@ -141,8 +151,14 @@ def test__recipe__every_part_of_the_schedule__reaches_the_recogniser(
     assert loaded.adapted_.config.weight_decay == loaded.weight_decay == 0.25 and loaded.warmup == 3
 
 
-@pytest.mark.parametrize("words", [["adapt", "tpn", "loop", "--shots", "1", "--out", "o"],
-                                   ["recognise", "x", "loop"], ["simulate", "x", "--out", "loop"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["adapt", "tpn", "loop", "--shots", "1", "--out", "o"],
+        ["recognise", "x", "loop"],
+        ["simulate", "x", "--out", "loop"],
+    ],
+)
 def test__command__link_that_leads_to_itself__is_said(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,10 +207,14 @@ def test__benchmark__method_that_cannot_be__is_said_before_anything_is_trained(
 
 @pytest.mark.parametrize(
     ("table", "encoder", "head"),
-    [("[head]\nsmallest_leaf = 0", "features", "forest"), ("[head]\nstrength = -1.0", "features", "logistic"),
-     ("[head]\ndropout = 2.0", "tpn", "mlp"), ("[head]\nwidth = -1", "tpn", "mlp"),
-     ("[head]\nwidth = 4611686018427387904", "tpn", "mlp")],
-)  # fmt: skip
+    [
+        ("[head]\nsmallest_leaf = 0", "features", "forest"),
+        ("[head]\nstrength = -1.0", "features", "logistic"),
+        ("[head]\ndropout = 2.0", "tpn", "mlp"),
+        ("[head]\nwidth = -1", "tpn", "mlp"),
+        ("[head]\nwidth = 4611686018427387904", "tpn", "mlp"),
+    ],
+)
 def test__adapt__settings_out_of_range__are_said(
     table: str, encoder: str, head: str, toy_study: Study, tmp_path: Path
 ) -> None:
@@ -216,9 +236,27 @@ def test__adapt__settings_out_of_range__are_said(
     assert re.search(f"Head '{head}' cannot work with|should be (greater|less) than", done.output)
 
 
-ODD = ("'x'", "''", "-1", "0", "1.5", "true", "[1]", "[[1]]", "['x', 1]", "[]", "{a = 1}", "{name "
-                                                                                           "= {}}", "[true]",
-       "4611686018427387904", '"\\u0000"', "-1.5e300", "1e-300", "'../x'", "1979-05-27")  # fmt: skip
+ODD = (
+    "'x'",
+    "''",
+    "-1",
+    "0",
+    "1.5",
+    "true",
+    "[1]",
+    "[[1]]",
+    "['x', 1]",
+    "[]",
+    "{a = 1}",
+    "{name = {}}",
+    "[true]",
+    "4611686018427387904",
+    '"\\u0000"',
+    "-1.5e300",
+    "1e-300",
+    "'../x'",
+    "1979-05-27",
+)
 """What somebody may write behind a key that wants something else."""
 SOURCES = {"adapt": 2, "recognise": 2, "retrieve": 2, "fidelity": 2, "demo": 0}
 """How many folders or files a command takes; one if not said."""

@@ -68,10 +68,26 @@ class Deep:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("sizes", ["x"]), ("sizes", [True]), ("sizes", [1.5]), ("sizes", [[1]]), ("sizes", 3), ("sizes", None),
-     ("bounds", [1]), ("bounds", [1, 2, 3]), ("bounds", [True, 2]), ("bounds", [0.0, float("nan")]), ("pairs", [["a"]]),
-     ("pairs", ["ab"]), ("tables", {"a": 1}), ("tables", [1]), ("loss", "max"), ("loss", 1), ("width", True)],
-)  # fmt: skip
+    [
+        ("sizes", ["x"]),
+        ("sizes", [True]),
+        ("sizes", [1.5]),
+        ("sizes", [[1]]),
+        ("sizes", 3),
+        ("sizes", None),
+        ("bounds", [1]),
+        ("bounds", [1, 2, 3]),
+        ("bounds", [True, 2]),
+        ("bounds", [0.0, float("nan")]),
+        ("pairs", [["a"]]),
+        ("pairs", ["ab"]),
+        ("tables", {"a": 1}),
+        ("tables", [1]),
+        ("loss", "max"),
+        ("loss", 1),
+        ("width", True),
+    ],
+)
 def test__configure__another_type_within__is_refused(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=rf"^example: '{key}[^']*' (should (be|have)|is missing)"):
         configure(Deep, {key: value}, "example")

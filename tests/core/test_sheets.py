@@ -26,9 +26,31 @@ from otolith.show.gates import write_gates
 from otolith.use.timeline import Timeline
 
 BAD = (
-    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u00a0=1", "\u200b=1", "\ufeff=1", "\x00=1",
-    "\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\u22121", "a;=1", "a\n=1", "a\t@b", "\twalk", "\rwalk", "'", "''=1",
-)  # fmt: skip
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "  =1",
+    "\u00a0=1",
+    "\u200b=1",
+    "\ufeff=1",
+    "\x00=1",
+    "\uff1d1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff201",
+    "\u22121",
+    "a;=1",
+    "a\n=1",
+    "a\t@b",
+    "\twalk",
+    "\rwalk",
+    "'",
+    "''=1",
+)
 TEXTS = st.one_of(st.text(), st.text("=+-@'; \t\r\n\"a\uff1d\u200b,"), st.sampled_from(BAD))
 
 

@@ -304,8 +304,11 @@ def test__a_caller__names_what_is_no_member__is_told_before_it_is_called(lab: Pa
 def test__every_command_that_reads_a_checkpoint__takes_trust(encoder: Path) -> None:
     run = CliRunner()
     edit_config(encoder, lambda c: c["encoder"].update(name="my_lab.models:Mine"))
-    for words in (["adapt", str(encoder), "study", "--out", "o"], ["retrieve", str(encoder), "study"],
-                  ["recognise", str(encoder), "a.csv", "--labels", "walking,sitting"]):  # fmt: skip
+    for words in (
+        ["adapt", str(encoder), "study", "--out", "o"],
+        ["retrieve", str(encoder), "study"],
+        ["recognise", str(encoder), "a.csv", "--labels", "walking,sitting"],
+    ):
         told = run.invoke(app, words)
         assert told.exit_code == 2 and "--trust my_lab" in told.output, told.output
         trusting = run.invoke(app, [*words, "--trust", "my_lab"])

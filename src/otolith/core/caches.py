@@ -53,7 +53,7 @@ def cache_folder(folder: Path, room: str = "") -> Path:
         place = _private(private / hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32])
         return _writable(place) / room
     except (OSError, RuntimeError):
-        if resolved not in _fleeting:
+        if resolved not in _fleeting:  # once a process, so that what it derives is found again
             _fleeting[resolved] = Path(tempfile.mkdtemp(prefix="otolith-"))
             atexit.register(shutil.rmtree, _fleeting[resolved], ignore_errors=True)
         return _fleeting[resolved] / room
@@ -75,7 +75,7 @@ def _private(folder: Path) -> Path:
 
 
 def _writable(folder: Path) -> Path:
-    with tempfile.TemporaryFile(dir=folder):
+    with tempfile.TemporaryFile(dir=folder):  # a mode says too little: disks are mounted read-only
         return folder
 
 
@@ -92,7 +92,7 @@ def write_arrays(path: Path, made_of: str, facts: Any, arrays: Mapping[str, np.n
     """
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     total = hashlib.sha256()
-    for array in plain.values():
+    for array in plain.values():  # memoryview cannot cast what is empty
         total.update(array.data.cast("B") if array.size else b"")
     header = {
         "otolith_cache": _FORMAT,
@@ -164,13 +164,13 @@ def _cut(body: bytes, arrays: list[Any]) -> dict[str, np.ndarray]:
     for name, dtype, shape in arrays:
         if dtype not in _DTYPES or any(not isinstance(side, int) or side < 0 for side in shape):
             raise ValueError("its header is damaged")
-        count = int(np.prod(shape, dtype=object))
+        count = int(np.prod(shape, dtype=object))  # exact, however large the numbers claim to be
         end = start + count * np.dtype(dtype).itemsize
         if end > len(body):
             raise ValueError("it was cut off")
         flat = np.frombuffer(body, dtype, count, start) if count else np.empty(0, dtype)
         out[name] = flat.reshape(shape)
         start = end
-    if start != len(body):
+    if start != len(body):  # the hash covers it all, but a header may have been written for less
         raise ValueError("it is longer than it says")
     return out

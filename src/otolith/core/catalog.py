@@ -123,6 +123,7 @@ class Family(Mapping[str, str]):
         package = module.partition(".")[0]
         if not OWN_PATH.fullmatch(name) or package in _NEVER_TRUSTED:
             raise UnknownNameError(unknown)
+        # With the dot, so that trust in `lab` is none in `lab_of_somebody`.
         if any(f"{module}.".startswith(f"{allowed}.") for allowed in trusted(trust)):
             return name
         raise UnknownNameError(
@@ -171,6 +172,7 @@ class Family(Mapping[str, str]):
         """Return the first line of a member's docstring. It is read from the file, which is not
         imported."""
         module, _, attribute = self._members[name].partition(":")
+        # Importing all members to list them would load torch, and the extras of some.
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             return ""

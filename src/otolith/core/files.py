@@ -105,7 +105,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         share(temporary)  # it was made for its owner alone
         sync(temporary)
         temporary.replace(path)
-        sync(path.parent)
+        sync(path.parent)  # the new name survives a power cut only once the folder is on the disk
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -170,7 +170,7 @@ def _keep_strangers(old: Path, new: Path, ours: Collection[str]) -> None:
 
 
 def _link_or_copy(source: str, target: str) -> None:
-    try:
+    try:  # a link costs nothing, but not every file system has them
         os.link(source, target, follow_symlinks=False)
     except OSError:
         shutil.copy2(source, target, follow_symlinks=False)
@@ -240,7 +240,7 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     >>> _ = Path("a.json").write_text('{"a": 1, "a": 2}')
     >>> read_json(Path("a.json"))
     Traceback (most recent call last):
-    otolith.core.errors.ReadError: a.json is not readable as JSON (a key stands twice in one object)...
+    otolith.core.errors.ReadError: a.json is not readable as JSON (a key stands twice ...
     """
     with opened(path) as file:
         text = file.read(max_bytes + 1)

@@ -44,8 +44,8 @@ def refuse_large(where: object, packed_bytes: int, unpacked_bytes: int) -> None:
     limit = unpacked_limit(packed_bytes)
     if unpacked_bytes > limit:
         raise ReadError(
-            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; at most "
-            f"{limit:,} are read. If you trust it, allow more: --max-bytes {unpacked_bytes}"
+            f"{where} has {packed_bytes:,} bytes and unpacks to {unpacked_bytes:,} or more; "
+            f"at most {limit:,} are read. If you trust it, allow more: --max-bytes {unpacked_bytes}"
         )
 
 

@@ -65,6 +65,7 @@ def only_writer(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
 
 
 def _open_locked(lock: Path, wait: bool) -> int | None:
+    # A lock on a file that its holder removed meanwhile is worth nothing: then try the new file.
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         taken = _take(handle, wait)
@@ -117,7 +118,7 @@ def _empty_file(prefix: str, suffix: str, dir: Path) -> str:
 def sweep_once(folder: Path) -> None:
     """Sweep a folder, unless this process has done so."""
     folder = folder.resolve()
-    if folder not in _swept:
+    if folder not in _swept:  # looking through a folder of 20,000 recordings at each file is slow
         _swept.add(folder)
         sweep(folder)
 

@@ -108,8 +108,8 @@ def owned(
         yield held
         return
     new = not folder.exists()
-    if not new:
-        _named(folder, kind, fixed, older)  # refused before anything is written
+    if not new:  # a folder that is not ours is refused before anything, even a lock, is written
+        _named(folder, kind, fixed, older)
     try:
         with only_writer(folder / LOCK, str(folder)):
             _sweep_below(folder)
@@ -231,4 +231,5 @@ def _append(marker: Path, names: list[str]) -> None:
 def _sweep_below(folder: Path) -> None:
     for inner, folders, _ in os.walk(folder):
         sweep(Path(inner))
+        # os.walk goes on with what is left in the list: no other hidden folder is ours to sweep.
         folders[:] = [name for name in folders if not name.startswith(".") or name == CACHE]

@@ -100,7 +100,7 @@ class _Worker:
         try:
             kind, content = self.pipe.recv()
         except (EOFError, OSError):
-            self.process.join()
+            self.process.join()  # its exit code is known a moment after its pipe has ended
             return "died", _cause(self.process.exitcode or 0)
         return kind, content
 
@@ -120,6 +120,7 @@ class _Pool:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        # An idle worker ends when its pipe does; a busy one would first finish its task.
         for worker in self.busy:
             worker.process.terminate()
         for worker in (*self.busy, *self._idle):
@@ -142,7 +143,7 @@ class _Pool:
         task, attempt = self.busy.pop(worker)
         worker.pipe.close()
         again = attempt < ATTEMPTS
-        if again:
+        if again:  # last in line: until then others may have given back the memory
             self._waiting.append((task, attempt + 1))
         self._give()
         return None if again else Lost(task, cause)

@@ -92,6 +92,7 @@ mean 'deviation'?
             raise ConfigError(f"{kind.__name__} is given {', '.join(sorted(twice))} twice.")
         build(self, **_checked(made, by_place | named, kind.__name__))
 
+    # How pydantic checks a field of this type: a table becomes the settings, with their errors.
     def schema(source: object, handler: object) -> Any:
         from pydantic_core.core_schema import no_info_plain_validator_function
 
@@ -126,7 +127,7 @@ def refuse_unknown(given: object, options: Iterable[str], who: str) -> None:
 
     >>> refuse_unknown({"sede": 1}, ["seed"], "The recipe")
     Traceback (most recent call last):
-    otolith.core.errors.ConfigError: The recipe has no setting 'sede'; it has seed. Did you mean 'seed'?
+    otolith.core.errors.ConfigError: The recipe has no setting 'sede'; it has seed. Did you ...
     """
     if not isinstance(given, Mapping):
         raise ConfigError(
@@ -183,9 +184,10 @@ def _checked(kind: type, given: Mapping[str, Any], who: str) -> dict[str, Any]:
 def _sentence(errors: list[Any]) -> str:
     """Say what is wrong with the first setting that does not fit.
 
-    A union has an error for each of its members, all with the same beginning of `loc`.
+    A union has an error for each of its members, all with the same beginning of `loc`. What is
+    wrong is said before what is missing.
     """
-    first = errors[0]
+    first = min(errors, key=lambda error: bool(error["type"] == "missing"))
     key, *within = first["loc"]
     if first["type"] == "value_error":  # raised by the settings within
         return f", {'.'.join(map(str, first['loc']))}: {first['ctx']['error']}"
@@ -245,8 +247,7 @@ def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
     >>> with built_from({"width": 7, "heads": 2}, "Encoder 'mine'"):
     ...     raise ValueError("7 does not divide by 2")
     Traceback (most recent call last):
-    otolith.core.errors.ConfigError: Encoder 'mine' cannot work with width = 7, heads = 2: 7 does not \
-    divide by 2
+    otolith.core.errors.ConfigError: Encoder 'mine' cannot work with width = 7, heads = 2: ...
     """
     try:
         yield
@@ -289,7 +290,7 @@ class Configured:
 
     @override
     def __repr__(self) -> str:
-        """Name the class and the settings that are not their defaults, in 300 characters at most."""
+        """Name the class and the settings that differ from their defaults, in 300 characters."""
         changed = [
             f"{name}={value!r}"
             for name, value in vars(self.config).items()

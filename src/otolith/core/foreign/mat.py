@@ -125,6 +125,7 @@ class _MatFile:
         """Return all of an array, unpacked, once its checksum holds."""
         if not compressed:
             return content
+        # Never more memory than the limit; what is left over counts as much again.
         most = unpacked_limit(len(content))
         unpacking = zlib.decompressobj()
         try:
@@ -171,7 +172,8 @@ class _MatFile:
             held = f"{len(values):,} bytes of numbers"
             raise self._damaged(f"'{array.name}' of shape {array.shape} has {held}")
         refuse_large(self._path, self._size, count * np.dtype(array.kind).itemsize)
-        # A number that its class cannot hold is not finite in it.
+        # MATLAB stores numbers in the smallest type that holds them; one that its class cannot hold
+        # is not finite in it.
         with np.errstate(invalid="ignore", over="ignore"):
             flat = np.frombuffer(values, dtype=stored).astype(array.kind)
         return flat.reshape(array.shape, order="F")

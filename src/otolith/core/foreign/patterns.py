@@ -74,8 +74,8 @@ class Pattern:
             raise ConfigError(
                 f"{self._where}: '{self.text}' cannot be matched in linear time ({reason}). "
                 f"Look-around (?=…) (?!…) (?<=…) (?<!…), back-references (?P=…) \\1, possessive "
-                f"repeats and conditions are not taken, nor repeats above 1,000: write out what may "
-                f"stand there."
+                f"repeats, conditions, and repeats above 1,000 are not possible: write out what "
+                f"may be there."
             ) from error
 
     def search(self, text: str) -> dict[str, str | None] | None:
@@ -90,8 +90,8 @@ class Pattern:
     def _known(self, text: str) -> str:
         if self._bounded and not text.isascii():
             raise ReadError(
-                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' does not "
-                f"know a word's edge; write what stands beside the word instead."
+                f"'{text}' has letters beyond ASCII, where \\b in the pattern '{self.text}' misses "
+                f"the edge of a word; write what stands beside the word instead."
             )
         return text
 
