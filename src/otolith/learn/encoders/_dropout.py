@@ -27,8 +27,7 @@ class Dropout(nn.Dropout):
             return super().forward(input)
         draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = draws.view(torch.int16)[: input.numel()]
-        kept = torch.empty_like(
-            input
-        )  # in the memory order of the input, whose strides it shares where it has no gaps
+        # In the memory order of the input, whose strides it shares where the input has no gaps.
+        kept = torch.empty_like(input)
         kept = kept.copy_(bits.as_strided(kept.shape, kept.stride()) >= dropped - _STEPS // 2)
         return input * kept.mul_(_STEPS / (_STEPS - dropped))

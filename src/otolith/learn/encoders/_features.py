@@ -29,37 +29,16 @@ BANDS_HZ: tuple[tuple[float, float], ...] = (
 )
 
 SIGNAL_FEATURES: tuple[str, ...] = (
-    "mean",
-    "std",
-    "min",
-    "max",
-    "median",
-    "iqr",
-    "rms",
-    "skew",
-    "kurtosis",
-    "mean_abs_diff",
-    "zero_crossing_rate",
-    "mean_crossing_rate",
-    "energy",
-    "trend",
-    "time_of_max",
-    "time_of_min",
-    "rhythm",
-    "dominant_hz",
-    "spectral_entropy",
-    "spectral_centroid_hz",
-    *(
-        f"energy_{low:g}_{high:g}_hz" if np.isfinite(high) else f"energy_above_{low:g}_hz"
-        for low, high in BANDS_HZ
-    ),
+    *("mean", "std", "min", "max", "median", "iqr", "rms", "skew", "kurtosis", "mean_abs_diff"),
+    *("zero_crossing_rate", "mean_crossing_rate", "energy", "trend", "time_of_max", "time_of_min"),
+    *("rhythm", "dominant_hz", "spectral_entropy", "spectral_centroid_hz"),
+    *(f"energy_{low:g}_{high:g}_hz" for low, high in BANDS_HZ[:-1]),
+    f"energy_above_{BANDS_HZ[-1][0]:g}_hz",
 )
-
-_SHORTEST_PERIOD_S = (
-    0.2  # nobody repeats a movement faster; nearer lags only say that the signal is smooth
-)
-
-_CHUNK = 2_000_000  # samples at once: bounds the working memory to some 100 MB, whatever the number of windows
+_SHORTEST_PERIOD_S = 0.2
+"""Nobody repeats a movement faster; nearer lags only say that the signal is smooth."""
+_CHUNK = 2_000_000
+"""Samples at once: bounds the working memory to some 100 MB, however many windows there are."""
 
 
 def hand_made_features(
@@ -81,39 +60,37 @@ def hand_made_features(
     count, channels, samples = windows.shape
     if samples < 4:
         raise DataError(
-            f"Features need windows of at least 4 samples; found {samples}. Cut longer windows."
+            f"Features need windows of at least 4 samples, not {samples}. Cut longer windows."
         )
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ConfigError(
-            f"rate_hz must be above 0; found {rate_hz}. Try the rate of the windows, such as 50."
+            f"rate_hz must be above 0, not {rate_hz}. Try the rate of the windows, such as 50."
         )
     _check_triads(triads, channels)
-    out = np.empty(
-        (count, len(SIGNAL_FEATURES) * (channels + len(triads)) + 3 * len(triads)), dtype=np.float32
-    )
-    chunk = max(1, _CHUNK // (max(1, channels + len(triads)) * samples))
-    for start in range(0, count, chunk):
-        out[start : start + chunk] = _chunk_features(
-            windows[start : start + chunk], rate_hz, triads
-        )
+    signals = channels + len(triads)
+    out = np.empty((count, len(SIGNAL_FEATURES) * signals + 3 * len(triads)), dtype=np.float32)
+    step = max(1, _CHUNK // (max(1, signals) * samples))
+    for start in range(0, count, step):
+        some = slice(start, start + step)
+        out[some] = _chunk_features(windows[some], rate_hz, triads)
     return out
 
 
 def feature_names(channel_names: Sequence[str], triads: Sequence[Triad] = ()) -> list[str]:
-    """Return what each column of `hand_made_features` is, such as "waist.acc.x std" or "waist.acc
-    norm energy".
+    """Return what each column of `hand_made_features` is.
 
     Raises ChannelError for a triad that names a channel beyond the last one.
+
+    >>> feature_names(["waist.acc.x", "waist.acc.y", "waist.acc.z"], [(0, 1, 2)])[-4:]
+    ['waist.acc norm energy_above_10_hz', 'waist.acc correlation xy', 'waist.acc correlation xz', \
+'waist.acc correlation yz']
     """
     _check_triads(triads, len(channel_names))
-    sensors = [
-        channel_names[triad[0]].rpartition(".")[0] or channel_names[triad[0]] for triad in triads
-    ]
+    first = [channel_names[triad[0]] for triad in triads]
+    sensors = [name.rpartition(".")[0] or name for name in first]
     signals = [*channel_names, *(f"{sensor} norm" for sensor in sensors)]
-    names = [f"{signal} {feature}" for signal in signals for feature in SIGNAL_FEATURES]
-    return names + [
-        f"{sensor} correlation {axes}" for sensor in sensors for axes in ("xy", "xz", "yz")
-    ]
+    pairs = [f"{sensor} correlation {axes}" for sensor in sensors for axes in ("xy", "xz", "yz")]
+    return [f"{signal} {feature}" for signal in signals for feature in SIGNAL_FEATURES] + pairs
 
 
 def _check_triads(triads: Sequence[Triad], channels: int) -> None:
@@ -121,21 +98,18 @@ def _check_triads(triads: Sequence[Triad], channels: int) -> None:
         if len(triad) != 3 or not all(0 <= index < channels for index in triad):
             raise ChannelError(
                 f"A triad names the x, y and z channels of one sensor by their index, 0 to "
-                f"{channels - 1}; found "
-                f"{tuple(triad)}. Leave it out where a sensor lacks an axis."
+                f"{channels - 1}, not {tuple(triad)}. Leave it out where a sensor lacks an axis."
             )
 
 
 def _chunk_features(windows: np.ndarray, rate_hz: float, triads: Sequence[Triad]) -> np.ndarray:
     values = np.asarray(windows, dtype=np.float32)
+    signals = values
     if triads:
         axes = np.asarray(triads)
-        # Adding up each axis keeps the temporaries at one axis's size; norm(..., axis=2) would copy
-        # all three.
+        # One axis at a time: norm(..., axis=2) would copy all three.
         lengths = np.sqrt(sum(np.square(values[:, axes[:, axis]]) for axis in range(3)))
         signals = np.concatenate([values, lengths], axis=1)
-    else:
-        signals = values
     per_signal = np.stack([*_in_time(signals, rate_hz), *_in_frequency(signals, rate_hz)], axis=-1)
     columns = [per_signal.reshape(len(values), -1)]
     if triads:
@@ -201,9 +175,8 @@ def _quantile(ordered: np.ndarray, share: float) -> np.ndarray:
     position = share * (ordered.shape[-1] - 1)
     low = int(position)
     high = min(low + 1, ordered.shape[-1] - 1)
-    return np.asarray(
-        ordered[..., low] + np.float32(position - low) * (ordered[..., high] - ordered[..., low])
-    )
+    step = ordered[..., high] - ordered[..., low]
+    return np.asarray(ordered[..., low] + np.float32(position - low) * step)
 
 
 def _crossings(signals: np.ndarray) -> np.ndarray:
@@ -219,9 +192,8 @@ def _in_frequency(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     mean = signals.mean(axis=-1, keepdims=True)
     spectrum = np.fft.rfft(signals - mean, axis=-1)[..., 1:]
     # Scaled so that the bins add up to the variance of the window.
-    power = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32) * (
-        2.0 / samples**2
-    )
+    square = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
+    power = square * (2.0 / samples**2)
     if samples % 2 == 0:
         power[..., -1] *= 0.5
     total = power.sum(axis=-1)

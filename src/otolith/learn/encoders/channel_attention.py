@@ -68,32 +68,27 @@ class ChannelAttention(Encoder):
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
         self.dimension = c.width
-        own = {
-            name: [i for i, ch in enumerate(self.channels) if ch.sensor == name]
+        places = {
+            name: [i for i, channel in enumerate(self.channels) if channel.sensor == name]
             for name in sensors(self.channels)
         }
-        self.places = list(own.values())
-        self.sensors = nn.ModuleDict(
-            {name: _Sensor(len(places), length, c) for name, places in own.items()}
-        )
-        order = [place for places in self.places for place in places]
+        self.places = list(places.values())
+        self.sensors = nn.ModuleDict({n: _Sensor(len(p), length, c) for n, p in places.items()})
+        order = [place for some in self.places for place in some]
         self.back = None if order == sorted(order) else [order.index(i) for i in range(len(order))]
 
     @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
-        parts, vectors, there = [], [], []
+        parts, vectors, present = [], [], []
         for places, sensor in zip(self.places, self.sensors.values(), strict=True):
-            present = batch.present[:, places]
-            tokens, vector = sensor(batch.values[:, places], present)
+            known = batch.present[:, places]
+            tokens, vector = sensor(batch.values[:, places], known)
             parts.append(tokens)
             vectors.append(vector)
-            there.append(present.any(dim=1))
-        tokens = torch.cat(parts, dim=1)
-        each, count = (
-            torch.stack(vectors, dim=1),
-            torch.stack(there, dim=1).sum(dim=1, keepdim=True),
-        )
+            present.append(known.any(dim=1))
+        tokens, each = torch.cat(parts, dim=1), torch.stack(vectors, dim=1)
+        count = torch.stack(present, dim=1).sum(dim=1, keepdim=True)
         pooled = each.sum(dim=1) / count.clamp(min=1)
         return Embeddings(tokens if self.back is None else tokens[:, self.back], pooled, each)
 
@@ -101,16 +96,15 @@ class ChannelAttention(Encoder):
     def narrowed(self, channels: Sequence[Channel]) -> ChannelAttention:
         """Return the encoder of some of the sensors, with their weights.
 
-        Raises ConfigError for a sensor, or channels of one, that this encoder does not have in the
-        same order.
+        Raises ConfigError for a sensor that this encoder does not have with the same channels.
         """
         fewer = ChannelAttention(channels, self.rate_hz, self.length, **self.settings())
         for name, places in zip(fewer.sensors, fewer.places, strict=True):
-            own = [channel for channel in self.channels if channel.sensor == name]
-            if own != [fewer.channels[place] for place in places]:
-                there = ", ".join(channel_names(self.channels))
+            ours = [channel for channel in self.channels if channel.sensor == name]
+            if ours != [fewer.channels[place] for place in places]:
+                every = ", ".join(channel_names(self.channels))
                 raise ConfigError(
-                    f"This encoder has no sensor '{name}' with these channels; it has {there}."
+                    f"This encoder has no sensor '{name}' with these channels; it has {every}."
                 )
             fewer.sensors[name].load_state_dict(self.sensors[name].state_dict())
         return fewer
@@ -129,8 +123,7 @@ class _Sensor(nn.Module):
 
     @override
     def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), of which channels (B, C) are
-        there."""
+        """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), channels (B, C) present."""
         tokens = self.positions(self.over_time(values))
         for block in self.blocks:
             tokens = block(tokens, present)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from torch import nn
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError
 from otolith.core.settings import Count, Share, settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel
@@ -73,17 +72,15 @@ class DeepConvLSTM(Encoder):
 
     def _begin(self) -> None:
         for module in self.modules():
-            own = dict(module.named_parameters(recurse=False))
             if isinstance(module, nn.Conv2d):
-                nn.init.orthogonal_(own["weight"], nn.init.calculate_gain("relu"))
-                nn.init.zeros_(own["bias"])
+                nn.init.orthogonal_(module.weight, nn.init.calculate_gain("relu"))
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
             elif isinstance(module, nn.LSTM):
-                for name, values in own.items():
+                for name, values in module.named_parameters(recurse=False):
                     gates = values.detach().chunk(4)  # in, forget, cell, out
+                    start = nn.init.orthogonal_ if name.startswith("weight") else nn.init.zeros_
                     for gate in gates:
-                        nn.init.orthogonal_(gate) if name.startswith("weight") else nn.init.zeros_(
-                            gate
-                        )
+                        start(gate)
                     if name == "bias_ih_l0":
                         nn.init.ones_(gates[1])
 
@@ -92,8 +89,6 @@ class DeepConvLSTM(Encoder):
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
         c = self.config
-        if min(c.filters, c.convolutions, c.kernel, c.hidden, c.layers) < 1:
-            raise ConfigError("deep_conv_lstm needs sizes of 1 or more.")
         self.shortest = c.convolutions * (c.kernel - 1) + 1
 
     @override

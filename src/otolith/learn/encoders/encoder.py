@@ -17,11 +17,25 @@ from otolith.data.channels import Channel, sensors
 from otolith.learn.embeddings import Embeddings
 
 
-class Encoder(nn.Module, Configured, ABC):
+class Encoder(Configured, nn.Module, ABC):
     """Batch of windows -> tokens (B, L, D) and one vector (B, D) a window.
 
     An encoder is built for named channels at one rate. It keeps rows apart: what it says of a
-    window does not change with the other windows of the batch once it is in eval mode.
+    window does not change with the other windows of the batch once it is in eval mode. A member is
+    one class, and one line in the table of this folder:
+
+    >>> class Moments(Encoder):
+    ...     "Mean and deviation of each channel, through a linear layer."
+    ...     def __init__(self, channels, rate_hz, length, **settings):
+    ...         super().__init__(channels, rate_hz, length, **settings)
+    ...         self.dimension = 16
+    ...         self.layer = nn.Linear(2 * len(self.channels), self.dimension)
+    ...     def forward(self, batch):
+    ...         moments = torch.cat([batch.values.mean(-1), batch.values.std(-1)], dim=1)
+    ...         pooled = self.layer(moments)
+    ...         return Embeddings(tokens=pooled[:, None], pooled=pooled)
+    >>> Moments(["waist.acc.x"], rate_hz=50.0, length=100).dimension
+    16
     """
 
     dimension: int
@@ -48,13 +62,12 @@ class Encoder(nn.Module, Configured, ABC):
         self.channels, self.rate_hz, self.length = tuple(channels), rate_hz, length
         self.configure(settings)
         if length < self.shortest:
-            way_out = f"{self.when_too_short}, " * bool(self.when_too_short)
+            instead = f"{self.when_too_short}, " if self.when_too_short else ""
             raise ConfigError(
                 f"{type(self).__name__} needs windows of {self.shortest} samples or more; these "
-                f"hold {length} "
-                f"({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of "
-                f"{self.shortest / rate_hz:.3g} s or more, "
-                f"{way_out}or choose another encoder: otolith list encoders."
+                f"hold {length} ({length / rate_hz:g} s at {rate_hz:g} Hz). Cut windows of "
+                f"{self.shortest / rate_hz:.3g} s or more, {instead}or choose another encoder: "
+                "otolith list encoders."
             )
 
     @abstractmethod
@@ -70,8 +83,8 @@ class Encoder(nn.Module, Configured, ABC):
         """
         raise ConfigError(
             f"{type(self).__name__} mixes its sensors, and none of them can be left out; "
-            f"channel_attention keeps them "
-            f"apart. It was made for {', '.join(sensors(self.channels))}."
+            f"channel_attention keeps them apart. It was made for "
+            f"{', '.join(sensors(self.channels))}."
         )
 
     def feature_names(self) -> list[str]:

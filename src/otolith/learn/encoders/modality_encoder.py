@@ -1,5 +1,4 @@
-"""What every encoder of a modality promises: poses or sentence vectors to the space that the
-windows' encoder fills."""
+"""What every encoder of a modality promises."""
 
 from __future__ import annotations
 
@@ -13,12 +12,11 @@ from typing_extensions import override
 from otolith.core.settings import Configured
 
 
-class ModalityEncoder(nn.Module, Configured, ABC):
-    """(B, *shape) and what is known of it -> (B, D); it learns beside the encoder and is left
-    behind with pretraining.
+class ModalityEncoder(Configured, nn.Module, ABC):
+    """Poses or sentence vectors (B, *shape) -> (B, D), where the windows' encoder is, too.
 
-    shape: of one modality, (E,) for a vector, (F, J, 3) for a pose. It keeps rows apart in eval
-    mode.
+    shape: of one modality, (E,) for a vector, (F, J, 3) for a pose. It learns beside the encoder,
+    is dropped after pretraining, and keeps rows apart in eval mode.
     """
 
     def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
@@ -29,4 +27,4 @@ class ModalityEncoder(nn.Module, Configured, ABC):
     @abstractmethod
     @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
-        """Encode a batch; of poses `known` (B, J) says which joints are there."""
+        """Encode a batch; of poses `known` (B, J) says which joints are known."""

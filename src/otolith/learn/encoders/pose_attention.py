@@ -55,10 +55,8 @@ class PoseAttention(ModalityEncoder):
         self.moment = nn.Linear(joints * axes, c.width)
         self.positions = Positions(frames, c.width, c.position_dropout)
         self.blocks = nn.ModuleList(PostNorm(c.width, c.heads, c.dropout) for _ in range(c.blocks))
-        self.mix, self.views = (
-            nn.Linear(frames * c.width, c.hidden),
-            nn.Linear(c.hidden, c.views * dimension),
-        )
+        self.mix = nn.Linear(frames * c.width, c.hidden)
+        self.views = nn.Linear(c.hidden, c.views * dimension)
 
     @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError
 from otolith.core.settings import Count, Index, Positive, Share, settings
 from otolith.learn.encoders._attention import PreNorm
 from otolith.learn.encoders.modality_encoder import ModalityEncoder
@@ -54,21 +53,14 @@ class PoseFormer(ModalityEncoder):
         super().__init__(shape, dimension, **settings)
         c = self.config
         frames, joints, axes = self.shape
-        if (
-            min(c.joint_width, c.spatial_depth, c.temporal_depth, c.heads) < 1
-            or c.temporal_width < 0
-            or c.ratio <= 0
-        ):
-            raise ConfigError("pose_former needs widths, depths and heads of 1 or more.")
         side_by_side = joints * c.joint_width
         width = c.temporal_width or side_by_side
         self.joint = nn.Linear(axes, c.joint_width)
         self.joint_place = nn.Parameter(0.02 * torch.randn(joints, c.joint_width))
         self.spatial = _blocks(c.spatial_depth, c.joint_width, c)
         self.spatial_norm = nn.LayerNorm(c.joint_width)
-        self.narrow: nn.Module = (
-            nn.Linear(side_by_side, width) if c.temporal_width else nn.Identity()
-        )
+        narrow = nn.Linear(side_by_side, width) if c.temporal_width else nn.Identity()
+        self.narrow: nn.Module = narrow
         self.moment_place = nn.Parameter(0.02 * torch.randn(frames, width))
         self.temporal = _blocks(c.temporal_depth, width, c)
         self.temporal_norm = nn.LayerNorm(width)
@@ -78,13 +70,9 @@ class PoseFormer(ModalityEncoder):
     @override
     def forward(self, values: Tensor, known: Tensor | None = None) -> Tensor:
         """Encode a batch; `known` (B, J) says which joints are there."""
-        rows, frames, joints, _ = values.shape
-        seen = (
-            None
-            if known is None
-            else known[:, None].expand(rows, frames, joints).reshape(-1, joints)
-        )
-        tokens = self.joint(values.reshape(rows * frames, joints, -1)) + self.joint_place
+        rows, frames = values.shape[:2]
+        seen = None if known is None else known.repeat_interleave(frames, dim=0)  # (B·F, J)
+        tokens = self.joint(values.flatten(0, 1)) + self.joint_place
         for block in self.spatial:
             tokens = block(tokens, seen)
         tokens = self.spatial_norm(tokens)
@@ -93,9 +81,8 @@ class PoseFormer(ModalityEncoder):
         moments = self.narrow(tokens.view(rows, frames, -1)) + self.moment_place
         for block in self.temporal:
             moments = block(moments)
-        encoded: Tensor = self.head(
-            self.mean(self.temporal_norm(moments).transpose(1, 2)).squeeze(2)
-        )
+        mean = self.mean(self.temporal_norm(moments).transpose(1, 2)).squeeze(2)
+        encoded: Tensor = self.head(mean)
         return encoded
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from otolith.core.errors import CheckpointError
 from otolith.data.channels import triad
 from otolith.learn.encoders.stacked_rnn import StackedRNN
-from otolith.learn.encoders.weights import read_safetensors, read_torch
+from otolith.learn.encoders.weights import misfits, read_safetensors, read_torch, some_of
 
 RATE_HZ, LENGTH, PLACEMENT = 50.0, 250, "head"
+PUBLISHED_WIDTH = 512
 PREFIX = "imu_encoder."
 """Under which a checkpoint of the whole training keeps the encoder, beside the frozen models for
 video and text."""
@@ -61,52 +61,42 @@ def from_published(path: str | Path) -> Published:
     """
     path = Path(path)
     tensors = _encoder_part(_read(path))
-    if (
-        sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-        > path.stat().st_size
-    ):
+    if sum(t.numel() * t.element_size() for t in tensors.values()) > path.stat().st_size:
+        # A few bytes can stand for a tensor of any shape.
         raise CheckpointError(
             f"{path} names tensors that are larger than itself: it is damaged or was edited."
         )
-    states = tensors.get("net.5.weight_hh_l0", torch.empty(3 * 512, 512))
-    width = states.shape[-1] if states.ndim == 2 and len(states) == 3 * states.shape[-1] else 512
+    width = _width(tensors)
     channels = (*triad(PLACEMENT, "acc"), *triad(PLACEMENT, "gyro"))
     encoder = StackedRNN(channels, RATE_HZ, LENGTH, hidden=width)
-    wanted = {name: (part, encoder.state_dict()[part].shape) for name, part in NAMES.items()}
     heads = {name: nn.Linear(width, width) for name in HEADS if f"{name}.weight" in tensors}
+
+    ours = encoder.state_dict()
+    expected = {theirs: ours[part].shape for theirs, part in NAMES.items()}
     for head, layer in heads.items():
-        wanted |= {
-            f"{head}.{part}": (part, value.shape) for part, value in layer.state_dict().items()
-        }
-    problems = [f"{name} is missing" for name in wanted if name not in tensors]
-    problems += [f"{name} is not part of it" for name in tensors if name not in wanted]
-    problems += [
-        f"{name} has shape {list(tensors[name].shape)}, not {list(shape)}"
-        for name, (_, shape) in wanted.items()
-        if name in tensors and tensors[name].shape != shape
-    ]
-    # Only of tensors that are as large as they may be: a few bytes can stand for a tensor of any
-    # shape.
-    problems += [
-        f"{name} is not finite"
-        for name in wanted
-        if not problems and not tensors[name].isfinite().all()
-    ]
+        expected |= {f"{head}.{part}": t.shape for part, t in layer.state_dict().items()}
+    problems = misfits(tensors, expected)
+    if not problems:
+        problems = [f"{n} is not finite" for n in expected if not tensors[n].isfinite().all()]
     if len(heads) == 1:
         problems.append(f"it has {next(iter(heads))}, but not the other head")
     if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise CheckpointError(
-            f"{path} is no published encoder of PRIMUS or IMU2CLIP: "
-            f"{'; '.join(problems[:5])}{more}. Nothing was "
-            "loaded."
+            f"{path} is no published encoder of PRIMUS or IMU2CLIP: {some_of(problems)}. Nothing "
+            "was loaded."
         )
     encoder.load_state_dict({part: tensors[name].float() for name, part in NAMES.items()})
     for head, layer in heads.items():
-        layer.load_state_dict(
-            {part: tensors[f"{head}.{part}"].float() for part in ("weight", "bias")}
-        )
+        parts = {part: tensors[f"{head}.{part}"].float() for part in ("weight", "bias")}
+        layer.load_state_dict(parts)
     return Published(encoder.eval(), heads.get("ssl_head"), heads.get("mmcl_head"))
+
+
+def _width(tensors: dict[str, Tensor]) -> int:
+    """Return the GRU's width: its state-to-state weights are (3·D, D)."""
+    states = tensors.get("net.5.weight_hh_l0")
+    square = states is not None and states.ndim == 2 and len(states) == 3 * states.shape[-1]
+    return states.shape[-1] if states is not None and square else PUBLISHED_WIDTH
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -119,16 +109,9 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def _encoder_part(content: dict[str, object]) -> dict[str, Tensor]:
-    """The tensors of the encoder alone, by the names that it gives them."""
+    """Return the tensors of the encoder alone, by the names that it gives them."""
     inner = content.get("state_dict", content)
-    tensors = (
-        {str(k): v for k, v in inner.items() if isinstance(v, Tensor)}
-        if isinstance(inner, dict)
-        else {}
-    )
-    own = {
-        name.removeprefix(PREFIX): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(PREFIX)
-    }
-    return own or tensors
+    named = inner.items() if isinstance(inner, dict) else ()
+    tensors = {str(name): value for name, value in named if isinstance(value, Tensor)}
+    encoder = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
+    return encoder or tensors

@@ -1,9 +1,9 @@
-"""Convolutions, then a recurrent network over what they leave: the encoder that PRIMUS and IMU2CLIP
-train."""
+"""Convolutions, then a recurrent network over their output: the encoder of PRIMUS and IMU2CLIP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -79,22 +79,15 @@ class StackedRNN(Encoder):
         self.dimension = c.hidden
         self.tokens_in_time = c.time_major
         self.norm = QuantityNorm(self.channels, "sensor" if c.per_sensor else "quantity")
-        widths = (len(self.channels), *c.filters[:-1])
+        widths = (len(self.channels), *c.filters)
+        padding = "same" if c.padded else 0
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(
-                inputs,
-                outputs,
-                k,
-                dilation=c.dilation,
-                bias=False,
-                padding="same" if c.padded else 0,
-            )
-            for inputs, outputs, k in zip(widths, c.filters, c.kernels, strict=True)
+            nn.Conv1d(*size, kernel, dilation=c.dilation, bias=False, padding=padding)
+            for size, kernel in zip(pairwise(widths), c.kernels, strict=True)
         )
         self.filter_norm = nn.GroupNorm(c.groups, c.filters[-1])
-        self.recurrent = nn.GRU(
-            c.filters[-1] if c.time_major else c.bins, c.hidden, batch_first=True
-        )
+        inputs = c.filters[-1] if c.time_major else c.bins
+        self.recurrent = nn.GRU(inputs, c.hidden, batch_first=True)
         self._averages: dict[tuple[int, torch.device], Tensor] = {}
 
     @override
@@ -102,16 +95,9 @@ class StackedRNN(Encoder):
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
         c = self.config
-        sizes = (*c.filters, *c.kernels, c.dilation, c.pool, c.bins, c.groups, c.hidden)
-        if (
-            not c.filters
-            or len(c.filters) != len(c.kernels)
-            or min(sizes) < 1
-            or c.filters[-1] % c.groups
-        ):
+        if not c.filters or len(c.filters) != len(c.kernels) or c.filters[-1] % c.groups:
             raise ConfigError(
                 f"stacked_rnn: filters {c.filters} and kernels {c.kernels} must be of one length, "
-                f"all sizes above 0, "
                 f"and the last filters a multiple of groups ({c.groups})."
             )
         needed = 1
@@ -133,16 +119,17 @@ class StackedRNN(Encoder):
         return Embeddings(tokens=states, pooled=states[:, -1])
 
     def _average(self, features: Tensor) -> Tensor:
-        """Return (L, bins): each column the mean of the steps that its bin touches, as adaptive
-        pooling has it.
+        """Return (L, bins): each column the mean of the steps in its bin, as in adaptive pooling.
 
-        A product instead of torch's pooling, whose gradient on a GPU differs from run to run.
+        A product, since the gradient of torch's pooling differs from run to run on a GPU.
         """
-        length, key = features.shape[-1], (features.shape[-1], features.device)
+        length, bins = features.shape[-1], self.config.bins
+        key = (length, features.device)
         if key not in self._averages:
             with torch.inference_mode(False):  # kept for training too
-                weights = torch.zeros(length, self.config.bins)
-                for column, (start, stop) in enumerate(_bins(length, self.config.bins)):
+                weights = torch.zeros(length, bins)
+                for column in range(bins):
+                    start, stop = column * length // bins, -(-(column + 1) * length // bins)
                     weights[start:stop, column] = 1 / (stop - start)
                 self._averages[key] = weights.to(features.device)
         return self._averages[key].to(features.dtype)
@@ -164,29 +151,22 @@ class QuantityNorm(nn.Module):
         super().__init__()
         keys = [(c.quantity, c.sensor if by == "sensor" else "") for c in channels]
         order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        membership = nn.functional.one_hot(
-            torch.tensor([order[key] for key in keys]), len(order)
-        ).float()
+        number = torch.tensor([order[key] for key in keys])
+        membership = nn.functional.one_hot(number, len(order)).float()
         self.register_buffer("group", membership, persistent=False)
         self.weight = nn.Parameter(torch.ones(len(keys)))
         self.bias = nn.Parameter(torch.zeros(len(keys)))
 
     @override
     def forward(self, values: Tensor, present: Tensor) -> Tensor:
-        """Normalise (B, C, T) of which channels (B, C) are there."""
+        """Normalise (B, C, T), of which channels (B, C) are present."""
         with torch.autocast(values.device.type, enabled=False):
             spread, middle = torch.var_mean(values, dim=-1, correction=0)
-            there = present.to(values.dtype)
-            count = (there @ self.group).clamp(min=1)
-            # Of each channel the mean of its group, and of the group the deviation about that mean.
-            mean = ((there * middle) @ self.group / count) @ self.group.T
-            variance = (
-                (there * (spread + (middle - mean) ** 2)) @ self.group / count
-            ) @ self.group.T
-            scale = self.weight * torch.rsqrt(variance + 1e-5) * there
-            return (values - mean[..., None]) * scale[..., None] + (self.bias * there)[..., None]
-
-
-def _bins(length: int, bins: int) -> Iterator[tuple[int, int]]:
-    for number in range(bins):
-        yield number * length // bins, -(-(number + 1) * length // bins)
+            weight = present.to(values.dtype)
+            count = (weight @ self.group).clamp(min=1)
+            # Of each channel its group's mean, and its group's variance about that mean.
+            mean = ((weight * middle) @ self.group / count) @ self.group.T
+            square = weight * (spread + (middle - mean) ** 2)
+            variance = (square @ self.group / count) @ self.group.T
+            scale = self.weight * torch.rsqrt(variance + 1e-5) * weight
+            return (values - mean[..., None]) * scale[..., None] + (self.bias * weight)[..., None]

@@ -28,7 +28,7 @@ from otolith.core.files import (
 )
 from otolith.core.locks import LOCK, TEMPORARY, only_writer, recover, sweep
 from otolith.core.text import printable
-from otolith.learn.encoders.weights import read_safetensors
+from otolith.learn.encoders.weights import misfits, read_safetensors, some_of
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT, OLDEST = 2, 1
@@ -337,20 +337,11 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, whe
     Raises CheckpointError naming each weight that is missing, left over or of another shape.
     """
     given = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
-    expected = module.state_dict()
-    problems = [f"{name} is missing" for name in expected.keys() - given.keys()]
-    problems += [f"{name} is not part of it" for name in given.keys() - expected.keys()]
-    problems += [
-        f"{name} has shape {list(given[name].shape)}, not {list(expected[name].shape)}"
-        for name in expected.keys() & given.keys()
-        if given[name].shape != expected[name].shape
-    ]
-    if problems:
-        rest = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+    expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
+    if problems := misfits(given, expected):
         raise CheckpointError(
-            f"The weights in {where} do not fit {type(module).__name__}: "
-            f"{'; '.join(sorted(problems)[:5])}{rest}. Nothing was loaded. Was config.json edited, "
-            "or was it saved by another version?"
+            f"The weights in {where} do not fit {type(module).__name__}: {some_of(problems)}. "
+            "Nothing was loaded. Was config.json edited, or was it saved by another version?"
         )
     module.load_state_dict(given)
 
