@@ -50,44 +50,38 @@ def official_parts(study: Study, split: str, seed: int = 0) -> Parts:
         if part := facts.get("split"):
             lists.setdefault(str(part), []).append(entry["id"])
             takes[entry["id"]] = str(facts.get("take") or entry["id"])
-    held = next(
-        (
-            part
-            for part in (("val", "test") if split == "takes" else ("test", "val"))
-            if part in lists
-        ),
-        "",
-    )
-    if "train" not in lists or not held:
-        found = ", ".join(f"{name} ({len(ids)})" for name, ids in lists.items()) or "none"
+    preferred = ("val", "test") if split == "takes" else ("test", "val")
+    held_back = next((part for part in preferred if part in lists), "")
+    if "train" not in lists or not held_back:
+        known = ", ".join(f"{name} ({len(ids)})" for name, ids in lists.items()) or "none"
         raise SplitError(
             f"Study '{study.name}' has no official lists of recordings to train and to test on "
-            f"(found: {found}). "
-            "Use --split people."
+            f"(it has: {known}). Use --split people."
         )
     train = tuple(lists["train"])
     if split == "official":
-        return Parts(train, train, tuple(lists[held]))
-    return Parts(train, *_by_takes(study.name, held, lists[held], takes, seed))
+        return Parts(train, train, tuple(lists[held_back]))
+    return Parts(train, *_by_takes(study.name, held_back, lists[held_back], takes, seed))
 
 
 def _by_takes(
-    study: str, held: str, recordings: Sequence[str], takes: dict[str, str], seed: int
+    study: str, part: str, recordings: Sequence[str], takes: dict[str, str], seed: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part recordings by whole takes, and return those for labels and those for the test."""
+    """Part recordings by whole takes; return those for labels and those for the test."""
     names = sorted({takes[id] for id in recordings}, key=natural_key)
     order = np.random.default_rng(seed).permutation(len(names))
-    ends = [round(SHARES[0] * len(names)), round((SHARES[0] + SHARES[1]) * len(names))]
-    train, _, test = (set(part.tolist()) for part in np.split(order, ends))
-    if not train or not test:
+    ends = np.cumsum(SHARES[:2]) * len(names)
+    train, _, test = np.split(order, [round(end) for end in ends.tolist()])
+    if not len(train) or not len(test):
         raise SplitError(
-            f"Study '{study}' has {len(names)} takes in '{held}': too few to train and to test."
+            f"Study '{study}' has {len(names)} takes in '{part}': too few to train and to test."
         )
-    place = {name: i for i, name in enumerate(names)}
-    return (
-        tuple(id for id in recordings if place[takes[id]] in train),
-        tuple(id for id in recordings if place[takes[id]] in test),
-    )
+
+    def of_takes(chosen: np.ndarray) -> tuple[str, ...]:
+        some = {names[i] for i in chosen}
+        return tuple(id for id in recordings if takes[id] in some)
+
+    return of_takes(train), of_takes(test)
 
 
 def people_folds(subjects: Sequence[str], folds: int, seed: int = 0) -> list[list[str]]:
@@ -95,14 +89,16 @@ def people_folds(subjects: Sequence[str], folds: int, seed: int = 0) -> list[lis
 
     More folds than people become one fold a person. Raises SplitError for a single person or fewer
     than two folds.
+
+    >>> people_folds(["ann", "bob", "cat", "ann"], folds=2)
+    [['ann', 'cat'], ['bob']]
     """
     people = sorted(set(subjects), key=natural_key)
     if len(people) < 2:
         raise SplitError(
             f"These recordings are of {len(people)} person ({', '.join(people) or 'nobody'}), so "
-            f"nobody is left to "
-            "test on: a figure for people never seen needs two people or more. Add recordings of "
-            "others."
+            "nobody is left to test on: a figure for people never seen needs two people or more. "
+            "Add recordings of others."
         )
     if folds < 2:
         raise SplitError(f"{folds} fold leaves nobody to train on; ask for 2 to {len(people)}.")

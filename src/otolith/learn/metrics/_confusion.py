@@ -18,14 +18,13 @@ def confusion(
     Classes are those that occur on either side, sorted. Raises DataError for lists of unequal
     length, or empty.
     """
-    here, there = np.asarray(true), np.asarray(predicted)
-    if here.ndim != 1 or here.shape != there.shape or not here.size:
+    rows, columns = np.asarray(true), np.asarray(predicted)
+    if rows.ndim != 1 or rows.shape != columns.shape or not rows.size:
         raise DataError(
-            f"A score needs one prediction per true label, and at least one; found {here.shape} "
-            f"and {there.shape}. "
-            f"Pass two lists of labels of the same length."
+            f"A score needs one prediction per true label, and at least one, not {rows.shape} and "
+            f"{columns.shape}. Pass two lists of labels of the same length."
         )
-    classes, codes = np.unique(np.concatenate([here, there]), return_inverse=True)
+    classes, codes = np.unique(np.concatenate([rows, columns]), return_inverse=True)
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (codes[: len(here)], codes[len(here) :]), 1)
+    np.add.at(counts, (codes[: len(rows)], codes[len(rows) :]), 1)
     return counts

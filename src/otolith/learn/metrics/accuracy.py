@@ -16,6 +16,9 @@ def accuracy(
 
     A class that fills most of the time decides it nearly alone; see macro_f1. Labels (N,) of any
     type, 0 to 1. Raises DataError where both lists differ in length or are empty.
+
+    >>> accuracy(["walk", "sit"], ["walk", "walk"])
+    0.5
     """
     counts = confusion(true, predicted)
     return float(np.trace(counts) / counts.sum())

@@ -18,6 +18,9 @@ def balanced_accuracy(
     Always saying one class scores 1 / K. Brodersen et al., "The Balanced Accuracy and Its Posterior
     Distribution", 2010, https://doi.org/10.1109/ICPR.2010.764. Labels (N,) of any type, 0 to 1.
     Raises DataError where both lists differ in length or are empty.
+
+    >>> balanced_accuracy(["sit", "sit", "walk"], ["sit", "sit", "sit"])
+    0.5
     """
     counts = confusion(true, predicted)
     windows = counts.sum(axis=1)

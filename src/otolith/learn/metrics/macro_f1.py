@@ -18,6 +18,9 @@ def macro_f1(
     true labels or the predictions, so a class that is only ever predicted wrongly counts as 0; as
     scikit-learn's average="macro". Labels (N,) of any type, 0 to 1. Raises DataError where both
     lists differ in length or are empty.
+
+    >>> round(macro_f1(["sit", "sit", "walk"], ["sit", "sit", "sit"]), 2)
+    0.4
     """
     counts = confusion(true, predicted)
     # Never zero: each class here occurs at least once, in a row or in a column.

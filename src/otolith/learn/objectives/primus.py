@@ -155,15 +155,15 @@ class PRIMUS(Aligned):
         batch, generator = in_order(batch, self.training)
         vectors, present = vectors_of(batch, self.companions.roles)
         pooled, changed = self._both_views(encoder, batch, generator)
-        own = self.ssl(pooled)  # s(f(x)), (B, E)
-        motion = self.space.motion(pooled) if self.space else own  # m(f(x)), (B, E)
+        view = self.ssl(pooled)  # s(f(x)), (B, E)
+        motion = self.space.motion(pooled) if self.space else view  # m(f(x)), (B, E)
         if self.training:
             self._spread.add(motion)
         tau_s, tau_m = _value(self.temperature_ssl), _value(self.temperature_mm)
 
         losses: dict[str, Tensor] = {}
         if c.ss:
-            losses["ss"] = c.ss * info_nce(own, self.ssl(changed), tau_s)
+            losses["ss"] = c.ss * info_nce(view, self.ssl(changed), tau_s)
         if c.mm and self.space:
             terms = multimodal(self.space, motion, vectors, present, tau_m)
             losses |= {name: c.mm * term for name, term in terms.items()}
@@ -173,14 +173,14 @@ class PRIMUS(Aligned):
         number = batch.modalities[NUMBER]
         if not self.training:  # windows of validation people never were in the queue
             number = torch.full_like(number, _NOBODY)
-        vectors = vectors | {IMU: own}
+        vectors = vectors | {IMU: view}
         present = present | {IMU: torch.ones_like(number, dtype=torch.bool)}
         if not self.queue.is_empty or not losses:
             slot, has_one = self.queue.nearest(
                 [*self.companions.roles, IMU], number, vectors, present
             )
             terms = nearest_neighbour(
-                self.queue, self.space, own, motion, (slot, has_one), (tau_s, tau_m)
+                self.queue, self.space, view, motion, (slot, has_one), (tau_s, tau_m)
             )
             losses |= {name: c.nn * term for name, term in terms.items()}
         if self.training and torch.is_grad_enabled():
@@ -202,19 +202,19 @@ class PRIMUS(Aligned):
 def nearest_neighbour(
     queue: Queue,
     space: Alignment | None,
-    own: Tensor,
+    view: Tensor,
     motion: Tensor,
     nearest: tuple[Tensor, Tensor],
     temperatures: tuple[Tensor, Tensor],
 ) -> dict[str, Tensor]:
     """Return L_NN: the contrast of each window with all that belongs to its nearest neighbour.
 
-    own, motion: s(f(x)) and m(f(x)), (B, E). nearest: the neighbour's slot (B,), and whether there
+    view, motion: s(f(x)) and m(f(x)), (B, E). nearest: the neighbour's slot (B,), and whether there
     is one (B,). temperatures: τ_s and τ_m.
     """
     slot, has_one = nearest
     tau_s, tau_m = temperatures
-    losses = {"nn_imu": info_nce(own, queue.at(slot, IMU)[0], tau_s, has_one)}
+    losses = {"nn_imu": info_nce(view, queue.at(slot, IMU)[0], tau_s, has_one)}
     for name in space.roles if space else ():
         assert space is not None
         vectors, present = queue.at(slot, name)

@@ -19,9 +19,9 @@ def with_added(windows: Windows, others: Sequence[Windows]) -> Windows:
     Raises DataError where another study has none of these classes, ChannelError where its windows
     do not fit.
     """
-    own = windows.labelled
-    known = [own.classes[code] for code in np.unique(own.code)]
-    parts = [own]
+    labelled = windows.labelled
+    known = [labelled.classes[code] for code in np.unique(labelled.code)]
+    parts = [labelled]
     for other in others:
         fitting = other[np.isin(other.labels, known)]
         if not len(fitting):
@@ -31,6 +31,6 @@ def with_added(windows: Windows, others: Sequence[Windows]) -> Windows:
             )
         parts.append(fitting)
     together = Windows.concatenate(parts)
-    place = {name: code for code, name in enumerate(own.classes)}
+    place = {name: code for code, name in enumerate(labelled.classes)}
     code = np.array([place[name] for name in together.labels], dtype=np.int64)
-    return replace(together, code=code, classes=own.classes)
+    return replace(together, code=code, classes=labelled.classes)

@@ -1,4 +1,4 @@
-"""Training that leaves the numbers, found at the end of an epoch: to read one in every step would
+"""Training that leaves the numbers, found at the end of an epoch: reading a loss in every step would
 make a GPU wait."""
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 
 def first_odd(steps: Sequence[Tensor]) -> int | None:
-    """Return the number, from 1, of the first step whose loss is not finite; None where all are."""
-    if not steps:
-        return None
-    odd = (~torch.isfinite(torch.stack(list(steps)))).nonzero()
-    return int(odd[0]) + 1 if len(odd) else None
+    """Return the number, from 1, of the first step whose loss is not finite; None where all are.
+
+    >>> first_odd([torch.tensor(1.0), torch.tensor(torch.nan)])
+    2
+    """
+    finite = torch.isfinite(torch.stack(list(steps))).tolist() if steps else []
+    return finite.index(False) + 1 if False in finite else None
 
 
 def found_at(steps: Sequence[Tensor], validation: float) -> str:
@@ -26,8 +28,6 @@ def found_at(steps: Sequence[Tensor], validation: float) -> str:
 
 
 def is_finite(*modules: nn.Module) -> bool:
-    """Whether all weights and running means of some modules are numbers."""
+    """Return whether all weights and running means of some modules are numbers."""
     tensors = (tensor for module in modules for tensor in module.state_dict().values())
-    return all(
-        bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point()
-    )
+    return all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())

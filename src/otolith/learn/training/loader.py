@@ -60,11 +60,9 @@ class Loader:
             order = random.permutation(order)
         batches = []
         for group in np.unique(self.groups):
-            own = order[self.groups[order] == group]
-            batches += [
-                own[start : start + self.batch_size]
-                for start in range(0, len(own), self.batch_size)
-            ]
+            members = order[self.groups[order] == group]
+            starts = range(0, len(members), self.batch_size)
+            batches += [members[start : start + self.batch_size] for start in starts]
         if number is not None and len(batches) > 1 and self.groups.any():
             batches = [batches[i] for i in random.permutation(len(batches))]
         for index in batches:
@@ -72,30 +70,26 @@ class Loader:
 
     def batch(self, index: np.ndarray) -> Batch:
         """Return the windows at some places."""
-        chosen = torch.from_numpy(index)
-        if self._values is not None and self._received is not None:
-            on_device = chosen.to(self.device)
-            # quicker than indexing, which counts in a step of a dozen windows
-            values, received = (
-                self._values.index_select(0, on_device),
-                self._received.index_select(0, on_device),
-            )
-        else:
-            values = torch.from_numpy(np.ascontiguousarray(self.windows.values(index))).to(
-                self.device
-            )
-            received = torch.from_numpy(self.windows.received(index)).to(self.device)
-            if index.size and index[0] % 64 == 0:
-                self.windows.store.release()
+        rows, device = torch.from_numpy(index), self.device
+        values, received = self._signals(index)
+        modalities = {n: m.index_select(0, rows).to(device) for n, m in self.modalities.items()}
         return Batch(
             values,
-            self.present.index_select(0, chosen).to(self.device),
+            self.present.index_select(0, rows).to(device),
             received,
             self.windows.channels,
             self.windows.rate_hz,
-            self.code.index_select(0, chosen).to(self.device),
-            {
-                name: modality.index_select(0, chosen).to(self.device)
-                for name, modality in self.modalities.items()
-            },
+            self.code.index_select(0, rows).to(device),
+            modalities,
         )
+
+    def _signals(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
+        if self._values is not None and self._received is not None:
+            # Quicker than indexing, which counts in a step of a dozen windows.
+            rows = torch.from_numpy(index).to(self.device)
+            return self._values.index_select(0, rows), self._received.index_select(0, rows)
+        values = torch.from_numpy(np.ascontiguousarray(self.windows.values(index)))
+        received = torch.from_numpy(self.windows.received(index))
+        if index.size and index[0] % 64 == 0:  # now and then: pages of the store pile up
+            self.windows.store.release()
+        return values.to(self.device), received.to(self.device)

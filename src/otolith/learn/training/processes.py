@@ -89,15 +89,14 @@ class Processes:
             return
         from torch import distributed
 
-        shared = [p.grad for p in goal.parameters() if p.grad is not None]
-        for gradient in shared:
+        whole = [p.grad for p in goal.parameters() if p.grad is not None]
+        for gradient in whole:
             gradient /= self.count
-        gradients = [p.grad for p in encoder.parameters() if p.grad is not None] + shared
+        gradients = [p.grad for p in encoder.parameters() if p.grad is not None] + whole
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
-        for gradient, summed in zip(
-            gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True
-        ):
+        sizes = [gradient.numel() for gradient in gradients]
+        for gradient, summed in zip(gradients, torch.split(flat, sizes), strict=True):
             gradient.copy_(summed.view_as(gradient))
 
 
@@ -118,62 +117,53 @@ class Divided(Encoder):
         last row."""
         rank, count = self.processes.rank, self.processes.count
         share = -(-len(batch) // count)
-        rows = torch.arange(rank * share, (rank + 1) * share, device=batch.values.device).clamp(
-            max=len(batch) - 1
-        )
-        own = replace(
-            batch,
-            values=batch.values[rows],
-            present=batch.present[rows],
-            received=batch.received[rows],
-            code=None if batch.code is None else batch.code[rows],
-            modalities={name: modality[rows] for name, modality in batch.modalities.items()},
-        )
-        return _FromAll(self.whole(own), self.processes, len(batch))
+        rows = torch.arange(rank * share, (rank + 1) * share, device=batch.values.device)
+        mine = self.whole(batch.take(rows.clamp(max=len(batch) - 1)))
+        return _FromAll(mine, self.processes, len(batch))
 
 
 class _FromAll(Embeddings):
-    """The embeddings of all processes; tokens are exchanged only where an objective asks for them."""
+    """The embeddings of all processes; tokens are exchanged only if an objective asks for them."""
 
-    def __init__(self, own: Embeddings, processes: Processes, rows: int) -> None:
-        self._own, self._processes, self._rows = own, processes, rows
+    def __init__(self, mine: Embeddings, processes: Processes, rows: int) -> None:
+        self._mine, self._processes, self._rows = mine, processes, rows
 
     @cached_property
     @override
     def tokens(self) -> Tensor:  # type: ignore[override]
         """(B, L, D) of all rows."""
-        return self._gather(self._own.tokens)
+        return self._gather(self._mine.tokens)
 
     @cached_property
     @override
     def pooled(self) -> Tensor:  # type: ignore[override]
         """(B, D) of all rows."""
-        return self._gather(self._own.pooled)
+        return self._gather(self._mine.pooled)
 
     @cached_property
     @override
     def sensors(self) -> Tensor | None:  # type: ignore[override]
         """(B, S, D) of all rows, where the encoder keeps sensors apart."""
-        return None if self._own.sensors is None else self._gather(self._own.sensors)
+        return None if self._mine.sensors is None else self._gather(self._mine.sensors)
 
-    def _gather(self, own: Tensor) -> Tensor:
+    def _gather(self, mine: Tensor) -> Tensor:
         # Not every backend knows bf16, which float32 holds exactly.
-        everything: Tensor = _Gather.apply(own.float(), self._processes)  # type: ignore[no-untyped-call]
-        return everything[: self._rows].to(own.dtype)
+        everything: Tensor = _Gather.apply(mine.float(), self._processes)  # type: ignore[no-untyped-call]
+        return everything[: self._rows].to(mine.dtype)
 
 
 class _Gather(torch.autograd.Function):
-    """(share, …) of each process -> (count·share, …) in all; backwards each takes the gradient of
-    its own rows."""
+    """(share, …) of each process -> (count·share, …) in all; backwards each process takes the
+    gradient of its own rows."""
 
     @staticmethod
     @override
-    def forward(ctx: Any, own: Tensor, processes: Processes) -> Tensor:
+    def forward(ctx: Any, mine: Tensor, processes: Processes) -> Tensor:
         from torch import distributed
 
-        ctx.rows = slice(processes.rank * len(own), (processes.rank + 1) * len(own))
-        parts = [torch.empty_like(own) for _ in range(processes.count)]
-        distributed.all_gather(parts, own.contiguous())
+        ctx.rows = slice(processes.rank * len(mine), (processes.rank + 1) * len(mine))
+        parts = [torch.empty_like(mine) for _ in range(processes.count)]
+        distributed.all_gather(parts, mine.contiguous())
         return torch.cat(parts)
 
     @staticmethod
@@ -205,11 +195,9 @@ def _stay_inside() -> dict[str, str]:
     gloo would listen at the address that this machine's name stands for, and torch's own meeting
     place at all of them.
     """
-    there = [name for _, name in socket.if_nameindex()]
-    loopback = next(
-        (name for name in ("lo", "lo0") if name in there),
-        "lo0" if sys.platform == "darwin" else "lo",
-    )
+    interfaces = [name for _, name in socket.if_nameindex()]
+    default = "lo0" if sys.platform == "darwin" else "lo"
+    loopback = next((name for name in ("lo", "lo0") if name in interfaces), default)
     return {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
 
 
@@ -232,18 +220,18 @@ def launch(count: int, arguments: Sequence[str]) -> int:
     not 0.
     """
     group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)} | _stay_inside()
+    command = [sys.executable, "-m", "otolith", *arguments]
     running: list[subprocess.Popen[bytes]] = []
-    # A folder that only its owner may enter: who can write there could join the group.
+    # A folder that only its owner may enter: whoever could write there could join the group.
     with (
-        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as errors,
         tempfile.TemporaryDirectory(prefix="otolith-meeting-") as meeting,
     ):
         group[_MEETING] = os.path.join(meeting, "store")
         for rank in range(count):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": said} if rank else {}
-            command = [sys.executable, "-m", "otolith", *arguments]
-            running.append(subprocess.Popen(command, env=os.environ | group | own, **quiet))
+            environment = os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": errors} if rank else {}
+            running.append(subprocess.Popen(command, env=environment, **quiet))
         try:
             code = _wait(running)
         finally:
@@ -252,9 +240,9 @@ def launch(count: int, arguments: Sequence[str]) -> int:
                     process.terminate()
             for process in running:
                 process.wait()
-        if code and running[0].returncode <= 0:  # the first one had nothing to say of it itself
-            said.seek(0)
-            sys.stderr.write(said.read().decode(errors="replace"))
+        if code and running[0].returncode <= 0:  # the first one said nothing of it itself
+            errors.seek(0)
+            sys.stderr.write(errors.read().decode(errors="replace"))
     return code
 
 

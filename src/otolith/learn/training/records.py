@@ -19,20 +19,17 @@ def sound_record(record: Any, where: str = "record") -> dict[str, Any]:
     if not isinstance(record, dict):
         raise _edited(where, "a table")
     for name in _TEXTS:
-        if not isinstance(record.get(name, []), list) or not all(
-            isinstance(one, str) for one in record.get(name, [])
-        ):
+        texts = record.get(name, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise _edited(f"{where}.{name}", "a list of texts")
     for name in _TABLES:
         if not isinstance(record.get(name, {}), dict):
             raise _edited(f"{where}.{name}", "a table")
     windows = record.get("windows", {})
-    if isinstance(windows, dict) and not isinstance(windows.get("recipe", {}), dict):
-        raise _edited(f"{where}.windows.recipe", "a table")
-    # Of an adaptation it is their number.
-    if not isinstance(windows, dict) and not (
-        type(windows) is int and where.endswith(".adaptation")
-    ):
+    if isinstance(windows, dict):
+        if not isinstance(windows.get("recipe", {}), dict):
+            raise _edited(f"{where}.windows.recipe", "a table")
+    elif type(windows) is not int or not where.endswith(".adaptation"):  # there it is a number
         raise _edited(f"{where}.windows", "a table")
     for part in ("pretraining", "adaptation"):
         if part in record:
@@ -40,8 +37,8 @@ def sound_record(record: Any, where: str = "record") -> dict[str, Any]:
     return record
 
 
-def _edited(where: str, wanted: str) -> CheckpointError:
+def _edited(where: str, expected: str) -> CheckpointError:
     return CheckpointError(
-        f"{where} in config.json is not {wanted}: it was edited. Copy the whole folder again from "
-        f"where it was made."
+        f"{where} in config.json is not {expected}: it was edited. Copy the whole folder again "
+        "from where it was made."
     )

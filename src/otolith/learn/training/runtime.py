@@ -11,7 +11,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,39 +39,22 @@ class Runtime:
 
         Raises ConfigError for a device that is not there or an unknown precision.
         """
-        if device == "auto":
-            device = (
-                "cuda"
-                if torch.cuda.is_available()
-                else "mps"
-                if torch.backends.mps.is_available()
-                else "cpu"
-            )
-        kind = device.partition(":")[0]
-        there = {
-            "cpu": True,
+        available = {
             "cuda": torch.cuda.is_available(),
             "mps": torch.backends.mps.is_available(),
+            "cpu": True,
         }
-        if not there.get(kind, False):
-            raise ConfigError(
-                f"Device '{device}' is not available; here are "
-                f"{', '.join(k for k, v in there.items() if v)}."
-            )
+        if device == "auto":
+            device = next(name for name, is_here in available.items() if is_here)
+        kind = device.partition(":")[0]
+        if not available.get(kind):
+            here = ", ".join(name for name, is_here in available.items() if is_here)
+            raise ConfigError(f"Device '{device}' is not available; here are {here}.")
         if precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"Precision is auto, fp32 or bf16, not '{precision}'.")
         if precision == "auto":
             precision = "bf16" if _has_bf16(kind) else "fp32"
-        # Processes that run together on this machine share its cores.
-        together = max(1, number_of("LOCAL_WORLD_SIZE", 1))
-        count = (
-            threads or number_of("OMP_NUM_THREADS", 0) or max(1, (os.cpu_count() or 1) // together)
-        )
-        if not 1 <= count <= MOST_THREADS:
-            raise ConfigError(
-                f"Threads are 1 to {MOST_THREADS}, not {count} (--threads, or OMP_NUM_THREADS)."
-            )
-        return cls(device, precision, count)
+        return cls(device, precision, _threads(threads))
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -122,10 +105,21 @@ def number_of(variable: str, default: int) -> int:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ConfigError(
-            f"The environment says {variable}={text}, which is no whole number. Type: unset "
-            f"{variable}"
+            f"The environment says {variable}={text}, which is no whole number. Type: unset {variable}"
         )
     return int(text)
+
+
+def _threads(asked: int | None) -> int:
+    """Return the threads of this process; processes that run together share the cores."""
+    together = max(1, number_of("LOCAL_WORLD_SIZE", 1))
+    share = max(1, (os.cpu_count() or 1) // together)
+    count = asked or number_of("OMP_NUM_THREADS", 0) or share
+    if not 1 <= count <= MOST_THREADS:
+        raise ConfigError(
+            f"Threads are 1 to {MOST_THREADS}, not {count} (--threads, or OMP_NUM_THREADS)."
+        )
+    return count
 
 
 def _has_bf16(kind: str) -> bool:
@@ -142,15 +136,10 @@ def _has_bf16(kind: str) -> bool:
 
 def _processor() -> str:
     if platform.system() == "Linux":
-        try:
-            with open("/proc/cpuinfo", encoding="utf-8") as lines:
-                return next(
-                    line.partition(":")[2].strip()
-                    for line in lines
-                    if line.startswith("model name")
-                )
-        except (OSError, StopIteration):
-            pass
+        with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 

@@ -11,11 +11,9 @@ from otolith.data.windows import Windows
 
 def turns(windows: Windows, in_turn: bool) -> list[Windows]:
     """Return the windows of each study by itself, or all together."""
-    return (
-        [windows[windows.part == part] for part in np.unique(windows.part)]
-        if in_turn
-        else [windows]
-    )
+    if not in_turn:
+        return [windows]
+    return [windows[windows.part == part] for part in np.unique(windows.part)]
 
 
 def falls(losses: Sequence[float], plateau: int) -> int:
@@ -23,6 +21,9 @@ def falls(losses: Sequence[float], plateau: int) -> int:
     `plateau` epochs.
 
     Better is lower by a ten-thousandth; after a fall the count starts anew.
+
+    >>> falls([3.0, 2.0, 2.0, 2.0, 1.0], plateau=1)
+    1
     """
     best, waited, fallen = float("inf"), 0, 0
     for loss in losses:

@@ -12,13 +12,13 @@ from otolith.data.windows import Windows
 TAIL_SHARE = 1e-3
 """Share of the samples at each end that do not decide the range."""
 TAIL_SAMPLES = 32
-"""So many at least, up to a hundredth of all: resampling spreads one bad sample over some dozen."""
+"""At least so many, up to a hundredth of all: resampling spreads one bad sample over some dozen."""
 SPANS = 3.0
-"""How many times the span between the tails the range reaches beyond them: impacts of a heel or a
-fall lie inside."""
+"""How far the range reaches beyond the tails, in spans between them: impacts of a heel or a fall lie
+inside."""
 SAMPLED = 2**24
-"""Values, of all channels together, that the range is taken from; of larger studies evenly spread
-windows are."""
+"""Values, of all channels together, that the range is taken from; larger studies are sampled
+evenly."""
 _BATCH = 1024
 
 
@@ -43,13 +43,12 @@ def channel_statistics(windows: Windows) -> ChannelStatistics:
     it may go.
     """
     low, high = channel_range(windows)
-    total, square, count = (np.zeros(len(windows.channels)) for _ in range(3))
+    total, square, count = np.zeros((3, len(windows.channels)))
     for _, values in windows.batches(_BATCH):
-        there = ~np.isnan(values[:, :, 0])
+        count += (~np.isnan(values[:, :, 0])).sum(axis=0) * windows.length
         values = np.nan_to_num(np.clip(values, low[:, None], high[:, None]))
         total += values.sum(axis=(0, 2), dtype=np.float64)
         square += np.einsum("bct,bct->c", values, values, dtype=np.float64, optimize=True)
-        count += there.sum(axis=0) * windows.length
     count = np.maximum(count, 1)
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
@@ -69,26 +68,23 @@ def channel_range(windows: Windows) -> tuple[Float[np.ndarray, " C"], Float[np.n
     Both are equal for a channel that never changes, but for its tails; infinite for one that nobody
     has.
     """
-    most = max(1, SAMPLED // (windows.length * len(windows.channels)))
-    chosen = np.unique(
-        np.linspace(0, len(windows) - 1, min(most, len(windows))).round().astype(np.int64)
-    )
-    low = np.full(len(windows.channels), -np.inf, dtype=np.float32)
-    high = np.full(len(windows.channels), np.inf, dtype=np.float32)
-    parts = [
-        windows.values(chosen[start : start + _BATCH]) for start in range(0, len(chosen), _BATCH)
-    ]
-    for channel in range(len(windows.channels)):
-        values = (
-            np.concatenate([part[:, channel].ravel() for part in parts])
-            if parts
-            else np.empty(0, np.float32)
-        )
+    channels = len(windows.channels)
+    most = max(1, SAMPLED // (windows.length * channels))
+    spread = np.linspace(0, len(windows) - 1, min(most, len(windows)))
+    chosen = np.unique(spread.round().astype(np.int64))
+    starts = range(0, len(chosen), _BATCH)
+    parts = [windows.values(chosen[start : start + _BATCH]) for start in starts]
+    parts = parts or [np.empty((0, channels, windows.length), np.float32)]
+    low = np.full(channels, -np.inf, dtype=np.float32)
+    high = np.full(channels, np.inf, dtype=np.float32)
+    for channel in range(channels):
+        values = np.concatenate([part[:, channel].ravel() for part in parts])
         values = values[~np.isnan(values)]
         if len(values) < 3:
             continue
         tail = max(int(np.ceil(TAIL_SHARE * len(values))), min(TAIL_SAMPLES, len(values) // 100), 1)
         ordered = np.partition(values, [tail, len(values) - 1 - tail])
         first, last = float(ordered[tail]), float(ordered[-1 - tail])
-        low[channel], high[channel] = first - SPANS * (last - first), last + SPANS * (last - first)
+        reach = SPANS * (last - first)
+        low[channel], high[channel] = first - reach, last + reach
     return low, high
