@@ -35,6 +35,7 @@ from otolith.learn.training.adding import with_added
 from otolith.learn.training.pretrain import partial_of, pretrain
 from otolith.learn.training.pretrained import PretrainedEncoder
 from otolith.learn.training.runtime import Runtime
+from otolith.learn.training.seen import check_unseen
 from otolith.measure.methods import Method, completed
 from otolith.measure.sides import sides_of
 from otolith.measure.statistics import Shots
@@ -130,6 +131,8 @@ class FoldRun:
     def encoder(self) -> PretrainedEncoder:
         """The encoder of this fold, pretrained on its training people if the method asks for it."""
         encoder = self._fresh() if self.method.objective == "none" else self._pretrained()
+        who = f"The encoder of method '{self.method.name}'"
+        check_unseen(encoder.record, self.test, who, refuse=True)
         return encoder.narrowed(self.train.channels) if self.method.pretrain_placements else encoder
 
     def _fresh(self) -> PretrainedEncoder:

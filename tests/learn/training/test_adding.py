@@ -130,7 +130,7 @@ def test__benchmark__added_study_of_the_tested_people__is_refused(
     toy_study: Study, tmp_path: Path
 ) -> None:
     own = Method("cheat", add=(str(toy_study.folder),))
-    with pytest.raises(SplitError, match="cannot be learnt from whole"):
+    with pytest.raises(SplitError, match="cannot be trained on whole"):
         benchmark(
             [toy_study],
             methods=[own],
