@@ -6,7 +6,7 @@ _KEPT_THEIR_NAME = {
     "core": """caches catalog checksums errors faults files foreign limits locks ownership recipes
                settings sheets terminal text thrift""",
     "data": """batch channels datasets duplicates parquet physics readers recording signals store
-               study study_check study_facts study_files units windows""",
+               study study_check study_files units windows""",
     "learn": "augmentations embeddings encoders heads metrics objectives training",
     "motion": "rotations simulation",
 }
@@ -34,6 +34,7 @@ MOVED: dict[str, str] = {
     "otolith.scale.executor": "otolith.core.parallel",
     "otolith.simulation.anny_body": "otolith.motion.bodies.anny_body",
     "otolith.simulation.people": "otolith.motion.bodies.people",
+    "otolith.study_facts": "otolith.data.entries",
     "otolith.summary": "otolith.measure.statistics",
 }
 """Every package and module at the top of version 0.1, and what its documentation named inside
