@@ -8,7 +8,8 @@ sensor's path is differentiated.
 >>> from otolith.motion.procedural.procedural import make
 >>> from otolith.motion.simulation.sensor import simulate
 >>> walk = make("walking", seconds=4.0)
->>> recording = simulate(walk, ["left_wrist"], rate_hz=50.0, noise_of="watch", body=Body("tall", 1.9))
+>>> tall = Body("tall", stature_m=1.9)
+>>> recording = simulate(walk, ["left_wrist"], rate_hz=50.0, noise_of="watch", body=tall)
 >>> recording.streams[0].values.shape  # three axes of acceleration, three of angular rate
 (201, 6)
 """

@@ -131,7 +131,7 @@ def from_euler(
 def to_euler(
     order: str, a_to_b: Float[np.ndarray, "*leading 4"]
 ) -> Float[np.ndarray, "*leading 3"]:
-    """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX" turns with the body)."""
+    """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX": with the body)."""
     rotation, leading = _scipy(a_to_b)
     return np.asarray(rotation.as_euler(order)).reshape(*leading, 3)
 

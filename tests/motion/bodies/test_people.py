@@ -14,7 +14,8 @@ FEW = ("walking", "sitting", "boxing")
 
 
 def study(people: int = 2, seed: int = 0, **changes: object) -> list:
-    return list(virtual_study(people, seed, 0.2, activities=FEW, bouts=1, **changes))  # type: ignore[arg-type]
+    choices = {"activities": FEW, "bouts": 1} | changes
+    return list(virtual_study(people, seed, 0.2, **choices))  # type: ignore[arg-type]
 
 
 def test__virtual_study__recordings__are_simulated_people_with_labels() -> None:

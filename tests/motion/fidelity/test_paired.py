@@ -103,7 +103,8 @@ def test__read_broad__undisturbed_trials__are_followed_without_fitting(
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test__read_gaitmap__mounting_of_the_first_half__holds_on_the_second(side: str) -> None:
-    pair = read_gaitmap(real_folder("paired_gaitmap") / "example_data", side)  # type: ignore[arg-type]
+    folder = real_folder("paired_gaitmap") / "example_data"
+    pair = read_gaitmap(folder, side)  # type: ignore[arg-type]
     simulated = pair.simulate()
     known = np.isfinite(simulated.acceleration).all(axis=1)
     slow, real = (
@@ -128,8 +129,9 @@ def test__read_gaitmap__mounting_of_the_first_half__holds_on_the_second(side: st
 @pytest.mark.parametrize(
     ("array", "value"),
     [
-        ("sampling_rate", np.zeros((1, 1))), ("sampling_rate", np.ones((2, 2))), ("opt_quat", np.zeros((600, 3))),
-        ("movement", np.ones((5, 1))), ("imu_acc", np.zeros(600)), ("opt_pos", np.zeros((0, 3))),
+        ("sampling_rate", np.zeros((1, 1))), ("sampling_rate", np.ones((2, 2))),
+        ("opt_quat", np.zeros((600, 3))), ("opt_pos", np.zeros((0, 3))),
+        ("movement", np.ones((5, 1))), ("imu_acc", np.zeros(600)),
     ],
 )  # fmt: skip
 def test__read_broad__arrays_that_do_not_fit__are_refused(

@@ -1,4 +1,4 @@
-"""Simulated studies against real ones: what goes together, on which clock, and what the fit may do."""
+"""Simulated studies against real ones: pairs, clocks, and what the fit may do."""
 
 from __future__ import annotations
 

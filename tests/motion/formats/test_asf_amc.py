@@ -49,7 +49,10 @@ ASF = """# a skeleton
     thigh shank
   end
 """
-AMC = "#!OML:ASF\n:FULLY-SPECIFIED\n:DEGREES\n1\nroot 1 2 3 0 90 0\nthigh 0 0\n2\nroot 1 2 3 0 0 0\nthigh 90 0\n"
+AMC = (
+    "#!OML:ASF\n:FULLY-SPECIFIED\n:DEGREES\n"
+    "1\nroot 1 2 3 0 90 0\nthigh 0 0\n2\nroot 1 2 3 0 0 0\nthigh 90 0\n"
+)
 INCH_CMU = 0.0254 / 0.45
 
 

@@ -1,4 +1,4 @@
-"""Whether a clip moves as a body can: silence for what does, the right doubt for what was spoiled."""
+"""Whether a clip moves as a body can: no doubt where it does, the right one where not."""
 
 from __future__ import annotations
 

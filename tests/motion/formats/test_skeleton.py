@@ -17,9 +17,15 @@ from otolith.motion.procedural.procedural import make
 
 BANDAI = {
     "pelvis": "Hips", "spine1": "Spine", "spine3": "Chest", "neck": "Neck", "head": "Head",
-    **{f"{side}_{ours}": f"{theirs}_{side[0].upper()}" for side in ("left", "right") for ours, theirs in (
-        ("hip", "UpperLeg"), ("knee", "LowerLeg"), ("ankle", "Foot"), ("foot", "Toes"), ("collar", "Shoulder"),
-        ("shoulder", "UpperArm"), ("elbow", "LowerArm"), ("wrist", "Hand"))},
+    **{
+        f"{side}_{ours}": f"{theirs}_{side[0].upper()}"
+        for side in ("left", "right")
+        for ours, theirs in (
+            ("hip", "UpperLeg"), ("knee", "LowerLeg"), ("ankle", "Foot"), ("foot", "Toes"),
+            ("collar", "Shoulder"), ("shoulder", "UpperArm"), ("elbow", "LowerArm"),
+            ("wrist", "Hand"),
+        )
+    },
 }  # fmt: skip
 
 

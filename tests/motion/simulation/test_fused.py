@@ -1,4 +1,4 @@
-"""The fused kernel against the spline of SciPy, against closed forms, and against itself in pieces."""
+"""The fused kernel against the spline of SciPy, closed forms, and itself in pieces."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ WRISTS = ("left_wrist", "right_wrist")
 
 
 def drifting(rate_hz: float = 100.0, frames: int = 301) -> Motion:
-    """A body that stands in a T, turns steadily about the vertical, and travels along y at 2 m/s."""
+    """A body in a T that turns steadily about the vertical and travels along y at 2 m/s."""
     time_s = np.arange(frames) / rate_hz
     turns = np.tile(rotations.IDENTITY, (frames, len(JOINTS), 1))
     turns[:, 0] = rotations.from_axis_angle(time_s[:, None] * np.array([0.0, 0.0, 1.5]))

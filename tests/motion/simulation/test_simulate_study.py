@@ -232,8 +232,8 @@ def test__clips_of__names_and_folders__have_keys_of_their_own(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "changes",
-    [{"bodies": 0}, {"rate_hz": 0.0}, {"placements": ()}, {"placements": ("head", "head")}, {"heading": "north"},
-     {"mounting": "loose"}, {"pose_rate_hz": float("nan")}, {"seed": -1}, {"smoothing": "some"},
+    [{"bodies": 0}, {"rate_hz": 0.0}, {"placements": ()}, {"placements": ("head", "head")},
+     {"heading": "north"}, {"mounting": "loose"}, {"pose_rate_hz": float("nan")}, {"seed": -1}, {"smoothing": "some"},
      {"smoothing": 0.0}, {"smoothing": float("nan")}],
 )  # fmt: skip
 def test__simulation_config__impossible__is_refused(changes: dict[str, object]) -> None:

@@ -22,8 +22,8 @@ TELLS = """
 import json, os, sys
 from pathlib import Path
 file = Path(sys.argv[-1])
-told = {"words": sys.argv[2:-1], "content": file.read_text(), "mode": file.parent.stat().st_mode & 0o777,
-        "environment": dict(os.environ)}
+told = {"words": sys.argv[2:-1], "content": file.read_text(),
+        "mode": file.parent.stat().st_mode & 0o777, "environment": dict(os.environ)}
 Path(sys.argv[1]).write_text(json.dumps(told))
 """
 

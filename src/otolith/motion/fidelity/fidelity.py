@@ -120,7 +120,8 @@ def magnitude_mse(
     both over the standard deviation of the real one. nan where a magnitude that is divided by never
     changes.
 
-    >>> magnitude_mse(np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]]), np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 4.0]]))
+    >>> simulated = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])  # magnitudes 5 and 1
+    >>> magnitude_mse(simulated, real=np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 4.0]]))  # 2 and 4
     4.0
     """
     first, second = np.linalg.norm(simulated, axis=1), np.linalg.norm(real, axis=1)

@@ -97,8 +97,8 @@ def compare_studies(
         ids = [", ".join(e["id"] for e in study.entries[:3]) for study in (simulated, real)]
         raise StudyError(
             f"No simulated recording ({ids[0]}, …) is of the same movement as a real one "
-            f"({ids[1]}, …): the clip, or the recording itself, must be named as the real recording "
-            "is. Name the clips' files so, or their sidecars."
+            f"({ids[1]}, …): the clip, or the recording itself, must be named as the real "
+            "recording is. Name the clips' files so, or their sidecars."
         )
     for number, (real_id, simulated_id) in enumerate(pairs):
         if progress:
@@ -207,7 +207,7 @@ def _on_one_clock(
 def _gridded(
     signals: Sequence[tuple[np.ndarray, np.ndarray]], rate_hz: float
 ) -> tuple[Float[np.ndarray, "T C"], int]:
-    """Signals (stamps, values) side by side on one grid, gaps NaN; the number of its first sample."""
+    """Signals (stamps, values) side by side on one grid, gaps NaN, and its first sample's number."""
     stretches = join([to_grid(time_s, values, rate_hz) for time_s, values in signals], rate_hz)
     if not stretches:
         raise DataError(

@@ -143,8 +143,8 @@ def read_asf(path: Path) -> Skeleton:
     units = {line[0]: line[1] for line in sections.get("units", []) if len(line) >= 2}
     about = {line[0].lower(): line[1:] for line in sections.get("root", [])}
     try:
-        root = _bone({**about, "name": ["root"], "dof": about["order"], "length": ["0"],
-                      "axis": [*about.get("orientation", _ZERO), "".join(about["axis"])]})  # fmt: skip
+        axis = [*about.get("orientation", _ZERO), "".join(about["axis"])]
+        root = _bone({"name": ["root"], "dof": about["order"], "axis": axis})
         bones = _bones(sections["bonedata"])
         parent = _hierarchy(sections["hierarchy"], bones)
         position = _numbers(about.get("position", _ZERO))

@@ -14,7 +14,10 @@ from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml
 from otolith.data.datasets import _utd_mhad as utd_mhad
 from otolith.motion.formats import grab, how2sign
 
-CMU_TERMS = "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF EIA-0196217"
+CMU_TERMS = (
+    "free for research and commercial use, not to be resold as data; credit mocap.cs.cmu.edu, NSF "
+    "EIA-0196217"
+)
 _CMU_LABELS = {"walk": "walking", "run/jog": "running", "run": "running", "jog": "running"}
 _BANDAI = re.compile(r"(dataset-[12])_([^_]+)_([^_]+)_(\d+)")
 _CMU = re.compile(r"(\d{2,3})_(\d{2})")

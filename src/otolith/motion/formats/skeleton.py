@@ -100,7 +100,7 @@ def _nodding(neck: Turns, nod: Points, seen: Marks) -> Turns:
 
 
 def _carrier(motion: Motion, joint: str) -> str:
-    """The joint that carries one of a motion's joints: ours as we have it, else as the file has it."""
+    """The joint that carries another: by our skeleton, or by the file's for joints of its own."""
     return PARENT_OF.get(joint) or motion.joints[motion.parents[motion.joint(joint)]]
 
 

@@ -236,7 +236,7 @@ def _parents(joints: tuple[str, ...]) -> list[int]:
 def rest_offsets(
     joints: tuple[str, ...], stature_m: float = REFERENCE_STATURE_M
 ) -> Float[np.ndarray, "J 3"]:
-    """Offsets at rest of an average body's joints, hands and face included, in metres and our axes."""
+    """Offsets at rest of an average body's joints, hands and face too, in metres and our axes."""
     body = dict(zip(JOINTS, reference_offsets(stature_m), strict=True))
     hands = {joint: stature_m * _phalanx(joint) for joint in FINGERS if joint in joints}
     return np.array([body.get(joint, hands.get(joint, np.zeros(3))) for joint in joints])
@@ -252,7 +252,7 @@ def _phalanx(joint: str) -> Point:
 
 @dataclass(frozen=True, eq=False)
 class BodyModel:
-    """A model file of the SMPL family that a user owns: the shapes of many bodies, y up, in metres."""
+    """A user's model file of the SMPL family: the shapes of many bodies, y up, in metres."""
 
     path: Path
     """The file."""

@@ -54,7 +54,7 @@ def squat(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
 
 
 def sit_to_stand(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator) -> Motion:
-    """Standing up from a chair and sitting down again, over and over, as in the chair-stand test."""
+    """Standing up from a chair and sitting down again, repeatedly, as in the chair-stand test."""
     frames = round(seconds * rate_hz) + 1
     phase = cadenced(rng, frames, rate_hz, 0.22 * style.tempo, 2.0 * style.jitter)
     beat = np.mod(phase, 1.0)

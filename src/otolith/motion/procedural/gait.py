@@ -269,7 +269,7 @@ def _height(
 
 
 def _slow(values: Curve, phase: Curve) -> Curve:
-    """What is left of a curve when everything within a stride is taken out, linear between strides."""
+    """A curve without what happens within a stride: its mean over each, smooth between them."""
     knots = np.arange(phase[0], phase[-1], 1.0)
     strides = [(phase >= knot - 0.5) & (phase < knot + 0.5) for knot in knots]
     means = np.array([values[stride].mean() for stride in strides])

@@ -72,8 +72,9 @@ def local_rotations(angles: Mapping[str, Angle], frames: int) -> JointTurns:
 
     Raises ConfigError for an unknown angle.
 
-    >>> local_rotations({"left_knee_flexion": 90.0}, frames=1)[0, JOINTS.index("left_knee")].round(3)
-    array([0.   , 0.707, 0.   , 0.707])
+    >>> turns = local_rotations({"left_knee_flexion": 90.0}, frames=1)
+    >>> turns[0, JOINTS.index("left_knee")].round(3).tolist()
+    [0.0, 0.707, 0.0, 0.707]
     """
     for name in angles:
         if name not in ANGLES:

@@ -130,7 +130,7 @@ def lying(style: Style, seconds: float, rate_hz: float, rng: np.random.Generator
 def _held(
     postures: Sequence[Posture], style: Style, frames: int, rate_hz: float, rng: np.random.Generator
 ) -> Angles:
-    """Postures one after another, with this person's habit of the arms, breath and small movements."""
+    """Postures one after another, with a person's habit of the arms, breath and fidgeting."""
     # Nobody uses every posture within a minute or two: three, by chance, the person's own.
     few = rng.choice(len(postures), size=min(3, len(postures)), replace=False)
     hold_s = 18.0 / max(style.restlessness, 0.3)

@@ -148,18 +148,15 @@ def _prepare(
     if start > 0 or stop < _ROW:
         _extend(work, start, stop)
         stop = min(_ROW, stop + HALO)
-    for i in range(_ROW):
+    for i in range(4 * _ROW):
         work[7 * _ROW + i] = work[3 * _ROW + i]
-        work[8 * _ROW + i] = work[4 * _ROW + i]
-        work[9 * _ROW + i] = work[5 * _ROW + i]
-        work[10 * _ROW + i] = work[6 * _ROW + i]
     _coefficients(work, stop)
     return stop
 
 
 @nb.njit(cache=True, nogil=True)
 def _extend(work: np.ndarray, start: int, stop: int) -> None:
-    """Beyond the ends of the clip: the polynomial of degree five through the six outermost frames."""
+    """Beyond the ends of the clip: the quintic polynomial through the six outermost frames."""
     for row in range(7):
         at = row * _ROW
         for i in range(at + start - 1, at - 1, -1):
@@ -238,6 +235,18 @@ def _read(
     )
 
 
+@nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
+def _bend(c: np.ndarray, i: int) -> float:
+    """Six times the second derivative of a quintic spline at a frame, from its coefficients."""
+    return float(c[i - 2] + c[i + 2] + 2.0 * (c[i - 1] + c[i + 1]) - 6.0 * c[i])
+
+
+@nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy", inline="always")
+def _slope(c: np.ndarray, i: int) -> float:
+    """24 times the first derivative."""
+    return float(c[i + 2] - c[i - 2] + 10.0 * (c[i + 1] - c[i - 1]))
+
+
 @nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _on_frames(
     position: np.ndarray,
@@ -254,29 +263,20 @@ def _on_frames(
         for sensor in range(position.shape[1]):
             _prepare(work, position, turns, sensor, arm, mount, first)
             for i in range(HALO, HALO + _BLOCK):
-                j = _ROW + i
-                k = 2 * _ROW + i
+                j, k = _ROW + i, 2 * _ROW + i
                 a, b, c, d = 3 * _ROW + i, 4 * _ROW + i, 5 * _ROW + i, 6 * _ROW + i
                 r0, r1, r2, r3, r4, r5 = _read(
-                    bend * (work[i - 2] + work[i + 2] + 2.0 * (work[i - 1] + work[i + 1]) - 6.0 * work[i]),
-                    bend * (work[j - 2] + work[j + 2] + 2.0 * (work[j - 1] + work[j + 1]) - 6.0 * work[j]),
-                    bend * (work[k - 2] + work[k + 2] + 2.0 * (work[k - 1] + work[k + 1]) - 6.0 * work[k]),
+                    bend * _bend(work, i), bend * _bend(work, j), bend * _bend(work, k),
                     work[7 * _ROW + i], work[8 * _ROW + i], work[9 * _ROW + i], work[10 * _ROW + i],
-                    slope * (work[a + 2] - work[a - 2] + 10.0 * (work[a + 1] - work[a - 1])),
-                    slope * (work[b + 2] - work[b - 2] + 10.0 * (work[b + 1] - work[b - 1])),
-                    slope * (work[c + 2] - work[c - 2] + 10.0 * (work[c + 1] - work[c - 1])),
-                    slope * (work[d + 2] - work[d - 2] + 10.0 * (work[d + 1] - work[d - 1])),
+                    slope * _slope(work, a), slope * _slope(work, b),
+                    slope * _slope(work, c), slope * _slope(work, d),
                 )  # fmt: skip
                 work[11 * _ROW + i], work[12 * _ROW + i], work[13 * _ROW + i] = r0, r1, r2
                 work[14 * _ROW + i], work[15 * _ROW + i], work[16 * _ROW + i] = r3, r4, r5
             here = out[sensor, first : first + count]
             for i in range(count):
-                here[i, 0] = work[11 * _ROW + HALO + i]
-                here[i, 1] = work[12 * _ROW + HALO + i]
-                here[i, 2] = work[13 * _ROW + HALO + i]
-                here[i, 3] = work[14 * _ROW + HALO + i]
-                here[i, 4] = work[15 * _ROW + HALO + i]
-                here[i, 5] = work[16 * _ROW + HALO + i]
+                for column in range(6):
+                    here[i, column] = work[(11 + column) * _ROW + HALO + i]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -302,8 +302,8 @@ def _weights(f: float, of: np.ndarray) -> None:
 
 @nb.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _at_moments(
-    position: np.ndarray, turns: np.ndarray, rate_hz: float, arm: np.ndarray, mount: np.ndarray, at: np.ndarray,
-    out: np.ndarray,
+    position: np.ndarray, turns: np.ndarray, rate_hz: float, arm: np.ndarray, mount: np.ndarray,
+    at: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
     work = np.empty(_ROWS * _ROW)
     frames, bend = len(position), rate_hz * rate_hz
@@ -333,12 +333,8 @@ def _at_moments(
                         qx, qy = work[3 * _ROW + i + tap], work[4 * _ROW + i + tap]
                         qz, qw = work[5 * _ROW + i + tap], work[6 * _ROW + i + tap]
                         x, y, z, w = x + value * qx, y + value * qy, z + value * qz, w + value * qw
-                        dx, dy, dz, dw = (
-                            dx + slope * qx,
-                            dy + slope * qy,
-                            dz + slope * qz,
-                            dw + slope * qw,
-                        )
+                        dx, dy = dx + slope * qx, dy + slope * qy
+                        dz, dw = dz + slope * qz, dw + slope * qw
                     r0, r1, r2, r3, r4, r5 = _read(
                         bend * ax, bend * ay, bend * az, x, y, z, w,
                         rate_hz * dx, rate_hz * dy, rate_hz * dz, rate_hz * dw,
