@@ -101,6 +101,7 @@ class Motion:
             raise DataError(f"A frame rate is a positive number per second; found {self.rate_hz}.")
         if not (np.abs(self.offsets) <= FARTHEST_M).all():
             raise DataError("A joint's offset is finite, and no further than a thousand km.")
+        # A frame is lost as a whole: half a skeleton cannot carry a sensor.
         near = (np.abs(self.root) <= FARTHEST_M).all(axis=1)
         lost = ~(np.isfinite(self.rotations).all(axis=(1, 2)) & near)
         if frames and lost.all():
@@ -168,6 +169,7 @@ class Motion:
         """
         asked = [self.joint(name) for name in (self.joints if names is None else names)]
         known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        # Parents come before children, so that sorted indices are an order to work in.
         for index in sorted({ancestor for joint in asked for ancestor in self._chain(joint)}):
             turn, parent = self.rotations[:, index], self.parents[index]
             if parent < 0:

@@ -173,6 +173,7 @@ def slerp(
     [0.0, 0.0, 0.5]
     """
     cosine = np.sum(start * end, axis=-1, keepdims=True)
+    # q and -q are one rotation: the nearer of both gives the shorter turn.
     nearer = np.where(cosine < 0, -end, end)
     angle = np.arccos(np.clip(np.abs(cosine), 0.0, 1.0))
     share = np.asarray(fraction, dtype=np.float64)[..., None]

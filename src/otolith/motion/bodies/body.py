@@ -83,6 +83,7 @@ class Body:
     def girth(self) -> float:
         """How far a sensor on the skin is from the bone, relative to a slender body: grows as the
         root of the mass."""
+        # A limb's radius grows as the root of its mass at the same length.
         return float(np.sqrt(self.mass_kg / self.stature_m**2 / USUAL_BMI))
 
     def factors(self, joints: Sequence[str] = JOINTS) -> Float[np.ndarray, "J 3"]:

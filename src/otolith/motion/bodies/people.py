@@ -99,6 +99,7 @@ def virtual_study(
     for number in range(1, people + 1):
         person = Person.draw(number, seed)
         motion, spans = session(person, activities, minutes_per_activity, bouts)
+        # A stream of its own: how sensors sit must not depend on how many activities there are.
         rng = np.random.default_rng([person.seed, 1])
         segments = []
         for span in spans:

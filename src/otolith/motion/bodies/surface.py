@@ -156,6 +156,7 @@ class Surface:
         axes, origin = self.axes[site.joint], self.place(site.joint)
         start = origin + rotations.rotate(axes, self._bone(site))
         way = rotations.rotate(axes, np.array(site.skin) / np.linalg.norm(site.skin))
+        # Only skin that follows this bone: an arm at rest lies beside the hip's skin.
         follows = self.weights[:, self.joints.index(site.joint)] >= _CARRIED
         mine = self.faces[follows[self.faces].any(axis=1)]
         if not len(mine):

@@ -95,6 +95,7 @@ def align(
             f"common{still}. Choose a part with movement."
         )
     acceleration, rate, effect = acceleration[use], rate[use], effect[use]
+    # Each quantity over its own spread: m/s² would outvote rad/s.
     scales = [1.0 / max(float(np.std(part[use])), 1e-9) for part in real]
     target = np.concatenate([part[use] * s for part, s in zip(real, scales, strict=True)])
     turn, arm = rotations.IDENTITY, np.zeros(3)
@@ -126,6 +127,7 @@ def _delay(simulated: np.ndarray, real: np.ndarray, where: np.ndarray, most: flo
     best, chosen = np.inf, 0.0
     halves = np.arange(-np.floor(2 * most), np.floor(2 * most) + 1)
     for delay in sorted(halves / 2.0, key=abs):
+        # Magnitudes do not depend on the mounting, which is not known yet.
         difference = (_delayed(size, delay)[:, 0] - target)[where]
         error = float(np.nanmean(difference**2)) if np.isfinite(difference).any() else np.inf
         if error < best * (1.0 - 1e-12):

@@ -159,6 +159,7 @@ def _scored(
         )
     sits = Alignment(rotations.IDENTITY, np.zeros(3))
     if fit != "none":
+        # Half of the samples that count, not of the clock: gaps would leave one side with little.
         first = np.arange(len(use)) < np.searchsorted(np.cumsum(use), use.sum() / 2.0)
         lever = fit == "mounting"
         latest_s = _LATEST_S if lever else 0.0
@@ -231,6 +232,7 @@ def _late(
 
     ours, theirs = (np.linalg.norm(grid, axis=1) for grid, _ in (simulated, real))
     ours, theirs = (np.nan_to_num(size - np.nanmean(size)) for size in (ours, theirs))
+    # Angular rate alone: gravity would correlate at every lag.
     lags = correlation_lags(len(theirs), len(ours)) + real[1] - simulated[1]
     both = correlate(theirs, ours, method="fft")
     allowed = np.abs(lags) <= most_s * rate_hz

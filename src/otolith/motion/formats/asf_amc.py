@@ -105,6 +105,7 @@ def read_amc(
     q = np.tile(rotations.IDENTITY, (frames, len(names), 1))
     for index, name in enumerate(["root", *skeleton.parent]):
         bone = skeleton.bones[name]
+        # C M C^-1: the file's angles are about the bone's own axes C, ours about the parent's.
         if turns := bone.free("r"):
             angles = numbers[name][:, [*turns.values()]]
             turn = turned("".join(turns), np.deg2rad(angles) if degrees else angles)
@@ -127,6 +128,7 @@ def find_asf(path: Path) -> Path:
     one in the folder."""
     nearby = {file.stem: file for file in sorted(path.parent.glob("*.[aA][sS][fF]"))}
     named = path.stem.rpartition("_")[0] or path.stem
+    # Only one skeleton in the folder: it is taken, as trials are often named otherwise.
     for stem in (path.stem, named, *(nearby if len(nearby) == 1 else ())):
         if stem in nearby:
             return nearby[stem]
@@ -230,6 +232,7 @@ def _hierarchy(lines: Iterable[list[str]], bones: Mapping[str, Bone]) -> dict[st
 
 def _frames(path: Path, skeleton: Skeleton) -> tuple[dict[str, Float[np.ndarray, "F K"]], bool]:
     """The numbers of each bone, frame by frame, and whether angles are in degrees."""
+    # Every frame has the same lines in the same order, so that columns can be cut from one table.
     lines = [line.strip() for line in read_text(path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     head = [line.lower() for line in lines if line.startswith(":")]

@@ -187,6 +187,7 @@ def _rate(printed: str) -> float:
     >>> _rate("0.0083333"), _rate("0.03")
     (120.0, 33.0)
     """
+    # 0.0083333 stands for 120 frames per second: taken at its word, an hour is 14 ms short.
     seconds = float(printed)
     mantissa, _, exponent = printed.lower().partition("e")
     half_digit = 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
@@ -227,6 +228,7 @@ def _motion(
         parents = [-1, *(parent - 1 for parent in parents[2:])]
     seen = ~np.isnan(numbers[:, 0])
     offsets = np.array([np.zeros(3), *(place[seen].mean(axis=0) for place in places[1:])])
+    # Bones must be rigid for joint angles to mean anything; some exporters write noise into them.
     stretch = [0.0, *(float(np.ptp(place[seen], axis=0).max()) for place in places[1:])]
     if max(stretch) > _STRETCH_M:
         worst = f"up to {max(stretch) * 100:.1f} cm at '{names[int(np.argmax(stretch))]}'"
@@ -265,6 +267,7 @@ def _turns(joints: list[Joint], numbers: Float[np.ndarray, "F K"]) -> JointTurns
     for index, joint in enumerate(joints):
         if turn := joint.columns("rotation"):
             by_order["".join(turn).upper()][index] = [*turn.values()]
+    # Files name a handful of orders: one call for all joints of an order, not one for each.
     for order, columns in by_order.items():
         angles = np.deg2rad(numbers[:, np.array([*columns.values()])])
         q[:, [*columns]] = turned(order, angles)

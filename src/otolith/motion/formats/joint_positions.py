@@ -151,12 +151,13 @@ def from_positions(
     lost = ~np.isfinite(np.stack(list(place.values()))).all(axis=(0, 2))
     if lost.all():
         raise DataError("No frame holds a place of every joint; there is nothing to read.")
-    turn = _turns(place, lost)
+    turn = _turns(place, lost)  # marks frames in which joints coincide as lost, too
     if lost.all():
         raise DataError("In every frame joints lie upon one another; there is no body to read.")
     local, lines = in_parents(PARENT_OF, turn, place)
     offsets, spread = _scale(place) * reference_offsets(), 0.0
     for joint, line in lines.items():
+        # Estimators of poses stretch bones from frame to frame; a sensor's lever must not.
         length = np.linalg.norm(line[~lost], axis=1)
         spread = max(spread, float(np.std(length) / max(np.median(length), 1e-9)))
         offsets[JOINTS.index(joint)] = np.median(line[~lost], axis=0)
@@ -222,6 +223,7 @@ def _turns(place: dict[str, Points], lost: Marks) -> dict[str, Turns]:
             turn[joint] = rotations.multiply(exact, mean_rotation(relative))
         elif joint not in _WIDE:
             turn[joint] = turn[parent]
+            # The least turn from the parent: how a bone turns about itself is not observed.
             if child in place and joint in place:
                 bone = place[child] - place[joint]
                 lost |= np.linalg.norm(bone, axis=1) < 1e-4

@@ -39,6 +39,7 @@ def jumps(motion: Motion) -> Marks:
     each = _angle(q[1:], q[:-1])
     turn = each.max(axis=1, initial=0.0)
     step = np.linalg.norm(np.diff(motion.root, axis=0), axis=1)
+    # Half of the jump's rate, as a spike has two steps to tell it by.
     spike = SPIKE_RATE / motion.rate_hz
     out = np.zeros(motion.frames, dtype=bool)
     out[:-1] = _alone(turn, JOINT_RATE / motion.rate_hz) | _alone(step, ROOT_SPEED / motion.rate_hz)

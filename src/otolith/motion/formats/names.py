@@ -110,6 +110,7 @@ def split_side(name: str) -> tuple[str, str]:
     """
     plain = re.split(r"[:|]", name)[-1]
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", plain)]
+    # Prefixes of 3ds Max and Maya; a joint that is called nothing else keeps them.
     words = [word for word in words if word not in ("bip", "j", "joint", "jnt")] or words
     marks = [("left", "left"), ("left", "l"), ("right", "right"), ("right", "r")]
     for side, mark in marks if len(words) > 1 else ():
@@ -117,6 +118,7 @@ def split_side(name: str) -> tuple[str, str]:
             return side, "".join(words[1:])
         if words[-1] == mark:
             return side, "".join(words[:-1])
+    # "lfemur" has no boundary: a letter counts as a side only before a word that is a limb's.
     whole = "".join(words)
     known = {word for names in _LIMBS.values() for word in names}
     for side, mark in marks:
@@ -131,7 +133,8 @@ def _spine(motion: Motion, names: dict[str, str]) -> None:
     them anything."""
     if "pelvis" not in names or "left_shoulder" not in names:
         return
-    chains = {ours: _chain(motion, name, names["pelvis"]) for ours, name in names.items()}
+    chains = _chains(motion, names)
+    # A head of another tree than the pelvis is none of this body.
     for ours in ("head", "neck"):
         if ours in names and not chains[ours]:
             del names[ours]
@@ -152,6 +155,10 @@ def _name_spine(spine: list[str], names: dict[str, str]) -> None:
         names.setdefault("spine1", spine[0])
     if len(spine) > 2:
         names.setdefault("spine2", spine[len(spine) // 2])
+
+
+def _chains(motion: Motion, names: Mapping[str, str]) -> dict[str, list[str]]:
+    return {ours: _chain(motion, name, names["pelvis"]) for ours, name in names.items()}
 
 
 def _chain(motion: Motion, joint: str, root: str) -> list[str]:

@@ -119,6 +119,8 @@ def _falling(motion: Motion, pieces: list[Motion]) -> Finding | None:
         span = max(round(_FALL_S * piece.rate_hz), 1)
         height = _height_of_mass(piece)
         if len(height) > 4 * span:
+            # Means over a tenth of a second, then differences over as much: captured heights are
+            # noisy, and a fall lasts three tenths.
             mean = np.convolve(height, np.ones(span) / span, mode="valid")
             bend = mean[2 * span :] - 2 * mean[span:-span] + mean[: -2 * span]
             falls = -(bend * (piece.rate_hz / span) ** 2).min()
@@ -134,6 +136,7 @@ def _sliding(motion: Motion, pieces: list[Motion]) -> Finding | None:
     for piece in pieces:
         places, _ = piece.forward(_ANKLES)
         moving = np.linalg.norm(np.gradient(places[..., :2], 1.0 / piece.rate_hz, axis=0), axis=-1)
+        # The slower foot, where the lower one touches the floor: one of both stands.
         slower, lower = moving.min(axis=1), places[..., 2].min(axis=1) < floor + 0.03
         speeds.append(slower[lower])
     slide = _quantile(speeds, 0.5)

@@ -100,6 +100,7 @@ def read(
         performer=performer, check_up=check_up, joints=dict(joints or {}),
         body_model=None if body_model is None else os.path.realpath(body_model),
     )  # fmt: skip
+    # What the caller says goes before the sidecar, and that before what the collection tells.
     if not made:
         about = about.over(sidecar(path)).over(known_layout(path))
     kind = "procedural" if made else _kind(path, about)
@@ -146,6 +147,7 @@ def _on_our_joints(path: Path, kind: str, motion: Motion, about: About) -> Motio
         body = motion if kind in ("procedural", "positions") else to_body(motion, about.joints)
     except DataError as error:
         raise ReadError(f"{path}: {error}") from error
+    # Poses of SMPL have no unit: they are angles, and paths in metres.
     if kind in _UNIT:
         check_stature(str(path), stature_m(body), about.unit or _UNIT[kind])
     if about.check_up is not False and kind != "procedural":

@@ -149,6 +149,7 @@ def _assembled(
     for index, line in enumerate(lines.values(), 1):
         seen = line[~motion.lost]
         offsets[index] = np.median(seen, axis=0)
+        # Not the largest: a marker that was swapped for some frames is no joint between ours.
         loose = max(loose, float(np.quantile(np.linalg.norm(seen - offsets[index], axis=1), 0.95)))
     notes = {
         f"joints between ours, or bones that stretch, move a joint by up to {100 * loose:.0f} cm: "
@@ -188,6 +189,7 @@ class _Source:
         left = self.rest["left_hip"] - self.rest["right_hip"]
         forward = np.cross(left, Z)
         self.heading = rotations.IDENTITY
+        # Hips above one another: the body lies on its side at rest, and has no heading.
         if np.linalg.norm(forward) > 0.5 * np.linalg.norm(left) > 0:
             self.heading = rotations.from_axis_angle(np.arctan2(forward[1], forward[0]) * Z)
         self.legs_m = sum(
@@ -232,6 +234,7 @@ class _Source:
                 chain.append(_NEXT[chain[-1]])
             if joint in self.names:
                 out[joint] = self.at(joint)
+            # Spines have one to five joints: ours divide the line as our own bones do.
             elif chain[-1] in self.names:
                 lengths = [float(np.linalg.norm(BONE[part])) for part in chain]
                 line = self.at(chain[-1]) - out[parent]
@@ -355,6 +358,7 @@ class _Source:
         line of the thighs."""
         left, right = (_units(self.to(f"{side}_knee", f"{side}_hip")) for side in ("left", "right"))
         straight = np.sum(_units(self._up_of_trunk) * _units(left + right), axis=1)
+        # A high power: frames that bend or sit count for next to nothing, but never for none.
         return np.asarray(np.maximum(straight, 0.01) ** 8)
 
     def _within(self, joint: str, world: Points, weight: Curve | None = None) -> Point:
@@ -367,6 +371,7 @@ class _Source:
     def _hinge(self, joint: str, a: str, b: str, c: str) -> tuple[Point, bool]:
         """Axis of the hinge b between bones a-b and b-c in the joint's own axes, and whether it
         ever opened."""
+        # As long as the sine of the bend: frames with a straight limb hardly count.
         axis = np.cross(_units(self.to(a, b)), _units(self.to(b, c)))
         back = rotations.conjugate(self.turn[self.names[joint]])
         mean = rotations.rotate(back, axis)[self.seen].mean(axis=0)
@@ -391,6 +396,7 @@ def _axes(along: Point, across: Point, ours_along: Point, ours_across: Point) ->
 
 def _unit(vector: Point) -> Point:
     length = float(np.linalg.norm(vector))
+    # Written so that NaN is refused, too.
     if not length > 1e-12:
         raise DataError(
             "Joints of this skeleton coincide or lie in one line, so that a bone shows no axes: "

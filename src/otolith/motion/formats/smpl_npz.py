@@ -100,6 +100,7 @@ def read_npz(
         offsets = rotations.rotate(up_axis("y"), places - places[_parents(joints)])
     axes = up_axis(up or ("-y" if camera else "z"))
     template = up_axis("y")  # the model at rest stands along y and faces z
+    # Joint axes are renamed with the world's; the root also takes the file's upward axis.
     q = rotations.from_axis_angle(poses.reshape(len(poses), -1, 3))
     local = np.concatenate([rotations.rotate(template, q[..., :3]), q[..., 3:]], axis=-1)
     local[:, 0] = rotations.multiply(
@@ -149,6 +150,7 @@ def _load(path: Path, keys: set[str]) -> dict[str, np.ndarray]:
                 "anything and are never opened. Take GRAB from AMASS, or save the poses anew where "
                 "you trust them: docs/simulation.md, 'GRAB and How2Sign'."
             )
+        # Sizes are held against the packed bytes before anything is unpacked.
         archive.refuse_bomb(sorted(keys & names))
         out = {key: archive.read(key) for key in sorted(keys & names)}
     if not out:

@@ -24,6 +24,7 @@ def fourier(points: KeyPoints, harmonics: int = HARMONICS) -> Float[np.ndarray, 
     percent, value = np.array(points, dtype=np.float64).T
     closed = np.append(percent, percent[0] + 100.0), np.append(value, value[0])
     curve = CubicSpline(*closed, bc_type="periodic")
+    # The spline through the points has corners in its third derivative, which harmonics have not.
     spectrum = np.fft.rfft(curve(np.arange(256) * (100.0 / 256))) / 256
     spectrum[1:] *= 2.0
     return np.asarray(spectrum[: harmonics + 1])
@@ -76,6 +77,7 @@ def cadenced(
 ) -> Curve:
     """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of
     variation)."""
+    # One knot a cycle: the length of each differs from its neighbours', as people's strides do.
     rate = cycles_hz * (1.0 + jitter * drift(rng, frames, rate_hz, 1.0 / cycles_hz))
     return np.asarray(rng.uniform() + np.cumsum(rate) / rate_hz)
 

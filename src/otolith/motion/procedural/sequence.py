@@ -57,6 +57,7 @@ def join(motions: Sequence[Motion], passage_s: float = 2.0) -> tuple[Motion, tup
     weight = ease((np.arange(overlap) + 0.5) / overlap)
     for motion in motions[1:]:
         start, stop = end - overlap, end - overlap + motion.frames
+        # Clips begin facing x: each is turned to where the last one looks.
         turn = _heading(turns[start, 0]) - _heading(motion.rotations[0, 0])
         heading = rotations.from_axis_angle(np.array([[0.0, 0.0, turn]]))
         q = motion.rotations.copy()

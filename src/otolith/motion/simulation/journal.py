@@ -62,6 +62,7 @@ class Journal:
 
     def add(self, id: str, mark: str, facts: Mapping[str, Any]) -> None:
         """Note that a recording's files are written, and what the study will say of it."""
+        # On disk before the next recording is begun: a kill then costs one recording at most.
         with self.path.open("a", encoding="utf-8") as opened:
             opened.write(_line({"id": id, "mark": mark, **facts}))
             opened.flush()

@@ -90,10 +90,12 @@ def track(
         )
     for piece in pieces:
         _repair(samples[piece], observed[piece])
+    # One cut-off for the whole clip: pieces of one capture have the same noise.
     cutoffs = _cutoffs([samples[piece] for piece in pieces], rate_hz, smoothing)
     out = np.full((len(asked_s), 13), np.nan)
     for piece in pieces:
         start_s, stop_s = piece.start / rate_hz, (piece.stop - 1) / rate_hz
+        # Moments of another rate miss a frame by a rounding.
         inside = (asked_s >= start_s - 1e-9) & (asked_s <= stop_s + 1e-9)
         if inside.any():
             if not isinstance(smoothing, SavitzkyGolay):
@@ -189,6 +191,7 @@ def _differentiate(
             savgol_filter(part, window, order, deriv=times, delta=1.0 / rate_hz, axis=0)
             for part, times in ((samples, 0), (samples[:, 3:], 1), (samples[:, :3], 2))
         ]
+        # The filter answers at frames alone: a cubic leads from there to the moments.
         smoothed = make_interp_spline(frame_s, np.concatenate(parts, axis=1), k=3)(asked_s)
         value, dq, acceleration = np.split(smoothed, [7, 11], axis=1)
     else:

@@ -85,6 +85,7 @@ def truth(
     out: dict[str, np.ndarray] = {"time_s": time_s}
     places: dict[str, np.ndarray] = {}
     last_s = motion.duration_s
+    # Speed is a difference of positions, not a third spline: it holds at the edges of gaps.
     before, after = np.maximum(time_s - _STEP_S, 0.0), np.minimum(time_s + _STEP_S, last_s)
     moments = np.concatenate([np.minimum(time_s, last_s), before, after])
     for placement in placements:
@@ -105,6 +106,7 @@ def truth(
         turns = motion.rotations[:, 0]
         pelvis = track(motion.root, turns, motion.rate_hz, at_s, smoothing=smoothing)
         to_pelvis = rotations.conjugate(pelvis.sensor_to_world)
+        # In the pelvis' axes, so that a body that turns as a whole stays symmetric.
         for pair in pairs:
             left, right = (
                 rotations.rotate(to_pelvis, places[name] - pelvis.position) for name in pair

@@ -76,6 +76,7 @@ class Noise:
 
         White noise is that of a device which filters to half its output rate.
         """
+        # A generator for each, so that a figure of one sensor changes nothing of the other's noise.
         acc_rng, gyro_rng = np.random.default_rng(seed).spawn(2)
         return (
             self._read(acceleration, "acc", rate_hz, acc_rng),
@@ -118,7 +119,7 @@ class Noise:
         rng = np.random.default_rng([seed, 3])
         time_s = np.arange(samples) / rate_hz
         if self.jitter_s and samples:
-            most = 0.4 / rate_hz
+            most = 0.4 / rate_hz  # beyond half a period two samples would change places
             late = np.clip(self.jitter_s * rng.standard_normal(samples), -most, most)
             time_s = np.clip(time_s + late, 0.0, time_s[-1])
         if not self.loss:

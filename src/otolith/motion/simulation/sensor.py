@@ -226,8 +226,10 @@ def simulate(
         )
     errors = noise(noise_of) if isinstance(noise_of, str) else noise_of
     moved = motion if body is None else fit(motion, body)
+    # A clip whose length is a whole number of samples keeps its last one, whatever the rounding.
     samples = int(np.floor(motion.duration_s * rate_hz + 1e-6)) + 1
     sits = dict(mounting or {})
+    # A device is drawn by its place in the list: one more sensor leaves the others as they are.
     clocks = [errors.clock(samples, rate_hz, seed * 1000 + k) for k in range(len(placements))]
     truths = _truths(moved, placements, body, sits, [time_s for time_s, _ in clocks], smoothing,
                      magnetic_field_ut)  # fmt: skip
@@ -237,23 +239,28 @@ def simulate(
     ]
     if segments is None and motion.label is not None:
         segments = [Segment(0.0, samples / rate_hz, motion.label, "simulated")]
-    wearer = body.name if body else "as captured"
+    wearer, facts = (body.name, body.facts) if body else ("as captured", {})
     return Recording(
         id=name or _name(motion, wearer),
-        subject=subject or motion.performer or motion.clip or "unknown",
+        subject=subject or _who(motion),
         streams=tuple(streams),
         segments=tuple(segments or ()),
         performer=motion.performer,
         clip=motion.clip,
         body=wearer,
         origin="simulated",
-        facts=body.facts if body else {},
+        facts=facts,
     )
 
 
 def _name(motion: Motion, wearer: str) -> str:
-    parts = (motion.performer or motion.clip or "unknown", motion.clip or "clip", wearer)
+    parts = (_who(motion), motion.clip or "clip", wearer)
     return "-".join(part.replace(" ", "_") for part in parts)
+
+
+def _who(motion: Motion) -> str:
+    # Clips of unknown people are one person each, so that none stands on both sides of a split.
+    return motion.performer or motion.clip or "unknown"
 
 
 def _truths(
@@ -294,6 +301,7 @@ def _stream(
 ) -> Stream:
     """What one device makes of the truth, without gaps and absurd samples; `device` is its seed."""
     acceleration, rate, field = truth[:, :3], truth[:, 3:6], truth[:, 6:]
+    # Judged before noise and the end of the range, which would hide a jump of the markers.
     absurd = (np.abs(acceleration) > HARDEST[0]).any(axis=1)
     absurd |= (np.abs(rate) > HARDEST[1]).any(axis=1)
     parts = [*errors.add(acceleration, rate, rate_hz, device)]

@@ -109,6 +109,7 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     level, centres_hz = level[near.any(axis=1)], centres_hz[near.any(axis=1)]
     if not len(level):
         return None
+    # The highest of several equal valleys: below it there may still be movement.
     last = int(np.flatnonzero(level <= level.min() + np.log(_FLAT))[-1])
     valley = level[last:].max() - level.min() > np.log(_RISE)
     if valley and centres_hz[last] < HIGHEST_HZ:
@@ -130,6 +131,7 @@ def _spectrum(
             part = detrend(piece[start : start + block], axis=0)
             spectra.append((np.abs(np.fft.rfft(part * window, axis=0)) ** 2).sum(axis=1))
     powers = np.array(spectra)
+    # Blocks with jumping markers would lift the whole upper half of a mean spectrum.
     high = powers[:, powers.shape[1] // 2 :].sum(axis=1)
     kept = np.argsort(high, kind="stable")[: max(1, len(powers) - int(_LOUD * len(powers)))]
     return np.fft.rfftfreq(block, 1.0 / rate_hz), powers[kept].mean(axis=0)
