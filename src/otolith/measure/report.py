@@ -47,7 +47,13 @@ READ_FORMATS = (1, 2)
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Raise ReadError for any error that content which no benchmark writes leads into."""
+    """Raise ReadError for any error that content which no benchmark writes leads into.
+
+    >>> with as_written():
+    ...     {}["rows"]
+    Traceback (most recent call last):
+    otolith.core.errors.ReadError: These results hold something that no benchmark writes (KeyError...
+    """
     try:
         yield
     except OtolithError:
@@ -140,7 +146,12 @@ class Report:
         return [str(s.get("name")) for s in self.studies if s.get("origin") == "simulated"]
 
     def all_notes(self) -> list[str]:
-        """The notes of the run and of its cells, each once, with how many cells had it."""
+        """The notes of the run and of its cells, each once, with how many cells had it.
+
+        >>> row = {"study": "s", "method": "pim", "notes": ["few windows"]}
+        >>> Report(rows=[row, row], notes=["one fold"]).all_notes()
+        ['one fold', 's, pim: few windows (2 cells)']
+        """
         counts = Counter(
             f"{row['study']}, {row['method']}: {note}"
             for row in self.rows
@@ -165,7 +176,12 @@ class Report:
             return "\n".join(parts)
 
     def missing(self) -> list[str]:
-        """Say which planned cells are not there; an empty list means that the run is complete."""
+        """Say which planned cells are not there; an empty list means that the run is complete.
+
+        >>> row = {"study": "s", "method": "pim", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+        >>> Report(rows=[row], folds={"s": [["ann"], ["bob"]]}).missing()
+        ['s: pim at 8 per class lacks 1 of 2 cells (fold × draw).']
+        """
         with as_written():
             return [sentence for name in self.study_names() for sentence in _missing(self, name)]
 
@@ -222,6 +238,13 @@ class Report:
 
         Return the folder. Each file appears under its name only when it is whole. results.json
         holds the checksums of the others, and of the texts to write `beside` them, by name.
+
+        >>> from tempfile import mkdtemp
+        >>> folder = Report(command="otolith benchmark toy").save(mkdtemp())
+        >>> sorted(path.name for path in folder.iterdir())
+        ['people.csv', 'results.csv', 'results.json']
+        >>> Report.load(folder).command
+        'otolith benchmark toy'
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
@@ -241,7 +264,11 @@ class Report:
 
 
 def study_facts(report: Report, study: str) -> Row:
-    """Return what a report holds of one study: classes, people, windows; empty where nothing."""
+    """Return what a report holds of one study: classes, people, windows; empty where nothing.
+
+    >>> study_facts(Report(studies=[{"name": "toy", "hours": 0.1}]), "toy")
+    {'name': 'toy', 'hours': 0.1}
+    """
     return next((facts for facts in report.studies if facts.get("name") == study), {})
 
 

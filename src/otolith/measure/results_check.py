@@ -16,6 +16,10 @@ def verify_results(folder: Path) -> Verified:
     """Check what a benchmark wrote: results.json, the files that it names, cells and encoders.
 
     A cell or encoder that is damaged is a note: the same command makes it again.
+
+    >>> from tempfile import mkdtemp
+    >>> verify_results(Report().save(mkdtemp())).whole
+    True
     """
     results = Verified(folder, "results")
     try:
@@ -45,7 +49,12 @@ def verify_results(folder: Path) -> Verified:
 
 
 def verify_checkpoint(folder: Path) -> Verified:
-    """Check an encoder or recogniser: its hashes and tensors; nothing that it names is built."""
+    """Check an encoder or recogniser: its hashes and tensors; nothing that it names is built.
+
+    >>> from tempfile import mkdtemp
+    >>> verify_checkpoint(Path(mkdtemp())).whole
+    False
+    """
     kind = checkpoint.kind_of(folder) or "encoder"
     result = Verified(folder, kind)
     try:

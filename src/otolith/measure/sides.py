@@ -52,7 +52,12 @@ def added_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
 
 
 def of_recordings(windows: Windows, ids: Sequence[str]) -> Windows:
-    """Return the windows of some recordings, as a data set's authors list them."""
+    """Return the windows of some recordings, as a data set's authors list them.
+
+    >>> windows = Windows.from_array(np.zeros((2, 1, 9)), rate_hz=50, channels=["head.acc.x"])
+    >>> len(of_recordings(windows, windows.recording[:1])), len(of_recordings(windows, []))
+    (1, 0)
+    """
     return windows[np.isin(windows.recording.astype(str), list(ids))]
 
 

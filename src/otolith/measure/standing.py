@@ -32,7 +32,18 @@ class Standing:
 
 
 class Curves:
-    """The scores of one study over all numbers of labels, comparable between any two methods."""
+    """The scores of one study over all numbers of labels, comparable between any two methods.
+
+    >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+    >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
+    >>> rows = [
+    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     for m, of in scores.items()
+    ... ]
+    >>> curves = Curves(rows, "s")
+    >>> curves.standings()[0].leader["method"], curves.below_everywhere("scratch")
+    ('pim', ['pim'])
+    """
 
     def __init__(self, rows: Sequence[Row], study: str) -> None:
         here = [row for row in rows if row["study"] == study]
@@ -78,13 +89,21 @@ def highest_of(lines: Sequence[Row], shots: Shots | None) -> Row | None:
     """Return the line with the highest score per person, among methods tested on the most people.
 
     Highest is not best: see `Standing.best`.
+
+    >>> few = {"method": "pim", "shots": 8, "people": 3, "macro_f1_mean": 0.9}
+    >>> highest_of([few, few | {"method": "forest", "people": 9, "macro_f1_mean": 0.7}], 8)["method"]
+    'forest'
     """
     scored = [x for x in lines if x["shots"] == shots and x["macro_f1_mean"] is not None]
     return max(scored, key=lambda line: (line["people"], line["macro_f1_mean"]), default=None)
 
 
 def sign(versus: Row | None) -> int:
-    """Return 1 or -1 where a paired interval lies above or below 0, and 0 where it says neither."""
+    """Return 1 or -1 where a paired interval lies above or below 0, and 0 where it says neither.
+
+    >>> sign({"low": 0.01, "high": 0.2, "people": 8}), sign({"low": -0.1, "high": 0.2, "people": 8})
+    (1, 0)
+    """
     if versus is None or versus["low"] is None or versus["people"] < LEAST_PEOPLE:
         return 0
     return int(versus["low"] > 0) - int(versus["high"] < 0)

@@ -65,6 +65,16 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
 
     The interval regards people as independent. Those of one fold share a trained model, which it
     does not know about.
+
+    >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+    >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
+    >>> rows = [
+    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     for m, of in scores.items()
+    ... ]
+    >>> pim, scratch = summarise(rows)
+    >>> round(pim["macro_f1_mean"], 2), round(pim["versus"]["difference"], 2), scratch["versus"]
+    (0.8, 0.27, None)
     """
     _check_people(rows)
     cells = cells_of_people(rows, "macro_f1")
@@ -102,7 +112,13 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
 
 
 def cells_of_people(rows: Iterable[Row], score: str) -> dict[Key, dict[str, dict[Cell, float]]]:
-    """Return the score of each person in each cell; of one that stands there twice, the later."""
+    """Return the score of each person in each cell; of one that stands there twice, the later.
+
+    >>> row = {"study": "s", "method": "pim", "shots": 8, "fold": 0, "draw": 2, "seed": 0}
+    >>> people = cells_of_people([row | {"per_subject": {"ann": {"macro_f1": 0.5}}}], "macro_f1")
+    >>> dict(people["s", "pim", 8])
+    {'ann': {(0, 0, 2): 0.5}}
+    """
     cells: dict[Key, dict[str, dict[Cell, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         for person, scores in (row.get("per_subject") or {}).items():
@@ -118,8 +134,8 @@ def paired(
 
     ours, theirs: person -> cell -> score. Only cells that both methods have are compared.
 
-    >>> paired("scratch", {"ann": {0: 0.8}, "bob": {0: 0.6}}, {"ann": {0: 0.7}})
-    {'method': 'scratch', 'difference': 0.1, 'low': None, 'high': None, 'people': 1}
+    >>> paired("scratch", {"ann": {0: 0.75}, "bob": {0: 0.6}}, {"ann": {0: 0.5}})
+    {'method': 'scratch', 'difference': 0.25, 'low': None, 'high': None, 'people': 1}
     """
     differences = []
     for person in sorted(ours.keys() & theirs.keys()):
@@ -141,7 +157,11 @@ def paired(
 
 
 def cell_of(row: Row) -> Cell:
-    """Return which of several tries a row is."""
+    """Return which of several tries a row is.
+
+    >>> cell_of({"seed": 0, "fold": 1, "draw": 2, "macro_f1": 0.5})
+    (0, 1, 2)
+    """
     return (row.get("seed"), row.get("fold"), row.get("draw"))
 
 

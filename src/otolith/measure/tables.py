@@ -24,6 +24,16 @@ def score_tables(lines: Sequence[Row]) -> Iterator[ScoreTable]:
     """Yield the tables of one study's lines of the summary.
 
     Scores per person; scores of a fold's people pooled; differences to the control.
+
+    >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+    >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
+    >>> rows = [
+    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     for m, of in scores.items()
+    ... ]
+    >>> from otolith.measure.statistics import summarise
+    >>> [table.title.partition(",")[0] for table in score_tables(summarise(rows))]
+    ['Macro-F1 in %', 'Macro-F1 in %', 'Points above scratch']
     """
     most = max(line["people"] for line in lines)
     folds = max(line["folds"] for line in lines)
@@ -46,7 +56,11 @@ def score_tables(lines: Sequence[Row]) -> Iterator[ScoreTable]:
 
 
 def text_table(lines: Sequence[Row], name: str) -> Iterator[str]:
-    """Yield the lines of text that show one study's tables under its name."""
+    """Yield the lines of text that show one study's tables under its name.
+
+    >>> list(text_table([], "toy"))
+    ['toy', '  nothing finished yet', '']
+    """
     yield name
     if not lines:
         yield from ("  nothing finished yet", "")
@@ -66,17 +80,31 @@ def text_table(lines: Sequence[Row], name: str) -> Iterator[str]:
 
 
 def methods_of(lines: Sequence[Row]) -> list[str]:
-    """Name the methods in the order of the summary."""
+    """Name the methods in the order of the summary.
+
+    >>> lines = [{"method": m, "shots": k} for m in ("pim", "scratch") for k in ("all", 8, 1)]
+    >>> methods_of(lines)
+    ['pim', 'scratch']
+    """
     return list(dict.fromkeys(line["method"] for line in lines))
 
 
 def shots_of(lines: Sequence[Row]) -> list[Shots]:
-    """Return the numbers of labels, "all" last."""
+    """Return the numbers of labels, "all" last.
+
+    >>> lines = [{"method": m, "shots": k} for m in ("pim", "scratch") for k in ("all", 8, 1)]
+    >>> shots_of(lines)
+    [1, 8, 'all']
+    """
     return sorted({line["shots"] for line in lines}, key=shots_order)
 
 
 def control_of(lines: Sequence[Row]) -> str | None:
-    """Name the method that the others are measured against."""
+    """Name the method that the others are measured against.
+
+    >>> control_of([{"versus": None}, {"versus": {"method": "scratch"}}])
+    'scratch'
+    """
     return next((line["versus"]["method"] for line in lines if line["versus"]), None)
 
 

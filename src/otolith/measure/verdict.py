@@ -20,7 +20,17 @@ EVERYWHERE = "at every number of labels"
 
 
 def lines_of(report: Report, study: str) -> list[Row]:
-    """Return the summary's lines of one study."""
+    """Return the summary's lines of one study.
+
+    >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+    >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
+    >>> rows = [
+    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     for m, of in scores.items()
+    ... ]
+    >>> [line["method"] for line in lines_of(Report(rows=rows), "s")]
+    ['pim', 'scratch']
+    """
     return summarise([row for row in report.rows if row["study"] == study])
 
 
@@ -42,6 +52,15 @@ def verdict(report: Report, study: str) -> list[str]:
     A method is called best only where a 95 % interval over people, paired by person, puts it above
     every other method at that number of labels; otherwise the highest is level with those that no
     interval puts below it.
+
+    >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
+    >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
+    >>> rows = [
+    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     for m, of in scores.items()
+    ... ]
+    >>> verdict(Report(rows=rows), "s")[0]
+    'pim recognises best: 80.0 ± 5.8 % macro-F1 with 8 labelled windows per class on 3 held-out people.'
     """
     curves = Curves(report.rows, study)
     standings = curves.standings()
@@ -169,7 +188,11 @@ def _at_one(method: str, versus: Row) -> str:
 
 
 def percent(line: Row) -> str:
-    """Write the mean of a line of the summary with its standard error, without a percent sign."""
+    """Write the mean of a line of the summary with its standard error, without a percent sign.
+
+    >>> percent({"macro_f1_mean": 0.8, "macro_f1_se": 0.0577})
+    '80.0 ± 5.8'
+    """
     error = "" if line["macro_f1_se"] is None else f" ± {100 * line['macro_f1_se']:.1f}"
     return f"{100 * line['macro_f1_mean']:.1f}{error}"
 
