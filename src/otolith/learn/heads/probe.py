@@ -125,7 +125,7 @@ def warm_cosine(steps: int, warmup: int) -> Callable[[int], float]:
 
     >>> share = warm_cosine(steps=10, warmup=2)
     >>> [round(share(step), 2) for step in range(0, 11, 2)]
-    [1.0, 1.0, 0.85, 0.5, 0.15, 0.0]
+    [0.5, 1.0, 0.85, 0.5, 0.15, 0.0]
     """
     rising = max(warmup, steps // 100) if warmup else 0
 
