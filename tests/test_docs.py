@@ -4,6 +4,7 @@ shows."""
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 import re
 import runpy
 import shlex
@@ -130,6 +131,34 @@ def test__architecture__files__exist() -> None:
     assert len(named) > 30
     absent = [name for name in named if not (ROOT / "src" / "otolith" / name).exists()]
     assert not absent
+
+
+def names_in(text: str) -> list[str]:
+    """Every dotted name of the package in a page's `code`."""
+    spans = re.findall(r"`([^`\n]+)`", text)
+    return [name for span in spans for name in re.findall(r"(?<![\w/.-])otolith(?:\.\w+)+", span)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test__page__dotted_names__resolve(page: Path) -> None:
+    examples = {"otolith.learn.objectives.mine", "otolith.learn.objectives.energy"}
+    for name in {*names_in(page.read_text(encoding="utf-8"))} - examples:
+        pkgutil.resolve_name(name)
+
+
+def test__changelog__renames__lead_from_an_old_name_to_one_that_resolves() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    table = text.partition("### Renamed")[2].partition("\n### ")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) > 15
+    for _, old, new in rows:
+        for name in names_in(new):
+            # one row stands for many modules: otolith.X
+            assert name.endswith(".X") or pkgutil.resolve_name(name) is not None
+        for name in names_in(old):
+            if name not in ("otolith.X", "otolith.motion", "otolith.benchmark"):  # these stay
+                with pytest.raises((ImportError, AttributeError), match="otolith"):
+                    pkgutil.resolve_name(name)
 
 
 @pytest.mark.parametrize(
