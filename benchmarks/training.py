@@ -335,7 +335,7 @@ def product_flops(dtype: torch.dtype, size: int = 1024, repeats: int = 9) -> flo
     return 2 * size**3 / statistics.median(wall for wall, _ in seconds)
 
 
-def modalityed(folder: Path) -> Windows:
+def paired(folder: Path) -> Windows:
     """Return windows of UTD-MHAD's right wrist, whose recordings have poses and texts."""
     cut = {
         "placements": ("right_wrist",),
@@ -454,7 +454,7 @@ def main() -> None:
                 quarter, options.batch, precision, options.repeats, objective, encoder
             )
         for objective, encoder in WITH_MODALITIES if options.study else ():
-            windows = modalityed(options.study)[: options.windows]
+            windows = paired(options.study)[: options.windows]
             rows += pretraining(
                 windows, options.batch, precision, options.repeats, objective, encoder
             )

@@ -149,16 +149,16 @@ def toy_windows(toy_study: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def modalityed_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def paired_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same study with texts, and with vectors of a video that one person lacks."""
     from toy import add_modalities, write_toy_study
 
-    study = write_toy_study(tmp_path_factory.mktemp("modalityed") / "study")
+    study = write_toy_study(tmp_path_factory.mktemp("paired") / "study")
     add_modalities(study.folder)
     return study
 
 
 @pytest.fixture(scope="session")
-def modalityed_windows(modalityed_study: Any) -> Any:
+def paired_windows(paired_study: Any) -> Any:
     """Its labelled windows."""
-    return modalityed_study.windows()
+    return paired_study.windows()

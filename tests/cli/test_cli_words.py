@@ -36,10 +36,10 @@ def typed(*arguments: Any, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def encoder(modalityed_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def encoder(paired_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("aligned") / "encoder"
     typed(
-        "pretrain", modalityed_study.folder, "--objective", "primus", "--set", "text=toy:BagOfWords", "--set", "pose=",
+        "pretrain", paired_study.folder, "--objective", "primus", "--set", "text=toy:BagOfWords", "--set", "pose=",
         "--set", "nn=0.5", "--set", "width=32", "--leave-out", "p4,p5", "--epochs", 8, "--batch-size", 32,
         "--learning-rate", 0.003, "--out", out, "--quiet", *RUN,
     )  # fmt: skip
@@ -47,7 +47,7 @@ def encoder(modalityed_study: Study, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test__pretrain__typed_settings__are_taken_and_kept(
-    encoder: Path, modalityed_study: Study, tmp_path: Path
+    encoder: Path, paired_study: Study, tmp_path: Path
 ) -> None:
     settings = PretrainedEncoder.load(encoder, trust="toy").record["objective_settings"]
     assert (settings["text"], settings["pose"], settings["nn"], settings["width"]) == (
@@ -68,7 +68,7 @@ def test__pretrain__typed_settings__are_taken_and_kept(
     again = tmp_path / "again"
     typed(
         "pretrain",
-        modalityed_study.folder,
+        paired_study.folder,
         "--recipe",
         encoder / "recipe.toml",
         "--out",
@@ -77,23 +77,19 @@ def test__pretrain__typed_settings__are_taken_and_kept(
         1,
     )
     assert PretrainedEncoder.load(again, trust="toy").record["objective_settings"] == settings
-    said = typed(
-        "pretrain", modalityed_study.folder, "--set", "mm", "--out", tmp_path / "x", code=2
-    )
+    said = typed("pretrain", paired_study.folder, "--set", "mm", "--out", tmp_path / "x", code=2)
     assert "typed as NAME=VALUE, such as mm=0; not 'mm'" in said
     said = typed(
-        "pretrain", modalityed_study.folder, "--set", "clas=2", "--out", tmp_path / "x", code=2
+        "pretrain", paired_study.folder, "--set", "clas=2", "--out", tmp_path / "x", code=2
     )
     assert "has no setting 'clas'" in said
 
 
 def test__recognise__by_labels__finds_activities_of_people_never_seen(
-    encoder: Path, modalityed_study: Study, tmp_path: Path
+    encoder: Path, paired_study: Study, tmp_path: Path
 ) -> None:
     (name,) = (
-        p
-        for p in (modalityed_study.folder / "recordings").iterdir()
-        if p.name.startswith("p5-1.left")
+        p for p in (paired_study.folder / "recordings").iterdir() if p.name.startswith("p5-1.left")
     )
     out = tmp_path / "timeline.csv"
     typed(
@@ -117,10 +113,10 @@ def test__recognise__by_labels__finds_activities_of_people_never_seen(
     assert np.mean(right) > 0.8
     kept = Recogniser.load(tmp_path / "kept", device="cpu", trust="toy")
     assert list(kept.classes_) == LABELS.split(",")
-    again = kept.predict_proba(modalityed_study.windows().of(["p5"]))
+    again = kept.predict_proba(paired_study.windows().of(["p5"]))
     trusted = PretrainedEncoder.load(encoder, trust="toy")
     direct = from_words(trusted, LABELS.split(","), runtime=CPU).predict_proba(
-        modalityed_study.windows().of(["p5"])
+        paired_study.windows().of(["p5"])
     )
     np.testing.assert_allclose(again, direct, atol=1e-6)
     card = (tmp_path / "kept" / "README.md").read_text()
@@ -129,12 +125,10 @@ def test__recognise__by_labels__finds_activities_of_people_never_seen(
 
 
 def test__recognise__unknown_shots_templates_and_prompts(
-    encoder: Path, modalityed_study: Study, tmp_path: Path
+    encoder: Path, paired_study: Study, tmp_path: Path
 ) -> None:
     (name,) = (
-        p
-        for p in (modalityed_study.folder / "recordings").iterdir()
-        if p.name.startswith("p5-1.left")
+        p for p in (paired_study.folder / "recordings").iterdir() if p.name.startswith("p5-1.left")
     )
     out, given = tmp_path / "timeline.csv", ["--labels", LABELS, *RUN]
     typed(
@@ -155,7 +149,7 @@ def test__recognise__unknown_shots_templates_and_prompts(
         "'unknown'; how near that is was set by hand" in (tmp_path / "k" / "README.md").read_text()
     )
     typed(
-        "recognise", encoder, name, "--shots-from", modalityed_study.folder, "--shots", 3,
+        "recognise", encoder, name, "--shots-from", paired_study.folder, "--shots", 3,
         "--template", "a person is {}", "--out", tmp_path / "b.csv", "--keep", tmp_path / "shots", *given,
     )  # fmt: skip
     record = Recogniser.load(tmp_path / "shots", device="cpu", trust="toy").record_["adaptation"]
@@ -171,9 +165,9 @@ def test__recognise__unknown_shots_templates_and_prompts(
 
 
 def test__recognise__what_cannot_be__is_told(
-    encoder: Path, modalityed_study: Study, toy_study: Study, tmp_path: Path
+    encoder: Path, paired_study: Study, toy_study: Study, tmp_path: Path
 ) -> None:
-    file = next((modalityed_study.folder / "recordings").iterdir())
+    file = next((paired_study.folder / "recordings").iterdir())
     assert "Name them: --labels walking,sitting" in typed("recognise", encoder, file, code=2)
     assert "two classes or more" in typed("recognise", encoder, file, "--labels", "walking", code=2)
     plain = tmp_path / "plain"
@@ -183,16 +177,16 @@ def test__recognise__what_cannot_be__is_told(
     assert "shares no space" in typed("retrieve", plain, toy_study.folder, code=2)
     other = PretrainedEncoder.load(encoder, trust="toy")
     with pytest.raises(ConfigError, match=r"has no label of runing.*it has resting"):
-        few_examples(modalityed_study, other, ["runing"], 2, 0)
-    few = few_examples(modalityed_study, other, ["walking"], 2, 0)
+        few_examples(paired_study, other, ["runing"], 2, 0)
+    few = few_examples(paired_study, other, ["walking"], 2, 0)
     with pytest.warns(OtolithWarning, match="No example is labelled resting"):
         from_words(other, ["resting", "walking"], examples=few, runtime=CPU)
 
 
 def test__retrieve__people_never_seen__and_those_who_were(
-    encoder: Path, modalityed_study: Study
+    encoder: Path, paired_study: Study
 ) -> None:
-    shown = json.loads(typed("retrieve", encoder, modalityed_study.folder, "--json", *RUN))
+    shown = json.loads(typed("retrieve", encoder, paired_study.folder, "--json", *RUN))
     assert shown["people"] == ["p4", "p5"]
     assert [row["direction"] for row in shown["rows"]] == ["imu to text", "text to imu"]
     assert shown["rows"][0]["r1"] > 0.8 and shown["rows"][0]["answers"] == 3
@@ -200,6 +194,6 @@ def test__retrieve__people_never_seen__and_those_who_were(
         OtolithWarning,
         match="trained on people who are tested here: p0 by the very same recordings",
     ):
-        said = typed("retrieve", encoder, modalityed_study.folder, "--people", "p0", *RUN)
+        said = typed("retrieve", encoder, paired_study.folder, "--people", "p0", *RUN)
     assert "| imu to text |" in said
-    typed("retrieve", encoder, modalityed_study.folder, "--people", "p9", code=2)
+    typed("retrieve", encoder, paired_study.folder, "--people", "p9", code=2)

@@ -39,7 +39,7 @@ def study(tmp_path: Path) -> Study:
 
 
 @pytest.fixture
-def modalityed(study: Study) -> Study:
+def paired(study: Study) -> Study:
     """The same study with texts and poses that study.json covers, and a video that it does not."""
     add_modalities(study.folder, without=())
     write_modality(
@@ -78,19 +78,13 @@ def with_column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
     return change
 
 
-def test__write__study_json__vouches_for_every_file(modalityed: Study) -> None:
-    there = {
-        p.relative_to(modalityed.folder).as_posix() for p in modalityed.folder.rglob("*.parquet")
-    }
-    assert set(modalityed.checksums) == there - {"partners/video.parquet"}
-    for file, told in modalityed.checksums.items():
-        path = modalityed.folder / file
+def test__write__study_json__vouches_for_every_file(paired: Study) -> None:
+    there = {p.relative_to(paired.folder).as_posix() for p in paired.folder.rglob("*.parquet")}
+    assert set(paired.checksums) == there - {"partners/video.parquet"}
+    for file, told in paired.checksums.items():
+        path = paired.folder / file
         assert (told["sha256"], told["bytes"]) == (file_digest(path), path.stat().st_size)
-    assert (
-        modalityed.hash
-        == modalityed.seal[:16]
-        == read_json(modalityed.folder / "study.json")[SEAL][:16]
-    )
+    assert paired.hash == paired.seal[:16] == read_json(paired.folder / "study.json")[SEAL][:16]
 
 
 def test__load__a_letter_changed__breaks_the_seal(study: Study) -> None:
@@ -176,45 +170,45 @@ def test__accept_edits__format_1__is_of_the_present_format_afterwards(study: Stu
 )
 @pytest.mark.parametrize("harm", [one_bit, lambda path: rows(path, without_last), Path.unlink])
 def test__read__a_file_that_changed__says_which_and_what_to_type(
-    file: str, read: Callable[[Study], Any], harm: Callable[[Path], None], modalityed: Study
+    file: str, read: Callable[[Study], Any], harm: Callable[[Path], None], paired: Study
 ) -> None:
-    read(modalityed)
-    harm(modalityed.folder / file)
+    read(paired)
+    harm(paired.folder / file)
     said = "is missing" if harm is Path.unlink else "was changed or damaged"
     if harm is Path.unlink and file.startswith("partners"):
         return  # a study without texts is a study
     with pytest.raises(StudyError, match=rf"{file} {said}.*otolith verify .* --accept-edits"):
-        read(Study.load(modalityed.folder))
-    assert not verify_study(modalityed.folder).whole
+        read(Study.load(paired.folder))
+    assert not verify_study(paired.folder).whole
 
 
-def test__read__a_file_brought_by_hand__is_used_and_told_by_verify(modalityed: Study) -> None:
-    assert modalityed.modalities["video"] == 2
-    found = verify_study(modalityed.folder)
+def test__read__a_file_brought_by_hand__is_used_and_told_by_verify(paired: Study) -> None:
+    assert paired.modalities["video"] == 2
+    found = verify_study(paired.folder)
     assert found.whole
     (note,) = found.notes
     assert "video.parquet is not covered yet" in note
-    before = modalityed.hash
-    assert verify_study(modalityed.folder, accept_edits=True).accepted
-    assert verify_study(modalityed.folder).notes == []
-    assert Study.load(modalityed.folder).hash != before
-    one_bit(modalityed.folder / "partners" / "video.parquet")
+    before = paired.hash
+    assert verify_study(paired.folder, accept_edits=True).accepted
+    assert verify_study(paired.folder).notes == []
+    assert Study.load(paired.folder).hash != before
+    one_bit(paired.folder / "partners" / "video.parquet")
     with pytest.raises(StudyError, match=r"video\.parquet was changed or damaged"):
-        Study.load(modalityed.folder).info()
+        Study.load(paired.folder).info()
 
 
-def test__verify__many_faults__names_each(modalityed: Study) -> None:
+def test__verify__many_faults__names_each(paired: Study) -> None:
     for file in (STREAM, "segments.parquet", "partners/text.parquet"):
-        one_bit(modalityed.folder / file)
-    (modalityed.folder / "recordings" / "p1-1.right_wrist.parquet").unlink()
-    (modalityed.folder / "partners" / "pose" / "p0-1.parquet").unlink()
+        one_bit(paired.folder / file)
+    (paired.folder / "recordings" / "p1-1.right_wrist.parquet").unlink()
+    (paired.folder / "partners" / "pose" / "p0-1.parquet").unlink()
     shutil.copy(
-        modalityed.folder / "recordings" / "p1-1.left_wrist.parquet",
-        modalityed.folder / "recordings" / "x.parquet",
+        paired.folder / "recordings" / "p1-1.left_wrist.parquet",
+        paired.folder / "recordings" / "x.parquet",
     )
-    path = modalityed.folder / "study.json"
+    path = paired.folder / "study.json"
     path.write_text(path.read_text().replace("walking", "wandering").replace('"toy"', '"boy"'))
-    found = verify_study(modalityed.folder)
+    found = verify_study(paired.folder)
     told = "\n".join(found.faults)
     for word in (
         "seal",
@@ -229,7 +223,7 @@ def test__verify__many_faults__names_each(modalityed: Study) -> None:
     # Damage is none that could be accepted, whoever asks: a page that cannot be read, a recording
     # that is gone.
     before = path.read_bytes()
-    again = verify_study(modalityed.folder, accept_edits=True)
+    again = verify_study(paired.folder, accept_edits=True)
     assert not again.whole and not again.accepted
     assert path.read_bytes() == before
 
@@ -284,10 +278,10 @@ def test__verify__many_faults__names_each(modalityed: Study) -> None:
     ],
 )
 def test__accept_edits__what_cannot_be_used__stays_a_fault(
-    file: str, change: Callable[[pa.Table], pa.Table], fault: str, modalityed: Study
+    file: str, change: Callable[[pa.Table], pa.Table], fault: str, paired: Study
 ) -> None:
-    rows(modalityed.folder / file, change)
-    found = verify_study(modalityed.folder, accept_edits=True)
+    rows(paired.folder / file, change)
+    found = verify_study(paired.folder, accept_edits=True)
     assert not found.accepted
     assert [fault in one for one in found.faults] == [True], found.faults
 
@@ -315,11 +309,11 @@ def test__accept_edits__rows_taken_out_and_put_in__are_accounted_for(study: Stud
     assert Study.load(study.folder).entries[0]["duration_s"] == 688.0
 
 
-def test__accept_edits__a_modality_file_taken_out__is_forgotten(modalityed: Study) -> None:
-    (modalityed.folder / "partners" / "text.parquet").unlink()
-    assert not verify_study(modalityed.folder).whole
-    assert verify_study(modalityed.folder, accept_edits=True).accepted
-    assert "partners/text.parquet" not in Study.load(modalityed.folder).checksums
+def test__accept_edits__a_modality_file_taken_out__is_forgotten(paired: Study) -> None:
+    (paired.folder / "partners" / "text.parquet").unlink()
+    assert not verify_study(paired.folder).whole
+    assert verify_study(paired.folder, accept_edits=True).accepted
+    assert "partners/text.parquet" not in Study.load(paired.folder).checksums
 
 
 def test__verify__segments_beside_their_recording_or_of_no_time__are_noted(tmp_path: Path) -> None:
@@ -401,12 +395,12 @@ def test__read_texts__one_long_text_in_many_rows__is_held_once(study: Study) -> 
     assert len({id(text.text) for text in texts}) == 1
 
 
-def test__write_texts__over_covered_ones__is_an_edit_to_accept(modalityed: Study) -> None:
-    write_texts(modalityed.folder, [Text("p0-1", 0.0, 1.0, "other words")])
+def test__write_texts__over_covered_ones__is_an_edit_to_accept(paired: Study) -> None:
+    write_texts(paired.folder, [Text("p0-1", 0.0, 1.0, "other words")])
     with pytest.raises(DataError, match="--accept-edits"):
-        read_texts(modalityed.folder)
-    assert verify_study(modalityed.folder, accept_edits=True).accepted
-    assert [text.text for text in read_texts(modalityed.folder)["p0-1"]] == ["other words"]
+        read_texts(paired.folder)
+    assert verify_study(paired.folder, accept_edits=True).accepted
+    assert [text.text for text in read_texts(paired.folder)["p0-1"]] == ["other words"]
 
 
 def test__read__vectors_that_unpack_to_more_than_they_may__take_no_memory(study: Study) -> None:

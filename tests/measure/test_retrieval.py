@@ -50,34 +50,34 @@ def test__scores__by_hand_and_at_chance() -> None:
 
 
 @pytest.fixture(scope="module")
-def aligned(modalityed_windows: Windows) -> PretrainedEncoder:
+def aligned(paired_windows: Windows) -> PretrainedEncoder:
     settings: dict[str, Any] = {"text": "", "pose": "", "video": "vectors", "nn": 0}
     return pretrain(
-        modalityed_windows, "primus", runtime=CPU, epochs=6, batch_size=32, objective_settings=settings
+        paired_windows, "primus", runtime=CPU, epochs=6, batch_size=32, objective_settings=settings
     )  # fmt: skip
 
 
 def test__retrieve__windows_with_a_modality__find_it_better_than_chance(
-    aligned: PretrainedEncoder, modalityed_windows: Windows
+    aligned: PretrainedEncoder, paired_windows: Windows
 ) -> None:
     with pytest.warns(
         OtolithWarning,
         match="This encoder was trained on people who are tested here: p0, p1, p2, p3",
     ):
-        there, back = retrieve(aligned, modalityed_windows, CPU)
+        there, back = retrieve(aligned, paired_windows, CPU)
     assert (there["direction"], back["direction"]) == ("imu to video", "video to imu")
-    assert there["queries"] == back["answers"] == (modalityed_windows.subject != "p1").sum()
+    assert there["queries"] == back["answers"] == (paired_windows.subject != "p1").sum()
     assert there["answers"] == back["queries"] <= there["queries"]
     assert there["r10"] > 3 * 10 * there["chance_r1"] and there["r1"] <= there["r5"] <= there["r10"]
 
 
 def test__retrieve__nothing_to_find__is_told(
-    aligned: PretrainedEncoder, modalityed_windows: Windows, toy_windows: Windows
+    aligned: PretrainedEncoder, paired_windows: Windows, toy_windows: Windows
 ) -> None:
     with pytest.raises(ConfigError, match="shares no space with texts"):
         retrieve(PretrainedEncoder.fresh(toy_windows), toy_windows, CPU)
     with pytest.raises(DataError, match="None of these windows has"):
-        retrieve(aligned, modalityed_windows.of(["p1"]), CPU)
+        retrieve(aligned, paired_windows.of(["p1"]), CPU)
     assert aligned.alignment is not None
     with pytest.raises(ConfigError, match="cannot place words"):
         aligned.alignment.words(["walking"])

@@ -32,9 +32,9 @@ MODALITIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def toy_windows(modalityed_windows: Windows) -> Windows:
+def toy_windows(paired_windows: Windows) -> Windows:
     """All members meet windows with modalities; those that want none do not look at them."""
-    return modalityed_windows
+    return paired_windows
 
 
 def fitted(name: str, windows: Windows, **settings: Any) -> tuple[Objective, Encoder, Batch]:

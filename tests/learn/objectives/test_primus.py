@@ -230,10 +230,10 @@ def test__projection__only_where_widths_differ_unless_asked_for() -> None:
     ],
 )
 def test__primus__every_row_of_the_ablation__has_its_terms(
-    modalityed_windows: Windows, weights: dict[str, Any], terms: set[str]
+    paired_windows: Windows, weights: dict[str, Any], terms: set[str]
 ) -> None:
     model = pretrain(
-        modalityed_windows,
+        paired_windows,
         "primus",
         runtime=CPU,
         objective_settings=VIDEO | weights,
@@ -263,7 +263,7 @@ def test__primus__validation__feeds_no_queue_and_draws_the_same() -> None:
 
 
 def test__primus__interrupted__goes_on_with_its_queue(
-    modalityed_windows: Windows, tmp_path: Any
+    paired_windows: Windows, tmp_path: Any
 ) -> None:
     asked: dict[str, Any] = {
         "runtime": CPU,
@@ -271,15 +271,15 @@ def test__primus__interrupted__goes_on_with_its_queue(
         "batch_size": 64,
         "objective_settings": VIDEO | {"queue": 50},
     }
-    whole = pretrain(modalityed_windows, "primus", out=tmp_path / "whole", **asked)
+    whole = pretrain(paired_windows, "primus", out=tmp_path / "whole", **asked)
 
     def stop(epoch: int, epochs: int, losses: dict[str, float]) -> None:
         if epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(modalityed_windows, "primus", out=tmp_path / "broken", progress=stop, **asked)
-    again = pretrain(modalityed_windows, "primus", out=tmp_path / "broken", **asked)
+        pretrain(paired_windows, "primus", out=tmp_path / "broken", progress=stop, **asked)
+    again = pretrain(paired_windows, "primus", out=tmp_path / "broken", **asked)
     assert again.history == whole.history
     assert all(
         torch.equal(t, again.encoder.state_dict()[n]) for n, t in whole.encoder.state_dict().items()
@@ -291,19 +291,17 @@ def test__primus__interrupted__goes_on_with_its_queue(
     )
 
 
-def test__alignment__is_of_the_best_epoch_and_kept(
-    modalityed_windows: Windows, tmp_path: Any
-) -> None:
+def test__alignment__is_of_the_best_epoch_and_kept(paired_windows: Windows, tmp_path: Any) -> None:
     model = pretrain(
-        modalityed_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
+        paired_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
         objective_settings=VIDEO,
     )  # fmt: skip
     again = PretrainedEncoder.load(tmp_path / "encoder")
     for one in (model, again):
-        vectors = one.embed(modalityed_windows, CPU, space="shared")
-        assert vectors.shape == (len(modalityed_windows), 512)
+        vectors = one.embed(paired_windows, CPU, space="shared")
+        assert vectors.shape == (len(paired_windows), 512)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(vectors, model.embed(modalityed_windows, CPU, space="shared"))
+    np.testing.assert_array_equal(vectors, model.embed(paired_windows, CPU, space="shared"))
     assert "shares a space of 512 numbers with video ('vectors')" in again.card()
     assert again.record["fitted"]["windows_with"] == {"video": 132}
 
@@ -349,18 +347,18 @@ def test__temperature__stays_within_bounds_and_comes_back() -> None:
         assert float(tau().detach()) == pytest.approx(expected)
 
 
-def test__modality_fraction__larger_share_holds_the_smaller(modalityed_windows: Windows) -> None:
-    some, more = kept(modalityed_windows, 0.1), kept(modalityed_windows, 0.5)
+def test__modality_fraction__larger_share_holds_the_smaller(paired_windows: Windows) -> None:
+    some, more = kept(paired_windows, 0.1), kept(paired_windows, 0.5)
     assert 0.03 < some.mean() < 0.2 and 0.35 < more.mean() < 0.65
     assert (
         (more | ~some).all()
-        and kept(modalityed_windows, 1.0).all()
-        and not kept(modalityed_windows, 0.0).any()
+        and kept(paired_windows, 1.0).all()
+        and not kept(paired_windows, 0.0).any()
     )
     companions = Companions({"video": "vectors"}, {}, 0.5)
-    companions.fit(modalityed_windows)
-    present = companions.targets(modalityed_windows)["video_present"]
-    assert (present == (more & (modalityed_windows.subject != "p1"))).all()
+    companions.fit(paired_windows)
+    present = companions.targets(paired_windows)["video_present"]
+    assert (present == (more & (paired_windows.subject != "p1"))).all()
 
 
 def test__spread__equals_its_definition() -> None:
@@ -378,12 +376,12 @@ def test__spread__equals_its_definition() -> None:
 
 
 def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(
-    modalityed_windows: Windows,
+    paired_windows: Windows,
 ) -> None:
     # Steps so large that every unit of the encoder dies: all windows get the same vector.
     with pytest.warns(OtolithWarning, match="collapsed in epoch") as told:
         model = pretrain(
-            modalityed_windows, "primus", runtime=CPU, epochs=4, batch_size=64, patience=0, learning_rate=3.0,
+            paired_windows, "primus", runtime=CPU, epochs=4, batch_size=64, patience=0, learning_rate=3.0,
             objective_settings=VIDEO | {"mm": 0, "video": ""},
         )  # fmt: skip
     assert len(told) == 1  # once, not in every epoch
@@ -410,29 +408,29 @@ def test__collapse__is_told_from_a_high_start_that_falls() -> None:
 
 
 def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
-    modalityed_windows: Windows, tmp_path: Any
+    paired_windows: Windows, tmp_path: Any
 ) -> None:
-    values = np.random.default_rng(0).normal(size=(len(modalityed_windows), 6)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(len(paired_windows), 6)).astype(np.float32)
     np.save(tmp_path / "clips.npy", values)
     given = {"video": {"file": str(tmp_path / "clips.npy")}}
     companions = Companions({"video": "vectors"}, given, 1.0)
-    companions.prepare(modalityed_windows)
-    some = modalityed_windows.of(["p2", "p4"])
+    companions.prepare(paired_windows)
+    some = paired_windows.of(["p2", "p4"])
     companions.fit(some)
     np.testing.assert_array_equal(
-        companions.targets(some)["video"], values[np.isin(modalityed_windows.subject, ["p2", "p4"])]
+        companions.targets(some)["video"], values[np.isin(paired_windows.subject, ["p2", "p4"])]
     )
     model = pretrain(
-        modalityed_windows, "imu2clip", runtime=CPU, epochs=1,
+        paired_windows, "imu2clip", runtime=CPU, epochs=1,
         objective_settings={"text": "", "video": "vectors", "modality_settings": given},
     )  # fmt: skip
     assert model.record["fitted"]["windows_with"] == {"video": 165}
 
 
 def test__primus__interrupted_and_the_modalities_changed__is_refused(
-    modalityed_windows: Windows, tmp_path: Any
+    paired_windows: Windows, tmp_path: Any
 ) -> None:
-    values = np.random.default_rng(0).normal(size=(len(modalityed_windows), 6)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(len(paired_windows), 6)).astype(np.float32)
     np.save(tmp_path / "clips.npy", values)
     given = {"text": "", "pose": "", "video": "vectors"}
     asked: dict[str, Any] = {"runtime": CPU, "epochs": 2, "out": tmp_path / "encoder"}
@@ -444,7 +442,7 @@ def test__primus__interrupted_and_the_modalities_changed__is_refused(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(modalityed_windows, "primus", progress=stop, **asked)
+        pretrain(paired_windows, "primus", progress=stop, **asked)
     np.save(tmp_path / "clips.npy", values + 1)
     with pytest.raises(CheckpointError, match="holds the beginnings of another run"):
-        pretrain(modalityed_windows, "primus", **asked)
+        pretrain(paired_windows, "primus", **asked)

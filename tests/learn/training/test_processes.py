@@ -93,10 +93,10 @@ def several(count: int, study: Study, out: Path) -> list[dict[str, torch.Tensor]
     not torch.distributed.is_available(), reason="this torch knows no other processes"
 )
 def test__two_processes__losses_gradients_and_queue__are_those_of_one(
-    modalityed_study: Study, tmp_path: Path
+    paired_study: Study, tmp_path: Path
 ) -> None:
-    (alone,) = several(1, modalityed_study, tmp_path / "one")
-    first, second = several(2, modalityed_study, tmp_path / "two")
+    (alone,) = several(1, paired_study, tmp_path / "one")
+    first, second = several(2, paired_study, tmp_path / "two")
     assert alone.keys() == first.keys() == second.keys()
     assert any(".encoder." in name for name in alone) and any(
         "loss.nn_video" in name for name in alone
