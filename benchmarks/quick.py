@@ -1,4 +1,4 @@
-"""Run a packaged recipe in small, on what OTOLITH_DATA holds: does all of it still work?
+"""Run a packaged recipe in small, on what OTOLITH_DATA holds, to see that all of it works.
 
     OTOLITH_DATA=… python benchmarks/quick.py multi3net_plus_table2 --out DIR
 

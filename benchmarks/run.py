@@ -41,6 +41,8 @@ ONLY_BY_NAME = {
     "multi3net": "takes an hour and keeps its own tables",
     "pose_to_imu": "takes ten minutes and draws a figure",
     "house": "counts lines of the source and times nothing",
+    "quick": "runs a recipe in small and times nothing",
+    "augmentation_search": "takes hours and keeps its own tables",
 }
 MEASURES = (("ratio", "at_least", "×"), ("seconds", "at_most", "s"), ("gigabytes", "at_most", "GB"))
 

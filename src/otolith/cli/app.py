@@ -121,8 +121,9 @@ def _callback(command: Command) -> Callable[..., None]:
                 error.filename = str(job.out)
             raise
 
-    call.__signature__ = signature(command.job)  # type: ignore[attr-defined]
-    call.__annotations__ = {p.name: p.annotation for p in call.__signature__.parameters.values()}  # type: ignore[attr-defined]
+    made: Any = call  # a function whose signature typer reads
+    made.__signature__ = signature(command.job)
+    made.__annotations__ = {p.name: p.annotation for p in made.__signature__.parameters.values()}
     return call
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong is said in plain words: Ctrl-C, a full disk, what cannot be, and our own faults."""
+"""What goes wrong is said in plain words: Ctrl-C, a full disk, bad input, our own faults."""
 
 from __future__ import annotations
 

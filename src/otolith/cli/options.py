@@ -34,7 +34,8 @@ MaxBytes = Annotated[
     str | None,
     Option(
         metavar="SIZE",
-        help="What a packed file may unpack to, such as 4G; 64M or 100 times its size if not given.",
+        help="What a packed file may unpack to, such as 4G; 64M or 100 times its size if "
+        "not given.",
         panel=RUN,
     ),
 ]

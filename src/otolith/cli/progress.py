@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -23,41 +24,46 @@ LINE_EVERY_S = 30.0
 """How often a log gets a line."""
 
 ENOUGH = 15
-"""The time left is told once a fifteenth of everything is done."""
+"""The time left is shown once a fifteenth of everything is done."""
 
 
 class Pace:
-    """How many are done, since when, and how long the rest will take at this pace."""
+    """How many are done, since when, and how long the rest will take at this pace.
+
+    >>> pace = Pace("clips")
+    >>> pace.tell(3, 10, "walk")
+    >>> pace.line()
+    'clips: 3 of 10 after 0 s, walk'
+    """
 
     def __init__(self, what: str, text: str = "") -> None:
         self.what, self.text = what, text
         self.done = self.of = 0
-        self.told = False
-        self._began = self._first = time.monotonic()
+        self.began = False
+        """Whether anything was reported."""
+        self._start = self._first = time.monotonic()
         self._made = 0
 
     def tell(self, done: int, of: int, text: str) -> None:
-        """Take note of a report."""
-        if not self.told:
+        """Take a report: how many are done, of how many, and what is being done."""
+        if not self.began:
             self._first = time.monotonic()
         elif done == self.done + 1:
-            # What comes at once was there already, from a run that was broken off: it says nothing
-            # about the pace.
+            # Several at once come from a run that was broken off: they say nothing about the pace.
             self._made += 1
-        self.done, self.of, self.text, self.told = done, of, text, True
+        self.done, self.of, self.text, self.began = done, of, text, True
 
     @property
     def spent_s(self) -> float:
         """Seconds since the beginning."""
-        return time.monotonic() - self._began
+        return time.monotonic() - self._start
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest takes, if each of it takes as long as what was done; None while too
-        little was.
+        """Seconds that the rest takes at this pace; None while too little is done to know.
 
         The first cells of a benchmark come after a whole pretraining that the next ones do without:
-        what is told before some of them are done would be hours too much.
+        an estimate from these alone would be hours too long.
         """
         if not self.of or self._made * ENOUGH < self.of:
             return None
@@ -74,12 +80,8 @@ class Pace:
 
     def line(self) -> str:
         """Return where it stands, as one line."""
-        parts = [
-            f"{self.what}: {self.count()} after {spelled(self.spent_s)}",
-            self.left(),
-            one_line(self.text),
-        ]
-        return ", ".join(part for part in parts if part)
+        first = f"{self.what}: {self.count()} after {spelled(self.spent_s)}"
+        return ", ".join(filter(None, [first, self.left(), one_line(self.text)]))
 
     def last_line(self) -> str:
         """Return where it ended."""
@@ -88,7 +90,11 @@ class Pace:
 
 @contextmanager
 def bar(quiet: bool, what: str, first: str = "") -> Iterator[Show]:
-    """Show how many of a known number are done; `first` is said until the first of them is."""
+    """Show how many of a known number are done; `first` is said until the first of them is.
+
+    >>> with bar(True, "clips") as show:
+    ...     show(1, 2, "walk")
+    """
     if quiet:
         yield lambda done, of, text: None
         return
@@ -99,19 +105,13 @@ def bar(quiet: bool, what: str, first: str = "") -> Iterator[Show]:
 
 @contextmanager
 def counter(quiet: bool, what: str) -> Iterator[Callable[[Any], None] | None]:
-    """Show how many of an unknown number are done; each is told by what it is, such as a recording."""
+    """Show how many of an unknown number are done; each is named, such as a recording by its id."""
     if quiet:
         yield None
         return
     with bar(quiet, what) as show:
-        done = 0
-
-        def tick(thing: Any) -> None:
-            nonlocal done
-            done += 1
-            show(done, 0, str(getattr(thing, "id", thing)))
-
-        yield tick
+        numbers = itertools.count(1)
+        yield lambda thing: show(next(numbers), 0, str(getattr(thing, "id", thing)))
 
 
 def to_people() -> bool:
@@ -133,7 +133,7 @@ def spelled(seconds: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text of others, such as a recording's name, as it can stand in a line of a terminal."""
+    """Return a text of others, such as a recording's name, fit for one line of a terminal."""
     return " ".join(printable(text, 300).split())
 
 
@@ -159,16 +159,11 @@ def _picture(pace: Pace) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     known = pace.of > 0
     drawn: RenderableType = ProgressBar(pace.of, pace.done, width=24) if known else Spinner("dots")
-    passed = ", ".join(part for part in (f"{spelled(pace.spent_s)} so far", pace.left()) if part)
-    grid.add_row(
-        Text(one_line(pace.what)),
-        drawn,
-        f"{pace.done}/{pace.of}" if known else str(pace.done or ""),
-        passed,
-    )
-    return Group(
-        grid, Text(f"  {one_line(pace.text)}", style="dim", no_wrap=True, overflow="ellipsis")
-    )
+    count = f"{pace.done}/{pace.of}" if known else str(pace.done or "")
+    passed = ", ".join(filter(None, [f"{spelled(pace.spent_s)} so far", pace.left()]))
+    grid.add_row(Text(one_line(pace.what)), drawn, count, passed)
+    at = Text(f"  {one_line(pace.text)}", style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(grid, at)
 
 
 @contextmanager
@@ -186,5 +181,5 @@ def _written(pace: Pace) -> Iterator[None]:
     finally:
         over.set()
         writer.join()
-        if pace.told:
+        if pace.began:
             tell(pace.last_line(), err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,35 +29,24 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     from otolith.cli.jobs import NOT_IN_RECIPES, leaves
     from otolith.core.recipes import read_recipe
 
-    recipe = read_recipe(value)
-    command = context.info_name or ""
+    recipe, command = read_recipe(value), context.info_name or ""
     made_with = recipe.pop("command", command)
     if made_with != command:
         raise ConfigError(
             f"{value} is a recipe for 'otolith {made_with!s:.80}', not for 'otolith {command}'."
         )
     _refuse_old(recipe, value)
-    if "quick" in recipe:
-        raise ConfigError(
-            f"{value}: a recipe has no table [quick] any more. In the repository benchmarks/quick/ "
-            f"has the small forms of the packaged recipes: python benchmarks/quick.py NAME"
-        )
-    fields = [leaf for leaf in leaves(job_of(context)) if leaf.name not in NOT_IN_RECIPES]
+    fields = [leaf for leaf in leaves(_job_of(context)) if leaf.name not in NOT_IN_RECIPES]
+    reading = _Reading(f"{value}: '{command}'", fields)
     entries: dict[str, Any] = {}
     for key, entry in recipe.items():
         if isinstance(entry, dict):
-            entries |= _of_table(key, entry, fields, f"{value}: '{command}'")
+            entries |= reading.table(key, entry)
         else:
-            leaf = _find(key, [leaf for leaf in fields if not leaf.table])
-            if leaf is None:
-                known = [leaf.key for leaf in fields if not leaf.table]
-                raise ConfigError(
-                    f"{value}: '{command}' has no option '{key}'.{nearest(key, known)}"
-                )
-            entries[leaf.name] = entry
-    # What cannot be left out is asked for by the command line itself, which takes text.
+            entries[reading.option(key).name] = entry
+    # The command line itself insists on what cannot be left out, and takes text.
     context.default_map = {
-        leaf.name: _as_typed(entries[leaf.name], several=leaf.option.argument)
+        leaf.name: _as_text(entries[leaf.name], several=leaf.option.argument)
         for leaf in fields
         if leaf.required and leaf.name in entries
     }
@@ -65,48 +54,66 @@ def take_recipe(context: typer.Context, _: typer.CallbackParam, value: Path | No
     return value
 
 
-def job_of(context: typer.Context) -> Any:
-    """The job of the command that was typed."""
+def _job_of(context: typer.Context) -> Any:
     return getattr(context.command, "job")  # noqa: B009  # typer's class knows nothing of it
 
 
-def _as_typed(entry: Any, several: bool) -> Any:
+def _as_text(entry: Any, several: bool) -> Any:
     if isinstance(entry, list):
         return [str(part) for part in entry]
     return [str(entry)] if several else str(entry)
 
 
+class _Reading:
+    """The keys and tables of a recipe, as fields of a job."""
+
+    def __init__(self, who: str, fields: list[Leaf]) -> None:
+        self.who = who
+        self.tables = {leaf.table: leaf for leaf in fields if leaf.table}
+        self.options = [leaf for leaf in fields if not leaf.table]
+        self.groups: dict[str, list[Leaf]] = {}
+        for leaf in self.options:
+            for group in leaf.path[:-1]:
+                self.groups.setdefault(group, []).append(leaf)
+
+    def option(self, key: str) -> Leaf:
+        """Return the option of a key at the top of the recipe."""
+        if leaf := _find(key, self.options):
+            return leaf
+        known = [leaf.key for leaf in self.options]
+        raise ConfigError(f"{self.who} has no option '{key}'.{nearest(key, known)}")
+
+    def table(self, name: str, entries: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entries of a table, by field."""
+        if name in self.tables:
+            return self._whole(name, dict(entries))
+        if name in self.groups:
+            return {self._setting(name, key).name: entry for key, entry in entries.items()}
+        known = sorted({*self.tables, *self.groups})
+        takes = ", ".join(f"[{table}]" for table in known) or "none"
+        raise ConfigError(
+            f"{self.who} has no table [{name}]; it takes {takes}.{nearest(name, known)}"
+        )
+
+    def _whole(self, name: str, entries: dict[str, Any]) -> dict[str, Any]:
+        """[objective] name = "pim" is the option `objective`: TOML has no two things of one name."""
+        option = _find(name, self.options)
+        named = {option.name: entries.pop("name")} if option and "name" in entries else {}
+        return named | {self.tables[name].name: entries}
+
+    def _setting(self, group: str, key: str) -> Leaf:
+        if leaf := _find(key, self.groups[group]):
+            return leaf
+        known = [leaf.name for leaf in self.groups[group]]
+        raise ConfigError(
+            f"{self.who}: [{group}] has no setting '{key}'; it has {', '.join(known)}."
+            f"{nearest(key, known)}"
+        )
+
+
 def _find(key: str, fields: list[Leaf]) -> Leaf | None:
     name = key.replace("-", "_")
     return next((leaf for leaf in fields if name in (leaf.name, leaf.key)), None)
-
-
-def _of_table(name: str, table: Mapping[str, Any], fields: list[Leaf], who: str) -> dict[str, Any]:
-    """The entries of one table, by field."""
-    whole = next((leaf for leaf in fields if leaf.table == name), None)
-    inside = [leaf for leaf in fields if name in leaf.path[:-1] and not leaf.table]
-    if whole is not None:
-        # [objective] name = "pim" says the option `objective`: TOML has no two things of one name.
-        option = _find(name, [leaf for leaf in fields if not leaf.table])
-        rest = dict(table)
-        named = {option.name: rest.pop("name")} if option and "name" in rest else {}
-        return named | {whole.name: rest}
-    if not inside:
-        tables = {leaf.table or part for leaf in fields for part in (*leaf.path[:-1], leaf.table)}
-        known = sorted(table for table in tables if table)
-        takes = ", ".join(f"[{table}]" for table in known) or "none"
-        raise ConfigError(f"{who} has no table [{name}]; it takes {takes}.{nearest(name, known)}")
-    out = {}
-    for key, entry in table.items():
-        leaf = _find(key, inside)
-        if leaf is None:
-            known = [leaf.name for leaf in inside]
-            raise ConfigError(
-                f"{who}: [{name}] has no setting '{key}'; it has {', '.join(known)}."
-                f"{nearest(key, known)}"
-            )
-        out[leaf.name] = entry
-    return out
 
 
 def keep_recipe(job: Any, out: Path, *without: str, **built: Mapping[str, Any]) -> None:
@@ -149,9 +156,19 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float) or value is None else str(value)
 
 
-def _refuse_old(content: Mapping[str, Any], path: Path) -> None:
-    for key, entry in content.items():
+def _refuse_old(recipe: Mapping[str, Any], path: Path) -> None:
+    if "quick" in recipe:
+        raise ConfigError(
+            f"{path}: a recipe has no table [quick] any more. In the repository benchmarks/quick/ "
+            f"has the small forms of the packaged recipes: python benchmarks/quick.py NAME"
+        )
+    for key in _keys(recipe):
         if key in RENAMED:
             raise ConfigError(f"{path}: '{key}' is called '{RENAMED[key]}' now; write that.")
+
+
+def _keys(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, entry in table.items():
+        yield key
         if isinstance(entry, Mapping):
-            _refuse_old(entry, path)
+            yield from _keys(entry)

@@ -105,34 +105,39 @@ class Recognise:
         _refuse_same_names(names)
         writer = _Writer(self, len(sources) > 1 or any(path.is_dir() for path in self.files))
         writer.refuse_taken(names)
+        failed = self._recognise(sources, recogniser, writer)
+        writer.finish()
+        if not self.quiet:
+            tell("\n".join(writer.lines))
+        if failed:
+            for message in failed:
+                complain(message)
+            count = some(len(sources), "recording", "recordings")
+            tell(f"{len(failed)} of {count} could not be recognised.", err=True)
+            raise typer.Exit(1 if len(failed) < len(sources) else 2)
+
+    def _recognise(
+        self, sources: list[Source], recogniser: Recogniser, writer: _Writer
+    ) -> list[str]:
+        """Hand each timeline to the writer, and return why some recordings have none."""
         failed: list[str] = []
         with bar(self.quiet, "recordings") as show:
             for number, source in enumerate(sources):
                 show(number, len(sources), source.where)
                 try:
-                    self._recognise(source, recogniser, writer)
+                    recordings = source.read()
+                    for recording in recordings:
+                        line = recogniser.recognise(recording, self.overlap, self.allow_placement)
+                        writer.take(source.name if len(recordings) == 1 else recording.id, line)
                 except (DataError, ChannelError) as error:
+                    # One recording alone fails the command; of several the others go on.
                     if len(sources) == 1:
                         raise
                     message = str(error)
                     named = source.where in message
                     failed.append(message if named else f"{source.where}: {message}")
             show(len(sources), len(sources), "")
-        writer.finish()
-        if not self.quiet:
-            tell("\n".join(writer.lines))
-        for message in failed:
-            complain(message)
-        if failed:
-            count = some(len(sources), "recording", "recordings")
-            tell(f"{len(failed)} of {count} could not be recognised.", err=True)
-            raise typer.Exit(1 if len(failed) < len(sources) else 2)
-
-    def _recognise(self, source: Source, recogniser: Recogniser, writer: _Writer) -> None:
-        recordings = source.read()
-        for recording in recordings:
-            timeline = recogniser.recognise(recording, self.overlap, self.allow_placement)
-            writer.take(source.name if len(recordings) == 1 else recording.id, timeline)
+        return failed
 
     def _recogniser(self) -> Recogniser:
         from otolith.learn.training.checkpoint import kind_of

@@ -45,7 +45,7 @@ class Simulate:
     0]} under \\[mountings]).
 
     otolith simulate procedural --bodies 10 --out studies/virtual
-    otolith simulate cmu/ --placements left_wrist,right_wrist --bodies 10 --rate 50 --out studies/cmu
+    otolith simulate cmu/ --placements left_wrist,head --bodies 10 --rate 50 --out studies/cmu
     otolith simulate salsa/ --frame-rate 60 --out studies/salsa
     """
 

@@ -344,7 +344,7 @@ class _News:
 
 
 def _work(fold: Fold) -> dict[str, Any]:
-    """Run a fold in a worker: every cell of one method, then what the report shows of its encoder."""
+    """Run a fold in a worker: every cell of one method, then the picture of its encoder."""
     name = _name(fold)
     tell((name, 0, _BEGINS))
     run = FoldRun(fold, lambda at: tell((name, 0, at)))

@@ -1,10 +1,10 @@
-"""What a benchmark measures. It stands here without torch, so that a command can list its options
-at once."""
+"""What a benchmark measures, and what a method is. They stand here without torch, so that a command
+can list its options at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import asdict, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, Le
@@ -13,9 +13,67 @@ from otolith.core.errors import ConfigError, nearest
 from otolith.core.options import CUT, RUN, Option
 from otolith.core.settings import Count, Seed, Share, settings
 from otolith.data.choices import CutChoices
-from otolith.measure.methods import Method
 
+Table = Mapping[str, Any]
+BUILT_IN = ("none", "labels")
+"""What stands for an objective and is none."""
 LAST_SEED = 2**32 - 1
+
+
+@settings
+class Method:
+    """One way from recordings to labels.
+
+    >>> Method("mine", "pim", head="linear", pretrain={"epochs": 20}).encoder
+    'tpn'
+    """
+
+    name: str
+    objective: str = "none"
+    """What the encoder is pretrained with; `none` leaves it at random weights; `labels` trains it
+    on every label of the training people, however few the head then gets: what stands beside a
+    method that saw those labels as words."""
+    encoder: str = "tpn"
+    head: str = "mlp"
+    mode: Literal["finetune", "frozen", "staged"] = "finetune"
+    """Whether the labels move the encoder too; staged: once the head has learnt."""
+    objective_settings: Table = field(default_factory=dict)
+    pretrain_on: tuple[str, ...] = ("people",)
+    """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and
+    folders of other studies."""
+    pretrain_share: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller
+    one."""
+    pretrain_placements: tuple[str, ...] = ()
+    """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for
+    the tested ones."""
+    add: tuple[str, ...] = ()
+    """Folders of other studies, such as simulated ones, whose labelled windows are learnt from
+    beside the few."""
+    encoder_settings: Table = field(default_factory=dict)
+    head_settings: Table = field(default_factory=dict)
+    pretrain: Table = field(default_factory=dict)
+    """Settings of the pretraining that differ from its defaults; of the adaptation for objective
+    `labels`."""
+    adapt: Table = field(default_factory=dict)
+    """Settings of the adaptation that differ from its defaults."""
+
+    def __post_init__(self) -> None:
+        if not self.pretrain_on or "" in self.pretrain_on:
+            raise ConfigError(
+                f"Method '{self.name}': pretrain_on names nothing; write people, a study's folder, "
+                f"or both."
+            )
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether an objective is given, and not labels or nothing."""
+        return self.objective not in BUILT_IN
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that decides what this method does."""
+        several = ("pretrain_on", "pretrain_placements", "add")
+        return asdict(self) | {name: list(getattr(self, name)) for name in several}
 
 
 @settings
@@ -52,7 +110,7 @@ class BenchmarkConfig:
     """What differs from each study's own cut."""
     missing: Annotated[Literal["error", "mask", "drop"], Option(panel=CUT)] = "error"
     """Where a recording lacks a channel: stop, mask the channel, or leave the recording out."""
-    method: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    method: Mapping[str, Table] = field(default_factory=dict)
     """Methods of your own, by name: what differs from the method of that name, or from the
     defaults of `Method`; "*" goes for all of them."""
 

@@ -1,4 +1,4 @@
-"""One fold, one method: pretrain without labels, adapt with k of them, test on people never seen."""
+"""One fold, one method: pretrain without labels, adapt with k of them, test on new people."""
 
 from __future__ import annotations
 

@@ -3,77 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
-from typing import Annotated, Any, Literal
-
-from annotated_types import Interval
+from dataclasses import asdict
+from typing import Any
 
 from otolith.core.errors import ConfigError, UnknownNameError, nearest
-from otolith.core.settings import built_from, configure, settings
+from otolith.core.settings import built_from, configure
 from otolith.learn import encoders, heads, objectives
 from otolith.learn.training.configs import AdaptConfig, PretrainConfig
+from otolith.measure.benchmark_config import BUILT_IN as BUILT_IN
+from otolith.measure.benchmark_config import Method as Method
+from otolith.measure.benchmark_config import Table
 
-Table = Mapping[str, Any]
-
-
-@settings
-class Method:
-    """One way from recordings to labels.
-
-    >>> Method("mine", "pim", head="linear", pretrain={"epochs": 20}).encoder
-    'tpn'
-    """
-
-    name: str
-    objective: str = "none"
-    """What the encoder is pretrained with; `none` leaves it at random weights; `labels` trains it
-    on every label of the training people, however few the head then gets: what stands beside a
-    method that saw those labels as words."""
-    encoder: str = "tpn"
-    head: str = "mlp"
-    mode: Literal["finetune", "frozen", "staged"] = "finetune"
-    """Whether the labels move the encoder too; staged: once the head has learnt."""
-    objective_settings: Table = field(default_factory=dict)
-    pretrain_on: tuple[str, ...] = ("people",)
-    """Whose windows the encoder is pretrained on: `people`, the training people of each fold, and
-    folders of other studies."""
-    pretrain_share: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    """Share of the recordings that the encoder is pretrained on; a larger share holds a smaller
-    one."""
-    pretrain_placements: tuple[str, ...] = ()
-    """Sensors that pretraining on other studies sees, of which the tested ones are kept; empty for
-    the tested ones."""
-    add: tuple[str, ...] = ()
-    """Folders of other studies, such as simulated ones, whose labelled windows are learnt from
-    beside the few."""
-    encoder_settings: Table = field(default_factory=dict)
-    head_settings: Table = field(default_factory=dict)
-    pretrain: Table = field(default_factory=dict)
-    """Settings of the pretraining that differ from its defaults; of the adaptation for objective
-    `labels`."""
-    adapt: Table = field(default_factory=dict)
-    """Settings of the adaptation that differ from its defaults."""
-
-    def __post_init__(self) -> None:
-        if not self.pretrain_on or "" in self.pretrain_on:
-            raise ConfigError(
-                f"Method '{self.name}': pretrain_on names nothing; write people, a study's folder, "
-                f"or both."
-            )
-
-    @property
-    def pretrains(self) -> bool:
-        """Whether an objective is given, and not labels or nothing."""
-        return self.objective not in BUILT_IN
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything that decides what this method does."""
-        several = ("pretrain_on", "pretrain_placements", "add")
-        return asdict(self) | {name: list(getattr(self, name)) for name in several}
-
-
-BUILT_IN = ("none", "labels")
-"""What stands for an objective and is none."""
 PROBED: Table = {
     **{"learning_rate": 1e-4, "head_learning_rate": 1e-4, "weight_decay": 1e-4, "warmup": 10},
     **{"batch_size": 256, "steps": 1, "epochs": 50, "balanced": False},

@@ -30,7 +30,8 @@ class PretrainConfig:
     patience: Patience = 10
     """Epochs without a better validation loss after which it stops; 0 for never."""
     plateau: Patience = 0
-    """Epochs without a better validation loss after which the rate falls to a tenth; 0 for never."""
+    """Epochs without a better validation loss after which the rate falls to a tenth; 0 for
+    never."""
     in_turn: bool = False
     """Several studies one after the other, not together: each until it stops, the next goes on with
     its weights. Each holds back people of its own, and the best epoch is one of the last study."""

@@ -33,6 +33,9 @@ from otolith.learn.training.runtime import Runtime, commit, versions
 from otolith.learn.training.schedule import falls, turns
 from otolith.learn.training.seen import training_facts
 
+Progress = Callable[[int, int, dict[str, float]], None]
+"""Called after every epoch with its number, the most there can be, and the losses."""
+
 
 def pretrain(
     windows: Windows,
@@ -41,7 +44,7 @@ def pretrain(
     *,
     out: str | Path | None = None,
     runtime: Runtime | None = None,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    progress: Progress | None = None,
     finish: Callable[[PretrainedEncoder, Path], object] | None = None,
     **settings: Any,
 ) -> PretrainedEncoder:
@@ -68,20 +71,16 @@ def pretrain(
     goal = _goal(objective, config.objective_settings or {})
     folder = Path(out).resolve() if out else None
     partial = partial_of(folder) if folder else None
-    with ExitStack() as held:
-        processes = held.enter_context(Processes.here(runtime))
-        if folder and processes.first:
+    with Processes.here(runtime) as processes, ExitStack() as held:
+        # Of several processes the first one writes; all of them read what a stopped run left.
+        first = processes.first
+        if folder and first:
             held.enter_context(checkpoint.writing(folder, "encoder"))
         run = _Run.start(windows, goal, encoder, config, runtime, processes)
         with runtime.active():
             if partial and partial.exists():
                 run.resume(partial)
-            while not run.finished:
-                run.one_epoch()
-                if partial and processes.first:
-                    run.keep(partial)
-                if progress and processes.first:
-                    progress(len(run.history), config.epochs * len(run.training), run.history[-1])
+            run.go(partial if first else None, progress if first else None)
             result = run.best()
 
         def beside(inner: Path) -> None:
@@ -89,7 +88,7 @@ def pretrain(
             if finish:
                 finish(result, inner)
 
-        if folder and partial and processes.first:
+        if folder and partial and first:
             result.save(folder, beside)
             checkpoint.remove_state(partial)
     return result
@@ -234,6 +233,16 @@ class _Run:
         """Whether there is no further epoch."""
         return self.turn_over and self.stage == len(self.training) - 1
 
+    def go(self, partial: Path | None, progress: Progress | None) -> None:
+        """Train until it stops; after each epoch keep the state in `partial`, and report."""
+        while not self.finished:
+            self.one_epoch()
+            if partial:
+                self.keep(partial)
+            if progress:
+                epochs = self.config.epochs * len(self.training)
+                progress(len(self.history), epochs, self.history[-1])
+
     def one_epoch(self) -> None:
         """Train on every window once, then measure the validation people."""
         number = len(self.history)
@@ -262,7 +271,7 @@ class _Run:
         if self.processes.first:
             for note in self.goal.complaints(self.history):
                 if note not in known:
-                    warnings.warn(note, OtolithWarning, stacklevel=3)
+                    warnings.warn(note, OtolithWarning, stacklevel=4)
         if row["validation"] < self.best_loss:
             self.best_loss, self.best_epoch = row["validation"], len(self.history)
             self.best_weights = {

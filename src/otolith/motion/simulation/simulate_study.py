@@ -97,6 +97,8 @@ class _Work:
     progress: Progress | None
     ids: list[str] = field(default_factory=list)
     """Recordings of the study, those included that an earlier run made."""
+    done: int = 0
+    total: int = 0
 
     def __post_init__(self) -> None:
         config = self.config
@@ -108,33 +110,39 @@ class _Work:
     ) -> None:
         """Write the recordings that the journal does not know."""
         folder = self.mine.folder
-        done, total = 0, len(clips) * len(self.bodies)
+        self.total = len(clips) * len(self.bodies)
         skipped: list[dict[str, str]] = []
         for key, source in clips:
-            mark = _mark(source)
-            ids = {f"{key}-{body.name}": body for body in self.bodies}
-            left = {id: body for id, body in ids.items() if self.journal.done.get(id) != mark}
-            done += len(ids) - len(left)
             try:
-                motion = read(source, **self.reading) if left else None
-                doubts = [each.message for each in check(motion)] if motion is not None else []
-                for id, body in left.items():
-                    assert motion is not None
-                    facts = _record(folder, id, motion, body, self.config)
-                    self.journal.add(id, mark, {"doubts": doubts, **facts})
-                    done += 1
-                    if self.progress:
-                        self.progress(done, total, id)
+                self._clip(key, source)
             except OtolithError as error:
                 if on_error == "stop":
                     raise
                 skipped.append({"file": str(source), "reason": str(error)})
             else:
-                self.ids += ids
+                self.ids += [f"{key}-{body.name}" for body in self.bodies]
         if skipped:
             write_json(claim(folder, "skipped.json"), skipped)
         if not self.ids:
             raise DataError(f"No clip could be used; {folder / 'skipped.json'} says why.")
+
+    def _clip(self, key: str, source: str | Path) -> None:
+        """Write one clip on every body whose recording is not written yet."""
+        mark = _mark(source)
+        ids = {f"{key}-{body.name}": body for body in self.bodies}
+        left = {id: body for id, body in ids.items() if self.journal.done.get(id) != mark}
+        self.done += len(ids) - len(left)
+        if not left:
+            return
+        motion = read(source, **self.reading)
+        doubts = [each.message for each in check(motion)]
+        for id, body in left.items():
+            facts = _record(self.mine.folder, id, motion, body, self.config)
+            # Noted only now that its files are whole: what has a line in the journal is not redone.
+            self.journal.add(id, mark, {"doubts": doubts, **facts})
+            self.done += 1
+            if self.progress:
+                self.progress(self.done, self.total, id)
 
     def finish(self, name: str) -> Study:
         """Make a study of the recordings."""
@@ -245,7 +253,8 @@ def _settings(
 def _record(
     folder: Path, id: str, motion: Motion, body: Body, config: SimulateConfig
 ) -> dict[str, Any]:
-    """Write one clip on one body with all its modalities, and return what the study will say of it."""
+    """Write one clip on one body with all its modalities, and return the facts that the study will
+    hold."""
     motion = on_the_floor(motion, facing_x=config.heading == "remove")
     smoothing: Smoothing = "none" if motion.source == "otolith procedural" else config.smoothing
     mounting = _mountings(body, config)
