@@ -29,19 +29,33 @@ def row(
     }
     mean = sum(scores.values()) / len(scores)
     return {
-        "method": method, "study": "s", "shots": shots, "fold": fold, "draw": draw, "seed": 0, "macro_f1": mean,
-        "accuracy": mean, "balanced_accuracy": mean, "test_subjects": list(scores), "per_subject": per, **more,
-    }  # fmt: skip
+        "method": method,
+        "study": "s",
+        "shots": shots,
+        "fold": fold,
+        "draw": draw,
+        "seed": 0,
+        "macro_f1": mean,
+        "accuracy": mean,
+        "balanced_accuracy": mean,
+        "test_subjects": list(scores),
+        "per_subject": per,
+        **more,
+    }
 
 
 # Two folds, two draws, three people. Averaged over draws: pim a .6 b .8 c .7, scratch a .5 b .5 c
 # .6.
 BY_HAND = [
-    row("pim", 0, 0, {"a": 0.5, "b": 0.9}), row("pim", 0, 1, {"a": 0.7, "b": 0.7}),
-    row("pim", 1, 0, {"c": 0.6}), row("pim", 1, 1, {"c": 0.8}),
-    row("scratch", 0, 0, {"a": 0.4, "b": 0.5}), row("scratch", 0, 1, {"a": 0.6, "b": 0.5}),
-    row("scratch", 1, 0, {"c": 0.5}), row("scratch", 1, 1, {"c": 0.7}),
-]  # fmt: skip
+    row("pim", 0, 0, {"a": 0.5, "b": 0.9}),
+    row("pim", 0, 1, {"a": 0.7, "b": 0.7}),
+    row("pim", 1, 0, {"c": 0.6}),
+    row("pim", 1, 1, {"c": 0.8}),
+    row("scratch", 0, 0, {"a": 0.4, "b": 0.5}),
+    row("scratch", 0, 1, {"a": 0.6, "b": 0.5}),
+    row("scratch", 1, 0, {"c": 0.5}),
+    row("scratch", 1, 1, {"c": 0.7}),
+]
 
 
 def line(
@@ -160,8 +174,9 @@ def test__summarise__any_order_of_rows__same_summary(
     shuffled = line(rows, "pim")
     assert shuffled["macro_f1_mean"] == ordered["macro_f1_mean"] == pytest.approx(np.mean(scores))
     assert shuffled["macro_f1_se"] == pytest.approx(np.std(scores, ddof=1) / math.sqrt(len(scores)))
-    assert shuffled["versus"] == pytest.approx({"method": "scratch", "difference": 0, "low": 0, "high": 0,
-                                                "people": len(scores)})  # fmt: skip
+    assert shuffled["versus"] == pytest.approx(
+        {"method": "scratch", "difference": 0, "low": 0, "high": 0, "people": len(scores)}
+    )
 
 
 def report(**more: Any) -> Report:
@@ -297,8 +312,18 @@ def test__percent__nothing_known__is_a_dash() -> None:
     )
 
 
-@pytest.mark.parametrize("field", [*Report.__dataclass_fields__, "rows.study", "rows.shots", "rows.fold", "rows.draw",
-                                   "rows.macro_f1", "rows.per_subject"])  # fmt: skip
+@pytest.mark.parametrize(
+    "field",
+    [
+        *Report.__dataclass_fields__,
+        "rows.study",
+        "rows.shots",
+        "rows.fold",
+        "rows.draw",
+        "rows.macro_f1",
+        "rows.per_subject",
+    ],
+)
 @pytest.mark.parametrize("value", [5.5, "x", [1], {"a": 1}, True, [[]], [{"a": 1}]])
 def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value: Any) -> None:
     row = {"study": "s", "method": "m", "shots": 1, "fold": 0, "draw": 0, "macro_f1": 0.5}
@@ -322,7 +347,7 @@ def test__report__edited_by_hand__is_read_or_refused_in_words(field: str, value:
 )
 def test__report__rows_that_no_benchmark_writes__end_in_our_error(odd: dict[str, Any]) -> None:
     with pytest.raises((ReadError, DataError)):
-        Report(rows=[*BY_HAND, {**BY_HAND[0], **odd}]).summary  # noqa: B018  a property that is worked out
+        Report(rows=[*BY_HAND, {**BY_HAND[0], **odd}]).summary  # noqa: B018  a property
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def aligned(paired_windows: Windows) -> PretrainedEncoder:
     settings: dict[str, Any] = {"text": "", "pose": "", "video": "vectors", "nn": 0}
     return pretrain(
         paired_windows, "primus", runtime=CPU, epochs=6, batch_size=32, objective_settings=settings
-    )  # fmt: skip
+    )
 
 
 def test__retrieve__windows_with_a_modality__find_it_better_than_chance(

@@ -28,10 +28,18 @@ def results(levels: Scores, people: int = 8) -> Report:
             own = level + wobble - wobble.mean()
             per = {f"p{n}": {"macro_f1": float(own[n]), "windows": 9} for n in range(people)}
             mean = sum(scores["macro_f1"] for scores in per.values()) / people
-            rows.append({
-                "method": method, "study": "s", "shots": shots, "fold": 0, "draw": 0, "seed": 0, "macro_f1": mean,
-                "per_subject": per,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "method": method,
+                    "study": "s",
+                    "shots": shots,
+                    "fold": 0,
+                    "draw": 0,
+                    "seed": 0,
+                    "macro_f1": mean,
+                    "per_subject": per,
+                }
+            )
     return Report(rows=rows, studies=[{"name": "s", "origin": "measured"}])
 
 
@@ -84,9 +92,14 @@ def test__verdict__ties__are_level_and_nobody_is_best(gap: float) -> None:
 
 
 def test__verdict__one_method_worse_everywhere__is_named_as_such() -> None:
-    sentences = said({
-        "pim": {1: 0.5, 8: 0.8}, "scratch": {1: 0.5, 8: 0.8}, "logistic": {1: 0.3, 8: 0.4}, "forest": {1: 0.5, 8: 0.3},
-    })  # fmt: skip
+    sentences = said(
+        {
+            "pim": {1: 0.5, 8: 0.8},
+            "scratch": {1: 0.5, 8: 0.8},
+            "logistic": {1: 0.3, 8: 0.4},
+            "forest": {1: 0.5, 8: 0.3},
+        }
+    )
     assert "logistic is worse than pim and scratch at every number of labels." in sentences
     assert not any(sentence.startswith("forest is worse") for sentence in sentences)
     worst = said({"scratch": {1: 0.3, 8: 0.4}, "pim": {1: 0.5, 8: 0.8}, "forest": {1: 0.6, 8: 0.7}})

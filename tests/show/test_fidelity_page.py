@@ -30,7 +30,7 @@ def said(*words: object) -> str:
 
 
 def write_mm_fit_pose(path: Path, motion: Motion, first_frame: int) -> None:
-    """MM-Fit's (3, frames, 1 + 17): a count of frames, then joints of Human3.6M; millimetres, z up."""
+    """MM-Fit's (3, frames, 1 + 17): frames are counted, then joints of Human3.6M; mm, z up."""
     places, _ = motion.forward([name or "head" for name in HUMAN36M])
     frames = np.arange(first_frame, first_frame + motion.frames)
     counted = np.broadcast_to(frames, (3, motion.frames))[..., None]

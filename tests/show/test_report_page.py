@@ -50,13 +50,26 @@ def made_up_report(
         skill = dict(zip(subjects, rng.normal(0, 0.06, people), strict=True))
         split = [subjects[n::folds] for n in range(folds)]
         every_fold[study] = split
-        studies.append({
-            "name": study, "origin": "simulated" if study == "virtual" else "measured", "recordings": 61, "hours": 4.27,
-            "subjects": subjects, "classes": names, "hash": "9f3c1e77ab02d4c1",
-            "channels": ["waist.acc.x", "waist.acc.y"],
-            "windows": {"seconds": 2.56, "rate_hz": 50.0, "overlap": 0.5, "label_rule": "inside", "count": 10210,
-                        "dropped": {"too_many_lost_samples": 12, "label_changes_inside": 431}},
-        })  # fmt: skip
+        studies.append(
+            {
+                "name": study,
+                "origin": "simulated" if study == "virtual" else "measured",
+                "recordings": 61,
+                "hours": 4.27,
+                "subjects": subjects,
+                "classes": names,
+                "hash": "9f3c1e77ab02d4c1",
+                "channels": ["waist.acc.x", "waist.acc.y"],
+                "windows": {
+                    "seconds": 2.56,
+                    "rate_hz": 50.0,
+                    "overlap": 0.5,
+                    "label_rule": "inside",
+                    "count": 10210,
+                    "dropped": {"too_many_lost_samples": 12, "label_changes_inside": 431},
+                },
+            }
+        )
         for method in METHODS:
             for k in shots:
                 steps = np.log2(64 if k == "all" else k)
@@ -79,37 +92,80 @@ def made_up_report(
                         mean = float(np.mean([p["macro_f1"] for p in per.values()]))
                         wrong = (1 - mean) * rng.dirichlet(np.full(len(names), 0.3), len(names))
                         counts = np.rint(60 * (wrong + mean * np.eye(len(names)))).astype(int)
-                        rows.append({
-                            "method": method, "objective": "pim" if method == "pim" else None, "encoder": "tpn",
-                            "head": "linear", "study": study, "shots": k, "fold": fold, "draw": draw, "seed": seed,
-                            "macro_f1": mean - 0.01, "accuracy": mean, "balanced_accuracy": mean, "seconds": 3.2,
-                            "train_subjects": [s for s in subjects if s not in tested], "test_subjects": list(tested),
-                            "per_subject": per, "confusion": counts.tolist(), "notes": [],
-                        })  # fmt: skip
+                        rows.append(
+                            {
+                                "method": method,
+                                "objective": "pim" if method == "pim" else None,
+                                "encoder": "tpn",
+                                "head": "linear",
+                                "study": study,
+                                "shots": k,
+                                "fold": fold,
+                                "draw": draw,
+                                "seed": seed,
+                                "macro_f1": mean - 0.01,
+                                "accuracy": mean,
+                                "balanced_accuracy": mean,
+                                "seconds": 3.2,
+                                "train_subjects": [s for s in subjects if s not in tested],
+                                "test_subjects": list(tested),
+                                "per_subject": per,
+                                "confusion": counts.tolist(),
+                                "notes": [],
+                            }
+                        )
         for fold in range(folds):
             for epoch in range(1, 31):
                 train = 1.8 * np.exp(-epoch / 9) + 0.4 + 0.02 * rng.random()
                 validation = float(train + 0.1 + 0.004 * epoch)
-                losses.append({"study": study, "method": "pim", "fold": fold, "epoch": epoch, "train": float(train),
-                               "validation": validation})  # fmt: skip
+                losses.append(
+                    {
+                        "study": study,
+                        "method": "pim",
+                        "fold": fold,
+                        "epoch": epoch,
+                        "train": float(train),
+                        "validation": validation,
+                    }
+                )
         for method in ("pim", "scratch"):
             label = rng.integers(0, len(names), 600)
             centre = rng.normal(0, 6 if method == "pim" else 1.5, (len(names), 2))
             xy = centre[label] + rng.normal(0, 1, (600, 2))
-            embedding.append({
-                "study": study, "method": method, "fold": 0, "x": xy[:, 0].tolist(), "y": xy[:, 1].tolist(),
-                "label": [names[n] for n in label], "subject": [split[0][n % len(split[0])] for n in label],
-            })  # fmt: skip
+            embedding.append(
+                {
+                    "study": study,
+                    "method": method,
+                    "fold": 0,
+                    "x": xy[:, 0].tolist(),
+                    "y": xy[:, 1].tolist(),
+                    "label": [names[n] for n in label],
+                    "subject": [split[0][n % len(split[0])] for n in label],
+                }
+            )
     return Report(
         command="otolith benchmark hapt virtual --methods pim,scratch,forest,logistic --shots "
-                "1,2,4,8,16,32,all "
+        "1,2,4,8,16,32,all "
         "--folds 5 --draws 5 --out results",
-        created="2026-03-02T10:15:00+00:00", seed=seed, version="0.1.0", commit="0123abcd",
-        machine={"platform": "Linux", "processor": "x86_64", "cores": 2, "device": "cpu", "precision": "fp32"},
+        created="2026-03-02T10:15:00+00:00",
+        seed=seed,
+        version="0.1.0",
+        commit="0123abcd",
+        machine={
+            "platform": "Linux",
+            "processor": "x86_64",
+            "cores": 2,
+            "device": "cpu",
+            "precision": "fp32",
+        },
         versions={"python": "3.11.2", "torch": "2.13.0", "numpy": "2.4.6"},
-        studies=studies, folds=every_fold, rows=rows, losses=losses, embedding=embedding,
+        studies=studies,
+        folds=every_fold,
+        rows=rows,
+        losses=losses,
+        embedding=embedding,
         notes=["hapt: 27 % of the recordings carry no label and were used for pretraining only."],
-    )  # fmt: skip
+    )
 
 
 class Balanced(HTMLParser):

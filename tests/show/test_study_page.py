@@ -92,10 +92,12 @@ def test__text__of_the_toy__says_what_was_written(toy_study: Study) -> None:
 def test__text__many_recordings__is_no_longer_than_for_few(tmp_path: Path) -> None:
     few, many = (
         write_study(
-            tmp_path / str(n), [toy_recording(f"p{i % 3}", 1.0 + 0.02 * i, id=f"r{i}") for i in range(n)], name="n"
+            tmp_path / str(n),
+            [toy_recording(f"p{i % 3}", 1.0 + 0.02 * i, id=f"r{i}") for i in range(n)],
+            name="n",
         )
         for n in (3, 60)
-    )  # fmt: skip
+    )
     assert printed(few).count("\n") == printed(many).count("\n") < 20
 
 
@@ -200,15 +202,19 @@ def test__page__colours__follow_light_and_dark(toy_study: Study) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"label_rule": "majority"}, "labelled by what fills more than half; with acc and gyro of "
-                                     "every sensor"),
-        ({"slot": "imu", "pad": True}, "filled with the edge value; with acc and gyro of any one "
-                                       "sensor"),
+        (
+            {"label_rule": "majority"},
+            "labelled by what fills more than half; with acc and gyro of every sensor",
+        ),
+        (
+            {"slot": "imu", "pad": True},
+            "filled with the edge value; with acc and gyro of any one sensor",
+        ),
         ({"labels": ("a", "b"), "centre_short": True}, "gets one around it"),
         ({"labels": ("a", "b")}, "2 classes: a, b."),
         ({}, "all labels are classes."),
     ],
-)  # fmt: skip
+)
 def test__cut_sentence__says_every_choice(change: dict[str, object], said: str) -> None:
     assert said in cut_sentence(replace(Cut(), **change))  # type: ignore
 

@@ -41,7 +41,7 @@ column = "activity"
 
 
 def table(scale: float = 1.0, **more: Any) -> pa.Table:
-    """The toy recording as a table with our own column names; `scale` multiplies the accelerations."""
+    """The toy recording as a table with our own column names; `scale` multiplies acceleration."""
     recording = toy_recording("p5")
     columns: dict[str, Any] = {"time_s": recording.streams[0].time_s}
     for stream in recording.streams:

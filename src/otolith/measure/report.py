@@ -52,7 +52,7 @@ def as_written() -> Iterator[None]:
     >>> with as_written():
     ...     {}["rows"]
     Traceback (most recent call last):
-    otolith.core.errors.ReadError: These results hold something that no benchmark writes (KeyError...
+    otolith.core.errors.ReadError: These results hold something that no benchmark writes (...
     """
     try:
         yield
@@ -93,7 +93,7 @@ class Report:
     folds: dict[str, list[list[str]]] = field(default_factory=dict)
     """Per study, the people who were tested in each fold."""
     planned: dict[str, list[Any]] = field(default_factory=dict)
-    """Methods and shots that were asked for, so that an unfinished report can name what it lacks."""
+    """Methods and shots that were asked for, by which an unfinished report names what it lacks."""
     rows: list[Row] = field(default_factory=list)
     """One entry per study, method, shots, seed, fold and draw; scores from 0 to 1."""
     failed: list[Row] = field(default_factory=list)

@@ -46,7 +46,7 @@ def other_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
 
 
 def added_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
-    """Return the labelled windows of another study, cut like those that it is learnt from beside."""
+    """Return the labelled windows of another study, cut like those that they are added to."""
     choices = cut.to_json() | {"labels": (), "overlap": study.cut.overlap}
     return study.windows(**choices, missing=missing).labelled
 

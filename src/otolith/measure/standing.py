@@ -1,4 +1,4 @@
-"""Who leads at each number of labels, and which methods the data do not tell apart from the leader."""
+"""Who leads at each number of labels, and which methods are level with the leader."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Curves:
     >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
     >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
     >>> rows = [
-    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     cell | {"method": m, "per_subject": {n: {"macro_f1": x} for n, x in enumerate(of)}}
     ...     for m, of in scores.items()
     ... ]
     >>> curves = Curves(rows, "s")
@@ -57,7 +57,7 @@ class Curves:
         return next((x for x in self.lines if (x["method"], x["shots"]) == (method, shots)), None)
 
     def versus(self, method: str, other: str, shots: Shots) -> Row | None:
-        """Return how far a method is above another, paired by person; None where nobody has both."""
+        """Return how far a method is above another, paired by person; None without such a person."""
         ours, theirs = (self._cells.get((self.study, name, shots), {}) for name in (method, other))
         return paired(other, ours, theirs)
 
@@ -91,7 +91,8 @@ def highest_of(lines: Sequence[Row], shots: Shots | None) -> Row | None:
     Highest is not best: see `Standing.best`.
 
     >>> few = {"method": "pim", "shots": 8, "people": 3, "macro_f1_mean": 0.9}
-    >>> highest_of([few, few | {"method": "forest", "people": 9, "macro_f1_mean": 0.7}], 8)["method"]
+    >>> many = {"method": "forest", "people": 9, "macro_f1_mean": 0.7}
+    >>> highest_of([few, few | many], 8)["method"]
     'forest'
     """
     scored = [x for x in lines if x["shots"] == shots and x["macro_f1_mean"] is not None]

@@ -41,8 +41,9 @@ def person_scores(rows: Iterable[Row], score: str = "macro_f1") -> dict[Key, dic
     It is the average over draws and seeds. A person's macro-F1 counts the classes that occur in
     that person's windows or were predicted for them. Cells without a finite score are left out.
 
+    >>> cell = {"study": "s", "method": "pim", "shots": 8}
     >>> draws = [
-    ...     {"study": "s", "method": "pim", "shots": 8, "draw": n, "per_subject": {"ann": {"macro_f1": x}}}
+    ...     cell | {"draw": n, "per_subject": {"ann": {"macro_f1": x}}}
     ...     for n, x in enumerate((0.5, 0.7))
     ... ]
     >>> person_scores(draws)
@@ -69,7 +70,7 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
     >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
     >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
     >>> rows = [
-    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     cell | {"method": m, "per_subject": {n: {"macro_f1": x} for n, x in enumerate(of)}}
     ...     for m, of in scores.items()
     ... ]
     >>> pim, scratch = summarise(rows)

@@ -28,7 +28,7 @@ def score_tables(lines: Sequence[Row]) -> Iterator[ScoreTable]:
     >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
     >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
     >>> rows = [
-    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     cell | {"method": m, "per_subject": {n: {"macro_f1": x} for n, x in enumerate(of)}}
     ...     for m, of in scores.items()
     ... ]
     >>> from otolith.measure.statistics import summarise

@@ -25,7 +25,7 @@ def lines_of(report: Report, study: str) -> list[Row]:
     >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
     >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
     >>> rows = [
-    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     cell | {"method": m, "per_subject": {n: {"macro_f1": x} for n, x in enumerate(of)}}
     ...     for m, of in scores.items()
     ... ]
     >>> [line["method"] for line in lines_of(Report(rows=rows), "s")]
@@ -56,11 +56,11 @@ def verdict(report: Report, study: str) -> list[str]:
     >>> cell = {"study": "s", "shots": 8, "fold": 0, "draw": 0, "seed": 0}
     >>> scores = {"pim": (0.8, 0.9, 0.7), "scratch": (0.5, 0.6, 0.5)}
     >>> rows = [
-    ...     cell | {"method": m, "per_subject": {f"p{n}": {"macro_f1": x} for n, x in enumerate(of)}}
+    ...     cell | {"method": m, "per_subject": {n: {"macro_f1": x} for n, x in enumerate(of)}}
     ...     for m, of in scores.items()
     ... ]
     >>> verdict(Report(rows=rows), "s")[0]
-    'pim recognises best: 80.0 ± 5.8 % macro-F1 with 8 labelled windows per class on 3 held-out people.'
+    'pim recognises best: 80.0 ± 5.8 % macro-F1 with 8 labelled windows per class on 3 held-out...'
     """
     curves = Curves(report.rows, study)
     standings = curves.standings()

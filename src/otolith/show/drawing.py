@@ -221,7 +221,7 @@ def css_variables(palette: dict[str, str]) -> str:
 
 
 def _taken_apart(text: str) -> tuple[str, str]:
-    """Split matplotlib's document into its view box and what is drawn, in the palette's variables."""
+    """Split matplotlib's document into its view box, and its drawing in the palette's variables."""
     start = text.index("<svg")
     head_end = text.index(">", start)
     box = re.search(r'viewBox="([^"]+)"', text[start:head_end])

@@ -104,7 +104,7 @@ def write_fidelity_figure(compared: Sequence[Compared], path: str | Path, title:
 def write_fidelity_page(
     compared: Sequence[Compared], notes: Sequence[str], path: str | Path, title: str
 ) -> Path:
-    """Write one HTML file with the table, the figure and how it was measured; return where it is."""
+    """Write one HTML file with table, figure and how it was measured; return where it is."""
     bands = [f"{low:g} to {high:g} Hz" for low, high in compared[0].fidelity.bands_hz]
     coherence = []
     for one in compared:

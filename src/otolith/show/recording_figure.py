@@ -32,7 +32,7 @@ POSES = 7
 AXIS_M = 0.16
 """Length of a drawn sensor axis in metres."""
 _VIEW_DEG = 55.0
-"""From where the body is seen: 0 from its left, 90 from its front; between, arms and stride show."""
+"""The body is seen from: 0 its left, 90 its front; between the two, arms and stride show."""
 _ABOVE = 0.15
 """By how much of its distance a thing farther away stands higher."""
 _COLOURS = (LIGHT["c1"], LIGHT["c2"], LIGHT["c0"])

@@ -37,7 +37,7 @@ def bars_figure(names: Sequence[str], values: Sequence[float], unit: str) -> Fig
 
 @inked()
 def people_figure(people: Sequence[PersonSummary], labels: Sequence[str]) -> Figure:
-    """Draw who (row) did what (column): the darker, the longer; empty where somebody never did it."""
+    """Draw who (row) did what (column): the darker, the longer; empty where it was never done."""
     step = 17.0 if len(people) <= 40 else 11.0
     figure, axes = panel(110 + step * len(people))
     seconds = np.array([[person.label_s.get(label, 0.0) for label in labels] for person in people])

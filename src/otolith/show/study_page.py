@@ -110,7 +110,8 @@ def _example(
 ) -> Drawing:
     time_s, values = stream.time_s[shown], stream.values[shown]
     where = f"{id}, {label}" if label else id
-    caption = f"{where}, from {time_s[0]:.1f} to {time_s[-1]:.1f} s; x, y and z are the sensor's own axes."
+    seconds = f"from {time_s[0]:.1f} to {time_s[-1]:.1f} s"
+    caption = f"{where}, {seconds}; x, y and z are the sensor's own axes."
     columns = zip(channel_names(stream.channels), values.astype(np.float64).T, strict=True)
     rows = [
         [name, *(f"{x:.3f}" for x in (column.min(), column.mean(), column.max(), column.std()))]

@@ -82,7 +82,7 @@ class SensorSummary:
         return f"{self.lost:,} ({100 * self.lost_share:.1f} %)" if self.lost else "0"
 
     def cells(self) -> list[str]:
-        """Recordings, rates, rows read, kept and reported, and lost samples, as tables show them."""
+        """Recordings, rates, rows read, kept and reported, lost samples, as tables show them."""
         rows = (f"{number:,}" for number in self.rows.values())
         recordings = str(len(self.recordings))
         return [recordings, self.rate_words, self.nominal_words, *rows, self.lost_words]

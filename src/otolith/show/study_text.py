@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -54,8 +56,8 @@ def study_text(study: Study) -> RenderableType:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
-        side = "left" if name in _LEFT else "right"
-        table.add_column(name, justify=side, header_style="bold", overflow="fold")  # type: ignore[arg-type]
+        side: Any = "left" if name in _LEFT else "right"
+        table.add_column(name, justify=side, header_style="bold", overflow="fold")
     return table
 
 

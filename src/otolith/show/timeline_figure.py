@@ -59,8 +59,8 @@ def timeline_figure(
     if probability.shape != shape or start_s.shape != end_s.shape or not len(start_s):
         raise ConfigError(
             f"A timeline needs a start, an end and {len(classes)} probabilities for each of one or "
-            f"more windows; these are {len(start_s)} starts, {len(end_s)} ends and probabilities of "
-            f"shape {probability.shape}."
+            f"more windows; these are {len(start_s)} starts, {len(end_s)} ends and "
+            f"probabilities of shape {probability.shape}."
         )
     order = np.argsort(start_s, kind="stable")
     start_s, end_s, probability = start_s[order], end_s[order], probability[order]

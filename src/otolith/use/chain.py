@@ -225,8 +225,8 @@ class SignalChain:
             )
         held = ", ".join(channel_names(recording.channels)) or "nothing"
         raise ChannelError(
-            f"{name} does not fit this recogniser: {explain_mismatch(absent, [])}; it holds {held}. "
-            f"{hint}"
+            f"{name} does not fit this recogniser: {explain_mismatch(absent, [])}; it holds "
+            f"{held}. {hint}"
         )
 
     def _shown(self, channel: Channel) -> Channel:

@@ -1,4 +1,4 @@
-"""Recordings to recognise: files of any known kind, folders of tables, studies; read one at a time."""
+"""Recordings to recognise: files, folders of tables, studies; read one at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Gravity = Literal["included", "removed"]
 TIME = "time_s"
 _SURE_S = 1.0
-"""Stillness after which a file in the wrong unit is refused; nothing else is known of its device."""
+"""Stillness after which a file in the wrong unit is refused: only this tells of its device."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The recogniser: an encoder, a head and the signal chain before them, in scikit-learn's manners."""
+"""The recogniser: an encoder, a head and their signal chain, as a scikit-learn classifier."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return predicted
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the accuracy on labelled windows (`otolith.learn.metrics` has macro_f1 and others).
+        """Return the accuracy on labelled windows; `otolith.learn.metrics` has macro_f1 and others.
 
         Warns where the recogniser or its encoder was trained on people of these windows: then the
         figure is too good, on other windows of theirs too.
