@@ -26,6 +26,11 @@ def ablation_figure(
     score.
 
     Raises ConfigError where a panel has none of the rows.
+
+    >>> scores = {"pim": (0.8, 0.01), "scratch": (0.6, 0.02)}
+    >>> figure = ablation_figure({"8 labels": scores}, ["pim", "scratch"], controls=["scratch"])
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['pim', 'scratch']
     """
     size = max(WIDTH, len(panels) * WIDTH * 0.62), 70.0 + 21 * len(rows)
     figure, places = grid(1, len(panels), size, share=(True, True))

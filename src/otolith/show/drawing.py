@@ -69,12 +69,20 @@ _STYLE: dict[Any, Any] = {
 
 
 def colour_of(index: int) -> tuple[str, str]:
-    """Colour and marker of the index-th thing; 64 differ, and neighbours differ in both."""
+    """Colour and marker of the index-th thing; 64 differ, and neighbours differ in both.
+
+    >>> colour_of(0), colour_of(8)
+    (('#0b66b3', 'o'), ('#0b66b3', 's'))
+    """
     return LIGHT[f"c{index % 8}"], MARKERS[(index + index // 8) % 8]
 
 
 def method_style(methods: Iterable[str], control: str | None) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each method; the control is grey in every figure."""
+    """Colour and marker of each method; the control is grey in every figure.
+
+    >>> method_style(["pim", "scratch"], control="scratch")
+    {'pim': ('#0b66b3', 'o'), 'scratch': ('#7a828c', 'o')}
+    """
     others = itertools.count()
     return {
         m: (LIGHT["control"], "o") if m == control else colour_of(next(others)) for m in methods
@@ -83,7 +91,13 @@ def method_style(methods: Iterable[str], control: str | None) -> dict[str, tuple
 
 @contextmanager
 def inked() -> Iterator[None]:
-    """Draw in the project's manner; decorates every function that makes a figure."""
+    """Draw in the project's manner; decorates every function that makes a figure.
+
+    >>> import matplotlib
+    >>> with inked():
+    ...     matplotlib.rcParams["axes.grid"]
+    True
+    """
     import matplotlib
 
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
@@ -94,7 +108,12 @@ def inked() -> Iterator[None]:
 
 
 def panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """Make an empty figure with one pair of axes; sizes are in points."""
+    """Make an empty figure with one pair of axes; sizes are in points.
+
+    >>> figure, axes = panel(height=144, width=288)
+    >>> figure.get_size_inches().tolist()
+    [4.0, 2.0]
+    """
     figure, places = grid(1, 1, (width, height))
     return figure, places[0, 0]
 
@@ -110,6 +129,10 @@ def grid(
 
     size: width and height in points. share: whether all have one x axis, and one y axis. heights:
     of the rows, in proportion to each other.
+
+    >>> figure, places = grid(2, 3, (600, 200))
+    >>> places.shape
+    (2, 3)
     """
     from matplotlib.figure import Figure
 
@@ -121,7 +144,13 @@ def grid(
 
 
 def shaded(axes: Axes, shade: Float[np.ndarray, "R K"]) -> None:
-    """Fill a table of cells, row 0 on top: the closer to 1, the darker; NaN stays empty."""
+    """Fill a table of cells, row 0 on top: the closer to 1, the darker; NaN stays empty.
+
+    >>> figure, axes = panel(100)
+    >>> shaded(axes, np.array([[1.0, 0.5], [np.nan, 0.1]]))
+    >>> len(axes.patches)
+    3
+    """
     from matplotlib.patches import Rectangle
 
     for row, column in np.argwhere(np.isfinite(shade)):
@@ -144,6 +173,11 @@ def name_cells(
     """Name the rows and columns of a table of cells, in two font sizes.
 
     turn: "left" or "right", the end at which slanted names of columns meet their column.
+
+    >>> figure, axes = panel(100)
+    >>> name_cells(axes, ["walking"], ["sitting", "standing"], (9, 9), turn="right")
+    >>> [label.get_rotation() for label in axes.get_xticklabels()]
+    [45.0, 45.0]
     """
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=sizes[0])
     slant: dict[str, Any] = {"rotation": 45, "ha": turn, "rotation_mode": "anchor"} if turn else {}
@@ -165,6 +199,11 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
     """Write a figure as an SVG element for a page; `key` makes its ids unique there.
 
     The same figure gives the same text, byte for byte.
+
+    >>> figure, axes = panel(100)
+    >>> svg = inline_svg(figure, "empty", "An empty figure", "Nothing is drawn.")
+    >>> svg.startswith("<svg"), '<title id="empty-title">An empty figure</title>' in svg
+    (True, True)
     """
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -192,6 +231,12 @@ def save_figure(figure: Figure, path: Path, title: str, description: str) -> Pat
     light.
 
     Raises ConfigError for any other ending.
+
+    >>> save_figure(panel(100)[0], Path("empty.svg"), "An empty figure", "Nothing.").name
+    'empty.svg'
+    >>> save_figure(panel(100)[0], Path("empty.gif"), "An empty figure", "Nothing.")
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: A figure is written as .svg or .png, not as 'empty.gif'. ...
     """
     path = Path(path)
     if path.suffix == ".png":
@@ -216,7 +261,11 @@ def save_figure(figure: Figure, path: Path, title: str, description: str) -> Pat
 
 
 def css_variables(palette: dict[str, str]) -> str:
-    """Write a palette as CSS custom properties."""
+    """Write a palette as CSS custom properties.
+
+    >>> css_variables({"ink": "#1d2126", "rule": "#dfe2e6"})
+    '--ink:#1d2126;--rule:#dfe2e6'
+    """
     return ";".join(f"--{name}:{colour}" for name, colour in palette.items())
 
 

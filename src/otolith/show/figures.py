@@ -50,6 +50,15 @@ def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
 
     `lines` are those of one study in a report's summary. The steps are powers of two; "all" stands
     apart at the end.
+
+    >>> lines = [
+    ...     {"method": m, "shots": k, "macro_f1_mean": x, "macro_f1_se": 0.02}
+    ...     for m, of in {"pim": (0.6, 0.8), "scratch": (0.4, 0.7)}.items()
+    ...     for k, x in zip((1, 8), of, strict=True)
+    ... ]
+    >>> style = {"pim": ("#0b66b3", "o"), "scratch": ("#7a828c", "o")}
+    >>> [text.get_text() for text in few_shot_figure(lines, style).axes[0].texts]
+    ['scratch', 'pim']
     """
     figure, axes = panel(300)
     _few_shot(axes, lines, style)
@@ -58,7 +67,17 @@ def few_shot_figure(lines: Sequence[Row], style: Style) -> Figure:
 
 @inked()
 def few_shot_grid(studies: Mapping[str, Sequence[Row]], style: Style) -> Figure:
-    """Draw the few-shot curves of several studies beside one another, two in a row."""
+    """Draw the few-shot curves of several studies beside one another, two in a row.
+
+    >>> lines = [
+    ...     {"method": m, "shots": k, "macro_f1_mean": x, "macro_f1_se": 0.02}
+    ...     for m, of in {"pim": (0.6, 0.8), "scratch": (0.4, 0.7)}.items()
+    ...     for k, x in zip((1, 8), of, strict=True)
+    ... ]
+    >>> style = {"pim": ("#0b66b3", "o"), "scratch": ("#7a828c", "o")}
+    >>> [axes.get_title("left") for axes in few_shot_grid({"a": lines, "b": lines}, style).axes]
+    ['a', 'b']
+    """
     rows = -(-len(studies) // 2)
     figure, places = grid(rows, 2, (2 * WIDTH, 270 * rows))
     for axes, (name, lines) in zip(places.flat, studies.items(), strict=False):
@@ -106,7 +125,13 @@ def _curve(
 def people_figure(
     scores: Mapping[str, Mapping[str, float]], people: Sequence[str], style: Style
 ) -> Figure:
-    """Draw a line per person, in the order given, with a mark for each method's macro-F1."""
+    """Draw a line per person, in the order given, with a mark for each method's macro-F1.
+
+    >>> scores = {"pim": {"ann": 0.9, "bob": 0.7}}
+    >>> figure = people_figure(scores, ["ann", "bob"], {"pim": ("#0b66b3", "o")})
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['ann', 'bob']
+    """
     rows = len(people)
     step = 17.0 if rows <= 40 else 13.0
     legend_rows = -(-len(style) // _columns(style))
@@ -131,7 +156,12 @@ def people_figure(
 
 @inked()
 def confusion_figure(counts: Float[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
-    """Draw which class (row) was taken for which (column): the darker, the larger the share."""
+    """Draw which class (row) was taken for which (column): the darker, the larger the share.
+
+    >>> figure = confusion_figure(np.array([[9, 1], [0, 8]]), ["sitting", "standing"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['9', '1', '8']
+    """
     size = len(classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
     seen = share > 0.004
@@ -155,6 +185,10 @@ def embedding_figure(entry: Row, classes: Sequence[str]) -> Figure:
     """Draw an encoder's embeddings in a plane: a point per window, a colour and mark per class.
 
     `entry` is one of a report's embeddings: x, y and label of each window.
+
+    >>> entry = {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 0.0], "label": ["rest", "walk", "walk"]}
+    >>> len(embedding_figure(entry, ["rest", "walk", "run"]).axes[0].collections)
+    2
     """
     x, y = np.asarray(entry["x"], dtype=float), np.asarray(entry["y"], dtype=float)
     labels = np.array([str(label) for label in entry["label"]])
@@ -175,7 +209,12 @@ def embedding_figure(entry: Row, classes: Sequence[str]) -> Figure:
 
 @inked()
 def losses_figure(curves: Mapping[str, Curve]) -> Figure:
-    """Draw one method's losses, a thin line per fold: training dashed, validation solid."""
+    """Draw one method's losses, a thin line per fold: training dashed, validation solid.
+
+    >>> figure = losses_figure({"fold 0": [(1, 0.9, 1.0), (2, 0.7, 0.9)]})
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['training', 'validation']
+    """
     figure, axes = panel(240)
     for points in curves.values():
         _loss_lines(axes, points, 1.2)
@@ -193,6 +232,10 @@ def loss_figure(csv_rows: Iterable[Mapping[str, object]], path: str | Path) -> P
     Each row has `epoch`; `train` and `validation` with an optional `term`, or columns such as
     `train_speed` and `validation_total`. Empty cells are gaps. Raises ConfigError where no row has
     a loss.
+
+    >>> rows = [{"epoch": n, "train": 1 / n, "validation": 1.2 / n} for n in range(1, 9)]
+    >>> loss_figure(rows, "losses.svg").name
+    'losses.svg'
     """
     curves = _curves_of(csv_rows)
     columns = min(3, len(curves))

@@ -56,7 +56,11 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
 
 
 def write_gates(use: Float[np.ndarray, "K N"], classes: Sequence[str], folder: Path) -> list[Path]:
-    """Write gate use as gates.csv and gates.svg into a folder."""
+    """Write gate use as gates.csv and gates.svg into a folder.
+
+    >>> [path.name for path in write_gates(np.array([[0.9, 0.1]]), ["walking"], Path())]
+    ['gates.csv', 'gates.svg']
+    """
     head = ["class", *(f"expert_{number + 1}" for number in range(use.shape[1]))]
     rows = (
         [name, *(decimals(share, 4) for share in shares)]
@@ -73,6 +77,10 @@ def gate_figure(use: Float[np.ndarray, "K N"], classes: Sequence[str]) -> Figure
     """Draw how much each expert (column) counts for each class (row): the darker, the more.
 
     No shade stands for a share of 0, full colour for the largest share, which the axis names.
+
+    >>> figure = gate_figure(np.array([[0.9, 0.1], [0.2, 0.8]]), ["walking", "sitting"])
+    >>> len(figure.axes[0].patches)
+    4
     """
     count, experts = use.shape
     figure, axes = panel(70 + min(26, max(14, 420 / count)) * count)

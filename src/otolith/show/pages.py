@@ -57,6 +57,11 @@ def drawn(
 
     key: unique on the page; its first word says what is drawn. description: read to those who do
     not see the figure; without one, its caption is.
+
+    >>> from otolith.show.drawing import panel
+    >>> numbers = Table(["person", "minutes"], [["ann", 3]], "Minutes per person")
+    >>> drawn(panel(100)[0], "minutes-0", "Minutes", "How long.", numbers).heading
+    'Minutes'
     """
     title = f"{heading}: {key.partition('-')[0]}"
     svg = inline_svg(figure, key, title, description or caption)

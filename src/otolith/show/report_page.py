@@ -28,7 +28,12 @@ CLOSER_SHOTS = 8
 def save_with_page(
     report: Report, folder: str | Path, beside: Mapping[str, str] | None = None
 ) -> None:
-    """Write a report's results and tables with its page, and with other files `beside` them."""
+    """Write a report's results and tables with its page, and with other files `beside` them.
+
+    >>> save_with_page(Report(), "results")
+    >>> (Path("results") / "report.html").exists()
+    True
+    """
     report.save(folder, {"report.html": report_page(report), **(beside or {})})
 
 
@@ -183,6 +188,11 @@ def confusion(
     """Add up the confusion matrices of all folds, each averaged over its draws.
 
     So every window counts once. None where no cell has one.
+
+    >>> cell = {"study": "s", "method": "pim", "shots": 8, "fold": 0}
+    >>> draws = [cell | {"confusion": [[4, 0], [n, 4]]} for n in (0, 2)]
+    >>> confusion(draws, "s", "pim", 8).tolist()
+    [[4.0, 0.0], [1.0, 4.0]]
     """
     folds: dict[int, list[np.ndarray]] = {}
     for row in rows:

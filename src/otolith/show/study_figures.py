@@ -22,7 +22,12 @@ DRAWN_PEOPLE = 60
 
 @inked()
 def bars_figure(names: Sequence[str], values: Sequence[float], unit: str) -> Figure:
-    """Draw one bar for each name, from the top, with its value beside it."""
+    """Draw one bar for each name, from the top, with its value beside it.
+
+    >>> figure = bars_figure(["walking", "sitting"], [120.0, 30.0], "seconds")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['120', '30']
+    """
     figure, axes = panel(50 + 17.0 * len(names))
     bars = axes.barh(range(len(names)), values, height=0.66, color=LIGHT["accent"])
     most = max(values, default=1.0)
@@ -37,7 +42,12 @@ def bars_figure(names: Sequence[str], values: Sequence[float], unit: str) -> Fig
 
 @inked()
 def people_figure(people: Sequence[PersonSummary], labels: Sequence[str]) -> Figure:
-    """Draw who (row) did what (column): the darker, the longer; empty where it was never done."""
+    """Draw who (row) did what (column): the darker, the longer; empty where it was never done.
+
+    >>> ann = PersonSummary("ann", recordings=1, label_s={"walking": 60.0})
+    >>> len(people_figure([ann], ["walking", "sitting"]).axes[0].patches)
+    1
+    """
     step = 17.0 if len(people) <= 40 else 11.0
     figure, axes = panel(110 + step * len(people))
     seconds = np.array([[person.label_s.get(label, 0.0) for label in labels] for person in people])

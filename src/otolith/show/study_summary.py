@@ -115,7 +115,23 @@ class StudySummary:
 
 
 def summarise_study(study: Study) -> StudySummary:
-    """Add up what a study holds; nothing but study.json and the segments are read."""
+    """Add up what a study holds; nothing but study.json and the segments are read.
+
+    >>> import numpy
+    >>> from tempfile import mkdtemp
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> held = summarise_study(study)
+    >>> held.sensors[0].rows, held.labels, held.unusual
+    ({'read': 500, 'kept': 500, 'reported': 0}, {'rest': 8.0}, [])
+    >>> headline(study, held), hours_sentence(held)[:16]
+    ('measured, 1 person, 1 recording, 0.00 hours', 'One person alone')
+    """
     sensors: dict[str, SensorSummary] = {}
     people: dict[str, PersonSummary] = {}
     reports: dict[str, list[tuple[str, ReportEntry]]] = {}
@@ -152,7 +168,11 @@ def _added_up(kind: str, reports: Sequence[tuple[str, ReportEntry]]) -> tuple[st
 
 
 def sensor_of(stream: StreamEntry) -> tuple[str, tuple[str, ...]]:
-    """Name a stream by where it sat and what it measured, as files may call it anything."""
+    """Name a stream by where it sat and what it measured, as files may call it anything.
+
+    >>> sensor_of({"channels": ["left_wrist.acc.x", "left_wrist.gyro.x", "head.acc.x"]})
+    ('left_wrist: acc, gyro; head: acc', ('left_wrist', 'head'))
+    """
     quantities: dict[str, dict[str, None]] = {}
     for channel in map(Channel.parse, stream["channels"]):
         quantities.setdefault(channel.sensor, {})[channel.quantity] = None
@@ -161,7 +181,11 @@ def sensor_of(stream: StreamEntry) -> tuple[str, tuple[str, ...]]:
 
 
 def lost_in(stream: StreamEntry) -> int:
-    """Return how many samples of a stream never came, as its reader reported it."""
+    """Return how many samples of a stream never came, as its reader reported it.
+
+    >>> lost_in({"reports": [{"kind": "lost samples", "rows": 0, "detail": "12 samples"}]})
+    12
+    """
     details = [report["detail"] for report in stream["reports"] if report["kind"] == LOST]
     return sum(int(match[0]) for detail in details if (match := re.match(r"\d+", detail)))
 
@@ -234,7 +258,11 @@ def gravity_words(study: Study, sensor: SensorSummary) -> list[str]:
 
 
 def cut_sentence(cut: Cut) -> str:
-    """Say how a study is cut into windows and labelled, in one sentence."""
+    """Say how a study is cut into windows and labelled, in one sentence.
+
+    >>> cut_sentence(Cut(seconds=2, overlap=0))
+    'Windows of 2 s at 50 Hz, overlapping by 0 %, each inside one labelled stretch; with acc and...'
+    """
     rule = {
         "inside": "each inside one labelled stretch",
         "majority": "labelled by what fills more than half",

@@ -27,6 +27,12 @@ def plot_timeline(timeline: Timeline, path: str | Path) -> Path:
     """Draw a timeline's labels and probabilities over time, as SVG or PNG by the name's ending.
 
     Raises DataError where nothing was recognised.
+
+    >>> start, label = np.arange(2.0), np.array(["rest", "walk"])
+    >>> shares = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> made = Timeline("ann-1", ("rest", "walk"), start, start + 2, label, shares)
+    >>> plot_timeline(made, "timeline.png").name
+    'timeline.png'
     """
     known = timeline.label != UNKNOWN
     if not known.any():
@@ -51,6 +57,10 @@ def timeline_figure(
     Up to eight classes have a colour each, as a band of labels above their stacked probabilities;
     more have a line each. A window is drawn until the next one starts; where none was recognised
     the figure stays empty. Raises ConfigError for odd shapes.
+
+    >>> start, shares = np.arange(3.0), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    >>> timeline_figure(start, start + 2, shares, ["walking", "sitting"], "timeline.svg").name
+    'timeline.svg'
     """
     start_s, end_s, probability = (
         np.asarray(a, dtype=np.float64) for a in (start_s, end_s, probability)

@@ -52,7 +52,12 @@ class SignalChain:
 
     @classmethod
     def of(cls, windows: Windows) -> SignalChain:
-        """Read the chain off windows; what an array does not say comes from its channels."""
+        """Read the chain off windows; what an array does not say comes from its channels.
+
+        >>> windows = Windows.from_array(np.zeros((2, 1, 100)), rate_hz=50, channels=["head.acc.x"])
+        >>> SignalChain.of(windows).schema()
+        {'channels': ['head.acc.x'], 'rate_hz': 50.0, 'length': 100, 'gravity': 'included'}
+        """
         recipe = dict(windows.recipe)
         missing = recipe.pop("missing", "error")
         if "seconds" not in recipe:

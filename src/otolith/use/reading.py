@@ -108,6 +108,13 @@ def read_recording(
 
     Raises ReadError where the file is none of the known kinds, DataError where it holds several
     recordings, UnitError where it contradicts gravity.
+
+    >>> axes = ",".join(f"left_wrist.acc.{axis}" for axis in "xyz")
+    >>> rows = [f"{n / 50},0.1,0.2,9.8" for n in range(100)]
+    >>> from otolith.core.files import write_text
+    >>> write_text(Path("walk.csv"), chr(10).join([f"time_s,{axes}", *rows]))
+    >>> read_recording("walk.csv").streams[0].rows_kept
+    100
     """
     path = Path(path)
     if not path.exists():

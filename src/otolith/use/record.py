@@ -54,7 +54,11 @@ def adapted_on(
 
 
 def nameless(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record of an encoder that was made for an array, whose people nobody knows."""
+    """Return the record of an encoder that was made for an array, whose people nobody knows.
+
+    >>> nameless({"objective": "none", "subjects": ["1"], "seed": 0})
+    {'objective': 'none', 'subjects': [], 'seed': 0, 'studies': {}, 'people': []}
+    """
     if record.get("objective", "none") != "none":
         return record
     return {**record, "subjects": [], "studies": {}, "people": []}

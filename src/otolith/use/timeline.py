@@ -29,6 +29,14 @@ class Timeline:
 
     start_s, end_s: (N,) seconds on the recording's clock. label: (N,) text, empty where unknown.
     probability: (N, K), NaN where unknown. Where the recording has a gap there is no window at all.
+
+    >>> start, label = np.arange(3.0), np.array(["rest", "walk", "walk"])
+    >>> shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    >>> timeline = Timeline("ann-1", ("rest", "walk"), start, start + 2, label, shares)
+    >>> timeline
+    Timeline(3 windows of 'ann-1' up to 4.0 s, 2 classes, 0 without a label)
+    >>> timeline.seconds
+    {'walk': 3.0, 'rest': 1.0}
     """
 
     recording: str
@@ -109,6 +117,12 @@ def write_timelines(timelines: Sequence[Timeline], path: str | Path) -> Path:
     each window is.
 
     All are of one recogniser. Clock times stand there where the start of any of them is known.
+
+    >>> start, label = np.arange(2.0), np.array(["rest", "walk"])
+    >>> shares = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> made = Timeline("ann-1", ("rest", "walk"), start, start + 2, label, shares)
+    >>> print(write_timelines([made], "two.csv").read_text().splitlines()[1])
+    ann-1,0.000,2.000,rest,0.9000,0.1000
     """
     clock = any(timeline.start is not None for timeline in timelines)
     rows = ([timeline.recording, *row] for timeline in timelines for row in timeline._rows(clock))
