@@ -22,9 +22,11 @@ NEEDS_ANNY = pytest.mark.skipif(
 
 
 def test__build__beyond_its_scales__is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"found age 1\.2, weight -0\.1"):
-        Build(age=1.2, weight=-0.1)
-    with pytest.raises(ConfigError, match=r"found 4\.0"):
+    with pytest.raises(ConfigError, match=r"'age' .* 1; given 1\.2"):
+        Build(age=1.2)
+    with pytest.raises(ConfigError, match=r"'weight' .* 0; given -0\.1"):
+        Build(weight=-0.1)
+    with pytest.raises(ConfigError, match=r"'stature_m' .* 3\.?0?; given 4\.0"):
         Build(stature_m=4.0)
 
 

@@ -9,12 +9,13 @@ hanging arms, z up, facing -y.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
 from otolith.core.errors import ConfigError
+from otolith.core.settings import Share, settings
 from otolith.data.skeleton import FINGERS, REFERENCE_STATURE_M
 from otolith.motion.bodies.body import Body
 from otolith.motion.bodies.surface import Surface
@@ -43,33 +44,25 @@ BONES: dict[str, str] = {joint: _bone(joint) for joint in (*_TRUNK, *_SIDED, *FI
 _STEPS = 60
 
 
-@dataclass(frozen=True)
+@settings
 class Build:
     """What a body is like: Anny's own scales from 0 to 1, and its stature.
 
     Raises ConfigError for values beyond them.
     """
 
-    stature_m: float = REFERENCE_STATURE_M
+    stature_m: Annotated[float, Interval(ge=0.3, le=3.0)] = REFERENCE_STATURE_M
     """Standing height in metres; Anny's height is chosen so that the body stands so tall."""
-    gender: float = 0.5
+    gender: Share = 0.5
     """From male (0) to female (1)."""
-    age: float = 0.67
+    age: Share = 0.67
     """A baby at 0, a child at 1/3, a young adult at 2/3, old at 1."""
-    muscle: float = 0.5
+    muscle: Share = 0.5
     """From little (0) to much (1)."""
-    weight: float = 0.5
+    weight: Share = 0.5
     """From light (0) to heavy (1)."""
-    proportions: float = 0.5
+    proportions: Share = 0.5
     """From ideal (0) to uncommon (1)."""
-
-    def __post_init__(self) -> None:
-        wrong = [f"{name} {value}" for name, value in self.scales.items() if not 0 <= value <= 1]
-        if wrong or not 0.3 <= self.stature_m <= 3.0:
-            raise ConfigError(
-                "A build has scales from 0 to 1 and a stature of 0.3 to 3 m; found "
-                f"{', '.join(wrong) or self.stature_m}."
-            )
 
     @property
     def scales(self) -> dict[str, float]:

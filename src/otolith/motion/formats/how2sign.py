@@ -101,6 +101,9 @@ def _unquoted(words: str) -> str:
 
 def _number(path: Path, text: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise ReadError(f"{path}: '{text}' is no number of frames per second.") from error
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.0 < rate < float("inf"):
+        raise ReadError(f"{path}: '{text}' is no number of frames per second.")
+    return rate

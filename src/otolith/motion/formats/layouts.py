@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 
-from otolith.core.errors import ConfigError, nearest
 from otolith.core.foreign.plain import read_text
 from otolith.core.foreign.texts import MAX_TOML_BYTES, parse_toml
+from otolith.core.settings import Positive, configure, settings
 from otolith.data.datasets import _utd_mhad as utd_mhad
 from otolith.motion.formats import grab, how2sign
 
@@ -29,13 +29,13 @@ FOLDER_SIDECAR = "motion.toml"
 SIDECAR = ".motion.toml"
 
 
-@dataclass(frozen=True)
+@settings
 class About:
     """What is known about a clip beside its movement; None where nothing is said."""
 
     format: str | None = None
     """Which reader it needs."""
-    frame_rate: float | None = None
+    frame_rate: Positive | None = None
     """Frames per second, in place of what the file says."""
     unit: str | None = None
     """Unit of length of the file."""
@@ -127,8 +127,8 @@ def sidecar(path: Path) -> About:
     """What a user wrote beside a clip: walk.motion.toml for walk.bvh, and before that motion.toml
     for its folder.
 
-    Keys are the fields of `About`. Raises ConfigError for a key that is none, ReadError for a file
-    that is no TOML.
+    Keys are the fields of `About`. Raises ConfigError for a key or value that does not fit,
+    ReadError for a file that is no TOML.
     """
     return _read(path.with_suffix(SIDECAR)).over(_read(path.parent / FOLDER_SIDECAR))
 
@@ -136,19 +136,4 @@ def sidecar(path: Path) -> About:
 def _read(path: Path) -> About:
     if not path.is_file():
         return About()
-    said = parse_toml(read_text(path, MAX_TOML_BYTES), path)
-    known = [f.name for f in fields(About)]
-    for key, value in said.items():
-        if key not in known:
-            raise ConfigError(
-                f"{path}: there is no '{key}'.{nearest(key, known)} Known: {', '.join(known)}."
-            )
-        if key == "joints":
-            fits = isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
-        elif key == "frame_rate":
-            fits = isinstance(value, int | float) and not isinstance(value, bool)
-        else:
-            fits = isinstance(value, bool if key == "check_up" else str)
-        if not fits:
-            raise ConfigError(f"{path}: '{key}' cannot be {value!r}.")
-    return About(**said)
+    return configure(About, parse_toml(read_text(path, MAX_TOML_BYTES), path), str(path))

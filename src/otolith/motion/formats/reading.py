@@ -89,9 +89,9 @@ def read(
     tells what was repaired. Where the body jumps from one frame to the next, as from a calibration
     pose into the movement, a gap of one frame is put unless `mend` is False.
 
-    Raises ReadError for a damaged file, UnitError where the skeleton is no body in its unit,
-    DataError where it does not stand in its axes, UnknownNameError for formats, units, axes and
-    joints that are not known.
+    Raises ConfigError for settings that do not fit, ReadError for a damaged file, UnitError where
+    the skeleton is no body in its unit, DataError where it does not stand in its axes,
+    UnknownNameError for formats, units, axes and joints that are not known.
     """
     made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
     path = Path(path)
@@ -104,10 +104,6 @@ def read(
     if not made:
         about = about.over(sidecar(path)).over(known_layout(path))
     kind = "procedural" if made else _kind(path, about)
-    if about.frame_rate is not None and not 0.0 < about.frame_rate < np.inf:
-        raise DataError(
-            f"A frame rate is a positive number of frames per second; found {about.frame_rate}."
-        )
     try:
         motion = FAMILY.resolve(kind)(path, about)
         if motion.frames < 2:

@@ -10,12 +10,12 @@ cut-off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from otolith.core.errors import ConfigError, DataError
+from otolith.core.settings import settings
 
 BLOCK_S = 2.0
 """Length of the stretches whose spectra are averaged."""
@@ -37,7 +37,7 @@ ends."""
 _ORDER = 3
 
 
-@dataclass(frozen=True)
+@settings
 class SavitzkyGolay:
     """Least-squares polynomials over a sliding window, differentiated: the usual filter of captured
     motion.
