@@ -84,7 +84,7 @@ def warn_made_again(path: Path, reason: str) -> None:
     warnings.warn(f"{path} {reason}; it is made again.", OtolithWarning, stacklevel=3)
 
 
-def write_arrays(path: Path, made_of: str, facts: Any, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, made_of: str, facts: object, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays with the hash of what they were made of and of themselves: a line of JSON, then
     their bytes.
 

@@ -221,7 +221,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write a JSON file, whole or not at all; a number that is not finite is refused.
 
     >>> write_json(Path("a.json"), {"rate_hz": 50})
@@ -268,7 +268,7 @@ SEAL = "content_sha256"
 """The key under which a JSON file of ours holds the hash of all that it says besides."""
 
 
-def content_digest(content: Mapping[str, Any]) -> str:
+def content_digest(content: Mapping[str, object]) -> str:
     """Return the sha256 of what a JSON object says, whatever its layout and its own seal.
 
     Raises ValueError for a number that is not finite.
@@ -283,7 +283,7 @@ def content_digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON object with the hash of its content, whole or not at all.
 
     >>> write_sealed(Path("a.json"), {"rate_hz": 50})
@@ -293,7 +293,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     write_json(path, {**content, SEAL: content_digest(content)})
 
 
-def seal_holds(content: Mapping[str, Any]) -> bool | None:
+def seal_holds(content: Mapping[str, object]) -> bool | None:
     """Return whether a JSON object is as it was written.
 
     None where it holds no hash, as in older formats.
@@ -310,7 +310,7 @@ def seal_holds(content: Mapping[str, Any]) -> bool | None:
         return False
 
 
-def digest(content: Any) -> str:
+def digest(content: object) -> str:
     """Return a short hash of anything that JSON can write, the same on every machine.
 
     >>> digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1})

@@ -22,7 +22,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 ATTEMPTS = 3
 """How often a piece of work is tried whose process dies: memory that ran out may be free again."""
-_say: Callable[[Any], None] = lambda message: None  # noqa: E731  # what `tell` does in this process
+_say: Callable[[object], None] = lambda message: None  # noqa: E731  # what `tell` does in this process
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Lost(Generic[Task]):
     reason: str
 
 
-def tell(message: Any) -> None:
+def tell(message: object) -> None:
     """Send a message from within a piece of work to the caller of `run_all`.
 
     >>> list(run_all(tell, ["begun"], workers=1, heard=print))
@@ -87,7 +87,7 @@ class _Worker:
     Each has a pipe of its own: a queue that all share stays locked when a process dies in it.
     """
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[[Any], object]) -> None:
         # Started fresh, not forked: threads of a forked torch deadlock.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -108,7 +108,9 @@ class _Worker:
 class _Pool:
     """Workers that are busy, idle ones, and the tasks that wait."""
 
-    def __init__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> None:
+    def __init__(
+        self, work: Callable[[Any], object], tasks: Sequence[object], workers: int
+    ) -> None:
         self._work, self._workers = work, workers
         self._waiting = deque((task, 1) for task in tasks)
         self._idle: list[_Worker] = []
@@ -165,7 +167,7 @@ def _cause(exitcode: int) -> str:
     return f"its process was ended by signal {-exitcode}"
 
 
-def _serve(pipe: Connection[Any, Any], work: Callable[[Any], Any]) -> None:
+def _serve(pipe: Connection[Any, Any], work: Callable[[Any], object]) -> None:
     global _say
     _say = lambda message: pipe.send(("told", message))  # noqa: E731
     # Ctrl-C reaches every process of a terminal; the parent alone decides, and ends its workers in
@@ -179,7 +181,7 @@ def _serve(pipe: Connection[Any, Any], work: Callable[[Any], Any]) -> None:
             pipe.send(_answer(work, pipe.recv()))
 
 
-def _answer(work: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+def _answer(work: Callable[[Any], object], task: object) -> tuple[str, object]:
     try:
         return "done", work(task)
     except Exception as error:

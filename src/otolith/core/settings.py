@@ -105,7 +105,7 @@ mean 'deviation'?
     return made  # type: ignore[no-any-return]
 
 
-def configure(kind: type[Settings], given: Mapping[str, Any], who: str) -> Settings:
+def configure(kind: type[Settings], given: Mapping[str, object], who: str) -> Settings:
     """Build settings from keywords, or from what TOML or JSON held.
 
     `who` begins the message. Raises ConfigError for an unknown setting (naming the nearest), a
@@ -165,7 +165,7 @@ def field_docs(kind: type) -> dict[str, str]:
     return docs
 
 
-def _checked(kind: type, given: Mapping[str, Any], who: str) -> dict[str, Any]:
+def _checked(kind: type, given: Mapping[str, object], who: str) -> dict[str, Any]:
     """Return settings as what their fields take."""
     fields = dataclasses.fields(kind)
     refuse_unknown(given, [field.name for field in fields], who)
@@ -230,7 +230,7 @@ def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Lists as tuples, however deep, as settings do not change; numpy's numbers as Python's."""
     if hasattr(value, "tolist"):
         value = value.tolist()
@@ -238,7 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def built_from(settings: Mapping[str, Any] | None, who: str) -> Iterator[None]:
+def built_from(settings: Mapping[str, object] | None, who: str) -> Iterator[None]:
     """Turn a library's error into a ConfigError that quotes the settings it was built from.
 
     For what no field can state: sizes that do not go together, or do not go into memory. Without
@@ -279,7 +279,7 @@ class Configured:
     Config: ClassVar[type[Any]] = NoSettings
     config: Any
 
-    def configure(self, settings: Mapping[str, Any]) -> None:
+    def configure(self, settings: Mapping[str, object]) -> None:
         """Take keywords as settings."""
         self.config = configure(self.Config, settings, type(self).__name__)
 

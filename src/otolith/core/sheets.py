@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from otolith.core.errors import ReadError
 from otolith.core.files import write_text
@@ -60,7 +59,7 @@ def decimals(value: float, places: int) -> Decimal | None:
     return Decimal(f"{value:.{places}f}") if math.isfinite(value) else None
 
 
-def sheet(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def sheet(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as CSV: numbers as numbers, None as an empty cell, all else as text.
 
     >>> print(sheet(["label", "score"], [["=walk", 0.5], ["sit, still", None]]), end="")
@@ -75,7 +74,7 @@ def sheet(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     )
 
 
-def sheet_of(rows: Iterable[Mapping[str, Any]]) -> str:
+def sheet_of(rows: Iterable[Mapping[str, object]]) -> str:
     """Return rows by name as CSV, with the names of all of them as columns.
 
     >>> sheet_of([{"a": 1}, {"b": 2}])
@@ -86,7 +85,7 @@ def sheet_of(rows: Iterable[Mapping[str, Any]]) -> str:
     return sheet(names, ([row.get(name) for name in names] for row in rows))
 
 
-def write_sheet(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_sheet(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV, whole or not at all.
 
     >>> write_sheet(Path("a.csv"), ["label"], [["=walk"]])
@@ -122,11 +121,12 @@ def read_sheet(path: str | Path) -> list[dict[str, str]]:
     return [dict(zip(names, map(from_text, row), strict=True)) for row in rows]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
-    is_number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
-    return str(value) if is_number and math.isfinite(value) else as_text(value)
+    if isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool):
+        return str(value) if math.isfinite(value) else as_text(value)
+    return as_text(value)
 
 
 def _quoted(cell: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -41,7 +41,7 @@ def complain(text: object) -> None:
     typer.echo(f"error: {printable(text, MESSAGE)}", err=True)
 
 
-def tell_json(content: Any) -> None:
+def tell_json(content: object) -> None:
     """Print JSON that no terminal obeys; a number that is not finite becomes null.
 
     >>> tell_json({"macro_f1": float("nan")})
@@ -77,7 +77,7 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -87,7 +87,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
+def _refuse_odd(value: object, path: Path, where: str, depth: int = 0) -> None:
     inner: list[tuple[str, Any]] = []
     match value:
         case dict():
@@ -112,7 +112,7 @@ def _refuse_odd(value: Any, path: Path, where: str, depth: int = 0) -> None:
         _refuse_odd(part, path, name, depth + 1)
 
 
-def write_recipe(path: Path, content: Mapping[str, Any], remark: str) -> None:
+def write_recipe(path: Path, content: Mapping[str, object], remark: str) -> None:
     """Write a recipe beside a result, so that --recipe repeats the run.
 
     >>> write_recipe(Path("r.toml"), {"shots": [1, 2], "head": {"width": 8}}, "otolith adapt")
@@ -131,11 +131,11 @@ def write_recipe(path: Path, content: Mapping[str, Any], remark: str) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _lines(table: Mapping[str, Any]) -> list[str]:
+def _lines(table: Mapping[str, object]) -> list[str]:
     return [f"{_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{ {', '.join(_lines(value))} }}"
     if isinstance(value, list | tuple):
