@@ -59,7 +59,7 @@ class About:
     """Which part of its collection it belongs to by the authors' own split: train, val or test."""
     check_up: bool | None = None
     """Whether the body must stand upright for most of the clip."""
-    body_model: str | None = None
+    body_model: str | Path | None = None
     """SMPL model file, beside the clip or anywhere; for poses with betas."""
     joints: Mapping[str, str] = field(default_factory=dict)
     """Names of the file's joints that are not recognised, theirs to ours."""

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 
 from otolith.core.errors import DataError, ReadError, UnknownNameError, nearest
+from otolith.core.settings import configure
 from otolith.motion.formats import FAMILY, joint_positions, smpl_npz
 from otolith.motion.formats.asf_amc import read_amc
 from otolith.motion.formats.bvh import read_bvh
@@ -63,27 +64,34 @@ _UNIT = {"bvh": BVH_UNIT, "amc": "cmu", "positions": "m"}
 """Format -> the unit that its files are in unless stated; the stature is held against it."""
 
 
+class Said(TypedDict, total=False):
+    """What a caller may say of a clip: the fields of `About` that are not its collection's."""
+
+    format: str | None
+    frame_rate: float | None
+    unit: str | None
+    up: str | None
+    text: str | None
+    label: str | None
+    performer: str | None
+    joints: Mapping[str, str] | None
+    body_model: Path | str | None
+    check_up: bool | None
+
+
 def read(
     path: Path | str,
     *,
-    format: str | None = None,
-    frame_rate: float | None = None,
-    unit: str | None = None,
-    up: str | None = None,
-    text: str | None = None,
-    label: str | None = None,
-    performer: str | None = None,
-    joints: Mapping[str, str] | None = None,
-    body_model: Path | str | None = None,
     skeleton: Literal["body", "file"] = "body",
-    check_up: bool | None = None,
     mend: bool = True,
+    **said: Unpack[Said],
 ) -> Motion:
     """Read a clip of motion capture, whatever its format, or a procedural one:
     ``read("procedural:walking")``.
 
-    What is said here overrides what stands in a sidecar file (walk.motion.toml, or motion.toml for
-    a folder), and that what the file and its collection say. `skeleton` "body" gives our 24 joints,
+    What is said here (`otolith.motion.formats.layouts.About` has a sentence on each) overrides what
+    stands in a sidecar file (walk.motion.toml, or motion.toml for a folder), and that what the file
+    and its collection say. `skeleton` "body" gives our 24 joints,
     ready for sensors, "file" the file's own. `body_model` is a SMPL model file (.npz) of your own,
     for limbs as long as the poses' betas say. The world is z up, lengths are metres; `Motion.notes`
     tells what was repaired. Where the body jumps from one frame to the next, as from a calibration
@@ -95,11 +103,9 @@ def read(
     """
     made = str(path).startswith("procedural:") or str(path) in PROCEDURAL
     path = Path(path)
-    about = About(
-        format=format, frame_rate=frame_rate, unit=unit, up=up, label=label, text=text,
-        performer=performer, check_up=check_up, joints=dict(joints or {}),
-        body_model=None if body_model is None else os.path.realpath(body_model),
-    )  # fmt: skip
+    about = configure(About, {name: v for name, v in said.items() if v is not None}, "read()")
+    if about.body_model is not None:
+        about = replace(about, body_model=os.path.realpath(about.body_model))
     # What the caller says goes before the sidecar, and that before what the collection tells.
     if not made:
         about = about.over(sidecar(path)).over(known_layout(path))
