@@ -210,7 +210,7 @@ def without_example(all_sources: list[Source]) -> list[str]:
         source.path.parent
         for source in all_sources
         if source.path.parent in families
-        and source.path.stem in ("__init__", source.path.parent.name.removesuffix("s"))
+        and source.path.stem in ("__init__", *_singular(source.path.parent.name))
         and ">>>" in source.text
     }
     return [
@@ -221,6 +221,10 @@ def without_example(all_sources: list[Source]) -> list[str]:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         if ">>>" not in (ast.get_docstring(node) or "")
     ]
+
+
+def _singular(family: str) -> tuple[str, str]:
+    return family.removesuffix("s"), family.removesuffix("ies") + "y"
 
 
 def vague_names(all_sources: list[Source]) -> int:

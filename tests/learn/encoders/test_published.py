@@ -36,9 +36,13 @@ class Theirs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.GroupNorm(2, 6), Block(6, 10), Block(32, 5), Block(33, 5), nn.GroupNorm(4, 32),
+            nn.GroupNorm(2, 6),
+            Block(6, 10),
+            Block(32, 5),
+            Block(33, 5),
+            nn.GroupNorm(4, 32),
             nn.GRU(32, 512, batch_first=True),
-        )  # fmt: skip
+        )
         self.ssl_head, self.mmcl_head = nn.Linear(512, 512), nn.Linear(512, 512)
 
 

@@ -171,6 +171,12 @@ def test__logistic__one_class__always_says_it() -> None:
         assert (head(embeddings(vectors)).argmax(1) == 2).all()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test__head__repr__is_short(name: str) -> None:
+    head = heads.FAMILY.resolve(name)(8, 3, **SMALL.get(name, {}))
+    assert repr(head).startswith(type(head).__name__) and len(repr(head)) <= 300
+
+
 def test__head__unknown_name_and_unknown_setting__name_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'forest'"):
         heads.FAMILY.resolve("forrest")

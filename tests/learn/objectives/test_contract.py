@@ -128,6 +128,12 @@ def test__objective__that_measures_likeness__complains_when_the_vectors_collapse
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test__objective__repr__is_short(name: str, toy_windows: Windows) -> None:
+    goal, _, _ = fitted(name, toy_windows)
+    assert repr(goal).startswith(type(goal).__name__) and len(repr(goal)) <= 300
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test__objective__unknown_setting__is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="has no setting 'wieght'"):
         objectives.FAMILY.resolve(name)(wieght=1.0)

@@ -384,9 +384,16 @@ def test__multi3net__pretraining__goes_through_and_is_saved(
     windows: Windows, tmp_path: Path
 ) -> None:
     model = pretrain(
-        windows, "multi3net", "channel_attention", out=tmp_path / "encoder", runtime=CPU, objective_settings=SMALL,
-        encoder_settings=ENCODER, epochs=2, batch_size=16,
-    )  # fmt: skip
+        windows,
+        "multi3net",
+        "channel_attention",
+        out=tmp_path / "encoder",
+        runtime=CPU,
+        objective_settings=SMALL,
+        encoder_settings=ENCODER,
+        epochs=2,
+        batch_size=16,
+    )
     assert {"train_contrast_text_pose", "validation_imu_to_imu", "mean_cosine"} <= model.history[
         0
     ].keys()

@@ -63,9 +63,13 @@ def asked(goal: PIM, targets: list[list[int]]) -> dict[str, float]:
     channels = triad("left_wrist", "acc")
     rows = len(targets)
     batch = Batch(
-        torch.zeros(rows, 3, 4), torch.ones(rows, 3, dtype=torch.bool), torch.ones(rows, 4, dtype=torch.bool), channels,
-        50.0, modalities={"physics": torch.tensor(targets)},
-    )  # fmt: skip
+        torch.zeros(rows, 3, 4),
+        torch.ones(rows, 3, dtype=torch.bool),
+        torch.ones(rows, 4, dtype=torch.bool),
+        channels,
+        50.0,
+        modalities={"physics": torch.tensor(targets)},
+    )
     return {name: float(loss.detach()) for name, loss in goal(Constant(), batch).items()}
 
 

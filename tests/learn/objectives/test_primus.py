@@ -293,9 +293,14 @@ def test__primus__interrupted__goes_on_with_its_queue(
 
 def test__alignment__is_of_the_best_epoch_and_kept(paired_windows: Windows, tmp_path: Any) -> None:
     model = pretrain(
-        paired_windows, "imu2clip", out=tmp_path / "encoder", runtime=CPU, epochs=3, batch_size=64,
+        paired_windows,
+        "imu2clip",
+        out=tmp_path / "encoder",
+        runtime=CPU,
+        epochs=3,
+        batch_size=64,
         objective_settings=VIDEO,
-    )  # fmt: skip
+    )
     again = PretrainedEncoder.load(tmp_path / "encoder")
     for one in (model, again):
         vectors = one.embed(paired_windows, CPU, space="shared")
@@ -381,9 +386,15 @@ def test__collapse__in_a_run_made_to_collapse__is_told_and_recorded(
     # Steps so large that every unit of the encoder dies: all windows get the same vector.
     with pytest.warns(OtolithWarning, match="collapsed in epoch") as told:
         model = pretrain(
-            paired_windows, "primus", runtime=CPU, epochs=4, batch_size=64, patience=0, learning_rate=3.0,
+            paired_windows,
+            "primus",
+            runtime=CPU,
+            epochs=4,
+            batch_size=64,
+            patience=0,
+            learning_rate=3.0,
             objective_settings=VIDEO | {"mm": 0, "video": ""},
-        )  # fmt: skip
+        )
     assert len(told) == 1  # once, not in every epoch
     assert model.history[-1]["mean_cosine"] > 0.99
     assert "collapsed in epoch" in model.record["fitted"]["notes"][-1]
@@ -421,9 +432,12 @@ def test__vectors_in_the_order_of_all_windows__reach_the_right_people(
         companions.targets(some)["video"], values[np.isin(paired_windows.subject, ["p2", "p4"])]
     )
     model = pretrain(
-        paired_windows, "imu2clip", runtime=CPU, epochs=1,
+        paired_windows,
+        "imu2clip",
+        runtime=CPU,
+        epochs=1,
         objective_settings={"text": "", "video": "vectors", "modality_settings": given},
-    )  # fmt: skip
+    )
     assert model.record["fitted"]["windows_with"] == {"video": 165}
 
 

@@ -100,9 +100,17 @@ def test__mixture_of_experts__is_told_the_tokens_and_learns(
 ) -> None:
     start = PretrainedEncoder.fresh(toy_windows, "channel_attention", width=16, heads=2)
     model = adapt(
-        start, toy_windows, "mixture_of_experts", runtime=CPU, head_settings=SMALL, mode=mode, steps=80,
-        learning_rate=1e-3, head_learning_rate=3e-3, patience=80,
-    )  # fmt: skip
+        start,
+        toy_windows,
+        "mixture_of_experts",
+        runtime=CPU,
+        head_settings=SMALL,
+        mode=mode,
+        steps=80,
+        learning_rate=1e-3,
+        head_learning_rate=3e-3,
+        patience=80,
+    )
     assert model.head.config.tokens == 12
     assert (model.probabilities(toy_windows, CPU).argmax(axis=1) == toy_windows.code).mean() > 0.8
 
@@ -160,9 +168,18 @@ def test__recogniser__in_stages_and_shared_space__is_saved_and_loaded(
     aligned: PretrainedEncoder, toy_windows: Windows, tmp_path: Any
 ) -> None:
     start = Recogniser(
-        aligned, "mixture_of_experts", mode="staged", space="shared", patience=2, steps=5, epochs=1,
-        head_settings=SMALL | {"heads": 4}, device="cpu", precision="fp32", threads=1,
-    )  # fmt: skip
+        aligned,
+        "mixture_of_experts",
+        mode="staged",
+        space="shared",
+        patience=2,
+        steps=5,
+        epochs=1,
+        head_settings=SMALL | {"heads": 4},
+        device="cpu",
+        precision="fp32",
+        threads=1,
+    )
     fitted = start.fit(toy_windows.few(4))
     assert fitted.record_["adaptation"]["encoder_moved"]
     fitted.save(tmp_path / "kept")

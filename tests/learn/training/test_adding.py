@@ -111,9 +111,18 @@ def test__benchmark__virtual_sensors_of_a_tested_person__are_left_out_and_told(
     sees = Method("sees", "simclr", pretrain_on=(str(virtual.folder),))
     for method in (adds, sees):
         fold = Fold(
-            str(toy_study.folder), toy_study.cut.to_json(), "error", method, 0, ("p1", "p4"), (1,), 1, 0, CPU,
+            str(toy_study.folder),
+            toy_study.cut.to_json(),
+            "error",
+            method,
+            0,
+            ("p1", "p4"),
+            (1,),
+            1,
+            0,
+            CPU,
             str(tmp_path / "out"),
-        )  # fmt: skip
+        )
         run = FoldRun(fold)
         (windows,) = run.added or run.others
         assert windows.subjects == ["p0", "p2", "p3", "p5"]

@@ -294,7 +294,7 @@ def test__checkpoint__weights_whose_header_lies__are_refused(folder: Path, lengt
         PretrainedEncoder.load(folder)
 
 
-def test__checkpoint__any_value_is_another_kind_of_thing__ends_in_our_errors_or_an_encoder_that_works(
+def test__checkpoint__any_value_of_another_kind__ends_in_our_errors_or_an_encoder_that_works(
     folder: Path, toy_windows: Windows
 ) -> None:
     original = json.loads((folder / checkpoint.CONFIG).read_text())

@@ -64,9 +64,25 @@ def test__is_loopback__addresses_of_proc__are_told_apart() -> None:
 def test__the_package__whatever_can_listen__is_known_and_held_to_loopback() -> None:
     # Who adds a server, a store or a manager of processes comes past here, and past SECURITY.md.
     known = {"learn/training/processes.py"}
-    risky = {"TCPStore", "HTTPServer", "ThreadingHTTPServer", "create_server", "start_server", "serve_web",
-             "serve_grpc", "BaseManager", "SyncManager", "Listener", "listen", "serve", "TCPServer", "UDPServer",
-             "init_process_group", "serve_web_viewer", "connect_grpc"}  # fmt: skip
+    risky = {
+        "TCPStore",
+        "HTTPServer",
+        "ThreadingHTTPServer",
+        "create_server",
+        "start_server",
+        "serve_web",
+        "serve_grpc",
+        "BaseManager",
+        "SyncManager",
+        "Listener",
+        "listen",
+        "serve",
+        "TCPServer",
+        "UDPServer",
+        "init_process_group",
+        "serve_web_viewer",
+        "connect_grpc",
+    }
     found = set()
     for path in (ROOT / "src" / "otolith").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -61,9 +61,13 @@ def test__pretrain__same_seed__gives_identical_weights(
 def test__pretrain__losses__fall_and_are_written(toy_windows: Windows, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     model = pretrain(
-        toy_windows, out=tmp_path / "encoder", runtime=CPU, epochs=8, batch_size=64,
+        toy_windows,
+        out=tmp_path / "encoder",
+        runtime=CPU,
+        epochs=8,
+        batch_size=64,
         progress=lambda epoch, epochs, losses: seen.append((epoch, epochs)),
-    )  # fmt: skip
+    )
     assert seen == [(i + 1, 8) for i in range(len(seen))]
     assert model.history[-1]["train"] < 0.8 * model.history[0]["train"]
     terms = {"train_speed", "train_angle", "train_symmetry"}
@@ -206,9 +210,13 @@ def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_r
     assert out.exists() == (when == "end")
     epochs: list[int] = []
     pretrain(
-        toy_windows, out=out, runtime=CPU, epochs=4, batch_size=64,
+        toy_windows,
+        out=out,
+        runtime=CPU,
+        epochs=4,
+        batch_size=64,
         progress=lambda epoch, epochs_, losses: epochs.append(epoch),
-    )  # fmt: skip
+    )
     assert (
         epochs == {"step": [3, 4], "write": [2, 3, 4], "beside": [], "end": []}[when]
     )  # it went on, it did not start anew
@@ -224,8 +232,9 @@ def test__pretrain__killed_and_run_again__ends_with_the_weights_of_an_unbroken_r
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test__pretrain__what_was_kept_is_damaged__begins_anew(name: str, toy_windows: Windows, unbroken: Path,
-                                                          tmp_path: Path) -> None:  # fmt: skip
+def test__pretrain__what_was_kept_is_damaged__begins_anew(
+    name: str, toy_windows: Windows, unbroken: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "encoder"
     interrupted(toy_windows, out, epochs=4, batch_size=64)
     path = tmp_path / "encoder.partial" / name

@@ -1,4 +1,4 @@
-"""Several processes do what one would do with the same batches: losses, gradients, queue and files."""
+"""Several processes do what one would with the same batches: losses, gradients, queue, files."""
 
 from __future__ import annotations
 

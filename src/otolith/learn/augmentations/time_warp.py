@@ -65,7 +65,7 @@ class TimeWarp(Augmentation):
         return values.gather(2, left) * (1 - share) + values.gather(2, right) * share
 
     def _spline(self, values: Tensor) -> Tensor:
-        """Return (knots + 2, T): the spline at each sample for a 1 at one knot and 0 at the others."""
+        """Return (knots + 2, T): the spline at each sample for a 1 at one knot, 0 at the others."""
         key = (values.shape[-1], values.device, values.dtype)
         if key not in self._splines:
             import numpy as np

@@ -1,4 +1,4 @@
-"""One attention among the moments of a pose: the pose encoder that Multi3Net had before PoseFormer."""
+"""Attention among the moments of a pose: the pose encoder of Multi3Net before PoseFormer."""
 
 from __future__ import annotations
 

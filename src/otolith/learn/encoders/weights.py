@@ -1,4 +1,4 @@
-"""Weights from files, read as data; the size that a file states is checked before memory is taken."""
+"""Weights from files, read as data; a stated size is checked before memory is taken."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _refuse_odd_archive(path: Path) -> None:
 
 
 def _refuse_objects(path: Path, pickled: bytes) -> None:
-    """Walk through a pickle without running it: even torch's safe reader would build large things."""
+    """Walk through a pickle without running it: torch's safe reader would build large things."""
     for code, argument, _ in pickletools.genops(io.BytesIO(pickled)):
         builds = code.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")
         if builds or (code.name == "GLOBAL" and argument not in _STATE_DICT):

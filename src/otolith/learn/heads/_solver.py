@@ -1,4 +1,4 @@
-"""Multinomial logistic regression: many problems in a few batches, each with the bits it gets alone.
+"""Multinomial logistic regression: many problems in a few batches, each with its own bits.
 
 Shapes: B problems of a batch, N rows, D numbers of a vector, K classes, R axes (D or fewer, and one
 for the constant).
@@ -187,7 +187,7 @@ class _Batch:
         self.terms = _Terms(torch.cat([inside, extra], dim=2), code[:, None], real[:, None], decay)
 
     def _on_principal_axes(self, vectors: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
-        """Return vectors on axes where no curvature exceeds 1, and the scale (B, R) of each axis."""
+        """Return vectors on axes where no curvature exceeds 1, and each axis's scale (B, R)."""
         if vectors.shape[1] < vectors.shape[2]:  # few rows span few axes
             square, left = torch.linalg.eigh(vectors @ vectors.mT)
             square = square.clamp(min=0)

@@ -54,11 +54,11 @@ class Head(Configured, nn.Module, ABC):
         """Return logits (B, K)."""
 
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:
-        """See the names of the classes, and the space shared with words, before anything is learnt."""
+        """See the classes' names, and the space shared with words, before anything is learnt."""
 
 
 class ClosedHead(Head):
-    """A head that is fitted at once, and keeps what it fitted in buffers: saved as plain weights."""
+    """A head that is fitted at once, to buffers that are saved as plain weights."""
 
     closed: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""Logistic regression: a strong control on hand-made features, and a linear probe of any encoder."""
+"""Logistic regression: a control on hand-made features, and a linear probe of any encoder."""
 
 from __future__ import annotations
 

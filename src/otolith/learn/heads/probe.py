@@ -98,7 +98,7 @@ class LinearProbe(ClosedHead):
         schedule = torch.optim.lr_scheduler.LambdaLR(adam, warm_cosine(steps, c.warmup))
         for epoch in range(c.epochs):
             order = np.random.default_rng([seed, epoch]).permutation(len(target))
-            for rows in torch.from_numpy(order).split(c.batch_size):  # type: ignore[no-untyped-call]
+            for rows in torch.split(torch.from_numpy(order), c.batch_size):
                 loss = functional.cross_entropy(inputs[rows] @ weight.T + bias, target[rows])
                 adam.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -74,7 +74,7 @@ class TextHead(ClosedHead):
 
     @override
     def fit(self, vectors: np.ndarray, code: np.ndarray, seed: int) -> None:
-        """Draw the classes towards examples: vectors (N, E), of any length, and class indices (N,)."""
+        """Draw the classes towards examples: vectors (N, E) of any length, class indices (N,)."""
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
         labels = torch.from_numpy(np.asarray(code, dtype=np.int64))
         sums = functional.one_hot(labels, self.classes).float().T @ unit

@@ -80,7 +80,8 @@ class Alignment(nn.Module):
                 )
             if not role.linear and role.dimension != width:
                 raise ConfigError(
-                    f"Modality '{role.modality}' has {role.dimension} numbers, the space has {width}."
+                    f"Modality '{role.modality}' has {role.dimension} numbers, the space has "
+                    f"{width}."
                 )
         if not linear and dimension != width:
             raise ConfigError(

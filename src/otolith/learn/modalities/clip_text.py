@@ -47,7 +47,7 @@ class ClipText(TextModel):
 
     @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns of texts that are too long."""
+        """Return one L2-normalised float32 vector for each text; warns of long ones."""
         import torch
         from torch.nn import functional
 

@@ -121,7 +121,7 @@ class ClipVideo(Modality):
         return time_s, seen
 
     def _encode(self, path: Path) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, "F E"]]:
-        """Return when a video's pictures were taken, in seconds, and their L2-normalised vectors."""
+        """Return when a video's pictures were taken, in s, and their L2-normalised vectors."""
         times: list[float] = []
         vectors: list[np.ndarray] = []
         pictures = frames(path, 1.0 / self.config.frames_per_second)

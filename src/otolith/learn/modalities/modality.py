@@ -106,8 +106,8 @@ def best_covering(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the stretch that covers most of each window (N,), and for how many seconds (N,).
 
-    start_s, end_s: of M stretches. first_s: start of N windows. Of stretches that cover as much, the
-    one whose middle is nearest.
+    start_s, end_s: of M stretches. first_s: start of N windows. Of stretches that cover as much,
+    the one whose middle is nearest.
 
     >>> best_covering(np.array([0.0, 3.0]), np.array([3.0, 9.0]), np.array([0.0, 2.5]), 2.0)
     (array([0, 1]), array([2. , 1.5]))

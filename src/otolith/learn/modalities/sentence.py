@@ -73,7 +73,8 @@ class Sentence(TextModel):
                 )
         except Exception as error:  # the hub, the disk and the model's files each raise their own
             raise ConfigError(
-                f"The text model in {folder} cannot be loaded ({str(error).splitlines()[0][:200]}). "
+                f"The text model in {folder} cannot be loaded "
+                f"({str(error).splitlines()[0][:200]}). "
                 "Name a folder that holds it, or use the modality minilm, which needs no download."
             ) from error
 
@@ -85,7 +86,7 @@ class Sentence(TextModel):
 
     @override
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "N E"]:
-        """Return one L2-normalised float32 vector for each text; warns of texts that are too long."""
+        """Return one L2-normalised float32 vector for each text; warns of long ones."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         model, prompt = self._model, self._prompt

@@ -186,6 +186,7 @@ def _finite(path: Path, values: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(single).all(axis=1))
     if bad.size:
         raise StudyError(
-            f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} more."
+            f"{path}: row {bad[0]} holds numbers that are not finite, and so do {bad.size - 1} "
+            "more."
         )
     return single

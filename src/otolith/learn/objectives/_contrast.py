@@ -40,7 +40,7 @@ def _over_rows(logits: Tensor, mask: Tensor | None) -> Tensor:
     diagonal = torch.arange(len(logits), device=logits.device)
     if mask is None:
         return functional.cross_entropy(logits, diagonal)
-    # The smallest number, not −inf: a row without any answer must give a finite loss, left out here.
+    # The smallest number, not −inf: a row without any answer must give a finite loss.
     answers = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
     losses = functional.cross_entropy(answers, diagonal, reduction="none")
     return torch.where(mask, losses, 0.0).sum() / mask.sum().clamp(min=1)

@@ -33,8 +33,8 @@ NEEDS = (
 class Companions:
     """The modalities of windows by role: text, video, pose.
 
-    named: modality by role, empty for none. settings: of the modalities, by role. fraction: share of
-    the windows that keep theirs (see `kept`).
+    named: modality by role, empty for none. settings: of the modalities, by role. fraction: share
+    of the windows that keep theirs (see `kept`).
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class Companions:
     ) -> None:
         if unknown := set(settings) - {*ROLES}:
             raise ConfigError(
-                f"modality_settings are given by role: {', '.join(ROLES)}; not {', '.join(unknown)}."
+                f"modality_settings are given by role: {', '.join(ROLES)}; not "
+                f"{', '.join(unknown)}."
             )
         self.fraction = fraction
         self.asked = {
@@ -157,7 +158,7 @@ def multimodal(
     present: Mapping[str, Tensor],
     temperature: Tensor,
 ) -> dict[str, Tensor]:
-    """Return by modality InfoNCE(m, v; τ) of windows (B, E) in the space with their vectors (B, F)."""
+    """Return by modality InfoNCE(m, v; τ) of windows (B, E) in the space and vectors (B, F)."""
     return {
         f"mm_{name}": info_nce(
             motion, space.modality(name, vectors[name]), temperature, present[name]

@@ -115,6 +115,7 @@ class Queue(nn.Module):
 def products(queries: Tensor, bank: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return (B, K): each query times each row of the bank, plus a bias (K,)."""
     # On a CPU, oneDNN takes half the time of the matrix product that torch chooses by itself.
-    if queries.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if queries.device.type == "cpu" and has_onednn:
         return functional.linear(queries.to_mkldnn(), bank, bias).to_dense()
     return functional.linear(queries, bank, bias)

@@ -1,4 +1,4 @@
-"""What objectives with random views share: where the draws come from, and several views in one batch."""
+"""What objectives with random views share: the draws, and several views in one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi3Net: words, poses and worn sensors in contrast, and the sensors' signal regressed from each."""
+"""Multi3Net: words, poses and sensors in contrast, and the signal regressed from each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _INSTEAD = {
 
 @settings
 class Multi3NetConfig:
-    """Settings of Multi3Net; `contrast`, `pose_to_imu`, `imu_to_imu` give the rows of its tables."""
+    """Settings of Multi3Net; its tables vary `contrast`, `pose_to_imu`, `imu_to_imu`."""
 
     contrast: NonNegative = 1.0
     """Weight of every contrast of two; 0 leaves them out."""
@@ -58,7 +58,7 @@ class Multi3NetConfig:
     unit_targets: bool = False
     """Whether what is drawn and what is true are brought to length 1 before they are compared."""
     text: str = "minilm"
-    """The modality that makes vectors of words; empty to leave words out: otolith list modalities."""
+    """The modality of words; empty to leave words out: otolith list modalities."""
     text_encoder: str = "text_resnet"
     """What learns on those vectors: `text_resnet`, or `text_mlp` as Multi3Net had it."""
     pose_encoder: str = "pose_former"
@@ -206,7 +206,7 @@ class Multi3Net(Contrastive):
                 self.facts["notes"].append(note)
 
     def _see_poses(self, windows: Windows) -> Bool[np.ndarray, " N"]:
-        """Take joints, mean and spread from the training people; return which windows have a pose."""
+        """Take joints, mean and spread from the training people; return who has a pose."""
         joints = (*POSE_JOINTS, *(FINGERS if self.config.hands else ()))
         present, count = [], np.zeros(len(joints))
         total, square = np.zeros((2, len(joints), 3))
@@ -272,7 +272,7 @@ class Multi3Net(Contrastive):
         return losses
 
     def _pose(self, targets: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return standardised poses (B, F, J, 3), 0 where a joint is unknown, and which are known."""
+        """Return standardised poses (B, F, J, 3), 0 for unknown joints, and which are known."""
         known = targets[f"{POSE}_joints"]
         poses = (targets[POSE] - self.pose_mean) / self.pose_spread
         return [poses * known[:, None, :, None], known]
@@ -313,7 +313,7 @@ def sensor_vectors(
 
 
 def signal(batch: Batch, target: Literal["middle", "window"]) -> tuple[Tensor, Tensor]:
-    """Return the signal to be regressed (B, C, L), and which of it was measured; L is 1 for `middle`."""
+    """Return the signal to regress (B, C, L), and what of it was measured; L is 1 for `middle`."""
     measured = batch.present[..., None] & batch.received[:, None]
     if target == "window":
         return batch.values, measured

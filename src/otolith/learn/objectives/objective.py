@@ -50,7 +50,7 @@ class Objective(Configured, nn.Module, ABC):
 
     @abstractmethod
     def fit(self, windows: Windows, encoder: Encoder) -> None:
-        """Learn statistics from the training people alone, and build the heads; labels are hidden."""
+        """Take statistics of the training people alone, and build the heads; labels are hidden."""
 
     @abstractmethod
     def targets(self, windows: Windows) -> dict[str, np.ndarray]:
@@ -62,7 +62,7 @@ class Objective(Configured, nn.Module, ABC):
         """Return the losses of a batch by name, already weighted."""
 
     def report(self) -> dict[str, Any]:
-        """Return what the record says of `fit`, as JSON writes it; `notes` are shown to the user."""
+        """Return what the record says of `fit`, as JSON writes it; `notes` go to the user."""
         return {}
 
     def measured(self) -> dict[str, float]:
@@ -70,7 +70,7 @@ class Objective(Configured, nn.Module, ABC):
         return {}
 
     def complaints(self, history: Sequence[Mapping[str, float]]) -> list[str]:
-        """Return what went wrong in the epochs so far, a sentence each, worded alike every epoch."""
+        """Return what went wrong in the epochs so far, a sentence each, worded alike each epoch."""
         return []
 
     def alignment(self) -> Alignment | None:

@@ -98,7 +98,9 @@ class PIM(Objective):
     pitch and yaw; for each left/right pair of sensors, how alike they move; each cut into 11
     classes over the training people and predicted by a head of its own:
 
-        L = α · mean_sensors CE(speed) + β · mean_sensors mean_angles CE(angle) + γ · mean_pairs CE(symmetry)
+        L = α · mean_sensors CE(speed)
+          + β · mean_sensors mean_angles CE(angle)
+          + γ · mean_pairs CE(symmetry)
 
     A quantity that is undefined in a window (a missing sensor, a constant signal) is left out of
     its sum.

@@ -43,8 +43,8 @@ class PRIMUSConfig:
     mm: NonNegative = 1.0
     """β, weight of the contrast with modalities."""
     nn: NonNegative = 1.0
-    """γ, weight of the contrast with nearest neighbours; without modalities motion alone decides who
-    is near."""
+    """γ, weight of the contrast with nearest neighbours; without modalities motion alone decides
+    who is near."""
     text: str = "minilm"
     """The modality of words; empty to leave words out: otolith list modalities."""
     video: str = ""
@@ -84,7 +84,8 @@ class PRIMUS(Aligned):
         L = α·L_SS + β·L_MM + γ·L_NN
         L_SS = InfoNCE(s(f(x)), s(f(h(x))); τ_s)
         L_MM = InfoNCE(m(f(x)), v; τ_m) + InfoNCE(m(f(x)), t; τ_m)
-        L_NN = InfoNCE(s(f(x)), z_imu; τ_s) + InfoNCE(m(f(x)), z_v; τ_m) + InfoNCE(m(f(x)), z_t; τ_m)
+        L_NN = InfoNCE(s(f(x)), z_imu; τ_s)
+             + InfoNCE(m(f(x)), z_v; τ_m) + InfoNCE(m(f(x)), z_t; τ_m)
 
     all symmetric, each over the windows of a batch that have what it needs. The neighbour is the
     nearest by video, else pose, else text, else motion, and never the window itself. The queue is

@@ -232,7 +232,7 @@ def _refuse_v0_1(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raise CheckpointError where a file is absent or not the one that config.json was saved with."""
+    """Raise CheckpointError where a file is absent, or not the one that was saved."""
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. {_AGAIN}")
     files = config.get("files", {})

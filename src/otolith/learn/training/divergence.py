@@ -1,5 +1,4 @@
-"""Training that leaves the numbers, found at the end of an epoch: reading a loss in every step would
-make a GPU wait."""
+"""Training that diverges, seen at the end of an epoch: reading every loss would make a GPU wait."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from typing_extensions import override
 from otolith.core.catalog import trusted
 from otolith.core.errors import ChannelError, CheckpointError, ConfigError, OtolithError
 from otolith.core.settings import built_from
+from otolith.core.templates import render
 from otolith.core.text import card_line
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel, channel_names
@@ -212,7 +213,7 @@ class PretrainedEncoder:
         return Tags("transformer", TargetTags(required=False), TransformerTags(["float32"]))
 
     def require_alignment(self) -> Alignment:
-        """Return the shared space; raises ConfigError, with the command to get one, if there is none."""
+        """Return the shared space; ConfigError, with the command to get one, if there is none."""
         if self.alignment is None:
             raise ConfigError(
                 f"This encoder ('{self.name}', objective {self.record.get('objective', 'none')}) "
@@ -334,34 +335,22 @@ class PretrainedEncoder:
 
     def card(self) -> str:
         """Return what a person should know before using this encoder, in Markdown."""
-        record, encoder = self.record, self.encoder
-        objective = record.get("objective", "none")
-        people = record.get("subjects", [])
-        studies = (f"{name} ({sha})" for name, sha in record.get("studies", {}).items())
-        shared = []
-        if self.alignment:
-            roles = self.alignment.roles.items()
-            names = ", ".join(f"{name} ('{role.modality}')" for name, role in roles)
-            shared = [f"- shares a space of {self.alignment.width} numbers with {names}"]
-        lines = [
-            f"# Encoder '{self.name}'",
-            "",
-            f"- weights of the encoder: "
-            f"{'trained' if objective != 'none' else 'RANDOM (never trained)'}; objective: "
-            f"{objective}; no classifier inside",
-            f"- input: {', '.join(channel_names(self.channels))} at {encoder.rate_hz:g} Hz, "
-            f"{encoder.length} samples, SI units, gravity {self.gravity}",
-            f"- output: {encoder.dimension} numbers a window",
-            *shared,
-            f"- learnt from {len(people)} people: {', '.join(people)}",
-            f"- studies (content hash): {', '.join(studies)}",
-            f"- seed {record.get('seed')}, versions {record.get('versions')}, commit "
-            f"{record.get('commit')}",
-            "",
-            "People listed here must not be tested on. Use: `otolith adapt ENCODER STUDY --shots 8 "
-            "--out RECOGNISER`.",
-        ]
-        return "".join(f"{card_line(line)}\n" for line in lines)
+        roles = self.alignment.roles.items() if self.alignment else ()
+        studies = self.record.get("studies", {}).items()
+        values = {
+            "name": self.name,
+            "record": self.record,
+            "objective": self.record.get("objective", "none"),
+            "schema": self.schema(),
+            "dimension": self.encoder.dimension,
+            "shared": self.alignment,
+            "names": ", ".join(f"{name} ('{role.modality}')" for name, role in roles),
+            "people": self.record.get("subjects", []),
+            "studies": ", ".join(f"{name} ({sha256})" for name, sha256 in studies),
+        }
+        return render(
+            "otolith.learn", "encoder.md", lambda v: card_line(str(v)), values, html=False
+        )
 
 
 def _input(schema: Mapping[str, Any]) -> tuple[tuple[Channel, ...], float, int]:

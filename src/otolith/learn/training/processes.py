@@ -148,7 +148,8 @@ class _FromAll(Embeddings):
 
     def _gather(self, mine: Tensor) -> Tensor:
         # Not every backend knows bf16, which float32 holds exactly.
-        everything: Tensor = _Gather.apply(mine.float(), self._processes)  # type: ignore[no-untyped-call]
+        gather: Any = _Gather.apply
+        everything: Tensor = gather(mine.float(), self._processes)
         return everything[: self._rows].to(mine.dtype)
 
 

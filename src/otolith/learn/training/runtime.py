@@ -105,7 +105,8 @@ def number_of(variable: str, default: int) -> int:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ConfigError(
-            f"The environment says {variable}={text}, which is no whole number. Type: unset {variable}"
+            f"The environment says {variable}={text}, which is no whole number. Type: unset "
+            f"{variable}"
         )
     return int(text)
 

@@ -76,19 +76,29 @@ def seen_people(record: Record, windows: Windows) -> Seen:
 
     A recogniser's record includes its encoder's: people of the pretraining count as seen.
     """
-    parts = [part for part in (record, record.get("pretraining"), record.get("adaptation")) if part]
-    contents = {content for part in parts for content in part.get("recordings") or ()}
-    trained = {person for part in parts for person in _trained_on(part)}
-    names = {person.rpartition("/")[2] for person in trained}
-
-    by_content = set()
-    if contents & windows.contents_here:  # the usual case has none: no person is looked at
-        by_content = {p for p in windows.subjects if contents & windows.of([p]).contents_here}
+    # A recogniser's record holds its encoder's.
+    parts = [part for part in map(record.get, ("pretraining", "adaptation")) if part] + [record]
+    contents: set[str] = set().union(*(part.get("recordings") or () for part in parts))
+    trained = set().union(*map(_trained_on, parts))
     people = _study_names(windows)
+    by_content = _with_contents(windows, contents)
     by_name = {p for p, full in people.items() if full in trained} - by_content
-    namesakes = {p for p, full in people.items() if full.rpartition("/")[2] in names}
-    sets = (by_content, by_name, namesakes - by_content - by_name)
+    names = {_alone(person) for person in trained}
+    namesakes = {p for p, full in people.items() if _alone(full) in names} - by_content - by_name
+    sets = (by_content, by_name, namesakes)
     return Seen(*(sorted(people, key=natural_key) for people in sets))
+
+
+def _with_contents(windows: Windows, contents: set[str]) -> set[str]:
+    """Return the people of whom any recording is among some contents."""
+    if not contents & windows.contents_here:  # the usual case: no person is looked at
+        return set()
+    return {p for p in windows.subjects if contents & windows.of([p]).contents_here}
+
+
+def _alone(person: str) -> str:
+    """Return the name of study/person without the study."""
+    return person.rpartition("/")[2]
 
 
 def check_unseen(

@@ -14,8 +14,7 @@ TAIL_SHARE = 1e-3
 TAIL_SAMPLES = 32
 """At least so many, up to a hundredth of all: resampling spreads one bad sample over some dozen."""
 SPANS = 3.0
-"""How far the range reaches beyond the tails, in spans between them: impacts of a heel or a fall lie
-inside."""
+"""Spans between the tails that the range reaches beyond them: a heel or a fall lies inside."""
 SAMPLED = 2**24
 """Values, of all channels together, that the range is taken from; larger studies are sampled
 evenly."""
