@@ -18,10 +18,6 @@ from otolith.show.study_summary import (
     SensorSummary,
     StudySummary,
     cut_sentence,
-    gravity_words,
-    headline,
-    hours_sentence,
-    modalities_sentence,
     sensor_of,
     summarise_study,
 )
@@ -52,7 +48,7 @@ def study_page(study: Study) -> str:
     )
     still = Table(
         ["sensor", "at rest"],
-        [[sensor.name, "; ".join(gravity_words(study, sensor))] for sensor in held.sensors],
+        [[sensor.name, "; ".join(held.gravity(sensor))] for sensor in held.sensors],
         "What accelerometers read while they are still; gravity is 9.81 m/s²",
         words=True,
     )
@@ -61,9 +57,7 @@ def study_page(study: Study) -> str:
         "study.html",
         study.name,
         study=study,
-        headline=headline(study, held),
-        hours=hours_sentence(held),
-        modalities=modalities_sentence(study),
+        held=held,
         sensors=sensors,
         still=still,
         rates=_rates(held),
@@ -71,7 +65,6 @@ def study_page(study: Study) -> str:
         example_s=EXAMPLE_S,
         people=list(_people(held)),
         reports=Table(head, held.reports, "Everything that was reported", words=True),
-        unusual=held.unusual,
         listed=LISTED,
         evaluation=cut_sentence(study.cut),
     )

@@ -100,8 +100,9 @@ class PersonSummary:
 
 @dataclass(frozen=True)
 class StudySummary:
-    """A study in numbers."""
+    """A study in numbers and sentences."""
 
+    study: Study
     sensors: list[SensorSummary]
     people: list[PersonSummary]
     labels: dict[str, float]
@@ -112,6 +113,36 @@ class StudySummary:
     """(kind, rows, recordings, an example in words) of everything that readers reported."""
     unusual: list[str]
     """Sentences on recordings that differ from the rest."""
+
+    def headline(self) -> str:
+        """What the study holds in a few words."""
+        kind = "simulated" if self.study.simulated else "measured"
+        people, recordings = count(len(self.people), "person"), count(len(self.study), "recording")
+        return f"{kind}, {people}, {recordings}, {self.study.hours:.2f} hours"
+
+    def hours(self) -> str:
+        """How evenly the time is spread over people, in one sentence."""
+        minutes = {person.name: 60 * person.hours for person in self.people}
+        if len(minutes) == 1:
+            return "One person alone: no figure for people never seen can be had from this study."
+        least, most = min(minutes, key=minutes.__getitem__), max(minutes, key=minutes.__getitem__)
+        return (
+            f"Minutes per person: {statistics.median(minutes.values()):.1f} in the middle, "
+            f"from {minutes[least]:.1f} ({least}) to {minutes[most]:.1f} ({most})."
+        )
+
+    def modalities(self) -> str:
+        """What lies beside the signals, and of how many recordings; empty where nothing does."""
+        whole, known = len(self.study), self.study.modalities
+        some = {n: f"{of} of {count(whole, 'recording')}" for n, of in known.items() if of < whole}
+        return ", ".join(f"{name} ({some.get(name, 'all recordings')})" for name in known)
+
+    def gravity(self, sensor: SensorSummary) -> list[str]:
+        """What the check against gravity says of each accelerometer of a sensor."""
+        if "acc" not in sensor.name:
+            return []
+        checks = self.study.gravity_checks
+        return [checks[name]["sentence"] for name in sensor.sensors if name in checks]
 
 
 def summarise_study(study: Study) -> StudySummary:
@@ -129,7 +160,7 @@ def summarise_study(study: Study) -> StudySummary:
     >>> held = summarise_study(study)
     >>> held.sensors[0].rows, held.labels, held.unusual
     ({'read': 500, 'kept': 500, 'reported': 0}, {'rest': 8.0}, [])
-    >>> headline(study, held), hours_sentence(held)[:16]
+    >>> held.headline(), held.hours()[:16]
     ('measured, 1 person, 1 recording, 0.00 hours', 'One person alone')
     """
     sensors: dict[str, SensorSummary] = {}
@@ -152,6 +183,7 @@ def summarise_study(study: Study) -> StudySummary:
     labels = dict(sorted(study.label_seconds.items(), key=lambda item: (-item[1], item[0])))
     everybody = sorted(people.values(), key=lambda person: natural_key(person.name))
     return StudySummary(
+        study=study,
         sensors=list(sensors.values()),
         people=everybody,
         labels=labels,
@@ -218,43 +250,6 @@ def _odd_of(stream: StreamEntry, usual: float | None) -> Iterator[str]:
         if report["rows"] or report["kind"] == "silent channel":
             rows = f"{report['rows']} × " if report["rows"] else ""
             yield f"{rows}{report['kind']} ({report['detail']})"
-
-
-def headline(study: Study, held: StudySummary) -> str:
-    """Say what a study holds in a few words."""
-    kind = "simulated" if study.simulated else "measured"
-    people, recordings = count(len(held.people), "person"), count(len(study), "recording")
-    return f"{kind}, {people}, {recordings}, {study.hours:.2f} hours"
-
-
-def hours_sentence(held: StudySummary) -> str:
-    """Say how evenly the time is spread over people."""
-    minutes = {person.name: 60 * person.hours for person in held.people}
-    if len(minutes) == 1:
-        return "One person alone: no figure for people never seen can be had from this study."
-    least, most = min(minutes, key=minutes.__getitem__), max(minutes, key=minutes.__getitem__)
-    return (
-        f"Minutes per person: {statistics.median(minutes.values()):.1f} in the middle, "
-        f"from {minutes[least]:.1f} ({least}) to {minutes[most]:.1f} ({most})."
-    )
-
-
-def modalities_sentence(study: Study) -> str:
-    """Say what lies beside the signals, and of how many recordings; empty where nothing does."""
-    whole = len(study)
-    said = {
-        name: "all recordings" if n == whole else f"{n} of {count(whole, 'recording')}"
-        for name, n in study.modalities.items()
-    }
-    return ", ".join(f"{name} ({of})" for name, of in said.items())
-
-
-def gravity_words(study: Study, sensor: SensorSummary) -> list[str]:
-    """Give what the check against gravity said of each accelerometer of a sensor."""
-    checks = study.gravity_checks
-    if "acc" not in sensor.name:
-        return []
-    return [checks[name]["sentence"] for name in sensor.sensors if name in checks]
 
 
 def cut_sentence(cut: Cut) -> str:

@@ -9,15 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otolith.data.study import Study
-from otolith.show.study_summary import (
-    StudySummary,
-    cut_sentence,
-    gravity_words,
-    headline,
-    hours_sentence,
-    modalities_sentence,
-    summarise_study,
-)
+from otolith.show.study_summary import StudySummary, cut_sentence, summarise_study
 
 LISTED = 8
 """So many unusual recordings are listed on the terminal; the page lists more."""
@@ -29,10 +21,10 @@ def study_text(study: Study) -> RenderableType:
     """Return what a study holds, for a terminal: people, sensors, labels, reports and the cut."""
     held = summarise_study(study)
     parts: list[RenderableType] = [
-        Text.assemble((study.name, "bold"), f"  {headline(study, held)}"),
+        Text.assemble((study.name, "bold"), f"  {held.headline()}"),
         Text(f"placements: {', '.join(study.placements)}"),
-        *([Text(f"modalities: {modalities_sentence(study)}")] if study.modalities else []),
-        *(Text(hours_sentence(held)), Text(), _sensor_table(study, held)),
+        *([Text(f"modalities: {held.modalities()}")] if study.modalities else []),
+        *(Text(held.hours()), Text(), _sensor_table(held)),
         *(Text(), _label_table(held)),
     ]
     if held.reports:
@@ -61,7 +53,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _sensor_table(study: Study, held: StudySummary) -> Table:
+def _sensor_table(held: StudySummary) -> Table:
     """A row per sensor, in 80 columns; rows read are those kept and those reported."""
     table = _table("sensor", "files", "Hz", "stated", "rows kept", "reported", "lost", "at rest")
     words = [word for sensor in held.sensors for word in sensor.name.split()]
@@ -72,7 +64,7 @@ def _sensor_table(study: Study, held: StudySummary) -> Table:
         # A terminal is narrow: only what is implausible is shown at length.
         rests = [
             sentence.partition(" over ")[0] if sentence.endswith(": plausible") else sentence
-            for sentence in gravity_words(study, sensor)
+            for sentence in held.gravity(sensor)
         ]
         at_rest = Text("; ".join(rests) or "–")
         table.add_row(Text(sensor.name), files, measured, stated, *rest, at_rest)
