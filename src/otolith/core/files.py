@@ -16,6 +16,7 @@ from typing import Any
 
 from otolith.core.errors import DataError, ReadError
 from otolith.core.foreign.plain import opened
+from otolith.core.foreign.texts import parse_json
 from otolith.core.locks import RETIRED, put_back, sweep_once, temporary_beside
 from otolith.core.text import printable
 
@@ -247,21 +248,7 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     if len(text) > max_bytes:
         fault = f"has more bytes than are read; at most {max_bytes:,} are"
         raise ReadError(f"{path} {fault}. Make it again.")
-    try:
-        return json.loads(text.decode(), object_pairs_hook=_once_each)
-    except RecursionError as error:
-        fault = "nests lists or objects too deeply to be one of our files"
-        raise ReadError(f"{path} {fault}. Make it again.") from error
-    except ValueError as error:
-        fault = f"is not readable as JSON ({error}); it may be cut off"
-        raise ReadError(f"{path} {fault}. Make it again.") from error
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return out
+    return parse_json(text, path, "Make it again", once_each=True)
 
 
 SEAL = "content_sha256"

@@ -30,17 +30,35 @@ def read_json(path: Path) -> Any:
     {'label': 'walking'}
     """
     text = read_text(path, MAX_JSON_BYTES)
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        fault = "nests lists or objects too deeply to be data"
-        raise ReadError(f"{path} {fault}. Get it again.") from error
-    except ValueError as error:
-        fault = f"is not readable as JSON ({error}); it may be cut off"
-        raise ReadError(f"{path} {fault}. Get it again.") from error
+    content = parse_json(text, path, "Get it again")
     if isinstance(content, dict | list) and _too_deep(content):
         raise ReadError(f"{path} nests lists or objects more than {MAX_DEPTH} deep. Get it again.")
     return _mended(content) if "\\ud" in text.lower() else content
+
+
+def parse_json(text: str | bytes, path: Path, remedy: str, once_each: bool = False) -> Any:
+    """Read the text of a JSON file; `once_each` refuses an object that names a key twice.
+
+    >>> parse_json(b'{"label": "walking"}', Path("a.json"), "Get it again")
+    {'label': 'walking'}
+
+    Raises ReadError, with the remedy, where it is cut off, not JSON, or nested too deeply.
+    """
+    try:
+        plain = text.decode() if isinstance(text, bytes) else text
+        return json.loads(plain, object_pairs_hook=_once_each if once_each else None)
+    except RecursionError:
+        fault = "nests lists or objects too deeply"
+    except ValueError as error:
+        fault = f"is not readable as JSON ({error}); it may be cut off"
+    raise ReadError(f"{path} {fault}. {remedy}.")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return out
 
 
 def parse_toml(text: str, name: object) -> dict[str, Any]:
