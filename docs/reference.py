@@ -11,6 +11,7 @@ import argparse
 import importlib
 import pkgutil
 import sys
+import warnings
 from pathlib import Path
 
 import pdoc.doc
@@ -56,6 +57,8 @@ def write(pages: dict[str, pdoc.doc.Module], out: Path) -> None:
 
 def main() -> None:
     """Write every page and say where the first one is."""
+    # An annotation that only a type checker can resolve is shown as it is written.
+    warnings.filterwarnings("ignore", module=r"pdoc\.")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "reference")
     out = parser.parse_args().out
