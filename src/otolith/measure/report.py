@@ -187,6 +187,8 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of results.json."""
+        # The summary is written for readers of the JSON; `from_dict` computes it again, so that it
+        # cannot contradict the rows.
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         return {"otolith_results": FORMAT, **content, "summary": self.summary}
 
@@ -204,6 +206,7 @@ class Report:
             )
         known = {f.name for f in fields(cls)}
         given = {k: value for k, value in content.items() if k in known and value is not None}
+        # Before anything is computed: an edited value would fail far from where it stands.
         _refuse_odd(given)
         return cls(**given)
 
@@ -224,6 +227,7 @@ class Report:
         content = read_json(path)
         if not isinstance(content, dict):
             raise ReadError(f"{path} is not a benchmark's results. Pass a benchmark's folder.")
+        # Form 1 had no seal, so a file without one is damaged only if it says that it is of form 2.
         whole = seal_holds(content)
         if whole is False or (whole is None and content.get("otolith_results") == FORMAT):
             raise ReadError(
@@ -253,6 +257,7 @@ class Report:
             "people.csv": sheet_of(_people(self.rows)),
             **(beside or {}),
         }
+        # The tables come first: results.json vouches for them, so it must be the last to appear.
         for name, text in written.items():
             write_text(target / name, text)
         files = {
@@ -292,6 +297,7 @@ def _missing(report: Report, study: str) -> Iterator[str]:
 def _cells(report: Report, study: str, rows: Sequence[Row], shots: Shots) -> Iterator[Cell]:
     """The cells of a method at a number of labels, as planned or as another method has them."""
     folds = range(len(report.folds.get(study) or ())) or {row["fold"] for row in rows}
+    # What was planned counts, and what was run: a report may be loaded without its plan.
     seeds = {*range(report.seed, report.seed + sum(report.planned.get("seeds", [])))}
     seeds = seeds | {row.get("seed") for row in rows} or {report.seed}
     # Draws beyond the first are known only from a method that has them; without any, one counts.
@@ -322,6 +328,7 @@ def _adapter() -> TypeAdapter[dict[str, Any]]:
 
     make: Any = TypedDict
     scores: dict[str, Any] = dict.fromkeys(SCORES, NotRequired[float | None])
+    # Other keys are let through: they are shown, not computed with.
     person: Any = make("Person", scores)
     row: dict[str, Any] = {"study": str, "method": str, "shots": int | Literal["all"], "fold": int}
     row |= {"draw": int, "per_subject": NotRequired[dict[str, person] | None], **scores}
@@ -358,6 +365,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
+    # Arrays and numpy scalars both have it.
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     if isinstance(value, float):

@@ -36,6 +36,7 @@ def verify_results(folder: Path) -> Verified:
         results.notes.append(
             f"{folder}/results.json has no checksums of the tables and the page beside it"
         )
+    # Cells are not in the list of files: they come and go while a run is unfinished.
     for path in sorted((folder / "cells").glob("*.json")):
         _count(results, path)
         if not _is_whole(path):
@@ -58,6 +59,7 @@ def verify_checkpoint(folder: Path) -> Verified:
     kind = checkpoint.kind_of(folder) or "encoder"
     result = Verified(folder, kind)
     try:
+        # Reads and hashes every tensor; no class of the checkpoint is imported.
         config, _ = checkpoint.load(folder, kind)
     except OtolithError as error:
         result.faults.append(str(error))
@@ -65,6 +67,7 @@ def verify_checkpoint(folder: Path) -> Verified:
     recorded = {checkpoint.CONFIG, checkpoint.WEIGHTS, *config.get("files", {})}
     for name in sorted(recorded):
         _count(result, folder / name)
+    # A gates.svg or a note of the user is no fault, but nobody can say that it is unchanged.
     others = sorted(path.name for path in folder.iterdir() if path.name not in recorded)
     if others:
         some = ", ".join(others[:6]) + (", …" if len(others) > 6 else "")

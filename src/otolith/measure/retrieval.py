@@ -38,6 +38,7 @@ def ranks(
         if not right.any(axis=1).all():
             number = start + int((~right.any(axis=1)).argmax())
             raise DataError(f"Query {number} has no right answer.")
+        # Ties count against the query: >= and not >.
         best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
         out[part] = 1 + ((scores >= best) & ~right).sum(axis=1)
     return out
@@ -81,6 +82,7 @@ def retrieve(
     anything, DataError where no window has a modality.
     """
     space = encoder.require_alignment()
+    # In the shared space, where all vectors have length 1.
     motion = encoder.embed(windows, runtime, space="shared")
     encoder.to("cpu")
     rows: list[dict[str, str | float]] = []
@@ -90,6 +92,7 @@ def retrieve(
             continue
         queries = motion[vectors.present]
         values = vectors.values[vectors.present]
+        # One answer per text: with repeats, chance would depend on how often a text occurs.
         different, group = np.unique(values, axis=0, return_inverse=True)
         answers, group = space.place(name, different), group.reshape(-1)
         each = np.arange(len(different))

@@ -25,6 +25,7 @@ def plain_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
     Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of
     trials with one window each, those are taken.
     """
+    # A plain grid over trials of one window each would cut most of them in two.
     if cut.label_rule == "centred":
         return labelled_windows(study, cut, missing).hide_labels()
     unlabelled = {"label_rule": "unlabelled", "labels": ()}
@@ -100,6 +101,7 @@ def sides_of(
     """
     labelled = labelled_windows(study, cut, missing)
     plain = plain_windows(study, cut, missing).without(away)
+    # Kept for their content: whoever is away may stand in another study under another name.
     absent, labelled = labelled.of(away), labelled.without(away)
     if parts:
         train, test = (of_recordings(labelled, ids) for ids in (parts.train, parts.test))
@@ -108,9 +110,11 @@ def sides_of(
         plain = of_recordings(plain, parts.pretrain).without(test.subjects)
     else:
         train, test, plain = labelled.without(people), labelled.of(people), plain.without(people)
+    # Held here as well as in the splitters: every score rests on it.
     _refuse_odd_sides(train, test, plain, parts is not None, people)
 
     others, adding = _other_studies(study, method, people)
+    # A method may pretrain on more sensors than are tested, and keep the tested ones.
     before = replace(cut, placements=method.pretrain_placements or cut.placements)
     tested, hidden = {*test.subjects, *away}, test.contents_here | absent.contents_here
     left_out: list[str] = []
@@ -119,6 +123,7 @@ def sides_of(
         """Leave the tested people out of another study, by name and by content."""
         named = [person for person in windows.subjects if person in tested]
         copied = []
+        # Cheap for the usual case, in which no recording is shared.
         if hidden & windows.contents_here:
             rest = [person for person in windows.subjects if person not in tested]
             copied = [p for p in rest if hidden & windows.of([p]).contents_here]

@@ -65,6 +65,8 @@ class Curves:
         """Return who leads at each number of labels, fewest labels first."""
         standings = []
         for shots in self.shots:
+            # Somebody tested on few people may be highest by luck, so only the most tested ones
+            # lead.
             leader = highest_of(self.lines, shots)
             assert leader is not None, "every line here has a score"
             groups: dict[bool, list[str]] = {True: [], False: []}
@@ -107,4 +109,5 @@ def sign(versus: Row | None) -> int:
     """
     if versus is None or versus["low"] is None or versus["people"] < LEAST_PEOPLE:
         return 0
+    # Both ends on one side of 0; an interval that touches 0 decides nothing.
     return int(versus["low"] > 0) - int(versus["high"] < 0)

@@ -84,6 +84,7 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
     for row in rows:
         groups[_key(row)].append(row)
     methods: dict[str, list[str]] = defaultdict(list)
+    # In the order in which they were run, which is the order that a recipe gives.
     for study, method, _ in groups:
         if method not in methods[study]:
             methods[study].append(method)
@@ -105,6 +106,7 @@ def summarise(rows: Sequence[Row], control: str = "scratch") -> list[Row]:
         for name in ("fold", "draw", "seed"):
             line[f"{name}s"] = len({row.get(name) for row in groups[key]})
         against = control if control in methods[study] else methods[study][0]
+        # Paired cell by cell: the same fold and draw test and train on the same windows.
         other = cells.get((study, against, shots), {})
         line["versus"] = None if method == against else paired(against, cells.get(key, {}), other)
         line["notes"] = ["few people"] if line["people"] < FEW_PEOPLE else []
@@ -141,6 +143,7 @@ def paired(
     differences = []
     for person in sorted(ours.keys() & theirs.keys()):
         first, second = ours[person], theirs[person]
+        # Sorted, as sets have no order and a sum of floats depends on it.
         both = sorted(first.keys() & second.keys(), key=str)
         if both:
             differences.append(_mean(first[cell] - second[cell] for cell in both))
@@ -151,6 +154,7 @@ def paired(
     if se is not None:
         from scipy.special import stdtrit  # the same quantile as scipy.stats.t, a second sooner
 
+        # 97.5 % point: half of the 5 % lies on either side.
         half = float(stdtrit(len(differences) - 1, 0.975)) * se
         low, high = mean - half, mean + half
     people = len(differences)
@@ -195,6 +199,7 @@ def _mean_se(values: Sequence[float]) -> tuple[float | None, float | None]:
     mean = _mean(values)
     if len(values) < 2:
         return mean, None
+    # fsum: the order of the rows does not change the last digit.
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     return mean, math.sqrt(variance / len(values))
 

@@ -39,6 +39,7 @@ def score_tables(lines: Sequence[Row]) -> Iterator[ScoreTable]:
     folds = max(line["folds"] for line in lines)
 
     def per_person(line: Row) -> str:
+        # Scores over other people are not comparable, so the number stands beside them.
         few = f" ({line['people']} people)" if line["people"] < most else ""
         return percent(line["macro_f1_mean"], line["macro_f1_se"]) + few
 
@@ -72,6 +73,7 @@ def text_table(lines: Sequence[Row], name: str) -> Iterator[str]:
             aligned = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
             yield "    " + "  ".join([first.ljust(widths[0]), *aligned])
     most = max(line["people"] for line in lines)
+    # An unfinished run: its means are over whoever was done first.
     if any(line["people"] < most for line in lines):
         yield f"  (n people): only n of the {most} people so far; not comparable with the rest"
     if most < FEW_PEOPLE:

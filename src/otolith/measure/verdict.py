@@ -40,6 +40,7 @@ def nearest_shots(lines: Sequence[Row], target: int) -> Shots | None:
     >>> nearest_shots([{"shots": 2}, {"shots": 32}, {"shots": "all"}], 8)
     2
     """
+    # In ratio, as the step from 1 to 2 labels is worth about that from 8 to 16.
     counts = sorted({int(line["shots"]) for line in lines if line["shots"] != "all"})
     if counts:
         return min(counts, key=lambda k: (abs(math.log(max(k, 1) / target)), k))
@@ -66,6 +67,7 @@ def verdict(report: Report, study: str) -> list[str]:
     standings = curves.standings()
     if not standings:
         return ["Nothing has been finished for this study yet."]
+    # All that were run, also those whose every score is NaN.
     methods = dict.fromkeys(str(row["method"]) for row in report.rows if row["study"] == study)
     unscored = [name for name in methods if name not in curves.methods]
     has = "has" if len(unscored) == 1 else "have"
@@ -85,6 +87,7 @@ def _beside_control(curves: Curves, leader: str) -> Iterator[str]:
         return
     others = [name for name in curves.methods if name != control]
     others.sort(key=lambda name: name != leader)
+    # One sentence for all of them: that pretraining helped nobody is the first thing to know.
     pairs = [(name, k) for name in others for k in curves.shots]
     if not any(sign(curves.versus(name, control, k)) > 0 for name, k in pairs):
         where = " at any number of labels" if len(curves.shots) > 1 else ""
@@ -111,6 +114,7 @@ def _first(curves: Curves, standings: Sequence[Standing]) -> str:
     if len(bests) == 1 and None not in bests:
         where = f" {EVERYWHERE}" if len(standings) > 1 else ""
         return f"{standings[0].best} recognises best{where}: {_range(standings)} {who}."
+    # Neighbouring numbers of labels with the same leader share a clause.
     parts: dict[tuple[str, tuple[str, ...], bool], list[Standing]] = {}
     for standing in standings:
         alike = (standing.leader["method"], standing.level, standing.best is not None)
@@ -162,6 +166,7 @@ def _against(curves: Curves, method: str, control: str) -> str:
     """Say where along the curve a method is above, level with or below the control."""
     versus = {k: curves.versus(method, control, k) for k in curves.shots}
     lines = {k: line for k, line in versus.items() if line is not None}
+    # One number of labels: then there is room for its interval.
     if len(lines) < 2:
         return "".join(_at_one(method, line) for line in lines.values())
     people = sorted({line["people"] for line in lines.values()})

@@ -32,6 +32,7 @@ def ablation_figure(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['pim', 'scratch']
     """
+    # Rows are shared, so names stand once, at the left.
     size = max(WIDTH, len(panels) * WIDTH * 0.62), 70.0 + 21 * len(rows)
     figure, places = grid(1, len(panels), size, share=(True, True))
     for axes, (title, scores) in zip(places[0], panels.items(), strict=True):

@@ -205,6 +205,7 @@ def inline_svg(figure: Figure, key: str, title: str, description: str) -> str:
     >>> svg.startswith("<svg"), '<title id="empty-title">An empty figure</title>' in svg
     (True, True)
     """
+    # Metadata would hold the date and make every page differ.
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with warnings.catch_warnings():
@@ -241,6 +242,7 @@ def save_figure(figure: Figure, path: Path, title: str, description: str) -> Pat
     path = Path(path)
     if path.suffix == ".png":
         with atomic_path(path) as temporary:
+            # A PNG cannot follow the viewer, so it is drawn on the light ground.
             figure.savefig(temporary, format="png", dpi=144, facecolor=LIGHT["ground"])
         return path
     if path.suffix != ".svg":
@@ -300,6 +302,7 @@ def _own_ids(body: str, key: str) -> str:
     from run to run.
     """
     refers = r'(url\(#|href="#)([^)"]+)'
+    # In the order of the drawing, so that the same figure gets the same ids.
     used = dict.fromkeys(name for _, name in re.findall(refers, body))
     number = {name: f"{key}-{place}" for place, name in enumerate(used)}
 

@@ -54,6 +54,7 @@ def _parts(one: Compared) -> list[Numbers]:
 
 
 def _mean(parts: Iterable[Numbers]) -> Numbers:
+    # NaN where a signal was constant: it has no correlation, and counts for nothing.
     rmse, correlation, errors = zip(*parts, strict=True)
     return float(np.mean(rmse)), np.nanmean(correlation, axis=0), float(np.nanmean(errors))
 
@@ -116,6 +117,7 @@ def write_fidelity_page(
     figure = fidelity_figure(compared)
     fitted = []
     for one in compared:
+        # Only where something was fitted: zeros would look like results.
         if one.delay_s or any(one.lever_m):
             arm, delay = _three(1000 * arm for arm in one.lever_m), f"{1000 * one.delay_s:.1f}"
             fitted.append([f"{one.real}, {one.sensor}", delay, arm])

@@ -91,6 +91,7 @@ def few_shot_grid(studies: Mapping[str, Sequence[Row]], style: Style) -> Figure:
 def _few_shot(axes: Axes, lines: Sequence[Row], style: Style) -> None:
     shots = sorted({line["shots"] for line in lines}, key=shots_order)
     place: dict[Shots, float] = {k: math.log2(float(k)) for k in shots if k != "all"}
+    # One and a half steps away: nobody should read it as twice the labels.
     place["all"] = max(place.values(), default=0.0) + 1.5
     ends = []
     for method, (colour, marker) in style.items():
@@ -132,6 +133,7 @@ def people_figure(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['ann', 'bob']
     """
+    # Taller with every person, so that names never overlap.
     rows = len(people)
     step = 17.0 if rows <= 40 else 13.0
     legend_rows = -(-len(style) // _columns(style))
@@ -192,6 +194,7 @@ def embedding_figure(entry: Row, classes: Sequence[str]) -> Figure:
     """
     x, y = np.asarray(entry["x"], dtype=float), np.asarray(entry["y"], dtype=float)
     labels = np.array([str(label) for label in entry["label"]])
+    # Evenly, not at random: the same report gives the same page.
     kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), DRAWN_POINTS)).astype(int))
     present = set(labels)
     names = [name for name in [*classes, *sorted(present - set(classes))] if name in present]
@@ -220,6 +223,7 @@ def losses_figure(curves: Mapping[str, Curve]) -> Figure:
         _loss_lines(axes, points, 1.2)
     axes.set(xlabel="epoch", ylabel="loss")
     handles, labels = axes.get_legend_handles_labels()
+    # Ten folds would be ten times the same two words.
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside upper left", ncols=2)
     return figure
@@ -247,6 +251,7 @@ def loss_figure(csv_rows: Iterable[Mapping[str, object]], path: str | Path) -> P
         axes.set_xlabel("epoch")
     for axes in places.flat[len(curves) :]:
         axes.set_visible(False)
+    # A term may lack validation; the legend is taken from one that has both.
     both = max(places.flat, key=lambda axes: len(axes.lines))
     figure.legend(*both.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     words = f"Training and validation loss per epoch: {', '.join(curves)}."

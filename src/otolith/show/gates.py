@@ -49,6 +49,7 @@ def gate_use(model: Adapted, windows: Windows, runtime: Runtime) -> Float[np.nda
             shares.append(gates.float().cpu().numpy())
     each, labels = np.concatenate(shares), np.array(windows.labels, dtype=object)
     use = np.full((len(model.classes), each.shape[1]), np.nan)
+    # NaN, not 0: an expert that no window asked is not one that never answers.
     for row, name in enumerate(model.classes):
         if (labels == name).any():
             use[row] = each[labels == name].mean(axis=0)

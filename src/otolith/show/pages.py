@@ -63,6 +63,7 @@ def drawn(
     >>> drawn(panel(100)[0], "minutes-0", "Minutes", "How long.", numbers).heading
     'Minutes'
     """
+    # Captions say how to read a figure; the title says which one it is.
     title = f"{heading}: {key.partition('-')[0]}"
     svg = inline_svg(figure, key, title, description or caption)
     return Drawing(heading, svg, caption, numbers)

@@ -87,6 +87,7 @@ def recording_figure(
     figure, places = grid(len(heights), 1, size, share=(True, False), heights=heights)
     moments = np.zeros(0)
     if pose is not None:
+        # In the middle of seven equal stretches, so that no body is cut off at the edge.
         moments = np.linspace(first_s, last_s, 2 * POSES + 1)[1::2]
         seconds, worn = last_s - first_s, recording.placements
         _draw_bodies(places[0, 0], pose, truth or {}, worn, moments, seconds)
@@ -115,6 +116,7 @@ def _seconds_of(recording: Recording, start_s: float | None) -> tuple[float, flo
     end = max(float(stream.time_s[-1]) for stream in recording.streams)
     if start_s is None:
         stream = recording.streams[0]
+        # Every half second is near enough to the liveliest moment.
         starts = np.arange(0.0, max(end - SECONDS, 0.0) + 1e-9, 0.5)
         edges = np.searchsorted(stream.time_s, [starts, starts + SECONDS])
         moved = [stream.values[a:b, :3].std(axis=0).sum() if b > a + 1 else 0.0 for a, b in edges.T]
@@ -141,6 +143,7 @@ def _draw_bodies(
     joints = [j for j in JOINTS if f"{j}.x" in pose and np.isfinite(pose[f"{j}.x"]).all()]
     frames = np.searchsorted(pose["time_s"], moments).clip(0, len(pose["time_s"]) - 1)
     places = {joint: _columns(pose, joint)[frames] for joint in joints}
+    # The height stays: a jump is to be seen.
     root = places["pelvis"] * [1.0, 1.0, 0.0]
     middle = len(moments) // 2
     view = _view(places["left_hip"][middle] - places["right_hip"][middle])

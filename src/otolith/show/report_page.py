@@ -120,6 +120,7 @@ class _Study:
             )
             for t in score_tables(self.lines)
         )
+        # Bold only where an interval says something: the highest alone may be luck.
         standings = Curves(self._report.rows, self.name).standings()
         level = {at.shots: {at.leader["method"], *at.level} for at in standings if at.behind}
         if not level:
@@ -140,6 +141,7 @@ class _Study:
         every = person_scores(row for row in self._report.rows if row["study"] == self.name)
         scores = {m: every.get((self.name, m, self._closer or 0), {}) for m in self._methods}
         best = scores[leader]
+        # Whoever has a score of any method; a run may be unfinished.
         names = {person for of_method in scores.values() for person in of_method}
         people = sorted(names, key=lambda person: (-best.get(person, -1.0), person))
         first, last = (100 * best.get(person, math.nan) for person in (people[0], people[-1]))
@@ -201,12 +203,14 @@ def confusion(
             folds.setdefault(row["fold"], []).append(np.asarray(counts, dtype=np.float64))
     if not folds:
         return None
+    # Draws repeat the same test windows, so they are averaged; folds are other windows.
     total: np.ndarray = np.sum([np.mean(draws, axis=0) for draws in folds.values()], axis=0)
     return total
 
 
 def _embeddings(report: Report) -> Iterator[Drawing]:
     """The first embedding of each study and method."""
+    # One fold is enough to see: the others look alike.
     first: dict[tuple[str, str], Row] = {}
     for entry in report.embedding:
         first.setdefault((str(entry.get("study")), str(entry.get("method"))), entry)
@@ -229,6 +233,7 @@ def _embeddings(report: Report) -> Iterator[Drawing]:
 def _losses(report: Report) -> Iterator[Drawing]:
     """The loss curves of each study and method, a line per fold and seed."""
     groups: dict[tuple[str, str], dict[str, list[tuple[float, float, float]]]] = {}
+    # The name of a curve is its fold, and its seed where there are several.
     several = len({row.get("seed") for row in report.losses}) > 1
     for row in report.losses:
         curves = groups.setdefault((str(row.get("study")), str(row.get("method"))), {})

@@ -87,6 +87,7 @@ def _examples(study: Study, held: StudySummary) -> Iterator[Drawing]:
     recording: Recording | None = None
     for n, sensor in enumerate(held.sensors):
         id = sensor.recordings[0]
+        # Sensors of one recording follow one another: it is read once.
         if recording is None or recording.id != id:
             recording = study.recording(id)
         facts = next(entry for entry in study.entries if entry["id"] == id)["streams"]
@@ -124,6 +125,7 @@ def _liveliest(stream: Stream, segments: Sequence[Segment]) -> tuple[slice, str]
         return slice(*map(int, np.searchsorted(stream.time_s, edges)))
 
     places = [(around((s.start_s + s.end_s) / 2), s.label) for s in segments]
+    # A segment may lie where this sensor has no samples.
     places = [place for place in places if place[0].stop - place[0].start > 1]
     if not places:
         return around(float(stream.time_s[0] + stream.time_s[-1]) / 2), ""

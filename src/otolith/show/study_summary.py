@@ -218,12 +218,14 @@ def lost_in(stream: StreamEntry) -> int:
     >>> lost_in({"reports": [{"kind": "lost samples", "rows": 0, "detail": "12 samples"}]})
     12
     """
+    # The number stands first in the words of the report: "12 samples …".
     details = [report["detail"] for report in stream["reports"] if report["kind"] == LOST]
     return sum(int(match[0]) for detail in details if (match := re.match(r"\d+", detail)))
 
 
 def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterator[str]:
     """Sentences on recordings that differ from the rest, recording by recording."""
+    # The median: one odd recording does not move it.
     usual = {n: statistics.median(of.rates_hz) for n, of in sensors.items() if of.rates_hz}
     for entry in study.entries:
         losses = []
@@ -233,6 +235,7 @@ def _unusual(study: Study, sensors: dict[str, SensorSummary]) -> Iterator[str]:
             yield from (f"{where}: {words}" for words in _odd_of(stream, usual.get(name)))
             lost = lost_in(stream)
             share = lost / max(lost + stream["rows_kept"], 1)
+            # A sensor that loses a tenth everywhere is not unusual in each recording.
             if share > max(LOST_TOLERANCE, 2 * sensors[name].lost_share):
                 losses.append(f"{100 * share:.0f} % at {' and '.join(places)}")
         if losses:

@@ -56,6 +56,7 @@ def _table(*columns: str) -> Table:
 def _sensor_table(held: StudySummary) -> Table:
     """A row per sensor, in 80 columns; rows read are those kept and those reported."""
     table = _table("sensor", "files", "Hz", "stated", "rows kept", "reported", "lost", "at rest")
+    # Wide enough for the longest word: a sensor name may fold between words.
     words = [word for sensor in held.sensors for word in sensor.name.split()]
     table.columns[0].min_width = max(map(len, words), default=0)
     table.columns[0].overflow = "ellipsis"

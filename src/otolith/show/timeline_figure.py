@@ -74,6 +74,7 @@ def timeline_figure(
         )
     order = np.argsort(start_s, kind="stable")
     start_s, end_s, probability = start_s[order], end_s[order], probability[order]
+    # Where windows overlap, the later one takes over.
     until = np.minimum(end_s, np.append(start_s[1:], np.inf))
     stacked = len(classes) <= STACKED_CLASSES
     columns = DRAWN_WINDOWS if stacked else DRAWN_WINDOWS * STACKED_CLASSES // len(classes)
@@ -111,6 +112,7 @@ class _Stretches:
         Drawn window by window, neighbours would show seams.
         """
         label = self.probability.argmax(axis=1)
+        # A gap ends a block, even where the label goes on behind it.
         apart = self.start_s[1:] > self.until_s[:-1]
         first = np.append(0, 1 + np.flatnonzero((label[1:] != label[:-1]) | apart))
         last = np.append(first[1:], len(label)) - 1

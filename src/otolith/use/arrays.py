@@ -40,6 +40,7 @@ class Meaning:
     def windows(self, X: Any, flat: np.ndarray) -> Windows:
         """Return windows of checked values, rows of `flat`; DataError where they do not divide."""
         count = len(self.channels)
+        # Flat rows hold all samples of the first channel, then of the second.
         given = X.shape[1] if len(X.shape) == 3 else count
         if given != count or flat.shape[1] % count:
             raise DataError(
@@ -63,9 +64,11 @@ def labelled_array(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Windows, n
             "Recogniser requires y to be passed, but the target y is None: give y with an array."
         )
     X = _shaped(X)
+    # Checked in two dimensions: scikit-learn knows no third.
     flat, y = validate_data(estimator, _flat(X), y, dtype=np.float32)
     check_classification_targets(y)
     meaning = Meaning.of(estimator.channels, estimator.rate_hz, estimator.gravity)
+    # Classes keep the type of y, so that predict gives it back.
     classes, code = np.unique(y, return_inverse=True)
     windows = dataclasses.replace(
         meaning.windows(X, flat), code=code.astype(np.int64), classes=tuple(map(str, classes))

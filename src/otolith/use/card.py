@@ -19,6 +19,7 @@ def card(config: Mapping[str, Any]) -> str:
     """
     before, after = config["record"]["pretraining"], config["record"]["adaptation"]
     studies = {**before.get("studies", {}), **after["studies"]}
+    # Pretraining counts too: an encoder has seen its people without labels.
     people = sorted({*before.get("subjects", ()), *after["subjects"]}, key=natural_key)
     values = {
         **config,

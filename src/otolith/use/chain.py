@@ -61,6 +61,7 @@ class SignalChain:
         recipe = dict(windows.recipe)
         missing = recipe.pop("missing", "error")
         if "seconds" not in recipe:
+            # An array has no cut of its own; this one is what would give such windows.
             places = list(dict.fromkeys(channel.placement for channel in windows.channels))
             hidden = places == [HIDDEN]
             recipe = {
@@ -79,6 +80,7 @@ class SignalChain:
     def of_encoder(cls, encoder: PretrainedEncoder) -> SignalChain:
         """Return the chain that an encoder was pretrained behind."""
         recipe = encoder.record.get("windows", {}).get("recipe", {})
+        # How the pretraining overlapped its windows does not matter to who recognises.
         grid = {"overlap": 0.0, "label_rule": "unlabelled", "pad": bool(recipe.get("pad", False))}
         cut = configure(Cut, encoder.cutting() | grid, "the recipe of this encoder")
         return cls(encoder.channels, encoder.gravity, cut)
@@ -106,6 +108,8 @@ class SignalChain:
             missing = window.pop("missing")
             channels = tuple(Channel.parse(name) for name in schema["channels"])
             chain = cls(channels, schema["gravity"], configure(Cut, window, where), missing)
+            # A chain that is carried out otherwise than in training gives wrong labels without a
+            # word.
             chain._refuse_other(schema, steps, where)
         except CheckpointError:
             raise
@@ -126,6 +130,7 @@ class SignalChain:
             )
         if self.gravity not in ("included", "removed"):
             raise CheckpointError(f"{where}: gravity is {self.gravity!r:.80}: it was edited.")
+        # Only what the file says: a setting that is newer than it has its default.
         for stored, here in zip([schema, *steps], [self.schema(), *self.steps()], strict=True):
             for key, value in stored.items():
                 if here.get(key) != value:
@@ -173,7 +178,9 @@ class SignalChain:
         stretch of it fills a window.
         """
         fitting = self.fit_channels(recording, allow_placement)
+        # The grid is for the one who recognises to choose; all else is as in training.
         cut = self.cut.changed({"overlap": overlap})
+        # A study may drop a recording that lacks a channel; here there is only this one.
         missing: Missing = "mask" if self.missing == "mask" else "error"
         windows, bridged = cut_recording(fitting, cut, self.channels, missing)
         if not len(windows):
@@ -211,6 +218,7 @@ class SignalChain:
         elsewhere = self._only_elsewhere(recording)
         if not absent:
             return recording
+        # Trained with masked channels, so it knows how to do without some of them.
         if self.missing == "mask" and len(absent) < len(self.channels):
             message = f"{name} lacks {', '.join(channel_names(absent))}; they are masked."
             warnings.warn(message, OtolithWarning, stacklevel=4)

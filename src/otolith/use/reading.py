@@ -121,6 +121,7 @@ def read_recording(
         raise ReadError(f"{path} does not exist.")
     if mapping is not None:
         return refuse_unit(_mapped(path, mapping), str(path))
+    # A recording of a study was checked against gravity when it was imported.
     of_study = _of_study(path)
     return of_study or refuse_unit(_plain(path, gravity), str(path))
 
@@ -160,6 +161,7 @@ def _mapped(path: Path, mapping: str | Path) -> Recording:
     # What is to be recognised has no labels, and whose it is need not stand in its path.
     rules = dataclasses.replace(load_mapping(mapping), label=None)
     pattern = rules.files.subject.pattern
+    # A pattern that names the sensor is needed: it says which file is which.
     if pattern and "(?P<sensor>" not in pattern:
         files = dataclasses.replace(rules.files, subject=Who(value="unknown"))
         rules = dataclasses.replace(rules, files=files)
@@ -202,6 +204,7 @@ def _channels_of(names: Iterable[str]) -> dict[str, Channel]:
     """The columns that are channels; a table may hold more."""
     channels = {}
     for name in names:
+        # Other columns are left alone: temperature, notes, labels.
         with contextlib.suppress(OtolithError):
             channels[name] = Channel.parse(name)
     return channels

@@ -99,6 +99,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.device = device
         self.precision = precision
         self.threads = threads
+        # Stored untouched, as scikit-learn asks of constructors; the values are checked in fit.
         for name, default in TRAINING.items():
             setattr(self, name, training.get(name, default))
 
@@ -156,6 +157,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         windows, classes = _with_classes_present(X) if named else labelled_array(self, X, y)
         start = self._starting_encoder(windows)
         runtime = self._runtime()
+        # Windows of other studies are trained on but not counted as labels of this one.
         learnt = with_added(windows, add) if add else windows
         self.adapted_ = adapt(
             start,
@@ -236,10 +238,12 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if recording.gravity == "included" and not verdict.plausible:
                 message = f"'{recording.id}', {sensor}: {verdict.sentence()}."
                 warnings.warn(message, OtolithWarning, stacklevel=2)
+        # The same function that cut the training windows.
         windows, lost = self.chain_.windows(recording, overlap, allow_placement)
         probability = self.adapted_.probabilities(windows, self._runtime())
         label = self.classes_.astype(str).astype(object)[probability.argmax(axis=1)]
         label[lost] = UNKNOWN
+        # An empty cell in the CSV, where 1 / K would look like an answer.
         probability[lost] = np.nan
         first = windows.store.pieces[windows.piece] - windows.first_row[:, None]
         # A padded window lasts as long as what was recorded of it.
@@ -313,6 +317,7 @@ def _signature() -> inspect.Signature:
     return written.replace(parameters=[*shown, *fields])
 
 
+# get_params, clone and help() read the signature, not the body.
 Recogniser.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
 
 
@@ -330,6 +335,7 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
 def _with_classes_present(windows: Windows) -> tuple[Windows, np.ndarray]:
     """Keep the labelled windows, and of the classes those that have one."""
     windows = windows.labelled
+    # A class without windows would keep an output that nothing ever trains.
     present = np.unique(windows.code)
     absent = [name for code, name in enumerate(windows.classes) if code not in present]
     if absent and len(present):

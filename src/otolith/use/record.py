@@ -37,6 +37,7 @@ def adapted_on(
     """
     labels = np.bincount(windows.code, minlength=len(windows.classes)).tolist()
     parts = np.bincount(learnt.part)[1:].tolist()
+    # Names and content hashes: what `check_unseen` needs later.
     facts: dict[str, Any] = training_facts(learnt if named else windows)
     if added:  # then people already carry their study's name
         facts["people"] = learnt.subjects

@@ -37,6 +37,7 @@ def save(
 ) -> None:
     """Write a fitted recogniser; DataError where the folder holds something else."""
     refuse_existing(folder, KIND, overwrite)
+    # overwrite replaces a recogniser, never a folder of something else.
     checkpoint.refuse_strange_folder(folder, KIND)
     encoder, head, classes = (
         recogniser.adapted_.encoder,
@@ -73,6 +74,7 @@ def load(cls: type[Recogniser], folder: Path, trust: str | Sequence[str] = ()) -
     """
     where = str(folder)
     config, tensors = checkpoint.load(folder, KIND)
+    # A weight too many means that another version or another hand wrote it.
     checkpoint.refuse_strangers(tensors, _PARTS, where)
     try:
         loaded = _built(cls, config, tensors, where, trusted(trust))
@@ -109,6 +111,7 @@ def _built(
     stored |= {"record": record["pretraining"], "history": []}
     encoder = PretrainedEncoder.build(stored, tensors, trust)
     classes = np.array(config["classes"], dtype=_DTYPES[config["classes_type"]])
+    # Checked like settings that a user types: the file may have been edited.
     settings = configure(AdaptConfig, record["adaptation"]["settings"], "adaptation")
     shared = settings.space == "shared"
     width = encoder.require_alignment().width if shared else encoder.encoder.dimension
@@ -119,6 +122,7 @@ def _built(
         rate_hz=chain.rate_hz,
         channels=chain.channels,
         gravity=chain.gravity,  # type: ignore[arg-type]
+        # fit goes on from here with the same head.
         head_settings=config["head"]["settings"] or None,
         precision=record["runtime"]["precision"],
         **asdict(settings),

@@ -59,6 +59,7 @@ class Timeline:
     @property
     def seconds(self) -> dict[str, float]:
         """Seconds of each label, the longest first; a window counts until the next one starts."""
+        # Overlapping windows would count a second twice.
         following = np.append(self.start_s[1:], np.inf)
         duration = np.minimum(self.end_s, following) - self.start_s
         total = {name: float(duration[self.label == name].sum()) for name in {*self.label.tolist()}}
@@ -124,6 +125,7 @@ def write_timelines(timelines: Sequence[Timeline], path: str | Path) -> Path:
     >>> print(write_timelines([made], "two.csv").read_text().splitlines()[1])
     ann-1,0.000,2.000,rest,0.9000,0.1000
     """
+    # One table has the same columns in every row.
     clock = any(timeline.start is not None for timeline in timelines)
     rows = ([timeline.recording, *row] for timeline in timelines for row in timeline._rows(clock))
     write_sheet(Path(path), ["recording", *_head(timelines[0].classes, clock)], rows)

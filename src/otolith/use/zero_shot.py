@@ -104,6 +104,7 @@ def few_examples(
     Raises ConfigError where the study has none of these labels.
     """
     cutting = encoder.cutting()
+    # Some labels give no window of this length; those are no examples.
     available = study.windows(**cutting, missing="drop").labelled.classes
     shared = [name for name in labels if name in available]
     if not shared:
