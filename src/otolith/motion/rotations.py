@@ -109,7 +109,11 @@ def from_axis_angle(
 
 
 def to_axis_angle(a_to_b: Float[np.ndarray, "*leading 4"]) -> Float[np.ndarray, "*leading 3"]:
-    """Quaternions to rotation vectors (axis times angle in radians, 0 to pi)."""
+    """Quaternions to rotation vectors (axis times angle in radians, 0 to pi).
+
+    >>> to_axis_angle(np.array([1.0, 0.0, 0.0, 0.0])).round(4).tolist()
+    [3.1416, 0.0, 0.0]
+    """
     rotation, leading = _scipy(a_to_b)
     return np.asarray(rotation.as_rotvec()).reshape(*leading, 3)
 
@@ -131,13 +135,21 @@ def from_euler(
 def to_euler(
     order: str, a_to_b: Float[np.ndarray, "*leading 4"]
 ) -> Float[np.ndarray, "*leading 3"]:
-    """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX": with the body)."""
+    """Quaternions to three Euler angles in radians; order as in SciPy ("ZYX": with the body).
+
+    >>> to_euler("ZYX", np.array([0.0, 0.0, 1.0, 1.0]) / np.sqrt(2.0)).round(4).tolist()
+    [1.5708, 0.0, 0.0]
+    """
     rotation, leading = _scipy(a_to_b)
     return np.asarray(rotation.as_euler(order)).reshape(*leading, 3)
 
 
 def from_matrix(a_to_b: Float[np.ndarray, "*leading 3 3"]) -> Float[np.ndarray, "*leading 4"]:
-    """Rotation matrices (columns are the axes of a, seen in b) to quaternions."""
+    """Rotation matrices (columns are the axes of a, seen in b) to quaternions.
+
+    >>> from_matrix(np.eye(3)).tolist()
+    [0.0, 0.0, 0.0, 1.0]
+    """
     matrix = np.asarray(a_to_b, dtype=np.float64)
     rotation = Rotation.from_matrix(matrix.reshape(-1, 3, 3))
     return np.asarray(rotation.as_quat()).reshape(*matrix.shape[:-2], 4)

@@ -49,7 +49,12 @@ def session(
     rate_hz: float = MOTION_HZ,
 ) -> tuple[Motion, tuple[Span, ...]]:
     """One person doing several activities in an order of chance, each in several bouts, with
-    passages between."""
+    passages between.
+
+    >>> motion, spans = session(Person.draw(1), ["walking", "sitting"], 0.1, bouts=1)
+    >>> sorted(span.label for span in spans)
+    ['sitting', 'walking']
+    """
     rng = np.random.default_rng(person.seed)
     length_s = 60.0 * minutes_per_activity / bouts
     named = np.array(activities, dtype=object)
@@ -89,6 +94,10 @@ def virtual_study(
 
     Raises UnknownNameError for an unknown activity or placement, ConfigError for numbers out of
     range.
+
+    >>> recordings = list(virtual_study(2, minutes_per_activity=0.1, activities=["squat"], bouts=1))
+    >>> [recording.subject for recording in recordings]
+    ['person01', 'person02']
     """
     if people < 1 or bouts < 1 or 60.0 * minutes_per_activity / bouts < PASSAGE_S or not activities:
         raise ConfigError(

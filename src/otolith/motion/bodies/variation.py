@@ -82,6 +82,9 @@ def bodies(
 
     Raises ConfigError where none is asked for, ranges stand beside a model, or Anny is not
     installed; ReadError for a file that is no model.
+
+    >>> [body.name for body in bodies(3, seed=1)]
+    ['body00', 'body01', 'body02']
     """
     if count < 1:
         raise ConfigError(f"A simulation needs at least one body; asked for {count}.")
@@ -105,6 +108,11 @@ def put_on(motion: Motion, body: Body, heading: Literal["keep", "remove"] = "kee
     The centre of the feet is at the origin in the first frame, and the lowest that a sole ever gets
     is z = 0; "remove" also turns the first frame to face x. Feet that stood still in the capture
     stand still here, whatever the body's legs. Raises DataError for a skeleton that no body fits.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> tall = Body("tall", stature_m=1.9)
+    >>> put_on(make("standing", seconds=3.0), tall).root[0, 2].round(1)  # the pelvis is higher
+    np.float64(1.1)
     """
     if heading not in ("keep", "remove"):
         raise ConfigError(f"heading is 'keep' or 'remove'; found '{heading}'.")
@@ -119,6 +127,12 @@ def on_the_floor(
 
     facing_x: also turned about the vertical, so that the pelvis faces x in the first frame. Lost
     frames stay lost.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> walk = make("walking", seconds=4.0)
+    >>> raised = replace(walk, root=walk.root + np.array([5.0, 0.0, 2.0]))
+    >>> bool(np.allclose(on_the_floor(raised).root, on_the_floor(walk).root))
+    True
     """
     first = int(np.argmin(motion.lost))
     if facing_x:

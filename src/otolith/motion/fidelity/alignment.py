@@ -43,6 +43,10 @@ def lever_effect(rate: Float[np.ndarray, "T 3"], rate_hz: float) -> Float[np.nda
     turning at all.
 
     `alpha × l + omega × (omega × l)`, all in the sensor's axes.
+
+    >>> spin = np.tile([0.0, 0.0, 2.0], (5, 1))  # 2 rad/s about z: ω² l towards the axis
+    >>> (lever_effect(spin, rate_hz=100.0)[2] @ np.array([0.1, 0.0, 0.0])).round(9).tolist()
+    [-0.4, 0.0, 0.0]
     """
     turn, faster = _cross(rate), _cross(np.gradient(rate, 1.0 / rate_hz, axis=0))
     return np.asarray(faster + turn @ turn)

@@ -153,6 +153,10 @@ def coherence(
     Welch's average over half-overlapping stretches of `block_s` inside of what is marked; nan for a
     band that the rate cannot hold, or with fewer than 4 stretches (two unrelated signals would
     still seem to share a quarter).
+
+    >>> noise = np.random.default_rng(0).standard_normal((1000, 3))
+    >>> np.round(coherence(noise, 2.0 * noise, 50.0, np.ones(1000, bool), [(0.5, 3.0)]), 6).tolist()
+    [1.0]
     """
     block = int(block_s * rate_hz)
     window = np.hanning(block + 2)[1:-1, None]
@@ -180,7 +184,14 @@ def coherence(
 def banded(
     values: Float[np.ndarray, "T C"], rate_hz: float, band_hz: float, known: Bool[np.ndarray, " T"]
 ) -> Float[np.ndarray, "T C"]:
-    """What is slower than `band_hz`, each run of known samples by itself; NaN elsewhere."""
+    """What is slower than `band_hz`, each run of known samples by itself; NaN elsewhere.
+
+    >>> time_s = np.arange(1000) / 100.0
+    >>> both = np.sin(2 * np.pi * time_s) + np.sin(2 * np.pi * 30.0 * time_s)
+    >>> slow = banded(both[:, None], 100.0, 5.0, np.ones(1000, bool))
+    >>> np.ptp(slow[300:700]).round(1)
+    np.float64(2.0)
+    """
     from otolith.data.signals.filters import lowpass
 
     out = np.full_like(values, np.nan)

@@ -18,7 +18,11 @@ HARMONICS = 8  # joint angles in gait hold nothing above 6 to 8 strides (Winter 
 @lru_cache(maxsize=128)
 def fourier(points: KeyPoints, harmonics: int = HARMONICS) -> Float[np.ndarray, " H"]:
     """Complex Fourier coefficients (harmonic 0 upward) of the smooth closed curve through (percent
-    of cycle, value)."""
+    of cycle, value).
+
+    >>> fourier(((0, 3), (25, 1), (50, -1), (75, 1)))[:2].round(1).real.tolist()  # 1 + 2 cos
+    [1.0, 2.0]
+    """
     from scipy.interpolate import CubicSpline
 
     percent, value = np.array(points, dtype=np.float64).T
@@ -41,7 +45,11 @@ def cycle(phase: Curve, points: KeyPoints) -> Curve:
 
 def series(phase: Curve, coefficients: Float[np.ndarray, " H"]) -> Curve:
     """A Fourier series read at a phase counted in cycles; harmonics by Horner's rule, one
-    exponential for all."""
+    exponential for all.
+
+    >>> series(np.array([0.0, 0.25, 0.5]), np.array([1.0, 2.0])).round(9).tolist()
+    [3.0, 1.0, -1.0]
+    """
     turn = np.exp(2j * np.pi * phase)
     total = np.zeros_like(turn)
     for coefficient in coefficients[::-1]:
@@ -63,7 +71,11 @@ def ease(x: Curve) -> Curve:
 
 
 def drift(rng: np.random.Generator, frames: int, rate_hz: float, every_s: float) -> Curve:
-    """Smooth variation of about unit size that changes its mind every `every_s` seconds."""
+    """Smooth variation of about unit size that changes its mind every `every_s` seconds.
+
+    >>> drift(np.random.default_rng(0), frames=200, rate_hz=100.0, every_s=0.5).shape
+    (200,)
+    """
     from scipy.interpolate import CubicSpline
 
     seconds = frames / rate_hz
@@ -76,14 +88,23 @@ def cadenced(
     rng: np.random.Generator, frames: int, rate_hz: float, cycles_hz: float, jitter: float
 ) -> Curve:
     """Phase in cycles of a rhythm whose cycles differ in length by `jitter` (their coefficient of
-    variation)."""
+    variation).
+
+    >>> phase = cadenced(np.random.default_rng(0), 201, 100.0, cycles_hz=1.5, jitter=0.0)
+    >>> (phase[-1] - phase[0]).round(6)  # two seconds
+    np.float64(3.0)
+    """
     # One knot a cycle: the length of each differs from its neighbours', as people's strides do.
     rate = cycles_hz * (1.0 + jitter * drift(rng, frames, rate_hz, 1.0 / cycles_hz))
     return np.asarray(rng.uniform() + np.cumsum(rate) / rate_hz)
 
 
 def pulses(time_s: Curve, starts: Sequence[float], widths: Sequence[float]) -> Curve:
-    """Strokes out and back, each from 0 to 1 to 0 within its width, at given starts."""
+    """Strokes out and back, each from 0 to 1 to 0 within its width, at given starts.
+
+    >>> pulses(np.arange(5) / 2.0, starts=[0.5], widths=[1.0]).tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0]
+    """
     out = np.zeros_like(time_s)
     for start, width in zip(starts, widths, strict=True):
         first, last = np.searchsorted(time_s, (start, start + width))
@@ -105,6 +126,11 @@ def holds(
 
     Each visit to a posture differs by about `spread` degrees per angle; keys that a variant lacks
     rest at 0.
+
+    >>> postures = [{"elbow_flexion": 20.0}, {"elbow_flexion": 90.0}]
+    >>> angles = holds(np.random.default_rng(0), postures, frames=500, rate_hz=50.0)
+    >>> angles["elbow_flexion"].shape
+    (500,)
     """
     keys = sorted({key for variant in variants for key in variant})
     time_s = np.arange(frames) / rate_hz

@@ -286,6 +286,10 @@ def bounce(phase: Curve, stance: float, cycles_hz: float) -> Curve:
 
     The force is half a sine whose mean over the cycle is the body's weight; twice integrated term
     by term, so that what a sensor on it reads in flight is zero but for the dropped harmonics.
+
+    >>> height = bounce(np.arange(100) / 100.0, stance=0.6, cycles_hz=2.0)
+    >>> abs(height.mean()) < 1e-9, height.argmax() > 60  # highest in flight
+    (np.True_, np.True_)
     """
     s = (np.arange(512) + 0.5) / 512
     force = np.where(s < stance, np.pi / (2.0 * stance) * np.sin(np.pi * s / stance), 0.0)

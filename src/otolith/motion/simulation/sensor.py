@@ -118,7 +118,13 @@ def worn(
     smoothing: Smoothing = "none",
 ) -> Track:
     """Path of a sensor worn at a placement by a body that moves so; the motion is taken as that
-    body's own."""
+    body's own.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> path = worn(make("walking", seconds=4.0), "left_wrist", time_s=np.arange(100) / 50.0)
+    >>> path.acceleration.shape, path.sensor_to_world.shape
+    ((100, 3), (100, 4))
+    """
     place = site(placement)
     positions, turns = motion.forward((place.joint,))
     lever, sensor_to_joint = _mount(place, body or Body(), mounting)
@@ -153,6 +159,11 @@ def sense_worn(
     What is in memory beside the result does not grow with the clip. The same numbers as `worn` and
     `ideal`, away from the ends to 1e-7, and a hundred times as fast. Raises DataError for fewer
     than 6 frames or for lost ones.
+
+    >>> from otolith.motion.procedural.procedural import make
+    >>> walk = make("walking", seconds=4.0)
+    >>> sense_worn(walk, ["left_wrist", "head"], None, {}, np.arange(100) / 50.0).shape
+    (2, 100, 6)
     """
     from otolith.motion.simulation.fused import HALO, sense
 

@@ -88,6 +88,12 @@ def noise_cutoff(pieces: Sequence[Float[np.ndarray, "F C"]], rate_hz: float) -> 
     stretches of 2 s, half an octave wide) from which it rises again; the highest such, where
     several are about as low. None where there is no such point and the frames come too slowly to
     hold 25 Hz. Raises DataError where no stretch has 32 frames and lasts half a second.
+
+    >>> rng = np.random.default_rng(0)
+    >>> time_s = np.arange(2000) / 200.0
+    >>> path = np.sin(2 * np.pi * 1.5 * time_s)[:, None] + 1e-4 * rng.standard_normal((2000, 3))
+    >>> 6.0 <= noise_cutoff([path], rate_hz=200.0) <= 25.0
+    True
     """
     needed = max(32, int(np.ceil(0.5 * rate_hz)))
     whole = [np.diff(piece, 2, axis=0) for piece in pieces if len(piece) >= needed]
