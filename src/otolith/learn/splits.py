@@ -59,6 +59,7 @@ def official_parts(study: Study, split: str, seed: int = 0) -> Parts:
             f"(it has: {known}). Use --split people."
         )
     train = tuple(lists["train"])
+    # Nothing is chosen by validation here; its part is left out.
     if split == "official":
         return Parts(train, train, tuple(lists[held_back]))
     return Parts(train, *_by_takes(study.name, held_back, lists[held_back], takes, seed))

@@ -36,5 +36,6 @@ class ChannelDropout(Augmentation):
     def change(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Drop channels."""
         draw = torch.rand(values.shape[:2], generator=generator, device=values.device)
+        # The channel with the largest draw stays in any case.
         stays = (draw >= self.config.share) | (draw == draw.amax(1, keepdim=True))
         return torch.where(stays[..., None], values, 0.0)

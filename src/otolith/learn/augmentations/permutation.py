@@ -39,6 +39,7 @@ class Permutation(Augmentation):
         rows, _, length = values.shape
         device, cuts = values.device, self.config.cuts
         at = torch.randint(1, max(length, 2), (rows, cuts, 1), generator=generator, device=device)
+        # (B, T): which piece each sample lies in, and where that piece goes.
         piece = (torch.arange(length, device=device) >= at).sum(1)
         place = torch.rand(rows, cuts + 1, generator=generator, device=device).argsort(1)
         order = place.gather(1, piece).argsort(dim=1, stable=True)

@@ -45,6 +45,7 @@ class SelfAttention(nn.Module):
         finite.
         """
         rows, length, width = tokens.shape
+        # Each (B, heads, L, D / heads).
         q, k, v = self.qkv(tokens).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mask = None if seen is None else (seen | ~seen.any(dim=1, keepdim=True))[:, None, None, :]
         looked = (

@@ -131,6 +131,7 @@ def _in_time(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     fourth = (square * square).mean(axis=-1)
     ordered = np.sort(signals, axis=-1)
     quartile_1, median, quartile_3 = (_quantile(ordered, share) for share in (0.25, 0.5, 0.75))
+    # Comparisons with NaN are False: absent channels get their NaN back by addition.
     missing = np.where(np.isnan(mean), np.nan, 0.0).astype(np.float32)
     return [
         mean,

@@ -74,6 +74,7 @@ class ChannelAttention(Encoder):
         }
         self.places = list(places.values())
         self.sensors = nn.ModuleDict({n: _Sensor(len(p), length, c) for n, p in places.items()})
+        # Tokens come out sensor by sensor; where channels are mixed they are put back.
         order = [place for some in self.places for place in some]
         self.back = None if order == sorted(order) else [order.index(i) for i in range(len(order))]
 
@@ -87,6 +88,7 @@ class ChannelAttention(Encoder):
             parts.append(tokens)
             vectors.append(vector)
             present.append(known.any(dim=1))
+        # (B, C, D) in the order of the sensors, and (B, S, D).
         tokens, each = torch.cat(parts, dim=1), torch.stack(vectors, dim=1)
         count = torch.stack(present, dim=1).sum(dim=1, keepdim=True)
         pooled = each.sum(dim=1) / count.clamp(min=1)
@@ -124,10 +126,10 @@ class _Sensor(nn.Module):
     @override
     def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens (B, C, D) and a vector (B, D) of (B, C, T), channels (B, C) present."""
-        tokens = self.positions(self.over_time(values))
+        tokens = self.positions(self.over_time(values))  # (B, C, D)
         for block in self.blocks:
             tokens = block(tokens, present)
-        tokens = tokens * present[..., None]
+        tokens = tokens * present[..., None]  # H of the paper
         views = self.views(functional.leaky_relu(self.mix(tokens.flatten(1))))
         vector = views.view(len(views), -1, tokens.shape[-1]).mean(dim=1)
         return tokens, vector * present.any(dim=1, keepdim=True)

@@ -81,7 +81,7 @@ class DeepConvLSTM(Encoder):
                     start = nn.init.orthogonal_ if name.startswith("weight") else nn.init.zeros_
                     for gate in gates:
                         start(gate)
-                    if name == "bias_ih_l0":
+                    if name == "bias_ih_l0":  # forget gates start open
                         nn.init.ones_(gates[1])
 
     @override
@@ -95,7 +95,7 @@ class DeepConvLSTM(Encoder):
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
         features = self.convolutions(batch.values[:, None])  # (B, filters, C, L)
-        states = features.permute(0, 3, 1, 2).flatten(2)
+        states = features.permute(0, 3, 1, 2).flatten(2)  # (B, L, filters·C)
         for layer in self.recurrent:
             states, _ = layer(self.drop(states))
         return Embeddings(tokens=states, pooled=states[:, -1])

@@ -63,9 +63,9 @@ class PoseAttention(ModalityEncoder):
         """Encode a batch; `known` (B, J) says which joints are there."""
         if known is not None:
             values = values * known[:, None, :, None]
-        tokens = self.positions(self.moment(values.flatten(2)))
+        tokens = self.positions(self.moment(values.flatten(2)))  # (B, F, width)
         for block in self.blocks:
             tokens = block(tokens)
-        views = self.views(functional.leaky_relu(self.mix(tokens.flatten(1))))
+        views = self.views(functional.leaky_relu(self.mix(tokens.flatten(1))))  # (B, views·D)
         encoded: Tensor = views.view(len(views), -1, self.dimension).mean(dim=1)
         return encoded

@@ -72,15 +72,17 @@ class PoseFormer(ModalityEncoder):
         """Encode a batch; `known` (B, J) says which joints are there."""
         rows, frames = values.shape[:2]
         seen = None if known is None else known.repeat_interleave(frames, dim=0)  # (B·F, J)
-        tokens = self.joint(values.flatten(0, 1)) + self.joint_place
+        tokens = self.joint(values.flatten(0, 1)) + self.joint_place  # (B·F, J, joint_width)
         for block in self.spatial:
             tokens = block(tokens, seen)
         tokens = self.spatial_norm(tokens)
         if seen is not None:
             tokens = tokens * seen[..., None]
+        # (B, F, width): the joints of a moment side by side.
         moments = self.narrow(tokens.view(rows, frames, -1)) + self.moment_place
         for block in self.temporal:
             moments = block(moments)
+        # A learnt weighted mean over the moments, as published.
         mean = self.mean(self.temporal_norm(moments).transpose(1, 2)).squeeze(2)
         encoded: Tensor = self.head(mean)
         return encoded

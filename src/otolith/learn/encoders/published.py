@@ -69,18 +69,10 @@ def from_published(path: str | Path) -> Published:
     width = _width(tensors)
     channels = (*triad(PLACEMENT, "acc"), *triad(PLACEMENT, "gyro"))
     encoder = StackedRNN(channels, RATE_HZ, LENGTH, hidden=width)
+    # Checkpoints of the IMU2CLIP kind have no heads.
     heads = {name: nn.Linear(width, width) for name in HEADS if f"{name}.weight" in tensors}
 
-    ours = encoder.state_dict()
-    expected = {theirs: ours[part].shape for theirs, part in NAMES.items()}
-    for head, layer in heads.items():
-        expected |= {f"{head}.{part}": t.shape for part, t in layer.state_dict().items()}
-    problems = misfits(tensors, expected)
-    if not problems:
-        problems = [f"{n} is not finite" for n in expected if not tensors[n].isfinite().all()]
-    if len(heads) == 1:
-        problems.append(f"it has {next(iter(heads))}, but not the other head")
-    if problems:
+    if problems := _problems(tensors, encoder, heads):
         raise CheckpointError(
             f"{path} is no published encoder of PRIMUS or IMU2CLIP: {some_of(problems)}. Nothing "
             "was loaded."
@@ -90,6 +82,22 @@ def from_published(path: str | Path) -> Published:
         parts = {part: tensors[f"{head}.{part}"].float() for part in ("weight", "bias")}
         layer.load_state_dict(parts)
     return Published(encoder.eval(), heads.get("ssl_head"), heads.get("mmcl_head"))
+
+
+def _problems(
+    tensors: dict[str, Tensor], encoder: StackedRNN, heads: dict[str, nn.Linear]
+) -> list[str]:
+    """Return what does not fit, in words."""
+    ours = encoder.state_dict()
+    expected = {theirs: ours[part].shape for theirs, part in NAMES.items()}
+    for head, layer in heads.items():
+        expected |= {f"{head}.{part}": t.shape for part, t in layer.state_dict().items()}
+    problems = misfits(tensors, expected)
+    if not problems:  # only of tensors that are as large as they may be
+        problems = [f"{n} is not finite" for n in expected if not tensors[n].isfinite().all()]
+    if len(heads) == 1:
+        problems.append(f"it has {next(iter(heads))}, but not the other head")
+    return problems
 
 
 def _width(tensors: dict[str, Tensor]) -> int:

@@ -78,6 +78,7 @@ class StackedRNN(Encoder):
         c = self.config
         self.dimension = c.hidden
         self.tokens_in_time = c.time_major
+        # From here on only the shape of the movement is left, not its strength.
         self.norm = QuantityNorm(self.channels, "sensor" if c.per_sensor else "quantity")
         widths = (len(self.channels), *c.filters)
         padding = "same" if c.padded else 0
@@ -109,12 +110,12 @@ class StackedRNN(Encoder):
     @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
-        features = self.norm(batch.values, batch.present)
+        features = self.norm(batch.values, batch.present)  # (B, C, T)
         for number, convolution in enumerate(self.convolutions):
             if number:
                 features = nn.functional.max_pool1d(features, self.config.pool)
-            features = convolution(features)
-        features = self.filter_norm(features @ self._average(features))
+            features = convolution(features)  # (B, filters, shorter)
+        features = self.filter_norm(features @ self._average(features))  # (B, filters, bins)
         states, _ = self.recurrent(features.transpose(1, 2) if self.config.time_major else features)
         return Embeddings(tokens=states, pooled=states[:, -1])
 

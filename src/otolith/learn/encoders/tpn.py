@@ -88,7 +88,7 @@ class TPN(Encoder):
     @override
     def forward(self, batch: Batch) -> Embeddings:
         """Encode a batch."""
-        features = self.layers(batch.values).squeeze(2)
+        features = self.layers(batch.values).squeeze(2)  # (B, D, L)
         return Embeddings(tokens=features.transpose(1, 2), pooled=torch.amax(features, dim=-1))
 
     @override

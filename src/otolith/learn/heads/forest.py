@@ -72,8 +72,8 @@ class Forest(ClosedHead):
         trees = [estimator.tree_ for estimator in forest.estimators_]
         self._allocate(len(trees), max(tree.node_count for tree in trees))
         present = torch.from_numpy(np.asarray(forest.classes_, dtype=np.int64))
-        self.share.zero_()
-        for i, tree in enumerate(trees):
+        self.share.zero_()  # classes without a window keep a share of 0
+        for i, tree in enumerate(trees):  # padded to the largest tree
             nodes, leaf = np.arange(tree.node_count), tree.children_left < 0
             columns = {
                 "feature": np.where(leaf, 0, tree.feature),

@@ -79,8 +79,8 @@ class MixtureOfExperts(Head):
     @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
-        tokens = self._attend(embeddings.tokens)
-        gate = self.gate(tokens).softmax(dim=-1)
+        tokens = self._attend(embeddings.tokens)  # (B, channels, D)
+        gate = self.gate(tokens).softmax(dim=-1)  # (B, channels, experts)
         hidden = self.first(tokens).relu().unflatten(-1, (self.config.experts, self.config.hidden))
         # The second layers are linear: the mean over tokens comes before them, 64 times cheaper.
         mixed = torch.einsum("bln,blnh->bnh", gate, hidden) / tokens.shape[1]

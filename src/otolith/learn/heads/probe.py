@@ -66,7 +66,7 @@ class LinearProbe(ClosedHead):
         first = nn.Linear(dimension, classes)
         self.register_buffer("weight", first.weight.detach().clone())
         self.register_buffer("bias", first.bias.detach().clone())
-        self.placed = False
+        self.placed = False  # set by `begin`, with the words of the classes
 
     @override
     def begin(self, alignment: Alignment | None, classes: Sequence[str]) -> None:

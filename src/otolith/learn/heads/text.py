@@ -77,7 +77,7 @@ class TextHead(ClosedHead):
         """Draw the classes towards examples: vectors (N, E) of any length, class indices (N,)."""
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
         labels = torch.from_numpy(np.asarray(code, dtype=np.int64))
-        sums = functional.one_hot(labels, self.classes).float().T @ unit
+        sums = functional.one_hot(labels, self.classes).float().T @ unit  # (K, E), n·x̄
         drawn = self.config.words_count * self.words + sums[: len(self.words)]
         self.centres = functional.normalize(drawn, dim=-1)
 

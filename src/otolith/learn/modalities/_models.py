@@ -36,6 +36,7 @@ def model_folder(name: str, trust: Sequence[str] | None) -> Path:
     from_file = trust is not None and name not in trust
     if Path(name).is_dir() and not from_file:
         return Path(name)
+    # The hub's cache is read for a checkpoint too, but nothing is fetched for it.
     if _HUB.fullmatch(name) and ".." not in name:
         return _on_the_hub(name, from_file)
     refuse_untrusted(name, "model folder", trust)

@@ -125,6 +125,7 @@ class ClipVideo(Modality):
         times: list[float] = []
         vectors: list[np.ndarray] = []
         pictures = frames(path, 1.0 / self.config.frames_per_second)
+        # A film of hours is never in memory at once.
         while batch := list(itertools.islice(pictures, _BATCH)):
             times += [time_s for time_s, _ in batch]
             vectors.append(self._look([picture for _, picture in batch]))

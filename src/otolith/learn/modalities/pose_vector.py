@@ -42,6 +42,7 @@ class PoseVector(Modality):
         steps = np.linalg.norm(np.diff(poses, axis=1), axis=-1).mean(axis=1)
         speed = steps * (self.config.moments / windows.seconds)
         still = np.where(known[..., None], mean[:, 0] - _standing(), 0.0)
+        # A tenth of the speeds, so that fast movements do not outweigh where the joints are.
         parts = [still.reshape(len(poses), -1), (poses - mean).reshape(len(poses), -1), 0.1 * speed]
         present = known[:, 0] & (known.mean(axis=1) >= 0.5)
         return ModalityVectors(np.concatenate(parts, axis=1), present)

@@ -109,7 +109,7 @@ def _centre(values: np.ndarray, known: np.ndarray, joints: Sequence[str]) -> Non
     if not {"pelvis", "left_hip", "right_hip"} <= set(names):
         return
     pelvis, left, right = (names.index(name) for name in ("pelvis", "left_hip", "right_hip"))
-    middle = values.shape[1] // 2
+    middle = values.shape[1] // 2  # of the moments
     values -= values[:, middle, pelvis][:, None, None, :].copy()
     across = values[:, middle, left] - values[:, middle, right]
     turn = np.arctan2(across[:, 0], across[:, 1])  # how far the left is from y, seen from above

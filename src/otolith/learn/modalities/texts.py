@@ -88,6 +88,7 @@ class TextModel(Modality):
         known: dict[str, np.ndarray] = {}
         if (cached := read_arrays(path, key)) is not None:
             known = dict(zip(cached[0], cached[1]["vector"], strict=True))
+        # Sorted: a set's order, and with it the batches, would differ from run to run.
         if new := sorted(set(texts) - known.keys()):
             known |= dict(zip(new, self.encode(new), strict=True))
             vectors = np.stack(list(known.values())).astype(np.float32)

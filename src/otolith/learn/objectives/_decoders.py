@@ -23,7 +23,7 @@ class Decoder(nn.Module):
 
     def __init__(self, width: int, channels: int, length: int, dropout: float) -> None:
         super().__init__()
-        final = 2**_DOUBLINGS
+        final = 2**_DOUBLINGS  # steps that one step becomes
         self.length, self.steps = length, -(-max(length, final) // final)
         self.spread: nn.Module = (
             nn.Linear(width, width * self.steps) if self.steps > 1 else nn.Identity()

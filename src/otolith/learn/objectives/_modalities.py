@@ -86,6 +86,7 @@ class Companions:
 
     def vectors(self, windows: Windows) -> dict[str, ModalityVectors]:
         """Return the vectors of some windows by role."""
+        # Windows of another store than those prepared are asked for anew.
         same = windows.store is self._store
         rows = [self._row.get(place, -1) for place in _places(windows)] if same else [-1]
         if -1 in rows:
@@ -177,6 +178,7 @@ class Spread:
     def add(self, vectors: Tensor) -> None:
         """Take in the vectors (B, E) of a batch."""
         with torch.autocast(vectors.device.type, enabled=False):
+            # Metal has no float64.
             exact = torch.float32 if vectors.device.type == "mps" else torch.float64
             vectors = vectors.detach().to(exact)
             unit = functional.normalize(vectors, dim=-1)
@@ -197,6 +199,7 @@ class Spread:
         n = float(count[0])
         if n < 2:
             return {}
+        # Of each coordinate, over all windows of the epoch.
         variance = (square / n - (total / n) ** 2).clip(min=0).mean()
         return {
             "embedding_variance": float(variance / max((square / n).mean(), 1e-30)),

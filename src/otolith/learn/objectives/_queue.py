@@ -50,6 +50,7 @@ class Queue(nn.Module):
         windows have them (B,)."""
         count = len(number)
         kept = slice(max(0, count - self.size), count)
+        # A batch larger than the queue leaves its last windows.
         slots = (self.taken + torch.arange(count, device=number.device))[kept] % self.size
         self.number[slots] = number[kept]
         for name in self.names:

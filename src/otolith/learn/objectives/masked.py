@@ -75,6 +75,7 @@ class Masked(Objective):
         tokens = _tokens(encoder, length)
         lost = length - tokens
         self.margin, self.between = (0, 0), None
+        # Convolutions without padding: as many samples more give every sample its token.
         if lost > 0 and encoder.any_length and _tokens(encoder, length + lost) == length:
             self.margin = (lost // 2, lost - lost // 2)
         elif lost:
@@ -94,12 +95,14 @@ class Masked(Objective):
         hidden = hidden_steps(batch, self.config.share, self.config.span, generator)
         values = functional.pad(batch.values.masked_fill(hidden[:, None], 0.0), self.margin)
         received = functional.pad(batch.received, self.margin)
+        # (B, L, D), one token a time step of the padded window.
         tokens = encoder(replace(batch, values=values, received=received)).tokens
         predicted = self.decoder(tokens).transpose(1, 2)
         with torch.autocast(predicted.device.type, enabled=False):
             predicted = predicted.float()
             if self.between is not None:
                 predicted = predicted @ self.between
+            # (B, C, T): hidden, measured, and of a channel that the window has.
             asked = (hidden & batch.received)[:, None] & batch.present[..., None]
             error = ((predicted - batch.values) ** 2 * asked).sum()
             return {"reconstruction": error / asked.sum().clamp(min=1)}

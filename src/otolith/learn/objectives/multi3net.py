@@ -168,6 +168,7 @@ class Multi3Net(Contrastive):
             modality_encoders[POSE] = _built(c.pose_encoder, shape, width, c.pose_encoder_settings)
         self.encoders = nn.ModuleDict(modality_encoders)
 
+        # The order of these decides which random numbers each starts from.
         length = 1 if c.target == "middle" else windows.length
         decoders: dict[str, nn.Module] = {}
         if self.with_pose and c.pose_to_imu:
@@ -247,6 +248,7 @@ class Multi3Net(Contrastive):
         each, has_sensor = sensor_vectors(encoder, batch, self.places)  # (B, S, D), (B, S)
         vectors = dict(zip(self.places, each.unbind(1), strict=True))
         present = dict(zip(self.places, has_sensor.unbind(1), strict=True))
+        # Text and pose, (B, D) each.
         for name, module in self.encoders.items():
             present[name] = batch.modalities[f"{name}_present"]
             given = [batch.modalities[TEXT]] if name == TEXT else self._pose(batch.modalities)
@@ -259,7 +261,8 @@ class Multi3Net(Contrastive):
             both = present[a] & present[b]
             term = info_nce(vectors[a], vectors[b], c.temperature, both, c.symmetric)
             losses[f"contrast_{a}_{b}"] = c.contrast * term
-        true, measured = signal(batch, c.target)
+        true, measured = signal(batch, c.target)  # (B, C, L) each
+        # What each decoder reads, its weight, and the windows that have it.
         sources = {}
         if POSE in self.decoders:
             sources[POSE] = c.pose_to_imu, vectors[POSE], present[POSE]
@@ -300,6 +303,7 @@ def sensor_vectors(
     shown = batch.present.new_zeros(len(places), len(batch.channels))
     for number, channels in enumerate(places.values()):
         shown[number, list(channels)] = True
+    # (S·B, C, T): every sensor shown by itself, sensor after sensor.
     alone = replace(
         batch,
         values=(batch.values[None] * shown[:, None, :, None]).flatten(0, 1),

@@ -120,6 +120,7 @@ class PIM(Objective):
         self.bins: list[UniformBins] = []
         self.heads: nn.Module = nn.ModuleList()
         self.notes: list[str] = []
+        # `fit` and `targets` ask for the same windows: measured once.
         self._measured: dict[str, Physics] = {}
 
     def _measure(self, windows: Windows) -> Physics:
@@ -142,7 +143,7 @@ class PIM(Objective):
         c, physics = self.config, self._measure(windows)
         self.notes = list(physics.notes)
         self.quantities, self.bins = [], []
-        for quantity, values in zip(physics.quantities, physics.values.T, strict=True):
+        for quantity, values in zip(physics.quantities, physics.values.T, strict=True):  # (N,)
             if not np.isfinite(values).any():
                 self.notes.append(f"{quantity.name} is undefined in every window and left out")
                 continue
@@ -176,6 +177,7 @@ class PIM(Objective):
     @override
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of each family: speed, angle, symmetry."""
+        # (Q, B, K) and (Q, B).
         logits, target = self.heads(encoder(batch).pooled), batch.modalities["physics"].T
         losses = cross_entropy(logits, target, self.config.loss)  # (Q,)
         members: dict[str, list[int]] = {}

@@ -160,6 +160,7 @@ class PRIMUS(Aligned):
         motion = self.space.motion(pooled) if self.space else view  # m(f(x)), (B, E)
         if self.training:
             self._spread.add(motion)
+        # One temperature for each head, as published.
         tau_s, tau_m = _value(self.temperature_ssl), _value(self.temperature_mm)
 
         losses: dict[str, Tensor] = {}
@@ -176,6 +177,7 @@ class PRIMUS(Aligned):
             number = torch.full_like(number, _NOBODY)
         vectors = vectors | {IMU: view}
         present = present | {IMU: torch.ones_like(number, dtype=torch.bool)}
+        # Without another loss a loss of 0 still has to be returned.
         if not self.queue.is_empty or not losses:
             slot, has_one = self.queue.nearest(
                 [*self.companions.roles, IMU], number, vectors, present
@@ -184,6 +186,7 @@ class PRIMUS(Aligned):
                 self.queue, self.space, view, motion, (slot, has_one), (tau_s, tau_m)
             )
             losses |= {name: c.nn * term for name, term in terms.items()}
+        # After the lookup: a window is never its own neighbour.
         if self.training and torch.is_grad_enabled():
             self.queue.push(number, vectors, present)
         return losses

@@ -88,6 +88,7 @@ class SimCLR(Objective):
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the contrastive loss."""
         batch, generator = in_order(batch, self.training)
+        # Each (B, C, T), with draws of their own.
         first, second = self.chain(batch.values, batch.present, generator), batch.values
         if self.config.both:
             second = self.chain(batch.values, batch.present, generator)

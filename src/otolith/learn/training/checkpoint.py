@@ -84,7 +84,7 @@ def save(
             "weights_sha256": file_digest(temporary / WEIGHTS),
             "files": {name: file_digest(temporary / name) for name in files},
         }
-        write_sealed(temporary / CONFIG, content | dict(config))
+        write_sealed(temporary / CONFIG, content | dict(config))  # last: it has the hashes
         if finish:
             finish(temporary)
 
@@ -272,6 +272,7 @@ def no_more_weights(tensors: Mapping[str, Tensor], settings: object) -> Iterator
                 f"{type(module).__name__}): it was edited. {_AGAIN}"
             )
 
+    # Hooks of all modules, as an encoder may be anybody's class.
     handles = [
         nn.modules.module.register_module_parameter_registration_hook(count),
         nn.modules.module.register_module_buffer_registration_hook(count),

@@ -55,6 +55,7 @@ class Loader:
         """Yield every window once: in the shuffled order of epoch `number`, or in their own order
         for None."""
         order = np.arange(len(self.windows))
+        # By seed and epoch: a resumed run meets the same order without replaying the others.
         random = np.random.default_rng([self.seed, number or 0])
         if number is not None:
             order = random.permutation(order)

@@ -145,6 +145,7 @@ class PretrainedEncoder:
                 f"These windows have gravity {windows.gravity}, {who} was made for gravity "
                 f"{self.gravity}. Import the recordings that way, or pretrain on these."
             )
+        # Networks with a linear layer over time take one length only.
         length = None if self.encoder.any_length else self.encoder.length
         windows.require(self.channels, self.encoder.rate_hz, length, who)
 
@@ -167,7 +168,7 @@ class PretrainedEncoder:
             raise ConfigError(f"space is 'encoder' or 'shared', not '{space}'.")
         shared = self.require_alignment() if space == "shared" else None
         runtime = runtime or Runtime.choose()
-        self.to(runtime.device).encoder.eval()
+        self.to(runtime.device).encoder.eval()  # no dropout: a window has one vector
         width = shared.width if shared else self.encoder.dimension
         out = np.empty((len(windows), width), dtype=np.float32)
         start = 0

@@ -52,6 +52,7 @@ class Runtime:
             raise ConfigError(f"Device '{device}' is not available; here are {here}.")
         if precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"Precision is auto, fp32 or bf16, not '{precision}'.")
+        # By what the processor has, never by a timing: the choice is recorded and repeated.
         if precision == "auto":
             precision = "bf16" if _has_bf16(kind) else "fp32"
         return cls(device, precision, _threads(threads))

@@ -51,7 +51,7 @@ def channel_statistics(windows: Windows) -> ChannelStatistics:
     count = np.maximum(count, 1)
     mean = total / count
     std = np.sqrt(np.maximum(square / count - mean**2, 0))
-    still = low >= high
+    still = low >= high  # nothing is known of how far such a channel may go
     return ChannelStatistics(
         mean.astype(np.float32),
         np.where(std < 1e-6, 1.0, std).astype(np.float32),
@@ -82,6 +82,7 @@ def channel_range(windows: Windows) -> tuple[Float[np.ndarray, " C"], Float[np.n
         if len(values) < 3:
             continue
         tail = max(int(np.ceil(TAIL_SHARE * len(values))), min(TAIL_SAMPLES, len(values) // 100), 1)
+        # Only two order statistics are needed: no full sort.
         ordered = np.partition(values, [tail, len(values) - 1 - tail])
         first, last = float(ordered[tail]), float(ordered[-1 - tail])
         reach = SPANS * (last - first)
