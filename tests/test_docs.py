@@ -125,6 +125,13 @@ def test__page__links__lead_somewhere(page: Path) -> None:
     assert not absent
 
 
+def test__index__links_to_every_page_once() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    linked = re.findall(r"\]\((\w+\.md)\)", text)
+    assert sorted(linked) == sorted(pages)
+
+
 def test__architecture__files__exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:core|data|motion|learn|measure|use|show|cli)/[\w/]*(?:\.py)?)`", text)
