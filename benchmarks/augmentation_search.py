@@ -1,4 +1,4 @@
-"""Which augmentations to contrast with: every pair is tried, chosen on some people, scored on others.
+"""Which augmentations to contrast with: pairs are chosen on some people, scored on others.
 
     python benchmarks/augmentation_search.py STUDY... --out DIR [--augmentations scaling,rotation]
 

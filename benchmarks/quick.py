@@ -4,8 +4,8 @@
 
 The recipe's own studies are hundreds of gigabytes. benchmarks/quick/NAME.toml replaces its entries,
 key by key: under [method], "*" stands for every method of the recipe. `import:utd_mhad` is
-$OTOLITH_DATA/data/utd_mhad, imported; `simulate:cmu_bvh` the clips of $OTOLITH_DATA/mocap/cmu_bvh on
-both wrists. Its scores mean nothing.
+$OTOLITH_DATA/data/utd_mhad, imported; `simulate:cmu_bvh` is $OTOLITH_DATA/mocap/cmu_bvh, simulated
+on both wrists. Its scores mean nothing.
 """
 
 from __future__ import annotations

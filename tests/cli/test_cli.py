@@ -372,7 +372,8 @@ def test__recipe__typed_option_wins(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("otolith.learn.training.pretrain.pretrain", stop)
-    text = 'studies = "study"\nepochs = 7\nbatch-size = 8\nout = "r"\n[objective]\nbins = 4\n[encoder]\ndropout = 0.0\n'
+    text = 'studies = "study"\nepochs = 7\nbatch-size = 8\nout = "r"\n'
+    text += "[objective]\nbins = 4\n[encoder]\ndropout = 0.0\n"
     (tmp_path / "r.toml").write_text(text)
     typed(place, "pretrain", "--recipe", tmp_path / "r.toml", "--epochs", 9)
     assert (asked["epochs"], asked["batch_size"], asked["out"]) == (9, 8, Path("r"))

@@ -140,11 +140,18 @@ def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--seconds", "1e-9"), ("--seconds", "86400"), ("--rate", "1e-9"), ("--rate", "3"), ("--batch-size", "1"),
-        ("--batch-size", str(2**31 - 1)), ("--learning-rate", "1e-300"), ("--seed", str(2**32 - 2)),
-        ("--learning-rate", "1e6"), ("--threads", "64"),
+        ("--seconds", "1e-9"),
+        ("--seconds", "86400"),
+        ("--rate", "1e-9"),
+        ("--rate", "3"),
+        ("--batch-size", "1"),
+        ("--batch-size", str(2**31 - 1)),
+        ("--learning-rate", "1e-300"),
+        ("--seed", str(2**32 - 2)),
+        ("--learning-rate", "1e6"),
+        ("--threads", "64"),
     ],
-)  # fmt: skip
+)
 def test__pretrain__numbers_at_the_edge__work_or_are_refused(
     arguments: tuple[str, ...], toy_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +168,18 @@ def test__odd_environment__is_said(
     variable: str, value: str, toy_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    done = CliRunner().invoke(app, ["pretrain", str(toy_study.folder), "--out", str(tmp_path / "new"), "--quiet",
-                                    "--epochs", "1"])  # fmt: skip
+    done = CliRunner().invoke(
+        app,
+        [
+            "pretrain",
+            str(toy_study.folder),
+            "--out",
+            str(tmp_path / "new"),
+            "--quiet",
+            "--epochs",
+            "1",
+        ],
+    )
     assert done.exit_code == 2 and variable in done.output, done.output
 
 

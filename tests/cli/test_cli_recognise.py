@@ -48,7 +48,7 @@ def recordings() -> list[Recording]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three people as a study and as a folder with a file for each sensor, and who recognises them."""
+    """Three people as a study and as a folder of files per sensor, and who recognises them."""
     folder = tmp_path_factory.mktemp("many")
     cut = Cut(seconds=2.0, rate_hz=50.0, overlap=0.5)
     write_study(folder / "study", recordings(), name="toy", source="toy", terms="CC0", cut=cut)

@@ -39,10 +39,31 @@ def typed(*arguments: Any, code: int = 0) -> str:
 def encoder(paired_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("aligned") / "encoder"
     typed(
-        "pretrain", paired_study.folder, "--objective", "primus", "--set", "text=toy:BagOfWords", "--set", "pose=",
-        "--set", "nn=0.5", "--set", "width=32", "--leave-out", "p4,p5", "--epochs", 8, "--batch-size", 32,
-        "--learning-rate", 0.003, "--out", out, "--quiet", *RUN,
-    )  # fmt: skip
+        "pretrain",
+        paired_study.folder,
+        "--objective",
+        "primus",
+        "--set",
+        "text=toy:BagOfWords",
+        "--set",
+        "pose=",
+        "--set",
+        "nn=0.5",
+        "--set",
+        "width=32",
+        "--leave-out",
+        "p4,p5",
+        "--epochs",
+        8,
+        "--batch-size",
+        32,
+        "--learning-rate",
+        0.003,
+        "--out",
+        out,
+        "--quiet",
+        *RUN,
+    )
     return out
 
 
@@ -149,9 +170,21 @@ def test__recognise__unknown_shots_templates_and_prompts(
         "'unknown'; how near that is was set by hand" in (tmp_path / "k" / "README.md").read_text()
     )
     typed(
-        "recognise", encoder, name, "--shots-from", paired_study.folder, "--shots", 3,
-        "--template", "a person is {}", "--out", tmp_path / "b.csv", "--keep", tmp_path / "shots", *given,
-    )  # fmt: skip
+        "recognise",
+        encoder,
+        name,
+        "--shots-from",
+        paired_study.folder,
+        "--shots",
+        3,
+        "--template",
+        "a person is {}",
+        "--out",
+        tmp_path / "b.csv",
+        "--keep",
+        tmp_path / "shots",
+        *given,
+    )
     record = Recogniser.load(tmp_path / "shots", device="cpu", trust="toy").record_["adaptation"]
     assert record["labels"] == dict.fromkeys(LABELS.split(","), 3)
     assert record["words"]["walking"] == ["a person is walking"]

@@ -71,8 +71,11 @@ def test__recogniser__takes_every_field_of_adapt_config() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[adapt]\nweight_decay = 0.25\nwarmup = 3\nseed = 7", "weight-decay = 0.25\nwarmup = 3\nseed = 7"],
-)  # fmt: skip
+    [
+        "[adapt]\nweight_decay = 0.25\nwarmup = 3\nseed = 7",
+        "weight-decay = 0.25\nwarmup = 3\nseed = 7",
+    ],
+)
 def test__adapt__every_setting__reaches_the_recogniser_from_a_recipe_and_is_recorded(
     text: str, toy_study: Study, tmp_path: Path
 ) -> None:
@@ -87,8 +90,9 @@ def test__adapt__every_setting__reaches_the_recogniser_from_a_recipe_and_is_reco
     built = dataclasses.asdict(config)
     assert {name: kept[name] for name in built} == built
     assert kept["head"] == {"name": "mlp", **Recogniser.load(out).adapted_.head.settings()}
-    assert kept["windows"] == {k: v if not isinstance(v, tuple) else list(v)
-                               for k, v in toy_study.cut.to_json().items()}  # fmt: skip
+    assert kept["windows"] == {
+        k: v if not isinstance(v, tuple) else list(v) for k, v in toy_study.cut.to_json().items()
+    }
 
 
 def test__typed__wins_over_the_tables_of_a_recipe(toy_study: Study, tmp_path: Path) -> None:
@@ -222,6 +226,7 @@ def test__standard__adapt_ships_what_the_benchmark_measured(
     shipped = Recogniser.load(out, device="cpu", threads=1).predict_proba(run.test)
     np.testing.assert_array_equal(measured, shipped)
 
-    in_python = Recogniser(run.encoder, method.head, **method.adapt, device="cpu",
-                           precision="fp32", threads=1).fit(run.few(4, 0))  # fmt: skip
+    in_python = Recogniser(
+        run.encoder, method.head, **method.adapt, device="cpu", precision="fp32", threads=1
+    ).fit(run.few(4, 0))
     np.testing.assert_array_equal(in_python.predict_proba(run.test), measured)

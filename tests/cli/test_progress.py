@@ -48,7 +48,8 @@ COMMANDS = {
         "recordings: 1 of 1 in",
     ),
     "benchmark": (
-        f"study --recipe small.toml --methods quick --shots 1 --folds 2 --draws 2 --out OUT {QUICK}",
+        "study --recipe small.toml --methods quick --shots 1 --folds 2 --draws 2 --out OUT "
+        f"{QUICK}",
         "cells: 4 of 4 in",
     ),
 }

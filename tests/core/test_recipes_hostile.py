@@ -263,9 +263,9 @@ SOURCES = {"adapt": 2, "recognise": 2, "retrieve": 2, "fidelity": 2, "demo": 0}
 
 
 TABLES = {
-    name: {leaf.table for leaf in leaves(job)} | {part for leaf in leaves(job) for part in leaf.path[:-1]}
+    name: {part for leaf in leaves(job) for part in (leaf.table, *leaf.path[:-1])}
     for _, name, job, _ in COMMANDS
-}  # fmt: skip
+}
 """The tables that a recipe of each command may hold."""
 
 

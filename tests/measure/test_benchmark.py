@@ -330,8 +330,10 @@ def test__two_studies__each_has_its_own_people_and_rows(study: Study, tmp_path: 
     made = [toy_recording(f"q{i}", seconds_each=4.0) for i in range(3)]
     other = write_study(tmp_path / "study", made, name="other", cut=Cut(2.0, 50.0))
     report = benchmark(
-        [study, other], **CHOICES | {"methods": ["logistic"], "shots": ["all"]}, out=tmp_path / "out"
-    )  # fmt: skip
+        [study, other],
+        **CHOICES | {"methods": ["logistic"], "shots": ["all"]},
+        out=tmp_path / "out",
+    )
     # Both folders are called "study": what tells them apart is the whole path.
     assert [(row["study"], row["fold"]) for row in report.rows] == [
         ("toy", 0),
@@ -339,9 +341,13 @@ def test__two_studies__each_has_its_own_people_and_rows(study: Study, tmp_path: 
         ("other", 0),
         ("other", 1),
     ]
-    assert {person for row in report.rows if row["study"] == "other" for person in row["train_subjects"]} <= {
-        "q0", "q1", "q2",
-    }  # fmt: skip
+    assert {
+        person for row in report.rows if row["study"] == "other" for person in row["train_subjects"]
+    } <= {
+        "q0",
+        "q1",
+        "q2",
+    }
 
 
 def test__disk_full__at_a_cell__leaves_no_half_cell_and_the_same_call_goes_on(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Interval
 
@@ -13,6 +13,9 @@ from otolith.core.errors import ConfigError, DataError
 from otolith.core.options import Option
 from otolith.core.settings import settings
 from otolith.core.terminal import note, tell, tell_json
+
+if TYPE_CHECKING:
+    from otolith.motion.fidelity.study_fidelity import Compared
 
 
 @settings
@@ -53,12 +56,7 @@ class Fidelity:
         from otolith.core.files import refuse_existing
         from otolith.data.study import Study
         from otolith.motion.fidelity.study_fidelity import compare_studies
-        from otolith.show.fidelity_page import (
-            HEAD,
-            rows_of,
-            write_fidelity_figure,
-            write_fidelity_page,
-        )
+        from otolith.show.fidelity_page import HEAD, rows_of
 
         if self.real is None:
             raise ConfigError(
@@ -80,7 +78,14 @@ class Fidelity:
             tell_json([row.as_dict() for row in rows])
         else:
             _print_table([HEAD, *rows_of(rows)])
-        title = f"Fidelity of {self.simulated.name} to {self.real.name}"
+        self._draw(rows, notes, f"Fidelity of {self.simulated.name} to {self.real.name}")
+        if not self.quiet:
+            for sentence in notes:
+                note(sentence)
+
+    def _draw(self, rows: list[Compared], notes: list[str], title: str) -> None:
+        from otolith.show.fidelity_page import write_fidelity_figure, write_fidelity_page
+
         if self.html is not None:
             write_fidelity_page(rows, notes, self.html, title)
         if self.figure is not None:
@@ -88,9 +93,6 @@ class Fidelity:
         for path in filter(None, (self.html, self.figure)):
             # JSON is all that --json prints, so that a pipe can read it.
             tell(f"Wrote {path}", err=self.as_json)
-        if not self.quiet:
-            for sentence in notes:
-                note(sentence)
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

@@ -75,7 +75,14 @@ class Leaf:
 
 
 def leaves(job: Any) -> tuple[Leaf, ...]:
-    """Return everything that a job can be told, in the order of its fields."""
+    """Return everything that a job can be told, in the order of its fields.
+
+    Fields of configs within it stand where the config stands.
+
+    >>> from otolith.cli.simulating import Simulate
+    >>> [leaf.flags[0] for leaf in leaves(Simulate) if leaf.name in ("rate_hz", "frame_rate")]
+    ['--rate', '--frame-rate']
+    """
     hints = get_type_hints(job, include_extras=True)
     out: list[Leaf] = []
     for field in dataclasses.fields(job):
@@ -87,11 +94,14 @@ def leaves(job: Any) -> tuple[Leaf, ...]:
                 below = dataclasses.replace(leaf.option, panel=panel)
                 out.append(dataclasses.replace(leaf, path=(field.name, *leaf.path), option=below))
         else:
-            default = field.default
-            if field.default_factory is not dataclasses.MISSING:
-                default = field.default_factory()
-            out.append(Leaf((field.name,), job, kind, default, option, _bounds(metadata)))
+            path, bounds = (field.name,), _bounds(metadata)
+            out.append(Leaf(path, job, kind, _default(field), option, bounds))
     return tuple(out)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def _apart(hint: Any) -> tuple[Any, list[Any]]:
@@ -179,10 +189,15 @@ def _typed(leaf: Leaf) -> Any:
 def build(job: type, command: str, typed: Mapping[str, Any], recipe: Mapping[str, Any]) -> Any:
     """Build a job from what was typed and, where it was not, from a recipe's entries.
 
+    >>> from otolith.cli.listing import List
+    >>> build(List, "list", {"family": "heads"}, {"as_json": True})
+    List(family='heads', as_json=True)
+
     Raises ConfigError, in the words of whoever typed, for whatever cannot be.
     """
     values: dict[tuple[str, ...], Any] = {}
     for leaf in leaves(job):
+        # What is typed wins.
         for source in (typed, recipe):
             if leaf.name in source:
                 values[leaf.path] = _value(leaf, source[leaf.name])
@@ -190,6 +205,7 @@ def build(job: type, command: str, typed: Mapping[str, Any], recipe: Mapping[str
     try:
         return _configured(job, (), values, command)
     except ConfigError as error:
+        # Whoever typed an option knows it by its flag, not by its field.
         message = str(error)
         for leaf in leaves(job):
             if leaf.name in typed:
@@ -241,7 +257,11 @@ def _plain_type(hint: Any) -> Any:
 
 
 def words(text: str) -> list[str]:
-    """Return what stands between commas, spaces around it left out."""
+    """Return what stands between commas, spaces around it left out.
+
+    >>> words("left_wrist, head")
+    ['left_wrist', 'head']
+    """
     return [part.strip() for part in text.split(",") if part.strip()]
 
 

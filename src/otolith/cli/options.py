@@ -81,7 +81,11 @@ class Compute:
 
 def settings_of(texts: tuple[str, ...]) -> dict[str, Any]:
     """Return settings typed as NAME=VALUE; a value is written as in TOML, text also without its
-    quotes."""
+    quotes.
+
+    >>> settings_of(("mm=0", "text=minilm", "augmentations=['jitter']"))
+    {'mm': 0, 'text': 'minilm', 'augmentations': ['jitter']}
+    """
     import tomllib
 
     out: dict[str, Any] = {}
@@ -97,7 +101,11 @@ def settings_of(texts: tuple[str, ...]) -> dict[str, Any]:
 
 
 def some_people(people: tuple[str, ...], available: list[str]) -> list[str]:
-    """Return the people who were named; ConfigError for one who is not there."""
+    """Return the people who were named; ConfigError for one who is not there.
+
+    >>> some_people(("p2",), ["p1", "p2"])
+    ['p2']
+    """
     for person in people:
         if person not in available:
             raise ConfigError(
@@ -108,7 +116,11 @@ def some_people(people: tuple[str, ...], available: list[str]) -> list[str]:
 
 
 def some(count: int, one: str, more: str) -> str:
-    """Return a number with its noun, such as "1 person" or "3 people"."""
+    """Return a number with its noun.
+
+    >>> some(3, "person", "people")
+    '3 people'
+    """
     return f"{count} {one if count == 1 else more}"
 
 

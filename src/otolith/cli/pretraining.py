@@ -74,13 +74,19 @@ class Pretrain:
         """Pretrain, in several processes where that was asked for."""
         from otolith.core.files import refuse_existing
         from otolith.learn.training import pretrain as training
-        from otolith.learn.training.processes import is_first, is_launched, launch
+        from otolith.learn.training.processes import is_launched, launch
 
         if not training.to_be_tidied(self.out):
             refuse_existing(self.out, "encoder", self.overwrite)
+        # The launched processes type the same command, and find that they are.
         if self.processes > 1 and not is_launched():
             raise typer.Exit(launch(self.processes, sys.argv[1:]))
-        windows = self._windows()
+        self._train(self._windows())
+
+    def _train(self, windows: Windows) -> None:
+        from otolith.learn.training import pretrain as training
+        from otolith.learn.training.processes import is_first
+
         people = some(len(windows.subjects), "person", "people")
         schedule = {name: getattr(self.pretrain, name) for name in _SCHEDULE}
         epochs = self.pretrain.epochs * (len(self.studies) if self.pretrain.in_turn else 1)

@@ -96,7 +96,7 @@ class _Reading:
         )
 
     def _whole(self, name: str, entries: dict[str, Any]) -> dict[str, Any]:
-        """[objective] name = "pim" is the option `objective`: TOML has no two things of one name."""
+        """[objective] name = "pim" is the option `objective`: TOML knows a name once."""
         option = _find(name, self.options)
         named = {option.name: entries.pop("name")} if option and "name" in entries else {}
         return named | {self.tables[name].name: entries}

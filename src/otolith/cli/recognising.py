@@ -190,6 +190,12 @@ def _refuse_same_names(names: list[str]) -> None:
             )
 
 
+def _summary(timeline: Timeline) -> str:
+    seconds = timeline.seconds.items()
+    shares = ", ".join(f"{label or 'unknown'} {length:.0f} s" for label, length in seconds)
+    return f"{len(timeline)} windows: {shares}"
+
+
 class _Writer:
     """Where timelines go: a file each, or all into one table."""
 
@@ -223,10 +229,8 @@ class _Writer:
             plot_timeline(timeline, self._picture(name))
         if not self._joined:
             timeline.to_csv(target)
-        seconds = timeline.seconds.items()
-        shares = ", ".join(f"{label or 'unknown'} {length:.0f} s" for label, length in seconds)
-        where = f"{target}, {name}" if self._joined else target
-        self.lines.append(f"{where}: {len(timeline)} windows: {shares}")
+        where = f"{target}, {name}" if self._joined else str(target)
+        self.lines.append(f"{where}: {_summary(timeline)}")
 
     def finish(self) -> None:
         """Write the table of all, if that is what was asked for."""

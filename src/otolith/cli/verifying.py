@@ -87,16 +87,19 @@ class Verify:
         if verified.whole:
             tell(f"{what}; {'as it is now is recorded' if verified.accepted else 'all is whole'}.")
             return
-        next_step = "Copy the whole folder again from where it was made."
-        if verified.kind == "results":
-            next_step = "Type the benchmark's command again, or copy the whole folder again."
-        elif verified.kind == "study":
-            next_step = (
-                f"Import the study again; or, if you changed it on purpose, type: otolith verify "
-                f"{verified.path} --accept-edits"
-            )
         faults = some(len(verified.faults), "fault", "faults")
         if verified.kind == "study" and self.accept_edits:
             faults += ", so nothing was recorded"
-            next_step = "Mend these first, or import the study again."
-        tell(f"{what}; {faults}. {next_step}")
+        tell(f"{what}; {faults}. {self._next_step(verified)}")
+
+    def _next_step(self, verified: Verified) -> str:
+        if verified.kind == "results":
+            return "Type the benchmark's command again, or copy the whole folder again."
+        if verified.kind != "study":
+            return "Copy the whole folder again from where it was made."
+        if self.accept_edits:
+            return "Mend these first, or import the study again."
+        return (
+            f"Import the study again; or, if you changed it on purpose, type: otolith verify "
+            f"{verified.path} --accept-edits"
+        )

@@ -12,7 +12,11 @@ from otolith.core.settings import settings
 
 @settings
 class CutChoices:
-    """Fields of `Cut` that differ from the study's own; None for the study's own."""
+    """Fields of `Cut` that differ from the study's own; None for the study's own.
+
+    >>> CutChoices(seconds=2.5, labels=["walking", "sitting"]).chosen()
+    {'seconds': 2.5, 'labels': ('walking', 'sitting')}
+    """
 
     seconds: Annotated[float, Interval(gt=0, le=86_400)] | None = None
     """Length of a window; the study's own if not given, as all of these."""

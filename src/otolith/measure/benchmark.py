@@ -283,20 +283,22 @@ def _measure(plan: _Plan, workers: int, news: _News, save: Callable[[Report], ob
 def _report(
     plan: _Plan, parts: Mapping[_Key, dict[str, Any]], lost: Sequence[Lost[Fold]]
 ) -> Report:
+    # Workers end in any order; the report is in that of the plan, so that runs can be compared.
     ordered = [parts[_key(fold)] for fold in plan.folds if _key(fold) in parts]
-    notes = [
-        *plan.notes,
-        *(f"{_name(one.task)}: failed in {ATTEMPTS} attempts; {one.reason}" for one in lost),
-        *(note for part in ordered for note in part["notes"]),
-    ]
+    failed = [f"{_name(one.task)}: failed in {ATTEMPTS} attempts; {one.reason}" for one in lost]
     return Report(
         **plan.facts,
-        rows=[row for part in ordered for row in part["rows"]],
-        losses=[row for part in ordered for row in part["losses"]],
+        rows=_all(ordered, "rows"),
+        losses=_all(ordered, "losses"),
         failed=[_failed_row(one, plan.names) for one in lost],
-        embedding=[part["picture"] for part in ordered if part["picture"]],
-        notes=list(dict.fromkeys(notes)),
+        embedding=_all(ordered, "pictures"),
+        # Every fold of a method notes the same of its study.
+        notes=list(dict.fromkeys([*plan.notes, *failed, *_all(ordered, "notes")])),
     )
+
+
+def _all(parts: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    return [each for part in parts for each in part[name]]
 
 
 def _failed_row(lost: Lost[Fold], names: Mapping[str, str]) -> Row:
@@ -367,7 +369,7 @@ def _work(fold: Fold) -> dict[str, Any]:
             picture = run.picture()
             write_sealed(path, picture)
     tell((name, 0, ""))
-    return _part(run, rows) | {"picture": picture}
+    return _part(run, rows) | {"pictures": [picture] if picture else []}
 
 
 _PICTURE = frozenset(["study", "method", "fold", "x", "y", "label", "subject"])
@@ -382,7 +384,7 @@ def _finished(fold: Fold) -> dict[str, Any] | None:
 
 def _part(run: FoldRun, rows: list[dict[str, Any]]) -> dict[str, Any]:
     key, losses, notes = _key(run.fold), run.losses(), run.notes()
-    return {"key": key, "rows": rows, "losses": losses, "notes": notes, "picture": None}
+    return {"key": key, "rows": rows, "losses": losses, "notes": notes, "pictures": []}
 
 
 _Key = tuple[str, str, int, int]

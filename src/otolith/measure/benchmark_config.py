@@ -122,10 +122,15 @@ class BenchmarkConfig:
             )
         names = [method.name if isinstance(method, Method) else method for method in self.methods]
         refuse_twice("method", names)
+        for table in set(self.method) - set(names):
+            self._refuse_misspelt(table, names)
+
+    def _refuse_misspelt(self, table: str, names: list[str]) -> None:
+        """A table of a method that is not measured this time is no mistake, unless a method that is
+        measured has nearly its name, and no table."""
         lacking = [name for name in names if name not in self.method]
-        for table in self.method:
-            if table not in names and (suggestion := nearest(table, lacking)):
-                raise ConfigError(f"No method is called '{table}', as [method] has it.{suggestion}")
+        if suggestion := nearest(table, lacking):
+            raise ConfigError(f"No method is called '{table}', as [method] has it.{suggestion}")
 
     @property
     def distinct_shots(self) -> tuple[int | str, ...]:
@@ -140,7 +145,12 @@ class BenchmarkConfig:
 
 
 def refuse_twice(what: str, names: list[str]) -> None:
-    """Raise ConfigError where a name stands twice."""
+    """Raise ConfigError where a name stands twice.
+
+    >>> refuse_twice("study", ["a", "b", "a"])
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: There are two of study 'a', whose rows nobody could tell ...
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(

@@ -100,11 +100,15 @@ def parse_method(text: str | Method, tables: Mapping[str, Table] | None = None) 
     >>> parse_method("none:tpn:linear").head
     'linear'
     """
-    if isinstance(text, Method):
-        method = text
-    elif text in METHODS:
+    method = text if isinstance(text, Method) else _named(text, tables or {})
+    completed(method)
+    return method
+
+
+def _named(text: str, tables: Mapping[str, Table]) -> Method:
+    if text in METHODS:
         method = METHODS[text]
-    elif tables and text in tables:
+    elif text in tables:
         method = Method(text)
     elif text.count(":") == 2:
         objective, encoder, head = text.split(":")
@@ -114,10 +118,8 @@ def parse_method(text: str | Method, tables: Mapping[str, Table] | None = None) 
             f"There is no method '{text}'; known are {', '.join(METHODS)}, or write "
             f"objective:encoder:head, such as none:tpn:linear.{nearest(text, METHODS)}"
         )
-    if isinstance(text, str):
-        for name in ("*", text):
-            method = _changed(method, (tables or {}).get(name, {}))
-    completed(method)
+    for name in ("*", text):
+        method = _changed(method, tables.get(name, {}))
     return method
 
 
@@ -126,6 +128,9 @@ def completed(method: Method) -> Method:
 
     It is built in full here: hours may lie between now and the moment at which it is used. Raises
     ConfigError or UnknownNameError for whatever cannot be built, or does not go together.
+
+    >>> completed(METHODS["logistic"]).head_settings["strength"]
+    1.0
     """
     who = f"Method '{method.name}'"
     encoder, head = encoders.FAMILY.resolve(method.encoder), heads.FAMILY.resolve(method.head)
@@ -135,14 +140,7 @@ def completed(method: Method) -> Method:
             objective = objectives.FAMILY.resolve(method.objective)(**objective).settings()
     elif objective:
         raise ConfigError(f"{who}: objective '{method.objective}' has no settings.")
-    if method.objective != "none" and not encoder.learns:
-        raise ConfigError(
-            f"{who}: encoder '{method.encoder}' has no weights for an objective to train."
-        )
-    if not encoder.learns and not head.closed:
-        raise ConfigError(
-            f"{who}: head '{method.head}' learns by gradients; use forest or logistic."
-        )
+    _refuse_mismatch(method, encoder.learns, head.closed)
     schedule = AdaptConfig if method.objective == "labels" else PretrainConfig
     return configure(
         Method,
@@ -156,6 +154,18 @@ def completed(method: Method) -> Method:
         },
         who,
     )
+
+
+def _refuse_mismatch(method: Method, learns: bool, closed: bool) -> None:
+    who = f"Method '{method.name}'"
+    if method.objective != "none" and not learns:
+        raise ConfigError(
+            f"{who}: encoder '{method.encoder}' has no weights for an objective to train."
+        )
+    if not learns and not closed:
+        raise ConfigError(
+            f"{who}: head '{method.head}' learns by gradients; use forest or logistic."
+        )
 
 
 def _complete(kind: type[Any], given: Table, who: str) -> dict[str, Any]:

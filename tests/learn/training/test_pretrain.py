@@ -181,7 +181,8 @@ elif when == "beside":  # what else belongs to the encoder is written, but nothi
     module.write_losses = after(module.write_losses, 1)
 elif when == "end":  # everything is saved, the beginnings are not cleared away yet
     checkpoint.remove_state = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
-module.pretrain(Study.load(study).windows(), out=out, runtime=Runtime("cpu", "fp32", 1), epochs=4, batch_size=64)
+module.pretrain(Study.load(study).windows(), out=out, runtime=Runtime("cpu", "fp32", 1), epochs=4,
+                batch_size=64)
 """
 
 

@@ -101,6 +101,7 @@ def adapt(
     kind = heads.FAMILY.resolve(head)
     who = f"Head '{head if isinstance(head, str) else head.__name__}'"
     torch.manual_seed(config.seed)
+    # A head that weighs tokens must know how many there are; only the encoder can say.
     given = dict(head_settings or {})
     if getattr(kind, "counts_tokens", False):
         given.setdefault("tokens", _tokens(encoder, windows, runtime))
@@ -115,6 +116,7 @@ def adapt(
         with built_from(head_settings, who):
             built.fit(vectors, windows.code, config.seed)
     elif encoder.encoder.learns:
+        # The caller's encoder stays as it is, for the next draw of labels.
         model.encoder = copy.deepcopy(encoder)
         with runtime.active():
             _descend(model, windows, runtime, progress)
@@ -177,6 +179,7 @@ class _Learning:
         weight = class_weights(self.windows).to(device) if config.balanced else None
         last = self.done + self.steps
         total = last + self.steps * bool(patience)
+        # Dropout and batch statistics of a frozen encoder stay as they are when it is used.
         self.model.encoder.encoder.train(moves)
         self.model.head.train()
         lowest, waited = float("inf"), 0
@@ -184,6 +187,7 @@ class _Learning:
         while self.done < last and not (patience and waited >= patience):
             losses: list[Tensor] = []
             sizes: list[int] = []
+            # The last epoch of a stage may be cut short by its number of steps.
             for batch in islice(loader.epoch(self.epoch), last - self.done):
                 losses.append(self.step(batch, moves, optimiser, weight))
                 sizes.append(len(batch))
@@ -192,6 +196,7 @@ class _Learning:
                 self.done += 1
                 if self.progress:
                     self.progress(self.done, total, float(losses[-1]))
+            # Once an epoch: to read a loss in every step would make a GPU wait.
             self.refuse_divergence(losses, rate if moves else 0.0)
             self.epoch += 1
             if patience:
@@ -215,6 +220,13 @@ class _Learning:
 
     def optimiser(self, moves: bool, rate: float) -> torch.optim.Optimizer:
         """Return Adam over the head's weights, and over those of the encoder where it moves."""
+        config, groups = self.model.config, self._groups(moves, rate)
+        if not config.weight_decay:
+            return torch.optim.Adam(groups, fused=True)
+        groups = [group | {"weight_decay": config.weight_decay} for group in groups]
+        return torch.optim.AdamW(groups, fused=True)
+
+    def _groups(self, moves: bool, rate: float) -> list[dict[str, Any]]:
         model, config = self.model, self.model.config
         groups = [{"params": list(model.head.parameters()), "lr": config.head_learning_rate}]
         if moves:
@@ -222,11 +234,8 @@ class _Learning:
             if config.space == "shared":
                 shared = model.encoder.require_alignment().imu.parameters()
                 groups += [{"params": list(shared), "lr": rate}]
-        groups = [group for group in groups if group["params"]]
-        if not config.weight_decay:
-            return torch.optim.Adam(groups, fused=True)
-        groups = [group | {"weight_decay": config.weight_decay} for group in groups]
-        return torch.optim.AdamW(groups, fused=True)
+        # A part without weights, such as a head of fixed vectors, has no group.
+        return [group for group in groups if group["params"]]
 
     def refuse_divergence(self, losses: list[Tensor], rate: float) -> None:
         """Raise ConfigError where a loss of the last epoch, or a weight after it, is not finite."""

@@ -19,7 +19,14 @@ Seeded = Annotated[Seed, Option(panel=RUN)]
 
 @settings
 class PretrainConfig:
-    """How long and how fast to pretrain, and the settings of what is built for it."""
+    """How long and how fast to pretrain, and the settings of what is built for it.
+
+    >>> PretrainConfig(epochs=20).patience
+    10
+    >>> PretrainConfig(epocs=20)
+    Traceback (most recent call last):
+    otolith.core.errors.ConfigError: PretrainConfig has no setting 'epocs'; ...
+    """
 
     epochs: Epochs = 100
     """Most passes over the windows."""
@@ -50,6 +57,9 @@ class AdaptConfig:
     """How a head, and the encoder with it, learns from a few labels.
 
     The schedule is fixed, as no label is left to choose by.
+
+    >>> AdaptConfig(mode="frozen", steps=30).learning_rate
+    0.0003
     """
 
     mode: Literal["finetune", "frozen", "staged"] = "finetune"

@@ -108,7 +108,11 @@ def _goal(objective: str | Objective, settings: Mapping[str, Any]) -> Objective:
 
 
 def partial_of(folder: Path) -> Path:
-    """Where a run that is not finished keeps its state, beside the folder that it makes."""
+    """Where a run that is not finished keeps its state, beside the folder that it makes.
+
+    >>> partial_of(Path("encoders/mine")).name
+    'mine.partial'
+    """
     return folder.with_name(f"{folder.name}.partial")
 
 
@@ -185,6 +189,7 @@ class _Run:
                 f"encoders."
             )
         goal.prepare(windows)
+        # Seeded once more: an objective's weights do not depend on how many the encoder drew.
         torch.manual_seed(seed)
         goal.fit(training, model.encoder)
         # What was built is recorded, its defaults included.
@@ -254,6 +259,7 @@ class _Run:
             rate *= 0.1 ** falls(watched, self.config.plateau)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        # Validation left both in eval mode.
         self.model.encoder.train()
         self.goal.train()
         row: dict[str, float] = {"epoch": number + 1}
@@ -354,6 +360,7 @@ class _Run:
         if model.alignment:
             checkpoint.load_into(model.alignment, self.best_weights, PART, "the best epoch")
             model.alignment.eval()
+        # A checkpoint written on a GPU is read where there is none.
         model.to("cpu").encoder.eval()
         model.history = self.history
         model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
@@ -398,6 +405,7 @@ class _Run:
         self.best_weights = {
             n.removeprefix("best."): t for n, t in tensors.items() if n.startswith("best.")
         }
+        # Adam's moments are tensors among the others: a file of weights holds nothing else.
         state = self.optimiser.state_dict()
         for name, tensor in tensors.items():
             if name.startswith("optimiser."):
@@ -435,6 +443,9 @@ def validation_people(subjects: list[str], count: int, seed: int) -> list[str]:
     """Choose who of the training people is held back to choose the best epoch.
 
     Raises SplitError where nobody would be left to train on.
+
+    >>> len(validation_people(["ann", "bob", "eve"], count=0, seed=0))
+    1
     """
     needed = count or (1 if len(subjects) < 10 else 2)
     if len(subjects) <= needed:

@@ -119,8 +119,6 @@ class _Work:
                 if on_error == "stop":
                     raise
                 skipped.append({"file": str(source), "reason": str(error)})
-            else:
-                self.ids += [f"{key}-{body.name}" for body in self.bodies]
         if skipped:
             write_json(claim(folder, "skipped.json"), skipped)
         if not self.ids:
@@ -132,34 +130,27 @@ class _Work:
         ids = {f"{key}-{body.name}": body for body in self.bodies}
         left = {id: body for id, body in ids.items() if self.journal.done.get(id) != mark}
         self.done += len(ids) - len(left)
-        if not left:
-            return
-        motion = read(source, **self.reading)
-        doubts = [each.message for each in check(motion)]
+        motion = read(source, **self.reading) if left else None
+        doubts = [each.message for each in check(motion)] if motion else []
         for id, body in left.items():
+            assert motion is not None
             facts = _record(self.mine.folder, id, motion, body, self.config)
             # Noted only now that its files are whole: what has a line in the journal is not redone.
             self.journal.add(id, mark, {"doubts": doubts, **facts})
             self.done += 1
             if self.progress:
                 self.progress(self.done, self.total, id)
+        self.ids += ids
 
     def finish(self, name: str) -> Study:
         """Make a study of the recordings."""
         folder = self.mine.folder
         by_id = {line["id"]: line for line in self.journal.lines()}
         lines = [by_id[id] for id in self.ids]
-        doubtful = [
-            {"recording": line["id"], "doubts": line["doubts"]} for line in lines if line["doubts"]
-        ]
-        if doubtful:
-            write_json(claim(folder, "doubtful.json"), doubtful)
-        texts = [
-            Text(line["id"], 0.0, line["entry"]["duration_s"], line["text"])
-            for line in lines
-            if line["text"]
-        ]
-        write_texts(folder, texts)
+        if doubtful := [line for line in lines if line["doubts"]]:
+            sentences = [{"recording": line["id"], "doubts": line["doubts"]} for line in doubtful]
+            write_json(claim(folder, "doubtful.json"), sentences)
+        write_texts(folder, _texts(lines))
         segments = [(line["id"], Segment(**each)) for line in lines for each in line["segments"]]
         return finish_study(
             folder,
@@ -178,6 +169,9 @@ def clips_of(sources: Sequence[str | Path]) -> list[tuple[str, str | Path]]:
     a file's name.
 
     Raises ReadError for a folder without motion capture, ConfigError where no source is given.
+
+    >>> clips_of(["procedural:walking"])
+    [('walking', 'procedural:walking')]
     """
     if not sources:
         raise ConfigError("Name a clip of motion capture, a folder of them, or procedural:walking.")
@@ -331,6 +325,12 @@ def _annotated(recording: Recording, motion: Motion) -> Recording:
     return dataclasses.replace(
         recording, streams=tuple(streams), clip_group=motion.group, facts=facts
     )
+
+
+def _texts(lines: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """What each recording's clip is called or described as, from its start to its end."""
+    spoken = [line for line in lines if line["text"]]
+    return [Text(each["id"], 0.0, each["entry"]["duration_s"], each["text"]) for each in spoken]
 
 
 def _gravity(lines: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], GravityVerdict]:
