@@ -215,7 +215,7 @@ def test__view__figure__needs_no_rerun(
     monkeypatch.setitem(sys.modules, "rerun", None)
     said("view", virtual, "walking-body01", "--figure", tmp_path / "walk.svg")
     picture = (tmp_path / "walk.svg").read_text()
-    assert "head: angular rate" in picture and "metres" in picture
+    assert "head: angular velocity" in picture and "metres" in picture
     assert len(picture) < 300_000
     said("view", virtual, "walking-body01", "--figure", tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text() == picture

@@ -167,7 +167,7 @@ def test__recognise__unknown_shots_templates_and_prompts(
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert {row["label"] for row in rows} == {UNKNOWN}
     assert (
-        "'unknown'; how near that is was set by hand" in (tmp_path / "k" / "README.md").read_text()
+        "'unknown'; how near is near was set by hand" in (tmp_path / "k" / "README.md").read_text()
     )
     typed(
         "recognise",
