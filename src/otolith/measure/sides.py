@@ -15,7 +15,21 @@ from otolith.measure.methods import BUILT_IN, Method
 
 
 def labelled_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
-    """Return the labelled windows that count."""
+    """Return the labelled windows that count.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> windows = labelled_windows(study, Cut(seconds=2.0, quantities=["acc"]))
+    >>> len(windows), windows.classes
+    (7, ('rest',))
+    """
     return study.windows(**cut.to_json(), missing=missing).labelled
 
 
@@ -24,6 +38,19 @@ def plain_windows(study: Study, cut: Cut, missing: str = "error") -> Windows:
 
     Every stretch is cut on a plain grid, the unlabelled ones included; where a study consists of
     trials with one window each, those are taken.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> windows = plain_windows(study, Cut(seconds=2.0, quantities=["acc"]))
+    >>> len(windows), windows.classes
+    (9, ())
     """
     # A plain grid over trials of one window each would cut most of them in two.
     if cut.label_rule == "centred":

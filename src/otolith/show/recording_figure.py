@@ -49,6 +49,18 @@ def write_recording_figure(
     The first recording where none is named; the liveliest seconds where no start is given. Raises
     StudyError for a recording that is not there, DataError for a start outside of it, ConfigError
     for another kind of file.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> write_recording_figure(study, "ann.svg").name
+    'ann.svg'
     """
     shown = study.recording(recording or study.entries[0]["id"])
     first_s, last_s = _seconds_of(shown, start_s)

@@ -66,7 +66,13 @@ def people_figure(people: Sequence[PersonSummary], labels: Sequence[str]) -> Fig
 
 @inked()
 def rates_figure(sensors: Sequence[SensorSummary]) -> Figure:
-    """Draw each recording's measured rate as a dot, a row per sensor; the stated rate as a line."""
+    """Draw each recording's measured rate as a dot, a row per sensor; the stated rate as a line.
+
+    >>> streams = [{"rate_hz": rate, "nominal_rate_hz": 50.0} for rate in (49.9, 50.1)]
+    >>> sensor = SensorSummary("head: acc", ("head",), ["a", "b"], streams)
+    >>> len(rates_figure([sensor]).axes[0].collections)  # the dots, and the stated rate
+    2
+    """
     figure, axes = panel(60 + 34.0 * len(sensors))
     for row, sensor in enumerate(sensors):
         # Dots are spread over the row in order, so that equal rates do not hide one another.
@@ -88,7 +94,12 @@ def rates_figure(sensors: Sequence[SensorSummary]) -> Figure:
 def signal_figure(
     time_s: Float[np.ndarray, "T"], values: Float[np.ndarray, "T C"], channels: Sequence[Channel]
 ) -> Figure:
-    """Draw some seconds of a sensor in SI units: a panel per quantity, a colour per axis."""
+    """Draw some seconds of a sensor in SI units: a panel per quantity, a colour per axis.
+
+    >>> from otolith.data.channels import triad
+    >>> signal_figure(np.arange(9.0), np.zeros((9, 3)), triad("head", "acc")).axes[0].get_ylabel()
+    'acc, m/s²'
+    """
     groups = by_quantity(channels)
     size = WIDTH, 45.0 + 105 * len(groups)
     figure, places = grid(len(groups), 1, size, share=(True, False))

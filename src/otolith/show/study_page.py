@@ -29,7 +29,20 @@ EXAMPLE_S = 6.0
 
 
 def write_study_page(study: Study, path: str | Path) -> Path:
-    """Write the page of a study into a file and return where it is."""
+    """Write the page of a study into a file and return where it is.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> write_study_page(study, "toy.html").name
+    'toy.html'
+    """
     write_text(Path(path), study_page(study))
     return Path(path)
 
@@ -38,6 +51,18 @@ def study_page(study: Study) -> str:
     """Return the HTML of a study's page.
 
     Raises StudyError where a file that an example is taken from is missing or damaged.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> "<h1>toy</h1>" in study_page(study)
+    True
     """
     held = summarise_study(study)
     head = ["sensor", "recordings", "Hz measured", "Hz stated", "rows read", "kept", "reported"]

@@ -18,7 +18,21 @@ _LEFT = ("sensor", "label", "at rest", "reported while reading", "such as", "")
 
 
 def study_text(study: Study) -> RenderableType:
-    """Return what a study holds, for a terminal: people, sensors, labels, reports and the cut."""
+    """Return what a study holds, for a terminal: people, sensors, labels, reports and the cut.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> from rich.console import Console
+    >>> Console(width=80).print(study_text(study))
+    toy  measured, 1 person, 1 recording, 0.00 hours...
+    """
     held = summarise_study(study)
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {held.headline()}"),

@@ -51,6 +51,18 @@ def sources_of(
     by the mapping's pattern. `gravity` is taken for a table without a mapping, which cannot say it.
     Raises ReadError for a folder that is neither, and for paths that do not fit the mapping; what
     is inside the files is only looked at when they are read.
+
+    >>> from tempfile import mkdtemp
+    >>> import numpy
+    >>> from otolith.data.channels import triad
+    >>> from otolith.data.recording import Recording, Segment, Stream
+    >>> from otolith.data.study import write_study
+    >>> time_s, still = numpy.arange(500) / 50, numpy.tile([0.0, 0.0, 9.81], (500, 1))
+    >>> stream = Stream.from_rows("wrist", triad("left_wrist", "acc"), time_s, still, 50.0)
+    >>> made = Recording("ann-1", "ann", (stream,), (Segment(0.0, 8.0, "rest"),))
+    >>> study = write_study(mkdtemp(), [made], name="toy")
+    >>> [source.name for source in sources_of(study.folder)]
+    ['ann-1']
     """
     path = Path(path)
     if not path.is_dir():
