@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from otolith import Study, write_study
 from otolith.cli.app import app
 from otolith.core.errors import OtolithWarning
-from otolith.data.duplicates import duplicates, told
+from otolith.data.duplicates import duplicates, listed
 from otolith.data.readers import import_tables
 from otolith.data.recording import Recording
 from otolith.data.windows import Cut
@@ -76,7 +76,7 @@ def test__duplicates__many_copies__are_told_shortly(tmp_path: Path) -> None:
         study_of(tmp_path / "s", *(copied(one, f"r{n}", f"p{n}") for n in range(9))).entries
     )
     assert len(found) == 8
-    assert list(told(found))[-1] == "3 more pairs of recordings share streams, byte for byte"
+    assert list(listed(found))[-1] == "3 more pairs of recordings share streams, byte for byte"
 
 
 MAPPING = """

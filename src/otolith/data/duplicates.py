@@ -79,13 +79,13 @@ def duplicates(entries: Sequence[StudyEntry]) -> list[Duplicate]:
 
 def warn_of_duplicates(study: str, entries: Sequence[StudyEntry]) -> list[str]:
     """Warn of recordings of a study that are the same; return the sentences."""
-    sentences = [f"{study}: {sentence}" for sentence in told(duplicates(entries))]
+    sentences = [f"{study}: {sentence}" for sentence in listed(duplicates(entries))]
     for sentence in sentences:
         warnings.warn(f"{sentence}.", OtolithWarning, stacklevel=3)
     return sentences
 
 
-def told(pairs: Sequence[Duplicate]) -> Iterator[str]:
+def listed(pairs: Sequence[Duplicate]) -> Iterator[str]:
     """Yield a sentence for each pair, at most `TOLD` of them."""
     yield from (pair.sentence() for pair in pairs[:TOLD])
     if len(pairs) > TOLD:

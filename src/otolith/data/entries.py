@@ -217,8 +217,8 @@ def _check_stream(path: Path, where: str, stream: StreamEntry, sealed: bool) -> 
         raise _error(path, f"{where}.{max(absent)} is absent")
     reported = sum(report["rows"] for report in stream["reports"])
     if stream["rows_read"] != stream["rows_kept"] + reported:
-        wanted = f"rows kept and reported, {stream['rows_kept']} + {reported}"
-        _fail(path, f"{where}.rows_read", stream["rows_read"], wanted)
+        expected = f"rows kept and reported, {stream['rows_kept']} + {reported}"
+        _fail(path, f"{where}.rows_read", stream["rows_read"], expected)
 
 
 def checksums_in(content: StudyFile) -> dict[str, Checksum]:
@@ -272,8 +272,8 @@ def _refused(path: Path, error: ErrorDetails) -> StudyError:
     return _error(path, f"{key} is {printable(repr(error['input']), 60)}; it must be {words}")
 
 
-def _fail(path: Path, key: str, value: object, wanted: str) -> None:
-    raise _error(path, f"{key} is {printable(repr(value), 60)}; it must be {wanted}")
+def _fail(path: Path, key: str, value: object, expected: str) -> None:
+    raise _error(path, f"{key} is {printable(repr(value), 60)}; it must be {expected}")
 
 
 def _error(path: Path, fault: str) -> StudyError:

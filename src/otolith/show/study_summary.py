@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from otolith.core.text import count
 from otolith.data.channels import Channel
-from otolith.data.duplicates import duplicates, told
+from otolith.data.duplicates import duplicates, listed
 from otolith.data.entries import ReportEntry, StreamEntry
 from otolith.data.recording import group_of_entry, natural_key
 from otolith.data.study import Study
@@ -189,7 +189,7 @@ def summarise_study(study: Study) -> StudySummary:
         labels=labels,
         label_people={n: sum(n in person.label_s for person in everybody) for n in labels},
         reports=[_added_up(kind, of) for kind, of in sorted(reports.items())],
-        unusual=[*told(duplicates(study.entries)), *_unusual(study, sensors)],
+        unusual=[*listed(duplicates(study.entries)), *_unusual(study, sensors)],
     )
 
 

@@ -140,8 +140,8 @@ class EgoExo4D(NarratedDataSet):
                 for job in items_of(jobs):
                     if isinstance(job, dict) and not job.get("rejected"):
                         said = items_of(job, "descriptions")
-                        found = [Moment.of(entry, "timestamp", "text", where) for entry in said]
-                        out.setdefault(uid, []).extend(found)
+                        moments = [Moment.of(entry, "timestamp", "text", where) for entry in said]
+                        out.setdefault(uid, []).extend(moments)
         return out
 
     def _file(self, root: Path, take: Mapping[str, Any]) -> Path | None:

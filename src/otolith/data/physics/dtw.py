@@ -209,7 +209,7 @@ def _sweep(
     done = 0
     for i in range(rows[-1]):
         first = max(0, i + low)
-        here = load(x, i)
+        sample = load(x, i)
         left = outside
         if i == 0:
             diagonal = splat(0.0)
@@ -218,11 +218,11 @@ def _sweep(
         else:
             diagonal = outside
         for j in range(first, min(widest, i + high + 1)):
-            there = load(y, j)
+            other = load(y, j)
             above = load(row, j)
             best = minimum(minimum(above, diagonal), left)
-            gap = subtract(here, there)
-            price = multiply(gap, gap) if squared else maximum(gap, subtract(there, here))
+            gap = subtract(sample, other)
+            price = multiply(gap, gap) if squared else maximum(gap, subtract(other, sample))
             left = add(price, best)
             diagonal = above
             store(row, j, left)

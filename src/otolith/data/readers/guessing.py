@@ -206,9 +206,9 @@ def _first_table(source: Path) -> tuple[Path, str]:
         raise ReadError(
             f"{source} holds no table (.csv, .txt, .tsv or .parquet). Unpack archives first."
         )
-    found = _TABLES.search(files[0].name)
-    assert found is not None
-    return files[0], f"**/*{found[0]}"
+    ending = _TABLES.search(files[0].name)
+    assert ending is not None
+    return files[0], f"**/*{ending[0]}"
 
 
 def _format(path: Path) -> CsvFormat:
@@ -357,15 +357,15 @@ def _who(source: Path, path: Path, names: Sequence[str], unknown: list[str]) -> 
     if column:
         return [f"subject = {{column = {_quoted(column)}}}"]
     relative = name_of(path.relative_to(source).as_posix() if source.is_dir() else path.name)
-    found = re.search(r"[A-Za-z]*\d+", relative)
-    if source.is_dir() and found:
+    numbered = re.search(r"[A-Za-z]*\d+", relative)
+    if source.is_dir() and numbered:
         unknown.append(
-            f"Who was recorded: the pattern takes '{found[0]}' from the path {relative}; check "
+            f"Who was recorded: the pattern takes '{numbered[0]}' from the path {relative}; check "
             f"that."
         )
-        pattern = rf"(?P<subject>{re.sub(r'[0-9]+', '', found[0])}\d+)"
+        pattern = rf"(?P<subject>{re.sub(r'[0-9]+', '', numbered[0])}\d+)"
         return [
-            f"subject = {{from = \"path\", pattern = '{pattern}'}}   # takes {found[0]} from "
+            f"subject = {{from = \"path\", pattern = '{pattern}'}}   # takes {numbered[0]} from "
             f"{relative}"
         ]
     unknown.append("Who was recorded: neither a column nor a number in the path tells.")
