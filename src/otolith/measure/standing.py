@@ -57,7 +57,7 @@ class Curves:
         return next((x for x in self.lines if (x["method"], x["shots"]) == (method, shots)), None)
 
     def versus(self, method: str, other: str, shots: Shots) -> Row | None:
-        """Return how far a method is above another, paired by person; None without such a person."""
+        """Return how far a method is above another, paired by person; else None."""
         ours, theirs = (self._cells.get((self.study, name, shots), {}) for name in (method, other))
         return paired(other, ours, theirs)
 

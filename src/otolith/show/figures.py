@@ -317,7 +317,7 @@ def _end_labels(axes: Axes, ends: Sequence[tuple[float, str, str, float]]) -> No
 
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights at least `gap` apart, each crowd centred on its members; they come in rising order."""
+    """Heights at least `gap` apart, each crowd centred on its members, which rise."""
     crowds: list[list[float]] = []
     for height in heights:
         crowds.append([height])
