@@ -10,17 +10,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from otolith.core.settings import settings
 from otolith.data.batch import Batch
 from otolith.data.channels import Channel, channel_names, triads
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders._features import feature_names, hand_made_features
 from otolith.learn.encoders.encoder import Encoder
-
-
-@settings
-class FeaturesConfig:
-    """The features have no settings."""
 
 
 class Features(Encoder):
@@ -31,7 +25,6 @@ class Features(Encoder):
     passes.
     """
 
-    Config: ClassVar[type[Any]] = FeaturesConfig
     shortest = 8
     learns: ClassVar[bool] = False
 
