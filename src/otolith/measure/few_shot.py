@@ -132,9 +132,10 @@ class FoldRun:
     @cached_property
     def encoder(self) -> PretrainedEncoder:
         """The encoder of this fold, pretrained on its training people if the method asks for it."""
-        encoder = self._fresh() if self.method.objective == "none" else self._pretrained()
-        # Of this study the folds keep people apart, and copied recordings were warned of before.
-        if self.others:
+        if self.method.objective == "none":  # random weights have seen nobody
+            encoder = self._fresh()
+        else:
+            encoder = self._pretrained()
             who = f"The encoder of method '{self.method.name}'"
             check_unseen(encoder.record, self.test, who, refuse=True)
         return encoder.narrowed(self.train.channels) if self.method.pretrain_placements else encoder
