@@ -213,7 +213,7 @@ def test__import__parquet_of_many_kinds__ends_in_our_own_errors(
         ("[study]", '[label]\nfile = "../labels.csv"\n[study]', "below the source"),
         ("[study]", '[label]\nfile = "/etc/passwd"\n[study]', "below the source"),
         ("[study]", "[csv]\nskip_rows = 1000000000000\n[study]", "skip_rows"),
-        ("[study]", '[csv]\ndelimiter = "\\u0000"\n[study]', "cannot part cells"),
+        ("[study]", '[csv]\ndelimiter = "\\u0000"\n[study]', "cannot separate cells"),
         ("[study]", "[label]\nnames = " + "[" * 5000, "deep"),
         ("[study]", "[study." + ".".join("a" * 3000) + "]", "parts"),
     ],

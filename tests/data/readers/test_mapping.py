@@ -31,7 +31,7 @@ def test__parse_mapping__shortest__has_the_defaults() -> None:
         and found.time.format == "seconds"
         and found.files.pattern == "*.csv"
     )
-    assert found.sensors[0].triads["acc"].columns == ("x", "y", "z")
+    assert found.sensors[0].signals["acc"].columns == ("x", "y", "z")
     assert found.label is None
 
 
@@ -41,7 +41,7 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
         line[4:] for line in mapping.__doc__.splitlines() if line.startswith("    ")
     )
     found = parse_mapping(example)
-    assert found.sensors[0].mag is not None and found.label is not None
+    assert "mag" in found.sensors[0].signals and found.label is not None
     assert found.label.names == {"1": "walking"} and found.csv.decimal == ","
     assert found.cut.seconds == 5.0
 
@@ -56,7 +56,7 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
         ('unit = "g"', 'unit = "?"', UnitError, "sensor.1.acc is still open"),
         (', unit = "g"', "", ConfigError, "'unit' is missing"),
         ('"left_wrist"', '"?"', ConfigError, "sensor.1.placement is still open"),
-        ('["x", "y", "z"]', '["x", "y"]', ConfigError, "'columns[2]' is missing"),
+        ('["x", "y", "z"]', '["x", "y"]', ConfigError, "acc needs 3 columns, for x, y, z"),
         ('["x", "y", "z"]', "[1, 2, 3]", ConfigError, "'columns[0]' should be text"),
         ('{value = "P01"}', '{vlaue = "P01"}', ConfigError, "Did you mean 'value'"),
         ('{value = "P01"}', '"P01"', ConfigError, "who was recorded"),
@@ -81,7 +81,9 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
             "should be 'absolute' or 'first'",
         ),
         ('column = "t"', 'column = "t"\nrate_hz = true', ConfigError, "a number"),
-        ('column = "t"', 'column = "t"\nrate_hz = -5', ConfigError, "not possible"),
+        ('column = "t"', 'column = "t"\nrate_hz = -5', ConfigError, "greater than 0"),
+        ('column = "t"', 'column = "t"\nrate_hz = "50"', ConfigError, "should be a number"),
+        ('column = "t"', 'column = "t"\nrate_hz = 1e6', ConfigError, "less than 1000000"),
         ('column = "t"', "", ConfigError, "names no column"),
         (
             'name = "ward"',
@@ -95,6 +97,14 @@ def test__parse_mapping__every_setting_of_the_page__is_known() -> None:
         ("[time]", '[label]\ncolumn = "a"\nfile = "b"\n[time]', ConfigError, "not both"),
         ("[time]", '[csv]\ndelimiter = ";;"\n[time]', ConfigError, "one letter"),
         ("[time]", "[csv]\nskip_rows = -1\n[time]", ConfigError, "greater than or equal to 0"),
+        ("[time]", "[csv]\nheaders = false\n[time]", ConfigError, "Did you mean 'header'"),
+        ("[time]", "[csv]\nheader = 0\n[time]", ConfigError, "should be true or false"),
+        ("[time]", "[csv]\ndecimal = ';'\n[time]", ConfigError, "should be '.' or ','"),
+        ("[time]", "[csv]\ndecimal = ','\n[time]", ConfigError, "not the decimal mark"),
+        ("[time]", "[label]\ncolum = 'a'\n[time]", ConfigError, "Did you mean 'column'"),
+        ("acc = ", "accc = ", ConfigError, "Did you mean 'acc'"),
+        ("acc = ", "acc = 3 # ", ConfigError, "signals.acc"),
+        ('{value = "P01"}', '{value = ""}', ConfigError, "write one of subject = "),
         ("[time]", "[evaluation]\nsecond = 2\n[time]", ConfigError, "Did you mean 'seconds'"),
         ("[files]", '[files]\npattern = "/etc/*"', ConfigError, "glob below the source"),
         ("[files]", '[files]\npattern = "../*"', ConfigError, "glob below the source"),

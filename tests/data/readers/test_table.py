@@ -208,6 +208,17 @@ def test__read__acc_and_gyro_in_rows_of_their_own__become_two_streams(tmp_path: 
         read(tmp_path, separate.replace("separate = true", ""))
 
 
+@pytest.mark.parametrize(("unit", "pascals"), [("hPa", 100.0), ("mbar", 100.0), ("Pa", 1.0)])
+def test__read__barometer__is_one_column_in_pascals(
+    unit: str, pascals: float, tmp_path: Path
+) -> None:
+    write(tmp_path, {"a.csv": table(SECONDS, more={"p": [1013.25] * 200})})
+    (recording,) = read(tmp_path, PLAIN + f'baro = {{columns = ["p"], unit = "{unit}"}}\n')
+    (stream,) = recording.streams
+    assert [channel.name for channel in stream.channels][3:] == ["left_wrist.baro"]
+    np.testing.assert_allclose(stream.values[:, 3], 1013.25 * pascals, rtol=1e-6)
+
+
 def test__read__people_in_a_column__become_recordings(tmp_path: Path) -> None:
     who = ["anna"] * 80 + [""] * 20 + ["bo"] * 100
     write(tmp_path, {"a.csv": table(SECONDS, more={"person": who})})

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from otolith.core.catalog import Family
 from otolith.core.errors import ReadError, UnknownNameError
 from otolith.core.settings import configure
-from otolith.data.channels import Channel, triad
+from otolith.data.channels import Channel, quantity_channels
 from otolith.data.duplicates import warn_of_duplicates
 from otolith.data.paired import LABEL, Text
 from otolith.data.quantities import factor
@@ -140,7 +140,7 @@ def channels_of(
     >>> [channel.name for channel in channels_of("head", ["acc"])]
     ['head.acc.x', 'head.acc.y', 'head.acc.z']
     """
-    return tuple(channel for q in quantities for channel in triad(placement, q, device))
+    return tuple(channel for q in quantities for channel in quantity_channels(placement, q, device))
 
 
 def label_texts(recordings: Iterable[Recording], words: Callable[[str], str]) -> list[Text]:

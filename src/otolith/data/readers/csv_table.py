@@ -13,14 +13,14 @@ import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from annotated_types import Interval
 
-from otolith.core.errors import ReadError, nearest
+from otolith.core.errors import ConfigError, ReadError, nearest
 from otolith.core.foreign.packed import gunzip
 from otolith.core.foreign.plain import opened, plain_size
 from otolith.core.settings import settings
@@ -48,7 +48,7 @@ class CsvFormat:
 
     delimiter: str = ","
     """What separates two cells; write "tab" or "\\t" for a tabulator."""
-    decimal: str = "."
+    decimal: Literal[".", ","] = "."
     """What separates the decimals: "." or ","."""
     encoding: str = "utf-8"
     """How the file's letters are written; old Windows programs write "cp1252"."""
@@ -60,6 +60,16 @@ class CsvFormat:
     """Lines above the header that begin with this are skipped as well."""
     header: bool = True
     """False where the first line is data already; the columns are then called "1", "2", "3" …"""
+
+    def __post_init__(self) -> None:
+        mark = self.separator
+        # The unit separator of ASCII, \x1f, is what guessing a delimiter begins with.
+        separates = len(mark) == 1 and (mark.isprintable() or mark in "\t\x1f")
+        if not separates or not mark.isascii() or mark in ('"', self.decimal):
+            raise ConfigError(
+                f"[csv] delimiter = {self.delimiter!r} cannot separate cells; write one letter "
+                "such as ',' or ';' that is not the decimal mark, or tab, or space."
+            )
 
     @property
     def separator(self) -> str:

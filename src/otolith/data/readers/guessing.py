@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -230,11 +231,13 @@ def _format(path: Path) -> CsvFormat:
     # The rarer a letter is inside a name, the surer it parts cells.
     delimiter = next((d for d in ("\t", ";", ",", " ") if d in line), ",")
     # With commas between cells there are none left for decimals.
-    decimal = "." if delimiter == "," else _decimal(path, CsvFormat(delimiter, encoding=encoding))
+    decimal: Literal[".", ","] = (
+        "." if delimiter == "," else _decimal(path, CsvFormat(delimiter, encoding=encoding))
+    )
     return CsvFormat(delimiter, decimal, encoding)
 
 
-def _decimal(path: Path, csv: CsvFormat) -> str:
+def _decimal(path: Path, csv: CsvFormat) -> Literal[".", ","]:
     names = [name for name in header_of(path, csv) if name]
     texts = read_columns(path, dict.fromkeys(names, "text"), csv).texts
     cells = [cell for column in texts.values() for cell in column[:20].to_pylist()]

@@ -10,15 +10,18 @@ r"""The mapping file: what the columns of somebody's own tables mean, stated onc
     [files]
     pattern = "**/*.csv"              # below the source folder
     subject = {from = "path", pattern = '(?P<subject>P\d+)_(?P<session>\d+)_(?P<sensor>[a-z]+)'}
-    # or subject = {column = "person"}, with session = {column = "day"} if there is one; or subject = {value = "P01"}
+    # or subject = {column = "person"}, with session = {column = "day"} if there is one;
+    # or subject = {value = "P01"}
 
     [time]
     column = "timestamp"
-    format = "milliseconds"           # seconds, microseconds, nanoseconds, unix, iso, sample, or such as
-                                      # "strptime:%d.%m.%Y %H:%M:%S.%f"
+    format = "milliseconds"           # seconds, microseconds, nanoseconds, unix, iso, sample, or
+                                      # such as "strptime:%d.%m.%Y %H:%M:%S.%f"
     timezone = "Europe/Berlin"        # of written stamps without a zone
-    zero = "absolute"                 # files of one recording share a clock; "first": each starts at its own zero
-    rate_hz = 100                     # with format = "sample": rows (or the column's numbers) are counted
+    zero = "absolute"                 # files of one recording share a clock; "first": each starts
+                                      # at its own zero
+    rate_hz = 100                     # with format = "sample": rows, or the column's numbers, are
+                                      # counted
 
     [[sensor]]                        # one block per sensor
     placement = "left_wrist"          # otolith list placements
@@ -30,11 +33,12 @@ r"""The mapping file: what the columns of somebody's own tables mean, stated onc
     acc = {columns = ["ax", "ay", "az"], unit = "g"}
     gyro = {columns = ["gx", "gy", "gz"], unit = "deg/s"}
     mag = {columns = ["mx", "my", "mz"], unit = "uT"}
+    baro = {columns = ["p"], unit = "hPa"}
 
     [label]
     column = "activity"               # runs of equal labels become segments
     # or file = "labels.csv" with the columns start, end, label and recording;
-    # or file = "labels/{recording}.csv", one for each: {recording}, {subject} and {session} are filled in
+    # or file = "labels/{recording}.csv", one for each; {subject} and {session} are filled in too
     ignore = ["", "transition"]       # not a label
     names = {"1" = "walking"}         # codes -> names
 
@@ -50,8 +54,8 @@ r"""The mapping file: what the columns of somebody's own tables mean, stated onc
     [evaluation]                      # how the study is cut by default: the fields of Cut
     seconds = 5.0
 
-An unknown key fails and names the nearest; a "?" stands for what is still to be filled in, and
-fails too.
+Each table is a settings class below. An unknown key fails and names the nearest; a "?" stands for
+what is still to be filled in, and fails too.
 """
 
 from __future__ import annotations
@@ -60,7 +64,9 @@ import dataclasses
 import re
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from annotated_types import Interval, Len
 
 from otolith.core.catalog import placement
 from otolith.core.errors import ConfigError, ReadError, UnitError
@@ -73,21 +79,29 @@ from otolith.data.readers.clock import check_format
 from otolith.data.readers.columns import CsvFormat
 from otolith.data.windows import Cut
 
+Rate = Annotated[float, Interval(gt=0, lt=1e6)]
+"""Samples per second; no sensor gives a million."""
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{0,40}")
+_MOST_STARS = 2  # "**" in a pattern: each multiplies the folders that are looked into
+
 
 @settings
 class StudyFacts:
-    """What the study is called and where it comes from."""
+    """[study]: what the study is called and where it comes from."""
 
     name: str
     terms: str = ""
+    """Who may use the recordings."""
     source: str = ""
+    """Where they come from; the folder's name where empty."""
     citation: str = ""
     gravity: Literal["included", "removed"] = "included"
+    """Whether accelerations include gravity, or the app subtracted it."""
 
 
 @settings
 class Who:
-    """Where a subject's or a session's name is found: in the path, in a column, or stated."""
+    """Where a subject's or a session's name is: in the path, in a column, or stated."""
 
     pattern: str = ""
     """A regular expression over the path below the source, with a group `subject`, and perhaps
@@ -95,60 +109,102 @@ class Who:
     column: str = ""
     value: str = ""
 
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.pattern, self.column, self.value))) != 1:
+            raise ConfigError(f"write one of {_forms('subject')}.")
+        Pattern(self.pattern)
+
 
 @settings
 class Files:
-    """Which files, and who was recorded in each."""
+    """[files]: which files are read, and who was recorded in each."""
 
     subject: Who
-    pattern: str = "*.csv"
+    pattern: Annotated[str, Len(1, 300)] = "*.csv"
+    """A glob below the source folder."""
     session: Who | None = None
+
+    def __post_init__(self) -> None:
+        # A pattern that climbs out of the source would read files that nobody meant.
+        if _climbs(self.pattern) or self.pattern.count("**") > _MOST_STARS:
+            raise ConfigError(
+                "[files] pattern is a glob below the source folder such as '**/*.csv'; given "
+                f"{self.pattern!r}."
+            )
+        if self.subject.pattern and "subject" not in Pattern(self.subject.pattern).groups:
+            raise ConfigError("[files] the subject's pattern has no group (?P<subject>…).")
 
 
 @settings
 class Time:
-    """How moments are written."""
+    """[time]: how moments are written."""
 
     column: str = ""
     format: str = "seconds"
     timezone: str = ""
+    """Zone of stamps that name none, such as Europe/Berlin."""
     zero: Literal["absolute", "first"] = "absolute"
-    rate_hz: float | None = None
+    """Whether the files of one recording share a clock, or each starts at its own zero."""
+    rate_hz: Rate | None = None
+    """With format = "sample": how many rows (or counts of the column) make a second."""
+
+    def __post_init__(self) -> None:
+        check_format(self.format, self.timezone)
+        if self.format == "sample" and not self.rate_hz:
+            raise ConfigError('[time] format = "sample" counts rows, so it needs rate_hz.')
 
 
 @settings
-class Triad:
-    """Three columns and their unit."""
+class Signal:
+    """The columns of one quantity of a sensor, and their unit."""
 
-    columns: tuple[str, str, str]
+    columns: tuple[str, ...]
+    """x, y and z; one column for a scalar such as air pressure."""
     unit: str
 
 
 @settings
 class Sensor:
-    """One sensor on the body and its columns."""
+    """[[sensor]]: one sensor on the body and its columns."""
 
     placement: str
+    signals: dict[str, Signal]
+    """quantity -> its columns; in the file each stands under the quantity's own name."""
     device: str = ""
+    """A name, where two devices sit on one place."""
     match: str = ""
-    rate_hz: float | None = None
+    """Which files it is in: a regular expression for the group `sensor` of the path's pattern."""
+    rate_hz: Rate | None = None
+    """Nominal rate, which is only noted."""
     time_column: str = ""
+    """Its own clock, where [time] column is not it."""
     separate: bool = False
-    acc: Triad | None = None
-    gyro: Triad | None = None
-    mag: Triad | None = None
+    """True where each quantity has rows of its own."""
 
-    @property
-    def triads(self) -> dict[str, Triad]:
-        """quantity -> its columns, for those that the sensor has."""
-        return {
-            name: found for name in QUANTITIES if (found := getattr(self, name, None)) is not None
-        }
+    def __post_init__(self) -> None:
+        placement(self.placement)
+        for quantity, signal in self.signals.items():
+            factor(quantity, signal.unit)
+            axes = QUANTITIES[quantity].axes or ("its value",)
+            if len(signal.columns) != len(axes):
+                raise ConfigError(
+                    f"[[sensor]] {quantity} needs {len(axes)} columns, for {', '.join(axes)}; "
+                    f"given {', '.join(signal.columns) or 'none'}."
+                )
+        if not self.signals:
+            raise ConfigError(
+                '[[sensor]] has no columns; write acc = {columns = ["x", "y", "z"], unit = "g"}.'
+            )
+        if not _DEVICE.fullmatch(self.device):
+            raise ConfigError(
+                f"[[sensor]] device is up to 40 letters, digits, _ and -; given '{self.device}'."
+            )
+        Pattern(self.match, "[[sensor]] match")
 
 
 @settings
 class Label:
-    """Where labels are written: in a column of the table, or in a table of their own."""
+    """[label]: where labels are written, in a column of the table or in a table of their own."""
 
     column: str = ""
     file: str = ""
@@ -161,30 +217,56 @@ class Label:
     format: str = ""
     """How `start` and `end` are written; empty for the same as [time]."""
     from_start: bool = False
-    """True where `start` and `end` count from the recording's start instead of standing on its
-    clock."""
+    """True where `start` and `end` count from the recording's start and are not on its clock."""
     ignore: tuple[str, ...] = ()
+    """Names that are no label."""
     names: dict[str, str] = field(default_factory=dict)
+    """Code in the file -> name of the label."""
+
+    def __post_init__(self) -> None:
+        if bool(self.column) == bool(self.file):
+            raise ConfigError('[label] needs either column = "…" or file = "…", and not both.')
+        if self.format:
+            check_format(self.format)
+        if _climbs(self.file):
+            raise ConfigError(
+                f"[label] file is a path below the source folder; given '{self.file}'."
+            )
 
 
 @settings
 class Mapping:
-    """A whole mapping file."""
+    """A whole mapping file; `cut` is its table [evaluation]."""
 
     study: StudyFacts
     files: Files
     time: Time
-    sensors: tuple[Sensor, ...]
+    sensors: Annotated[tuple[Sensor, ...], Len(1)]
     label: Label | None = None
     csv: CsvFormat = field(default_factory=CsvFormat)
     cut: Cut = field(default_factory=Cut)
+
+    def __post_init__(self) -> None:
+        clocks = all(sensor.time_column for sensor in self.sensors)
+        if not (self.time.column or clocks or self.time.format == "sample"):
+            raise ConfigError(
+                '[time] names no column; without stamps, write format = "sample" and rate_hz.'
+            )
+        seen: dict[tuple[str, str], int] = {}
+        for number, sensor in enumerate(self.sensors, 1):
+            first = seen.setdefault((sensor.placement, sensor.device), number)
+            if first != number:
+                raise ConfigError(
+                    f"Sensors {first} and {number} are both on {sensor.placement}; give each a "
+                    'device = "…".'
+                )
 
 
 def load_mapping(path: str | Path) -> Mapping:
     """Read a mapping file.
 
-    Raises ReadError where there is none, ConfigError where it says something unknown, UnitError
-    where a unit is unknown or left open.
+    Raises ReadError where there is none, ConfigError where a setting is unknown or does not fit,
+    UnitError where a unit is unknown or left open.
     """
     path = Path(path)
     try:
@@ -198,7 +280,19 @@ def load_mapping(path: str | Path) -> Mapping:
 
 
 def parse_mapping(text: str, name: str = "mapping") -> Mapping:
-    """Read the text of a mapping file; raises as `load_mapping` does."""
+    """Read the text of a mapping file; raises as `load_mapping` does.
+
+    >>> mapping = parse_mapping('''
+    ... study = {name = "ward"}
+    ... files = {subject = {value = "P01"}}
+    ... time = {column = "t"}
+    ... [[sensor]]
+    ... placement = "left_wrist"
+    ... acc = {columns = ["x", "y", "z"], unit = "g"}
+    ... ''')
+    >>> mapping.sensors[0].signals["acc"].unit
+    'g'
+    """
     try:
         content = parse_toml(text, name)
     except ReadError as error:
@@ -208,167 +302,71 @@ def parse_mapping(text: str, name: str = "mapping") -> Mapping:
     refuse_unknown(content, parts, name)
     for part in ("study", "files"):
         if part not in content:
-            raise ConfigError(
-                f"{name} has no [{part}]; the parts are {', '.join(f'[{p}]' for p in parts)}."
-            )
+            listed = ", ".join(f"[{part}]" for part in parts)
+            raise ConfigError(f"{name} has no [{part}]; the parts are {listed}.")
     blocks = content.get("sensor")
     if not isinstance(blocks, list) or not blocks:
         raise ConfigError(
             f"{name} names no sensor; write a [[sensor]] block with a placement and its acc "
-            f"columns."
+            "columns."
         )
-    label = configure(Label, content["label"], f"[label] of {name}") if "label" in content else None
-    mapping = Mapping(
+    label = content.get("label")
+    return Mapping(
         configure(StudyFacts, content["study"], f"[study] of {name}"),
-        _files(content["files"], name),
+        _files(content["files"], f"[files] of {name}"),
         configure(Time, content.get("time", {}), f"[time] of {name}"),
         tuple(
-            _sensor(block, f"[[sensor]] {number + 1} of {name}")
-            for number, block in enumerate(blocks)
+            _sensor(block, f"[[sensor]] {number} of {name}")
+            for number, block in enumerate(blocks, 1)
         ),
-        label,
+        None if label is None else configure(Label, label, f"[label] of {name}"),
         configure(CsvFormat, content.get("csv", {}), f"[csv] of {name}"),
         configure(Cut, content.get("evaluation", {}), f"[evaluation] of {name}"),
     )
-    _check(mapping, name)
-    return mapping
-
-
-def _check(mapping: Mapping, name: str) -> None:
-    time, label = mapping.time, mapping.label
-    check_format(time.format, time.timezone)
-    if time.format == "sample" and not time.rate_hz:
-        raise ConfigError(f'{name}: format = "sample" counts rows, so [time] needs rate_hz.')
-    if (
-        time.format != "sample"
-        and not time.column
-        and not all(s.time_column for s in mapping.sensors)
-    ):
-        raise ConfigError(
-            f'{name}: [time] names no column; without stamps, write format = "sample" and rate_hz.'
-        )
-    for rate in (time.rate_hz, *(sensor.rate_hz for sensor in mapping.sensors)):
-        if rate is not None and not 0 < rate < 1e6:
-            raise ConfigError(f"{name}: a rate of {rate} Hz is not possible.")
-    if label and bool(label.column) == bool(label.file):
-        raise ConfigError(f'{name}: [label] needs either column = "…" or file = "…", and not both.')
-    if label and label.format:
-        check_format(label.format)
-    if label and _climbs(label.file):
-        raise ConfigError(
-            f"{name}: the label file lies below the source folder; found '{label.file}'."
-        )
-    csv = mapping.csv
-    if csv.decimal not in (".", ",") or csv.decimal == csv.delimiter:
-        raise ConfigError(f"{name}: decimal is '.' or ',', and not the delimiter.")
-    if len(csv.delimiter) != 1 and csv.delimiter not in ("tab", "space", "\\t"):
-        raise ConfigError(
-            f"{name}: the delimiter is one letter, or tab, or space; found '{csv.delimiter}'."
-        )
-    if (
-        csv.delimiter == '"'
-        or not csv.delimiter.isascii()
-        or not (csv.delimiter == "\t" or csv.delimiter.isprintable())
-    ):
-        raise ConfigError(
-            f"{name}: '{csv.delimiter!r}' cannot part cells; common are ',', ';' and tab."
-        )
-    seen: dict[tuple[str, str], int] = {}
-    for number, sensor in enumerate(mapping.sensors, 1):
-        first = seen.setdefault((sensor.placement, sensor.device), number)
-        if first != number:
-            raise ConfigError(
-                f"{name}: sensors {first} and {number} are both on {sensor.placement}; give each a "
-                f'device = "…".'
-            )
 
 
 def _climbs(path: str) -> bool:
     return path.startswith(("/", "\\")) or ".." in path or "\x00" in path
 
 
-def _files(content: Any, name: str) -> Files:
-    where = f"[files] of {name}"
+def _files(content: object, where: str) -> Files:
     refuse_unknown(content, [f.name for f in dataclasses.fields(Files)], where)
-    subject = _who(content.get("subject"), "subject", where)
-    session = _who(content["session"], "session", where) if "session" in content else None
-    if subject.pattern and "subject" not in Pattern(subject.pattern, where).groups:
-        raise ConfigError(f"{where}: the subject's pattern has no group (?P<subject>…).")
-    pattern = content.get("pattern", "*.csv")
-    # Path.glob takes no absolute pattern, and one that climbs out of the source would read a
-    # stranger's files.
-    if (
-        not isinstance(pattern, str)
-        or not pattern
-        or _climbs(pattern)
-        or pattern.count("**") > 2
-        or len(pattern) > 300
-    ):
-        raise ConfigError(
-            f"{where}: pattern is a glob below the source folder such as '**/*.csv'; found "
-            f"{pattern!r}."
-        )
-    return Files(subject, pattern, session)
+    assert isinstance(content, dict)
+    people = {key: content.get(key) for key in ("subject", "session") if key in content}
+    for key, who in {"subject": None, **people}.items():
+        if not isinstance(who, dict) or who.get("from", "path") != "path":
+            raise ConfigError(f"{where} does not say who was recorded; write {_forms(key)}.")
+        # `from` says no more than `pattern` does; it only makes the line read well.
+        people[key] = {name: value for name, value in who.items() if name != "from"}
+    return configure(Files, content | people, where)
 
 
-def _who(content: Any, what: str, where: str) -> Who:
-    forms = f'{what} = {{from = "path", pattern = "(?P<{what}>P\\\\d+)"}}, {{column = "…"}} or {{value = "…"}}'
-    if not isinstance(content, dict):
-        raise ConfigError(f"{where} does not say who was recorded; write {forms}.")
-    refuse_unknown(content, ["from", "pattern", "column", "value"], where)
-    if (
-        content.get("from", "path") != "path"
-        or sum(key in content for key in ("pattern", "column", "value")) != 1
-    ):
-        raise ConfigError(f"{where}: write {forms}.")
-    who = configure(Who, {key: value for key, value in content.items() if key != "from"}, where)
-    Pattern(who.pattern, where)
-    return who
+def _forms(key: str) -> str:
+    path = f'{key} = {{from = "path", pattern = "(?P<{key}>P\\\\d+)"}}'
+    return f'{path}, {{column = "…"}} or {{value = "…"}}'
 
 
-def _sensor(content: Any, where: str) -> Sensor:
-    if not isinstance(content, dict):
-        raise ConfigError(f"{where} is no table of settings.")
-    triads: dict[str, Triad] = {}
-    for quantity in QUANTITIES:
-        if quantity not in content:
-            continue
-        here = f"{quantity} in {where}"
-        triad = configure(Triad, content[quantity], here)
-        factor(quantity, triad.unit)
-        triads[quantity] = triad
-    if not triads:
-        raise ConfigError(
-            f'{where} has no columns; write acc = {{columns = ["x", "y", "z"], unit = "g"}}.'
-        )
-    sensor = configure(Sensor, dict(content) | triads, where)
-    placement(sensor.placement)
-    if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", sensor.device):
-        raise ConfigError(
-            f"{where}: a device is called by up to 40 letters, digits, _ and -; found "
-            f"'{sensor.device}'."
-        )
-    Pattern(sensor.match, f"{where}, match")
-    return sensor
+def _sensor(content: object, where: str) -> Sensor:
+    own = [f.name for f in dataclasses.fields(Sensor) if f.name != "signals"]
+    refuse_unknown(content, [*own, *QUANTITIES], where)
+    assert isinstance(content, dict)
+    signals = {key: value for key, value in content.items() if key in QUANTITIES}
+    rest = {key: value for key, value in content.items() if key not in QUANTITIES}
+    return configure(Sensor, {**rest, "signals": signals}, where)
 
 
-def _refuse_open(content: Any, name: str, path: str = "") -> None:
-    # A guessed mapping leaves "?" where only a person can know.
-    items = (
-        content.items()
-        if isinstance(content, dict)
-        else enumerate(content)
-        if isinstance(content, list)
-        else ()
-    )
-    for key, value in items:
-        here = f"{path}.{key + 1 if isinstance(key, int) else key}".lstrip(".")
+def _refuse_open(content: object, name: str, path: str = "") -> None:
+    """Raise ConfigError for a "?", which a guessed mapping has where only a person can know."""
+    if isinstance(content, list):
+        content = dict(enumerate(content, 1))
+    for key, value in content.items() if isinstance(content, dict) else ():
+        here = f"{path}.{key}".lstrip(".")
         if value == "?" and key == "unit":
             quantity = path.rpartition(".")[2]
+            units = ", ".join(units_of(quantity)) if quantity in QUANTITIES else "its units"
             raise UnitError(
-                f"{name}: the unit of {path} is still open. Units are never guessed: replace the ? "
-                f"by one of "
-                f"{', '.join(units_of(quantity) if quantity in QUANTITIES else ())}."
+                f"{name}: the unit of {path} is still open. Units are never guessed: replace the "
+                f"? by one of {units}."
             )
         if value == "?":
             raise ConfigError(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from otolith.core.errors import ConfigError, ReadError
-from otolith.data.channels import Channel, triad
+from otolith.data.channels import Channel, quantity_channels
 from otolith.data.quantities import factor
 from otolith.data.readers.cells import Columns, Kind
 from otolith.data.readers.clock import Clock
@@ -97,7 +97,7 @@ class _Share:
     def part(self, quantities: Sequence[str]) -> Part:
         """Return the stream of some of the sensor's quantities, in SI units."""
         sensor, numbers = self.sensor, self.table.numbers
-        blocks = [sensor.triads[quantity] for quantity in quantities]
+        blocks = [sensor.signals[quantity] for quantity in quantities]
         names = [name for block in blocks for name in block.columns]
         scale = [
             factor(q, b.unit) for q, b in zip(quantities, blocks, strict=True) for _ in b.columns
@@ -116,7 +116,9 @@ class _Share:
         # throughout does not count against its rows.
         usable = finite[:, finite.any(axis=0)].all(axis=1)
         rows = self.rows[keep].tolist()
-        channels = [c for q in quantities for c in triad(sensor.placement, q, sensor.device)]
+        channels = [
+            c for q in quantities for c in quantity_channels(sensor.placement, q, sensor.device)
+        ]
         return Part(
             self.table.path,
             self.person,
@@ -133,7 +135,7 @@ class _Share:
 
 def _streams(sensor: Sensor) -> list[list[str]]:
     """Which quantities share a stream: all, or each its own where it has rows of its own."""
-    quantities = list(sensor.triads)
+    quantities = list(sensor.signals)
     return [[quantity] for quantity in quantities] if sensor.separate else [quantities]
 
 
@@ -149,7 +151,7 @@ def _kinds(sensors: Sequence[Sensor], clocks: Sequence[Clock], mapping: Mapping)
     for sensor, clock in zip(sensors, clocks, strict=True):
         if clock.column:
             kinds[clock.column] = clock.kind
-        for block in sensor.triads.values():
+        for block in sensor.signals.values():
             kinds |= dict.fromkeys(block.columns, "number")
     files = mapping.files
     session = files.session.column if files.session else ""
