@@ -1,4 +1,6 @@
-"""Numbers into classes: equal steps between two limits, which are learnt from training people only.
+"""Numbers into classes: equal steps between two limits, learnt from training people only.
+
+    class(v) = min(max(⌊(v − low) / (high − low) · K⌋, 0), K − 1)
 
 PIM predicts 11 classes per quantity (https://arxiv.org/abs/2503.17978), binned as by scikit-learn's
 KBinsDiscretizer with strategy "uniform". That is `clip_percentile=None` here; the default first
@@ -96,10 +98,8 @@ class UniformBins:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers that JSON can hold; undefined edges become None."""
         edges = [float(edge) if np.isfinite(edge) else None for edge in self.edges]
-        return {
-            "edges": edges,
-            "clip_percentile": None if self.clip_percentile is None else list(self.clip_percentile),
-        }
+        clip = None if self.clip_percentile is None else list(self.clip_percentile)
+        return {"edges": edges, "clip_percentile": clip}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
@@ -110,8 +110,7 @@ class UniformBins:
             return cls(edges, None if clip is None else (float(clip[0]), float(clip[1])))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise CheckpointError(
-                f"Stored bins hold 'edges' and 'clip_percentile'; found {stored!r}. Pretrain "
-                f"again, or get a copy."
+                f"Stored bins hold 'edges' and 'clip_percentile'; found {stored!r}. Pretrain again."
             ) from error
 
     @override
@@ -126,11 +125,3 @@ class UniformBins:
     @override
     def __hash__(self) -> int:
         return hash((self.edges.tobytes(), self.clip_percentile))
-
-
-def largest_share(occupancy: Int[np.ndarray, "bins"]) -> float:
-    """Return the share of the fullest class, 0 to 1; above 0.9 a quantity has next to nothing to
-    teach."""
-    counts = np.asarray(occupancy)
-    total = int(counts.sum())
-    return float(counts.max()) / total if total else 0.0

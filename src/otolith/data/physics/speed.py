@@ -1,5 +1,6 @@
-"""How fast a sensor moves: its linear acceleration, integrated, without the drift that integration
-brings.
+"""How fast a sensor moves: its linear acceleration, integrated, without the drift of integration.
+
+    v(t) = highpass(∫ lowpass(l) dt),   speed(t) = ‖v(t)‖
 
 The speed that PIM predicts (https://arxiv.org/abs/2503.17978: "filtered acceleration integrated to
 velocity"); the filters and their cut-offs are ours.

@@ -1,5 +1,6 @@
-"""Bilateral symmetry: do the left and the right side of the body do the same, apart from a time
-shift?
+"""Bilateral symmetry: do both sides of the body do the same, apart from a shift in time?
+
+    k* = argmax_k corr(left[t], right[t + k]),   symmetry = DTW(left[t], right[t + k*]) / (2 n)
 
 One of the three quantities of PIM (Physics-Informed Multi-task pre-training for human activity
 recognition, 2025, https://arxiv.org/abs/2503.17978): the norms of two sensors are aligned by
@@ -166,8 +167,7 @@ def _lags(left: Any, right: Any, longest: int) -> Any:
 def _longest_lag(samples: int, rate_hz: float, max_lag_s: float, min_overlap: float) -> int:
     if not rate_hz > 0 or not max_lag_s >= 0 or not 0.0 < min_overlap <= 1.0:
         raise ConfigError(
-            "A lag is searched with rate_hz > 0, max_lag_s >= 0 and min_overlap above 0 and up to "
-            "1; "
+            "A lag is searched with rate_hz > 0, max_lag_s >= 0 and 0 < min_overlap <= 1; "
             f"found rate_hz={rate_hz}, max_lag_s={max_lag_s}, min_overlap={min_overlap}."
         )
     return min(
@@ -181,9 +181,8 @@ def _both(left: Any, right: Any) -> tuple[Float[np.ndarray, "N T"], Float[np.nda
     first, second = np.ascontiguousarray(left, np.float64), np.ascontiguousarray(right, np.float64)
     if first.shape != second.shape or first.ndim != 2 or first.shape[1] == 0:
         raise DataError(
-            f"Both sides are windows of one number per sample, same shape (N, T); found "
-            f"{first.shape} and "
-            f"{second.shape}. From three axes make them with physics.symmetry.norms."
+            "Both sides are windows of one number per sample, same shape (N, T); found "
+            f"{first.shape} and {second.shape}. From three axes: physics.symmetry.norms."
         )
     return first, second
 
