@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, UInt16
+from jaxtyping import Bool, Int, UInt16
 
 from otolith.core.caches import HASHES, cache_folder, warn_made_again
 from otolith.core.catalog import placement
@@ -79,20 +79,19 @@ def _shown(channel: Channel, cut: Cut) -> Channel:
     return Channel(cut.slot, channel.quantity, channel.axis, frame=channel.frame)
 
 
+Made = tuple[Store, list[Place], list[str]]
+"""A store, whose its stretches are, and the recordings that were left out."""
+
+
 def resampled_store(
     study: Study, cut: Cut, channels: tuple[Channel, ...], missing: Missing
-) -> tuple[Store, list[Place], list[str]]:
-    """Return the study's stretches on one grid, from the cache where they were made before, and
-    what was left out."""
-    what = [
-        STORE_FORMAT,
-        study.hash,
-        cut.rate_hz,
-        cut.slot,
-        channel_names(channels),
-        missing,
-        BRIDGE_S,
-    ]
+) -> Made:
+    """Return the study's stretches on one grid, from the cache where they were made before.
+
+    Raises StudyError where the store does not read back as it was written.
+    """
+    names = channel_names(channels)
+    what = [STORE_FORMAT, study.hash, cut.rate_hz, cut.slot, names, missing, BRIDGE_S]
     # Without a slot the channels' names say their places.
     key = digest([*what, *(cut.placements if cut.slot else ())])
     folder = cache_folder(study.folder, f"{STORES}{key}")
@@ -104,16 +103,13 @@ def resampled_store(
     if made is None:
         raise StudyError(
             f"{folder} does not read back as it was written: the disk may be failing. Try another "
-            f"one."
+            "one."
         )
     return made
 
 
-def _opened(
-    folder: Path, key: str, channels: tuple[Channel, ...]
-) -> tuple[Store, list[Place], list[str]] | None:
-    """Open a store; None where there is none, or one that is damaged or of something else, which is
-    told."""
+def _opened(folder: Path, key: str, channels: tuple[Channel, ...]) -> Made | None:
+    """Open a store; None, with a warning, for one that is damaged or of something else."""
     if not (folder / FACTS).exists():
         return None
     try:
@@ -121,27 +117,29 @@ def _opened(
         if not isinstance(facts, dict) or not seal_holds(facts) or facts["made_of"] != key:
             raise ValueError(f"{FACTS} is damaged, or of something else")
         rows = facts["rows"]
-        pieces = np.array(facts["pieces"], dtype=np.int64).reshape(-1, 2)
-        places = [Place(*place) for place in facts["places"]]
         for name, row_bytes in ((VALUES, 4 * len(channels)), (LOST, 2)):
             path = folder / name
-            if (
-                path.stat().st_size != rows * row_bytes
-                or sha256_of(path, folder.parent / HASHES) != facts[name]
-            ):
+            whole = path.stat().st_size == rows * row_bytes
+            if not whole or sha256_of(path, folder.parent / HASHES) != facts[name]:
                 raise ValueError(f"{name} is damaged")
-        ends = np.concatenate(([0], pieces[:, 1]))
-        # Stretches lie one behind the other and fill the file: nothing is ever read beside it.
-        if not (pieces[:, 0] == ends[:-1]).all() or ends[-1] != rows or len(places) != len(pieces):
-            raise ValueError("its stretches do not fill it")
-        if any(
-            place.rows != end - start for place, (start, end) in zip(places, pieces, strict=True)
-        ):
-            raise ValueError("its stretches are of other lengths")
+        places = [Place(*place) for place in facts["places"]]
+        pieces = _pieces(facts["pieces"], places, rows)
         return Store.open(folder, rows, len(channels), pieces, key), places, list(facts["left_out"])
     except (ReadError, OSError, ValueError, KeyError, TypeError) as error:
         warn_made_again(folder, f"cannot be used ({error})")
         return None
+
+
+def _pieces(listed: list[list[int]], places: list[Place], rows: int) -> Int[np.ndarray, "P 2"]:
+    """First and end row of each stretch; ValueError unless they fill the store one by one."""
+    pieces = np.array(listed, dtype=np.int64).reshape(-1, 2)
+    ends = np.concatenate(([0], pieces[:, 1]))
+    # Stretches lie one behind the other and fill the file: nothing is ever read beside it.
+    if not (pieces[:, 0] == ends[:-1]).all() or ends[-1] != rows or len(places) != len(pieces):
+        raise ValueError("its stretches do not fill it")
+    if [place.rows for place in places] != np.diff(pieces, axis=1)[:, 0].tolist():
+        raise ValueError("its stretches are of other lengths")
+    return pieces
 
 
 class _Written:
@@ -155,54 +153,45 @@ class _Written:
         content = np.ascontiguousarray(array)
         if content.size:
             self.total.update(content.data.cast("B"))
-            self.file.write(
-                content.data.cast("B")
-            )  # unlike tofile, it says why a disk takes no more
+            # Unlike tofile, write says why a disk takes no more.
+            self.file.write(content.data.cast("B"))
 
 
 def _write_store(
     folder: Path, key: str, study: Study, cut: Cut, channels: tuple[Channel, ...], missing: Missing
 ) -> None:
     pieces: list[list[int]] = []
-    places: list[list[Any]] = []
+    places: list[list[object]] = []
     left_out: list[str] = []
     rows = 0
     values, lost = _Written(folder / VALUES), _Written(folder / LOST)
     with values.file, lost.file:
-        for entry in study.entries:
+        for id in (entry["id"] for entry in study.entries):
             # Nothing here holds on to a recording, so that one and not two of them fill the memory.
-            made = _append(
-                on_grid(study.recording(entry["id"]), cut, channels, missing), values, lost
-            )
-            if made is None:
-                left_out.append(entry["id"])
-            for start_s, count in made or ():
+            written = _append(on_grid(study.recording(id), cut, channels, missing), values, lost)
+            if written is None:
+                left_out.append(id)
+            for start_s, count in written or ():
                 pieces.append([rows, rows + count])
-                places.append([entry["id"], start_s, count])
+                places.append([id, start_s, count])
                 rows += count
-    content = {
-        "made_of": key,
-        "rows": rows,
-        "pieces": pieces,
-        "places": places,
-        "left_out": left_out,
-    }
-    write_sealed(
-        folder / FACTS, content | {VALUES: values.total.hexdigest(), LOST: lost.total.hexdigest()}
-    )
+    facts = {"made_of": key, "rows": rows, "pieces": pieces, "places": places, "left_out": left_out}
+    sums = {VALUES: values.total.hexdigest(), LOST: lost.total.hexdigest()}
+    write_sealed(folder / FACTS, facts | sums)
 
 
 def _append(
     stretches: list[Stretch] | None, values: _Written, lost: _Written
 ) -> list[tuple[float, int]] | None:
-    """Write stretches to the end of the store's files; return where each starts and how many
-    samples it has."""
-    if stretches is None:
-        return None
-    for stretch in stretches:
+    """Write stretches to the end of the store's files; return each one's start and samples."""
+    for stretch in stretches or ():
         values.add(stretch.values.astype(np.float32, copy=False))
         lost.add(lost_bits(stretch.received))
-    return [(stretch.start_s, len(stretch.values)) for stretch in stretches]
+    return (
+        None
+        if stretches is None
+        else [(stretch.start_s, len(stretch.values)) for stretch in stretches]
+    )
 
 
 def on_grid(

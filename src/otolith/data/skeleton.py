@@ -1,5 +1,4 @@
-"""The skeleton that motions and poses share: its joints, how they hang together, and how other
-sources order theirs."""
+"""The skeleton that motions and poses share, and the order of joints in other sources."""
 
 from __future__ import annotations
 
@@ -58,38 +57,16 @@ REFERENCE_STATURE_M = 1.70
 POSE_JOINTS = JOINTS[:22]
 """The joints of a pose: those of SMPL without the hands, whose fingers
 (`otolith.data.skeleton.FINGERS`) may follow."""
+_PAIRS = ("shoulder elbow wrist hand", "hip knee ankle foot")
 KINECT = (
     *("head", "neck", "spine2", "pelvis"),
-    *(
-        f"{side}_{part}"
-        for side in ("left", "right")
-        for part in ("shoulder", "elbow", "wrist", "hand")
-    ),
-    *(f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")),
+    *(f"{side}_{p}" for parts in _PAIRS for side in ("left", "right") for p in parts.split()),
 )
 """The 20 joints of the first Kinect in UTD-MHAD's order; its shoulder centre is our neck."""
 HUMAN36M = (
-    *(
-        "pelvis",
-        "right_hip",
-        "right_knee",
-        "right_ankle",
-        "left_hip",
-        "left_knee",
-        "left_ankle",
-        "spine2",
-    ),
-    *(
-        "neck",
-        "",
-        "head",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-        "right_shoulder",
-        "right_elbow",
-        "right_wrist",
-    ),
+    *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
+    *("spine2", "neck", "", "head", "left_shoulder", "left_elbow", "left_wrist"),
+    *("right_shoulder", "right_elbow", "right_wrist"),
 )
 """The 17 joints of Human3.6M as video-to-pose estimators order them; "" is the nose."""
 
@@ -106,18 +83,16 @@ the knees."""
 
 
 def reference_offsets(stature_m: float = REFERENCE_STATURE_M) -> Float[np.ndarray, "J 3"]:
-    """Offsets of the 24 joints from their parents at rest, in metres, for a body of average
-    proportions."""
+    """Return the offsets of the joints from their parents at rest, in m, of average proportions."""
     return stature_m * np.array([offset for _, offset in SKELETON.values()])
 
 
 def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple[str, ...]:
-    """Return the joints' names with left and right exchanged where, by the given ones, knees would
-    bend backwards.
+    """Return the joints' names, left and right exchanged if knees would bend backwards otherwise.
 
-    A body faces where its left hip's side and its trunk say; a bent knee stands out to there. Legs
-    that stay straight (the knee less than 3 % of the leg off the line from hip to ankle) tell
-    nothing, and the names stay. Right-handed axes are taken for granted, up or not.
+    A body faces along (left hip − right hip) × (neck − pelvis); a bent knee points there. Legs that
+    stay straight (the knee less than 3 % of the leg off the line from hip to ankle) say nothing,
+    and the names stay. positions: any unit, right-handed axes, any of them up.
     """
     place = {name: positions[:, index] for index, name in enumerate(joints)}
     forward = np.cross(place["left_hip"] - place["right_hip"], place["neck"] - place["pelvis"])
@@ -125,9 +100,8 @@ def sided(joints: Sequence[str], positions: Float[np.ndarray, "F J 3"]) -> tuple
     bends = []
     for side in ("left", "right"):
         hip, knee, ankle = (place[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        leg = np.maximum(
-            np.linalg.norm(hip - knee, axis=1) + np.linalg.norm(knee - ankle, axis=1), 1e-9
-        )
+        leg = sum(np.linalg.norm(part, axis=1) for part in (hip - knee, knee - ankle))
+        leg = np.maximum(leg, 1e-9)
         bends.append(np.einsum("fi,fi->f", knee - (hip + ankle) / 2, forward) / leg)
     bend = np.concatenate(bends)
     bend = bend[np.abs(bend) > 0.03]
