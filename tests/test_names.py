@@ -17,8 +17,6 @@ say it."""
 NOT_YET = frozenset(
     f"data/{name}.py"
     for name in (
-        "paired",
-        "parquet",
         "readers/columns",
         "readers/csv_table",
         "readers/labels",

@@ -121,29 +121,26 @@ def read_texts(folder: Path) -> dict[str, list[Text]]:
     lasts = durations(folder)
     table = read_table(path, ("recording", "start_s", "end_s", "text"))
     starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
-    recordings, texts_of_rows = (text_column(path, table, name) for name in ("recording", "text"))
-    sources = (
-        text_column(path, table, "source") if "source" in table.column_names else [""] * len(table)
-    )
+    recordings, words = (text_column(path, table, name) for name in ("recording", "text"))
+    known = "source" in table.column_names
+    sources = text_column(path, table, "source") if known else [""] * len(table)
     out: dict[str, list[Text]] = {}
-    rows = zip(starts, ends, recordings, texts_of_rows, sources, strict=True)
+    rows = zip(starts, ends, recordings, words, sources, strict=True)
     for number, (start, end, recording, text, source) in enumerate(rows):
         if not -np.inf < start <= end < np.inf:
             raise StudyError(
                 f"{path}: row {number} (recording '{recording}') goes from {start} to {end} s."
             )
         refuse_stranger(path, number, recording, lasts)
-        out.setdefault(str(recording), []).append(
-            Text(str(recording), start, end, text or "", source or "")
-        )
-    for recording, texts in out.items():
-        if all(text.start_s > lasts[recording] or text.end_s < 0 for text in texts):
+        row = Text(str(recording), start, end, text or "", source or "")
+        out.setdefault(row.recording, []).append(row)
+    for name, texts in out.items():
+        if all(text.start_s > lasts[name] or text.end_s < 0 for text in texts):
+            first, last = min(t.start_s for t in texts), max(t.end_s for t in texts)
             raise StudyError(
-                f"{path}: the texts of recording '{recording}' go from "
-                f"{min(t.start_s for t in texts):.1f} to "
-                f"{max(t.end_s for t in texts):.1f} s, the recording from 0 to "
-                f"{lasts[recording]:.1f} s. Both are in "
-                "seconds from the recording's start; write the texts again."
+                f"{path}: the texts of recording '{name}' go from {first:.1f} to {last:.1f} s, the "
+                f"recording from 0 to {lasts[name]:.1f} s. Both are in seconds from the "
+                "recording's start; write the texts again."
             )
     return out
 
@@ -179,37 +176,34 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> pa.Table:
 
 
 def places(windows: Windows) -> list[tuple[Path, str, np.ndarray]]:
-    """Return, for each recording that windows lie in: its study's folder, its id there and which
-    windows.
+    """Return each recording that windows lie in: its study's folder, its id, and which windows.
 
     Windows of arrays have no folder and are left out.
     """
-    found = []
+    out = []
     names, back = np.unique(windows.recording.astype(str), return_inverse=True)
-    together = (
-        windows.study not in windows.folders
-    )  # concatenated: recordings carry their study's name
-    for number, name in enumerate(names):
-        study, id = windows.study, str(name)
-        if together:  # names of studies may hold a stroke too
-            study = max(
-                (own for own in windows.folders if name.startswith(f"{own}/")), key=len, default=""
-            )
+    for number, name in enumerate(names.tolist()):
+        study, id = windows.study, name
+        if study not in windows.folders:  # concatenated: recordings carry their study's name
+            # Names of studies may hold a stroke too.
+            studies = [one for one in windows.folders if name.startswith(f"{one}/")]
+            study = max(studies, key=len, default="")
             id = id[len(study) + 1 :]
         if study in windows.folders:
-            found.append((windows.folders[study], id, np.flatnonzero(back == number)))
-    return found
+            out.append((windows.folders[study], id, np.flatnonzero(back == number)))
+    return out
 
 
 def model_stamp(model: str) -> list[tuple[str, int, int]]:
-    """Return what tells a model's folder from another that was put in its place; nothing for a name
-    on a hub."""
+    """Return name, size and time of a model's files; nothing for a name on a hub.
+
+    A model that was put in its place has another stamp.
+    """
     folder = Path(model)
     if not model or not folder.is_dir():
         return []
-    facts = [
-        (path.relative_to(folder).as_posix(), path.stat())
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
-    return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(
+        (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in files
+    )

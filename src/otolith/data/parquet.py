@@ -1,5 +1,4 @@
-"""Parquet files of ours, read within bounds: what a file says of itself is not believed before
-memory is taken."""
+"""Parquet files of ours, read within bounds: no memory is taken on a file's own word."""
 
 from __future__ import annotations
 
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_COLUMNS = 10_000
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError)
+"""What reading a damaged file can end in, beside Arrow's own errors."""
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file, or some of its columns in their order; texts come as dictionaries.
 
-    Raises StudyError where it is missing, damaged, lacks a column, or would unpack to more than it
-    may.
+    Raises StudyError where it is missing or damaged, lacks a column, or would unpack to too much.
     """
     import pyarrow as pa
 
@@ -35,35 +35,26 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
             packed = path.stat().st_size
             with _file(opened) as file:
                 schema, metadata = file.schema_arrow, file.metadata
-                wanted = _wanted(path, schema.names, columns)
+                names = _checked_columns(path, schema.names, columns)
                 refuse_large(path, packed, _unpacked_bytes(opened, metadata, schema))
             # A long text in a million rows is held once.
-            words = [name for name in wanted if _is_text(schema.field(name).type)]
+            words = [name for name in names if _is_text(schema.field(name).type)]
             with _file(opened, words) as file:
-                table = file.read(columns=wanted, use_threads=False).select(wanted)
+                table = file.read(columns=names, use_threads=False).select(names)
             table.validate(full=True)
             return table
     except StudyError:
         raise
     except ReadError as error:
         raise StudyError(str(error)) from error
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        ArithmeticError,
-        MemoryError,
-        pa.ArrowException,
-    ) as error:
+    except (*_DAMAGE, pa.ArrowException) as error:
         raise StudyError(
             f"{path} is {'damaged' if path.exists() else 'missing'} ({error}). Write it again."
         ) from error
 
 
 def write_parquet(path: Path, table: pa.Table, compression: str = "zstd") -> None:
-    """Write a table, each page with a checksum: zstd alone does not notice a page of zeros in its
-    middle."""
+    """Write a table, each page with a checksum: zstd alone does not notice a page of zeros."""
     import pyarrow.parquet as pq
 
     with path.open("wb") as out:  # Arrow itself opens no file whose name is not UTF-8
@@ -81,7 +72,7 @@ def _file(opened: BinaryIO, words: Sequence[str] = ()) -> Any:
     )
 
 
-def _wanted(path: Path, names: Sequence[str], columns: Sequence[str] | None) -> list[str]:
+def _checked_columns(path: Path, names: Sequence[str], columns: Sequence[str] | None) -> list[str]:
     if len(set(names)) < len(names) or len(names) > _MOST_COLUMNS:
         raise StudyError(
             f"{path} has {len(names)} columns, some of one name or too many. Write it again."
@@ -101,8 +92,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _unpacked_bytes(opened: BinaryIO, metadata: Any, schema: Any) -> int:
-    """What a file needs in memory by its own word: its pages, or its numbers where a few bytes
-    repeat one of them.
+    """What a file needs in memory by its own word: its pages, or 8 bytes a value if that is more.
 
     Arrow's own view of a column's metadata ends the process where a damaged one contradicts itself,
     so only counts of rows are asked for, and lists, whose rows hold any number of values, are
@@ -111,14 +101,9 @@ def _unpacked_bytes(opened: BinaryIO, metadata: Any, schema: Any) -> int:
     import pyarrow as pa
 
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    pages, rows = (
-        sum(group.total_byte_size for group in groups),
-        sum(group.num_rows for group in groups),
-    )
-    if (
-        any(group.total_byte_size < 0 or group.num_rows < 0 for group in groups)
-        or rows != metadata.num_rows
-    ):
+    sizes, counts = [g.total_byte_size for g in groups], [g.num_rows for g in groups]
+    pages, rows = sum(sizes), sum(counts)
+    if min([*sizes, *counts], default=0) < 0 or rows != metadata.num_rows:
         raise ValueError("its counts of rows contradict one another")
     values = rows * len(schema.names)
     if any(pa.types.is_nested(field.type) for field in schema):
@@ -141,7 +126,7 @@ def _counted_values(opened: BinaryIO) -> int:
 
 
 def number_column(path: Path, table: pa.Table, name: str) -> np.ndarray:
-    """Return a column as numbers, nan where there is none; StudyError where it holds anything else."""
+    """Return a column as numbers, nan for null; StudyError where it holds anything else."""
     import pyarrow as pa
 
     column = table[name]
@@ -150,8 +135,8 @@ def number_column(path: Path, table: pa.Table, name: str) -> np.ndarray:
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         raise StudyError(f"{path}: column {name} holds {kind}, not numbers. Write it again.")
-    found: np.ndarray = column.to_numpy()
-    return found
+    numbers: np.ndarray = column.to_numpy()
+    return numbers
 
 
 def text_column(path: Path, table: pa.Table, name: str) -> list[str | None]:
@@ -184,5 +169,5 @@ def list_column(path: Path, table: pa.Table, name: str) -> list[list[float] | No
         raise StudyError(
             f"{path}: column {name} holds {kind}, not lists of numbers. Write it again."
         )
-    found: list[list[float] | None] = table[name].to_pylist()
-    return found
+    cells: list[list[float] | None] = table[name].to_pylist()
+    return cells
