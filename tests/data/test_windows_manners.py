@@ -94,13 +94,18 @@ def test__every_noun__has_a_short_repr(toy_study: Study, windows: Windows) -> No
         windows,
         windows.store,
         windows.channels[0],
-        Cut(labels=("walking",)),
+        Cut(labels=tuple(f"activity {number}" for number in range(500))),
         fitted,
         fitted.recognise(recording),
         fitted.adapted_.encoder,
     ]
     for noun in nouns:
         assert 10 < len(repr(noun)) <= 300, type(noun)
+
+
+def test__cut__shows_what_differs_from_the_defaults() -> None:
+    assert repr(Cut()) == "Cut()"
+    assert repr(Cut(seconds=2.5, labels=["walking"])) == "Cut(seconds=2.5, labels=('walking',))"
 
 
 def test__notebooks__show_tables_with_text_escaped(toy_study: Study, windows: Windows) -> None:

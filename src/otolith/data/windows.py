@@ -85,6 +85,16 @@ class Cut:
         """Samples from the start of a window to that of the next."""
         return max(1, round(self.length * (1 - self.overlap)))
 
+    @override
+    def __repr__(self) -> str:
+        """Name the settings that differ from their defaults, in 300 characters."""
+        default = vars(Cut())
+        changed = [
+            f"{name}={value!r}" for name, value in vars(self).items() if value != default[name]
+        ]
+        text = f"Cut({', '.join(changed)})"
+        return text if len(text) <= 300 else f"{text[:299]}…"
+
     def to_json(self) -> dict[str, Any]:
         """Return this as what JSON writes."""
         return dataclasses.asdict(self)
