@@ -64,7 +64,7 @@ def verify_checkpoint(folder: Path) -> Verified:
     except OtolithError as error:
         result.faults.append(str(error))
         return result
-    recorded = {checkpoint.CONFIG, checkpoint.WEIGHTS, *config.get("files", {})}
+    recorded = {checkpoint.CONFIG, checkpoint.WEIGHTS, *checkpoint.files_of(config)}
     for name in sorted(recorded):
         _count(result, folder / name)
     # A gates.svg or a note of the user is no fault, but nobody can say that it is unchanged.

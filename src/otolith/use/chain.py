@@ -82,7 +82,7 @@ class SignalChain:
         recipe = encoder.record.get("windows", {}).get("recipe", {})
         # How the pretraining overlapped its windows does not matter to who recognises.
         grid = {"overlap": 0.0, "label_rule": "unlabelled", "pad": bool(recipe.get("pad", False))}
-        cut = configure(Cut, encoder.cutting() | grid, "the recipe of this encoder")
+        cut = configure(Cut, {**encoder.cutting(), **grid}, "the recipe of this encoder")
         return cls(encoder.channels, encoder.gravity, cut)
 
     @classmethod

@@ -27,6 +27,7 @@ from otolith.learn.metrics.accuracy import accuracy
 from otolith.learn.training.adapt import AdaptConfig, Adapted, adapt
 from otolith.learn.training.adding import with_added
 from otolith.learn.training.pretrained import PretrainedEncoder
+from otolith.learn.training.records import Record
 from otolith.learn.training.runtime import Runtime
 from otolith.learn.training.seen import check_unseen
 from otolith.use.arrays import Meaning, array_windows, labelled_array
@@ -70,7 +71,7 @@ class Recogniser(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_: int
     adapted_: Adapted
     chain_: SignalChain
-    record_: dict[str, Any]
+    record_: Record
     seed: int
 
     def __init__(

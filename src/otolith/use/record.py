@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from otolith.data.windows import Windows
 from otolith.learn.training.adapt import Adapted
+from otolith.learn.training.records import Adaptation, Record
 from otolith.learn.training.runtime import Runtime, commit, versions
 from otolith.learn.training.seen import training_facts
 
 
-def record_of(
-    pretraining: Mapping[str, Any], adaptation: Mapping[str, Any], runtime: Runtime
-) -> dict[str, Any]:
+def record_of(pretraining: Record, adaptation: Adaptation, runtime: Runtime) -> Record:
     """Put together the record of an encoder, what `adapted_on` says, and this machine."""
     return {
         "pretraining": pretraining,
@@ -29,7 +27,7 @@ def record_of(
 
 def adapted_on(
     model: Adapted, windows: Windows, learnt: Windows, added: Sequence[Windows], named: bool
-) -> dict[str, Any]:
+) -> Adaptation:
     """Say whom a head learnt from, and what moved.
 
     windows: the labelled windows. learnt: those with the `added` ones of other studies. named:
@@ -38,12 +36,12 @@ def adapted_on(
     labels = np.bincount(windows.code, minlength=len(windows.classes)).tolist()
     parts = np.bincount(learnt.part)[1:].tolist()
     # Names and content hashes: what `check_unseen` needs later.
-    facts: dict[str, Any] = training_facts(learnt if named else windows)
-    if added:  # then people already carry their study's name
-        facts["people"] = learnt.subjects
+    facts = training_facts(learnt if named else windows)
     return {
         "subjects": windows.subjects if named else [],
-        **facts,
+        # With added studies, people already carry their study's name.
+        "people": learnt.subjects if added else facts["people"],
+        "recordings": facts["recordings"],
         "studies": {windows.study: windows.study_hash} if windows.study else {},
         "origin": windows.origin,
         "windows": len(windows),
@@ -54,7 +52,7 @@ def adapted_on(
     }
 
 
-def nameless(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def nameless(record: Record) -> Record:
     """Return the record of an encoder that was made for an array, whose people nobody knows.
 
     >>> nameless({"objective": "none", "subjects": ["1"], "seed": 0})

@@ -19,7 +19,7 @@ from otolith.learn.heads.head import ClosedHead, Head
 from otolith.learn.training import checkpoint
 from otolith.learn.training.adapt import AdaptConfig, Adapted
 from otolith.learn.training.pretrained import ENCODER, PART, SCALE, PretrainedEncoder
-from otolith.learn.training.records import sound_record
+from otolith.learn.training.records import Record, read_as
 from otolith.use.card import card
 from otolith.use.chain import SignalChain
 
@@ -106,7 +106,7 @@ def _built(
 ) -> Recogniser:
     """A recogniser of the right shape, its weights still to be read."""
     chain = SignalChain.load(config["schema"], config["signal"], where)
-    record = sound_record(config["record"])
+    record = read_as(Record, config["record"], "record")
     stored = {name: config.get(name) for name in ("schema", "encoder", "alignment")}
     stored |= {"record": record["pretraining"], "history": []}
     encoder = PretrainedEncoder.build(stored, tensors, trust)
@@ -124,7 +124,7 @@ def _built(
         gravity=chain.gravity,  # type: ignore[arg-type]
         # fit goes on from here with the same head.
         head_settings=config["head"]["settings"] or None,
-        precision=record["runtime"]["precision"],
+        precision=str(record["runtime"]["precision"]),
         **asdict(settings),
     )
     loaded.adapted_ = Adapted(encoder, head, tuple(str(name) for name in classes), settings)

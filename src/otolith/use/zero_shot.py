@@ -16,6 +16,7 @@ from otolith.data.windows import Windows
 from otolith.learn.heads.text import TEMPLATES, UNKNOWN, TextHead, place_words, prompts_of, words_of
 from otolith.learn.training.adapt import AdaptConfig, Adapted
 from otolith.learn.training.pretrained import PretrainedEncoder
+from otolith.learn.training.records import Adaptation
 from otolith.learn.training.runtime import Runtime
 from otolith.use.chain import SignalChain
 from otolith.use.record import record_of
@@ -77,12 +78,13 @@ def from_words(
     made.classes_ = np.array(names, dtype=object)
     made.chain_ = SignalChain.of_encoder(encoder)
     made.n_features_in_ = len(encoder.channels) * encoder.encoder.length
-    facts = _facts(examples, names) | {"words": prompts, "settings": dataclasses.asdict(config)}
+    facts = _facts(examples, names)
+    facts |= {"words": prompts, "settings": dataclasses.asdict(config)}
     made.record_ = record_of(encoder.record, facts, runtime)
     return made
 
 
-def _facts(examples: Windows | None, names: Sequence[str]) -> dict[str, Any]:
+def _facts(examples: Windows | None, names: Sequence[str]) -> Adaptation:
     """On whom the recogniser was trained, besides its encoder."""
     code = examples.code if examples is not None else np.zeros(0, dtype=np.int64)
     count = np.bincount(code, minlength=len(names)).tolist()
@@ -112,7 +114,7 @@ def few_examples(
             f"Study '{study.name}' has no label of {', '.join(labels)}; it has "
             f"{', '.join(available)}.{nearest(labels[0], available)}"
         )
-    windows = study.windows(**cutting | {"labels": shared}, missing="drop")
+    windows = study.windows(**cutting, labels=shared, missing="drop")
     return windows.labelled.few(shots, seed)
 
 

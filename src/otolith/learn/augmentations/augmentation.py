@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +31,7 @@ class Augmentation(Configured, ABC):
     torch.Size([2, 3, 50])
     """
 
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+    def __init__(self, channels: Sequence[Channel], **settings: object) -> None:
         self.channels = tuple(channels)
         self.configure(settings)
 
@@ -88,7 +87,7 @@ class Chain:
         self,
         names: Sequence[str],
         channels: Sequence[Channel],
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         given = dict(settings or {})
         if strange := given.keys() - set(names):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import permutations
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +28,7 @@ class ChannelShuffle(Augmentation):
     Raises ConfigError where no sensor has all three axes of a quantity.
     """
 
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+    def __init__(self, channels: Sequence[Channel], **settings: object) -> None:
         super().__init__(channels, **settings)
         self._triads = Triads(self.channels)
         self.require(self._triads.sensors > 0, "it needs the x, y and z of a sensor")

@@ -43,7 +43,7 @@ class Rotation(Augmentation):
     Config: ClassVar[type[Any]] = RotationConfig
     config: RotationConfig
 
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+    def __init__(self, channels: Sequence[Channel], **settings: object) -> None:
         super().__init__(channels, **settings)
         self._triads = Triads(self.channels, worlds_too=False)
         needs = "it needs the x, y and z of a sensor, in the sensor's own axes"

@@ -37,7 +37,7 @@ class TimeReversal(Augmentation):
     Config: ClassVar[type[Any]] = TimeReversalConfig
     config: TimeReversalConfig
 
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+    def __init__(self, channels: Sequence[Channel], **settings: object) -> None:
         super().__init__(channels, **settings)
         rates = [
             channel.quantity == "gyro" and self.config.negate_rates for channel in self.channels

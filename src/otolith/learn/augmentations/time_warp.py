@@ -42,7 +42,7 @@ class TimeWarp(Augmentation):
     Config: ClassVar[type[Any]] = TimeWarpConfig
     config: TimeWarpConfig
 
-    def __init__(self, channels: Sequence[Channel], **settings: Any) -> None:
+    def __init__(self, channels: Sequence[Channel], **settings: object) -> None:
         super().__init__(channels, **settings)
         self._splines: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 

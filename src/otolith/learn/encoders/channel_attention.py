@@ -63,7 +63,7 @@ class ChannelAttention(Encoder):
     keeps_sensors_apart = True
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config

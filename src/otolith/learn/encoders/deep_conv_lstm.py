@@ -55,7 +55,7 @@ class DeepConvLSTM(Encoder):
     when_too_short = "set its kernel smaller"
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
@@ -85,7 +85,7 @@ class DeepConvLSTM(Encoder):
                         nn.init.ones_(gates[1])
 
     @override
-    def configure(self, settings: Mapping[str, Any]) -> None:
+    def configure(self, settings: Mapping[str, object]) -> None:
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
         c = self.config

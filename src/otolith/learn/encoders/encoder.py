@@ -56,7 +56,7 @@ class Encoder(Configured, nn.Module, ABC):
     """
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__()
         self.channels, self.rate_hz, self.length = tuple(channels), rate_hz, length

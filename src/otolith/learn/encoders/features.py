@@ -4,7 +4,7 @@ beside networks."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class Features(Encoder):
     learns: ClassVar[bool] = False
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         self.triads = list(triads(self.channels).values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -19,7 +18,7 @@ class ModalityEncoder(Configured, nn.Module, ABC):
     is dropped after pretraining, and keeps rows apart in eval mode.
     """
 
-    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: object) -> None:
         super().__init__()
         self.shape, self.dimension = tuple(shape), dimension
         self.configure(settings)

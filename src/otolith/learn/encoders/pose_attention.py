@@ -48,7 +48,7 @@ class PoseAttention(ModalityEncoder):
     Config: ClassVar[type[Any]] = PoseAttentionConfig
     config: PoseAttentionConfig
 
-    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: object) -> None:
         super().__init__(shape, dimension, **settings)
         c = self.config
         frames, joints, axes = self.shape

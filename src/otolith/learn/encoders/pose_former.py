@@ -49,7 +49,7 @@ class PoseFormer(ModalityEncoder):
     Config: ClassVar[type[Any]] = PoseFormerConfig
     config: PoseFormerConfig
 
-    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: object) -> None:
         super().__init__(shape, dimension, **settings)
         c = self.config
         frames, joints, axes = self.shape

@@ -72,7 +72,7 @@ class StackedRNN(Encoder):
     when_too_short = "set its padded = true"
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         c = self.config
@@ -92,7 +92,7 @@ class StackedRNN(Encoder):
         self._averages: dict[tuple[int, torch.device], Tensor] = {}
 
     @override
-    def configure(self, settings: Mapping[str, Any]) -> None:
+    def configure(self, settings: Mapping[str, object]) -> None:
         """Take keywords as settings; they decide how short a window may be."""
         super().configure(settings)
         c = self.config

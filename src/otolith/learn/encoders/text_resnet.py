@@ -44,7 +44,7 @@ class TextResNet(ModalityEncoder):
     Config: ClassVar[type[Any]] = TextResNetConfig
     config: TextResNetConfig
 
-    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: object) -> None:
         super().__init__(shape, dimension, **settings)
         c = self.config
         if not c.filters or min(*c.filters, c.kernel, c.stride) < 1 or not c.kernel % 2:
@@ -100,7 +100,7 @@ class TextMLP(ModalityEncoder):
     Config: ClassVar[type[Any]] = TextMLPConfig
     config: TextMLPConfig
 
-    def __init__(self, shape: Sequence[int], dimension: int, **settings: Any) -> None:
+    def __init__(self, shape: Sequence[int], dimension: int, **settings: object) -> None:
         super().__init__(shape, dimension, **settings)
         (length,) = self.shape
         hidden = self.config.hidden

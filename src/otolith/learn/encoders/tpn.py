@@ -69,7 +69,7 @@ class TPN(Encoder):
     shortest = 46
 
     def __init__(
-        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: Any
+        self, channels: Sequence[Channel], rate_hz: float, length: int, **settings: object
     ) -> None:
         super().__init__(channels, rate_hz, length, **settings)
         layers: list[nn.Module] = []

@@ -8,7 +8,6 @@ import pickletools
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -63,7 +62,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} cannot be read as weights ({error}). {_AGAIN}") from error
 
 
-def read_torch(path: Path) -> Any:
+def read_torch(path: Path) -> object:
     """Read tensors and plain values that torch saved; no code is run.
 
     Raises CheckpointError where the file is damaged, holds anything else, or would take more memory

@@ -42,7 +42,7 @@ class Forest(ClosedHead):
     share: Tensor
     depth: Tensor
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         self._allocate(1, 1)
 
@@ -115,7 +115,7 @@ class Forest(ClosedHead):
     @classmethod
     @override
     def empty(
-        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: object
     ) -> Self:
         """Build a head to load into."""
         head = cls(dimension, classes, **settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class Head(Configured, nn.Module, ABC):
     counts_tokens: ClassVar[bool] = False
     """Whether it is built for a number of tokens, its setting `tokens`."""
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__()
         self.dimension, self.classes = dimension, classes
         self.configure(settings)
@@ -68,7 +68,7 @@ class ClosedHead(Head):
 
     @classmethod
     def empty(
-        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: Any
+        cls, dimension: int, classes: int, shapes: dict[str, list[int]], **settings: object
     ) -> Self:
         """Build a head whose buffers have the shapes of a saved one, ready to be loaded."""
         return cls(dimension, classes, **settings)

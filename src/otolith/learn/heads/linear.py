@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -14,7 +12,7 @@ from otolith.learn.heads.head import Head
 class LinearHead(Head):
     """Logits that are weighted sums of the embedding."""
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         self.layer = nn.Linear(dimension, classes)
 

@@ -56,7 +56,7 @@ class MixtureOfExperts(Head):
     config: MixtureOfExpertsConfig
     counts_tokens: ClassVar[bool] = True
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         c = self.config
         if not c.tokens or not c.kernel % 2:

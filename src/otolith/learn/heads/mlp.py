@@ -32,7 +32,7 @@ class MLP(Head):
     Config: ClassVar[type[Any]] = MLPConfig
     config: MLPConfig
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         self.layers = nn.Sequential(
             nn.Linear(dimension, self.config.width),

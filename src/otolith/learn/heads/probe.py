@@ -61,7 +61,7 @@ class LinearProbe(ClosedHead):
     bias: Tensor
     """(K,)"""
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         first = nn.Linear(dimension, classes)
         self.register_buffer("weight", first.weight.detach().clone())

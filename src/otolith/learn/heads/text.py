@@ -65,7 +65,7 @@ class TextHead(ClosedHead):
     centres: Tensor
     """(K, E) unit vectors of the classes; zeros where nothing is known of one."""
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         c = self.config
         known = classes - (c.unknown is not None)

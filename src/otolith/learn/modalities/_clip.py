@@ -25,13 +25,16 @@ def load(name: str, beside: str, trust: Sequence[str] | None) -> tuple[Any, Any]
     except ImportError as error:
         raise ConfigError("CLIP needs transformers. Type: pip install 'otolith[video]'") from error
     folder = str(model_folder(name, trust))
-    only_data: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own for a tenth of a second
-            model = CLIPModel.from_pretrained(folder, use_safetensors=True, **only_data)
-        prepares = (
-            AutoTokenizer.from_pretrained(folder, **only_data) if beside == "tokeniser" else None
-        )
+            model = CLIPModel.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
+            )
+        prepares = None
+        if beside == "tokeniser":
+            prepares = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
     except Exception as error:  # the hub, the disk and the model's own files each raise their own
         raise ConfigError(
             f"The CLIP model '{name}' cannot be loaded ({str(error).splitlines()[0][:200]}). Name "

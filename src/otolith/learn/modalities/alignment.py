@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from otolith.core.errors import CheckpointError, ConfigError, UnknownNameError
 from otolith.learn import modalities
@@ -21,13 +22,31 @@ ROLES = ("video", "pose", "text")
 """What may go with a window; where several do, the first says best what was done."""
 
 
+class RoleFacts(TypedDict, total=False):
+    """What builds a `Role` again."""
+
+    modality: str
+    settings: dict[str, object]
+    dimension: int
+    linear: bool
+
+
+class AlignmentFacts(TypedDict):
+    """What builds an `Alignment` again, weights aside."""
+
+    dimension: int
+    width: int
+    linear: bool
+    modalities: dict[str, RoleFacts]
+
+
 @dataclass(frozen=True)
 class Role:
     """Which modality an encoder was aligned with, and what is needed to ask it again."""
 
     modality: str
     """Its name: `minilm`, `clip_video`, `pose_vector`, …"""
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
     """Its settings."""
     dimension: int = 0
     """How many numbers its vectors have."""
@@ -50,10 +69,15 @@ class Role:
         modality.trust = self.trust
         return modality
 
-    def facts(self) -> dict[str, Any]:
-        """Return what builds it again, as JSON writes it; whom a caller trusts is his to say each
-        time."""
-        return {name: value for name, value in asdict(self).items() if name != "trust"}
+    def facts(self) -> RoleFacts:
+        """Return what builds it again, as JSON writes it."""
+        # Without `trust`: whom to trust is the caller's to say, each time.
+        return {
+            "modality": self.modality,
+            "settings": copy.deepcopy(self.settings),
+            "dimension": self.dimension,
+            "linear": self.linear,
+        }
 
 
 class Alignment(nn.Module):
@@ -124,7 +148,7 @@ class Alignment(nn.Module):
             )
         return self.place("text", model.encode(list(texts)))
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> AlignmentFacts:
         """Return what builds it again, weights aside, as JSON writes it."""
         return {
             "dimension": self.dimension,
@@ -134,7 +158,7 @@ class Alignment(nn.Module):
         }
 
     @classmethod
-    def build(cls, facts: Mapping[str, Any], trust: Sequence[str] = ()) -> Alignment:
+    def build(cls, facts: AlignmentFacts, trust: Sequence[str] = ()) -> Alignment:
         """Build what `facts` from a file described, weights not loaded yet.
 
         Raises CheckpointError where they were edited, UnknownNameError for a modality that is
@@ -142,7 +166,7 @@ class Alignment(nn.Module):
         """
         try:
             roles = {name: _role(role, tuple(trust)) for name, role in facts["modalities"].items()}
-            return cls(int(facts["dimension"]), int(facts["width"]), roles, bool(facts["linear"]))
+            return cls(facts["dimension"], facts["width"], roles, facts["linear"])
         except UnknownNameError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
@@ -152,13 +176,8 @@ class Alignment(nn.Module):
             ) from error
 
 
-def _role(content: Mapping[str, Any], trust: tuple[str, ...]) -> Role:
-    if "trust" in content:
-        raise ValueError("a file cannot say whom to trust")
+def _role(content: RoleFacts, trust: tuple[str, ...]) -> Role:
+    # A `trust` of the file's is a TypeError: it cannot say whom to trust.
     role = Role(**content, trust=trust)
-    if not isinstance(role.settings, dict) or not all(isinstance(k, str) for k in role.settings):
-        raise TypeError("the settings of a modality are a table")
-    if type(role.dimension) is not int or type(role.linear) is not bool:
-        raise TypeError("a modality's dimension is a number, and linear true or false")
     modalities.FAMILY.admit(role.modality, trust, "The checkpoint")
     return role

@@ -58,7 +58,7 @@ class ClipText(TextModel):
         most = int(model.config.text_config.max_position_embeddings)
         tokens = tokeniser(list(texts), truncation=False, verbose=False)["input_ids"]
         warn_of_long(texts, [len(ids) for ids in tokens], most)
-        how: dict[str, Any] = {"padding": True, "truncation": True, "max_length": most}
+        how: dict[str, object] = {"padding": True, "truncation": True, "max_length": most}
         with torch.inference_mode():
             for start in range(0, len(texts), _BATCH):
                 some = list(texts[start : start + _BATCH])

@@ -67,7 +67,7 @@ class ClipVideo(Modality):
     Config: ClassVar[type[Any]] = ClipVideoConfig
     kind: ClassVar[str] = "video"
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         if not 0 < self.config.frames_per_second <= 1_000:
             raise ConfigError(

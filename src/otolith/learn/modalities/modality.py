@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -76,7 +76,7 @@ class Modality(Configured, ABC):
     """Models and files that may be loaded where a file named this modality and its settings; None
     where the caller did."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         self.configure(settings)
 
     @abstractmethod

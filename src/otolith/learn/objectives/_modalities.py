@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from otolith.learn.modalities.alignment import ROLES, Alignment, Role
 from otolith.learn.modalities.modality import Modality, ModalityVectors
 from otolith.learn.objectives._contrast import info_nce
 from otolith.learn.objectives._views import numbered
-from otolith.learn.objectives.objective import Objective
+from otolith.learn.objectives.objective import Fitted, Objective
 
 NEEDS = (
     "A study has texts in partners/text.parquet, poses in partners/pose/, other vectors in "
@@ -38,7 +37,10 @@ class Companions:
     """
 
     def __init__(
-        self, named: Mapping[str, str], settings: Mapping[str, Mapping[str, Any]], fraction: float
+        self,
+        named: Mapping[str, str],
+        settings: Mapping[str, Mapping[str, object]],
+        fraction: float,
     ) -> None:
         if unknown := set(settings) - {*ROLES}:
             raise ConfigError(
@@ -110,7 +112,7 @@ class Companions:
             targets |= {name: values, f"{name}_present": present}
         return targets
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Fitted:
         """Return how many windows have which modality."""
         return {
             "windows_with": {name: self.counted[name] for name in self.roles},
@@ -231,7 +233,7 @@ def collapse_notes(history: Sequence[Mapping[str, float]]) -> list[str]:
 class Contrastive(Objective):
     """An objective that measures whether its embeddings collapse, and complains when they do."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self._spread = Spread()
 
@@ -259,7 +261,7 @@ class Aligned(Contrastive):
         return numbered(windows) | self.companions.targets(windows)
 
     @override
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Fitted:
         return self.companions.report()
 
     @override

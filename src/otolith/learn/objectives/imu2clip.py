@@ -35,7 +35,7 @@ class IMU2CLIPConfig:
     """The modality of video: `clip_video`, or `vectors` where they were made elsewhere."""
     pose: str = ""
     """The modality of poses, such as `pose_vector`; the published method has none."""
-    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    modality_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of the modalities by `text`, `video`, `pose`."""
     modality_fraction: Share = 1.0
     """Share of the windows whose modalities are seen."""
@@ -68,7 +68,7 @@ class IMU2CLIP(Aligned):
     Config: ClassVar[type[Any]] = IMU2CLIPConfig
     config: IMU2CLIPConfig
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         c = self.config
         named = {"text": c.text, "video": c.video, "pose": c.pose}

@@ -55,7 +55,7 @@ class Masked(Objective):
     between: Tensor | None
     """(L, T) weights that interpolate between coarse tokens; None where each sample has its own."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.decoder: nn.Module = nn.Identity()
         self.margin = (0, 0)

@@ -26,6 +26,7 @@ from otolith.learn.modalities.poses import poses_of
 from otolith.learn.objectives._contrast import info_nce
 from otolith.learn.objectives._decoders import Decoder, squared_error
 from otolith.learn.objectives._modalities import Companions, Contrastive, kept
+from otolith.learn.objectives.objective import Fitted
 
 TEXT, POSE, IMU = "text", "pose", "imu"
 _WINDOWS_AT_ONCE = 4096
@@ -64,11 +65,11 @@ class Multi3NetConfig:
     pose_encoder: str = "pose_former"
     """What learns on poses: `pose_former`, or `pose_attention` as Multi3Net had it; empty to leave
     poses out."""
-    text_encoder_settings: dict[str, Any] = field(default_factory=dict)
+    text_encoder_settings: dict[str, object] = field(default_factory=dict)
     """Settings of the text encoder."""
-    pose_encoder_settings: dict[str, Any] = field(default_factory=dict)
+    pose_encoder_settings: dict[str, object] = field(default_factory=dict)
     """Settings of the pose encoder."""
-    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    modality_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of the modality of words, under `text`."""
     modality_fraction: Share = 1.0
     """Share of the windows whose words and poses are seen."""
@@ -117,7 +118,7 @@ class Multi3Net(Contrastive):
     """(J, 3)"""
     mixes_studies: ClassVar[bool] = False
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         c = self.config
         if not max(c.contrast, c.pose_to_imu, c.imu_to_imu):
@@ -136,7 +137,7 @@ class Multi3Net(Contrastive):
         """The channels of each sensor."""
         self.joints: tuple[str, ...] = ()
         """The joints that any pose has."""
-        self.facts: dict[str, Any] = {}
+        self.facts: Fitted = {}
         self.register_buffer("pose_mean", torch.zeros(0, 3))
         self.register_buffer("pose_spread", torch.ones(0, 3))
         self.encoders = nn.ModuleDict()
@@ -281,9 +282,9 @@ class Multi3Net(Contrastive):
         return [poses * known[:, None, :, None], known]
 
     @override
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Fitted:
         """Return how many windows have words and poses, and which recordings have none."""
-        return self.facts | {"joints": len(self.joints)}
+        return {**self.facts, "joints": len(self.joints)}
 
 
 def sensor_vectors(
@@ -351,7 +352,7 @@ def signals_from_poses(
 
 
 def _built(
-    name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, Any]
+    name: str, shape: tuple[int, ...], width: int, settings: Mapping[str, object]
 ) -> ModalityEncoder:
     built: ModalityEncoder = encoders.MODALITY_ENCODERS.resolve(name)(shape, width, **settings)
     return built

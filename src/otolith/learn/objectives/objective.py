@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor, nn
-from typing_extensions import override
+from typing_extensions import TypedDict, override  # pydantic needs this one before Python 3.12
 
 from otolith.core.settings import Configured
 from otolith.data.batch import Batch
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
 from otolith.learn.modalities.alignment import Alignment
+
+
+class Fitted(TypedDict, total=False):
+    """What an objective says of the windows that it was fitted to."""
+
+    notes: list[str]
+    """What could not be measured or made use of, a sentence each."""
+    windows_with: dict[str, int]
+    """Modality -> number of windows that have it."""
+    modality_hashes: dict[str, str]
+    """Modality -> hash of its vectors."""
+    joints: int
+    """How many joints any pose has."""
+    quantities: list[str]
+    bins: list[dict[str, object]]
+    """The bins of each quantity."""
 
 
 class Objective(Configured, nn.Module, ABC):
@@ -41,7 +57,7 @@ class Objective(Configured, nn.Module, ABC):
     mixes_studies: ClassVar[bool] = True
     """Whether a batch may hold windows of several studies."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__()
         self.configure(settings)
 
@@ -61,7 +77,7 @@ class Objective(Configured, nn.Module, ABC):
     def forward(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """Return the losses of a batch by name, already weighted."""
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Fitted:
         """Return what the record says of `fit`, as JSON writes it; `notes` go to the user."""
         return {}
 

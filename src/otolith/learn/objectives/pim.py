@@ -20,7 +20,7 @@ from otolith.data.physics.bins import UniformBins
 from otolith.data.physics.pseudo_labels import Physics, Quantity, family_of, measure
 from otolith.data.windows import Windows
 from otolith.learn.encoders.encoder import Encoder
-from otolith.learn.objectives.objective import Objective
+from otolith.learn.objectives.objective import Fitted, Objective
 
 Percentile = Annotated[float, Interval(ge=0, le=100)]
 _CROWDED = 0.9
@@ -112,7 +112,7 @@ class PIM(Objective):
     Config: ClassVar[type[Any]] = PIMConfig
     config: PIMConfig
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         c = self.config
         self.weights = {"speed": c.speed, "angle": c.angle, "symmetry": c.symmetry}
@@ -190,7 +190,7 @@ class PIM(Objective):
         }
 
     @override
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Fitted:
         """Return the bins of each quantity, and what was left out."""
         return {
             "quantities": [quantity.name for quantity in self.quantities],

@@ -51,13 +51,13 @@ class PRIMUSConfig:
     """The modality of video: `clip_video`, or `vectors` where they were made elsewhere."""
     pose: str = "pose_vector"
     """The modality of poses, which stand in where there is no video; empty to leave them out."""
-    modality_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    modality_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of the modalities by `text`, `video`, `pose`."""
     modality_fraction: Share = 1.0
     """Share of the windows whose modalities are seen."""
     augmentations: tuple[str, ...] = ("scaling", "time_reversal")
     """What changes the second view, one after the other: otolith list augmentations."""
-    augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    augmentation_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of augmentations by name; scaling has the published deviation of 0.25 unless another
     is given."""
     width: Count = 512
@@ -101,11 +101,11 @@ class PRIMUS(Aligned):
     config: PRIMUSConfig
     temperature_mm: Temperature | None
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         # A switch of the ablation is a weight: true is 1, false 0.
         for name in ("ss", "mm", "nn"):
             if isinstance(settings.get(name), bool):
-                settings[name] = float(settings[name])
+                settings[name] = 1.0 if settings[name] else 0.0
         super().__init__(**settings)
         c = self.config
         if not max(c.ss, c.mm, c.nn):

@@ -28,7 +28,7 @@ class SimCLRConfig:
     augmentations: tuple[str, ...] = ("rotation",)
     """What makes the two views, one after the other, each with a draw of its own: otolith list
     augmentations."""
-    augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    augmentation_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"scaling": {"deviation": 0.25}}."""
     both: bool = True
     """Whether both views are changed; otherwise one shows the window as it is."""
@@ -59,7 +59,7 @@ class SimCLR(Objective):
     Config: ClassVar[type[Any]] = SimCLRConfig
     config: SimCLRConfig
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         c = self.config
         if not c.augmentations or not c.projector:

@@ -31,7 +31,7 @@ class TransformationsConfig:
         *("time_reversal", "permutation", "time_warp", "channel_shuffle"),
     )
     """What is to be recognised, one task each: otolith list augmentations."""
-    augmentation_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    augmentation_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     """Settings of augmentations by name, such as {"jitter": {"deviation": 0.1}}."""
     head_width: Count = 256
     """Hidden units of each task's head."""
@@ -56,7 +56,7 @@ class Transformations(Objective):
     Config: ClassVar[type[Any]] = TransformationsConfig
     config: TransformationsConfig
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         tasks = self.config.tasks
         if not tasks or len(set(tasks)) < len(tasks):

@@ -18,6 +18,12 @@ def with_added(windows: Windows, others: Sequence[Windows]) -> Windows:
 
     Raises DataError where another study has none of these classes, ChannelError where its windows
     do not fit.
+
+    >>> def windows(*labels):
+    ...     values = np.zeros((len(labels), 1, 50))
+    ...     return Windows.from_array(values, labels, rate_hz=50, channels=["head.acc.x"])
+    >>> with_added(windows("walk", "sit"), [windows("walk", "swim")]).labels.tolist()
+    ['walk', 'sit', 'walk']
     """
     labelled = windows.labelled
     known = [labelled.classes[code] for code in np.unique(labelled.code)]

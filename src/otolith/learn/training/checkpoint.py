@@ -63,7 +63,7 @@ Finish = Callable[[Path], object]
 def save(
     folder: Path,
     kind: str,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     tensors: Mapping[str, Tensor],
     files: Mapping[str, str],
     finish: Finish | None = None,
@@ -72,6 +72,13 @@ def save(
 
     An older checkpoint is replaced; other files beside it stay. Raises DataError where the folder
     holds anything else.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp()) / "mine"
+    >>> save(folder, "encoder", {"seed": 0}, {"weight": torch.ones(2)}, {CARD: "Mine."})
+    >>> sorted(path.name for path in folder.iterdir())
+    ['README.md', 'config.json', 'model.safetensors']
     """
     refuse_strange_folder(Path(folder), kind)
     with atomic_folder(Path(folder), ours=ours(folder)) as temporary:
@@ -90,13 +97,25 @@ def save(
 
 
 def ours(folder: Path) -> set[str]:
-    """Return the names of a checkpoint's own files, present or not."""
-    held = _config_or_none(folder) or {}
-    files = held.get("files", {})
-    return {CONFIG, WEIGHTS, CARD, *BESIDE, *(files if isinstance(files, dict) else ())}
+    """Return the names of a checkpoint's own files, present or not.
+
+    >>> "losses.csv" in ours(Path("absent")), "notes.txt" in ours(Path("absent"))
+    (True, False)
+    """
+    return {CONFIG, WEIGHTS, CARD, *BESIDE, *files_of(_config_or_none(folder) or {})}
 
 
-def _config_or_none(folder: Path) -> dict[str, Any] | None:
+def files_of(config: Mapping[str, object]) -> dict[str, object]:
+    """Return the sha256 of each further file that a config names; none where it was edited.
+
+    >>> files_of({"files": {"README.md": "e3b0c442…"}})
+    {'README.md': 'e3b0c442…'}
+    """
+    files = config.get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def _config_or_none(folder: Path) -> dict[str, object] | None:
     """Read config.json; None where it is absent, damaged or no table."""
     try:
         held = read_json(folder / CONFIG)
@@ -106,7 +125,16 @@ def _config_or_none(folder: Path) -> dict[str, Any] | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a checkpoint; other files in its folder stay."""
+    """Remove a checkpoint; other files in its folder stay.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> save(folder, "encoder", {}, {"weight": torch.ones(2)}, {})
+    >>> remove(folder)
+    >>> folder.exists()
+    False
+    """
     for name in ours(folder):
         if _NAME.fullmatch(name) and not (folder / name).is_dir():
             (folder / name).unlink(missing_ok=True)
@@ -119,6 +147,12 @@ def writing(folder: Path, kind: str) -> Iterator[None]:
     """Keep other processes from writing a checkpoint to this folder.
 
     Raises DataError where one already does, or where the folder holds anything else.
+
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp()) / "mine"
+    >>> with writing(folder, "encoder"):
+    ...     lock_of(folder).exists()
+    True
     """
     folder = folder.resolve()
     with only_writer(lock_of(folder), f"the {kind} {folder}"):
@@ -128,18 +162,35 @@ def writing(folder: Path, kind: str) -> Iterator[None]:
 
 
 def lock_of(folder: Path) -> Path:
-    """Return the path of a checkpoint folder's lock, beside the folder."""
+    """Return the path of a checkpoint folder's lock, beside the folder.
+
+    >>> lock_of(Path("encoders/mine")).as_posix()
+    'encoders/.mine.otolith.lock'
+    """
     return folder.with_name(f".{folder.name}{LOCK}")
 
 
 def kind_of(folder: str | Path) -> str | None:
-    """Return "encoder" or "recogniser"; None where a folder is no checkpoint."""
+    """Return "encoder" or "recogniser"; None where a folder is no checkpoint.
+
+    >>> kind_of("absent") is None
+    True
+    """
     held = _config_or_none(Path(folder))
-    return held.get("kind") if held and "otolith_checkpoint" in held else None
+    kind = held.get("kind") if held and "otolith_checkpoint" in held else None
+    return kind if isinstance(kind, str) else None
 
 
 def refuse_strange_folder(folder: Path, kind: str) -> None:
-    """Raise DataError where a folder holds anything but a checkpoint of this kind."""
+    """Raise DataError where a folder holds anything but a checkpoint of this kind.
+
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> _ = (folder / "thesis.tex").write_text("…")
+    >>> refuse_strange_folder(folder, "encoder")
+    Traceback (most recent call last):
+    otolith.core.errors.DataError: ... holds other files, which would be lost; choose another ...
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     held = _config_or_none(folder)
@@ -156,7 +207,15 @@ def refuse_strange_folder(folder: Path, kind: str) -> None:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as safetensors; a full disk raises OSError."""
+    """Write tensors as safetensors; a full disk raises OSError.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / WEIGHTS
+    >>> save_tensors(path, {"weight": torch.ones(2)})
+    >>> read_safetensors(path)
+    {'weight': tensor([1., 1.])}
+    """
     # Cloned: safetensors refuses tensors that share memory, as a model and its best copy may.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
@@ -170,11 +229,19 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     share(path)  # safetensors writes for the owner alone
 
 
-def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def load(folder: str | Path, kind: str) -> tuple[dict[str, object], dict[str, Tensor]]:
     """Read a checkpoint folder: its config and its tensors.
 
     Raises CheckpointError where there is none, it is of another kind or format, or any file is not
     as it was saved.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> save(folder, "encoder", {"seed": 7}, {"weight": torch.ones(2)}, {})
+    >>> config, tensors = load(folder, "encoder")
+    >>> config["seed"], tensors
+    (7, {'weight': tensor([1., 1.])})
     """
     folder = Path(folder)
     if not (folder / CONFIG).exists():
@@ -194,7 +261,7 @@ def load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
             f"{folder} holds a checkpoint of kind '{printable(config.get('kind'), 80)}', not "
             f"'{kind}'."
         )
-    _refuse_v0_1(folder, config)
+    _refuse_v0_1(folder, kind, config)
     _refuse_changed_files(folder, config)
     return config, read_safetensors(folder / WEIGHTS)
 
@@ -217,21 +284,21 @@ def _refuse_edited(folder: Path, config: Any) -> None:
         )
 
 
-def _refuse_v0_1(folder: Path, config: Mapping[str, Any]) -> None:
+def _refuse_v0_1(folder: Path, kind: str, config: Mapping[str, object]) -> None:
     """Raise CheckpointError for a space shared with partners: they are modalities since v0.2."""
     alignment = config.get("alignment")
     if not isinstance(alignment, dict) or "partners" not in alignment:
         return
     record = config.get("record")
     objective = record.get("objective", "primus") if isinstance(record, dict) else "primus"
-    command = _MAKE[config["kind"]].format(objective=printable(objective, 40), folder=folder)
+    command = _MAKE[kind].format(objective=printable(objective, 40), folder=folder)
     raise CheckpointError(
         f"{folder} was saved by Otolith 0.1, which called modalities partners. Make it again: "
         f"{command}"
     )
 
 
-def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
+def _refuse_changed_files(folder: Path, config: Mapping[str, object]) -> None:
     """Raise CheckpointError where a file is absent, or not the one that was saved."""
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS}: the copy is incomplete. {_AGAIN}")
@@ -257,6 +324,12 @@ def no_more_weights(tensors: Mapping[str, Tensor], settings: object) -> Iterator
     """Stop the building of modules whose settings ask for more weights than were saved.
 
     An edited config could ask for all memory. Raises CheckpointError before the memory is filled.
+
+    >>> import torch
+    >>> with no_more_weights({"weight": torch.zeros(2, 2)}, {"width": 10**9}):
+    ...     nn.Linear(2, 10**9)
+    Traceback (most recent call last):
+    otolith.core.errors.CheckpointError: config.json has a setting beyond 10,000,000: it was ...
     """
     if any(abs(number) > MOST for number in _numbers(settings)):
         raise CheckpointError(f"{CONFIG} has a setting beyond {MOST:,}: it was edited. {_AGAIN}")
@@ -292,8 +365,17 @@ def _numbers(content: object) -> Iterator[float]:
             yield from _numbers(part)
 
 
-def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Write the state of an unfinished run, whole or not at all, with the hashes of both parts."""
+def save_state(folder: Path, facts: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
+    """Write the state of an unfinished run, whole or not at all, with the hashes of both parts.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp()) / "unfinished"
+    >>> save_state(folder, {"key": "a1", "finished": 3}, {"weight": torch.ones(2)})
+    >>> facts, tensors = load_state(folder)
+    >>> facts["finished"], tensors
+    (3, {'weight': tensor([1., 1.])})
+    """
     with atomic_folder(folder, (CONFIG, WEIGHTS)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
         sha256 = file_digest(temporary / WEIGHTS)
@@ -301,7 +383,16 @@ def save_state(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Ten
 
 
 def remove_state(folder: Path) -> None:
-    """Remove what `save_state` wrote; other files stay."""
+    """Remove what `save_state` wrote; other files stay.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp()) / "unfinished"
+    >>> save_state(folder, {"key": "a1"}, {"weight": torch.ones(2)})
+    >>> remove_state(folder)
+    >>> folder.exists()
+    False
+    """
     if folder.is_dir() and {path.name for path in folder.iterdir()} <= {CONFIG, WEIGHTS}:
         # Renamed first: a kill half-way then leaves only what `sweep` removes.
         folder = folder.rename(folder.with_name(f".{folder.name}{TEMPORARY}"))
@@ -311,10 +402,18 @@ def remove_state(folder: Path) -> None:
         folder.rmdir()
 
 
-def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+def load_state(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]] | None:
     """Read the state of an unfinished run; None where it is damaged, so that the run starts anew.
 
     Raises CheckpointError where the folder holds anything else, which a run would overwrite.
+
+    >>> import torch
+    >>> from tempfile import mkdtemp
+    >>> folder = Path(mkdtemp())
+    >>> save_state(folder, {"key": "a1"}, {"weight": torch.ones(2)})
+    >>> (folder / WEIGHTS).unlink()
+    >>> load_state(folder) is None
+    True
     """
     facts = _config_or_none(folder)
     if not facts or "key" not in facts:
@@ -336,6 +435,12 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, whe
     """Load every weight under a prefix into a module, or none of them.
 
     Raises CheckpointError naming each weight that is missing, left over or of another shape.
+
+    >>> import torch
+    >>> layer, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    >>> load_into(layer, pack(other, "head."), "head.", "a folder")
+    >>> torch.equal(layer.weight, other.weight)
+    True
     """
     given = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
     expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
@@ -348,7 +453,13 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, whe
 
 
 def refuse_strangers(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...], where: str) -> None:
-    """Raise CheckpointError where a tensor belongs to no part of the model."""
+    """Raise CheckpointError where a tensor belongs to no part of the model.
+
+    >>> import torch
+    >>> refuse_strangers({"head.weight": torch.ones(2)}, ("encoder.",), "a folder")
+    Traceback (most recent call last):
+    otolith.core.errors.CheckpointError: a folder holds weights that belong to no part of it: ...
+    """
     if strangers := [name for name in tensors if not name.startswith(prefixes)]:
         raise CheckpointError(
             f"{where} holds weights that belong to no part of it: {', '.join(strangers[:5])}. Was "
@@ -357,5 +468,9 @@ def refuse_strangers(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...], w
 
 
 def pack(module: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """Return a module's weights and buffers under a prefix."""
+    """Return a module's weights and buffers under a prefix.
+
+    >>> list(pack(nn.Linear(2, 2), "head."))
+    ['head.weight', 'head.bias']
+    """
     return {f"{prefix}{name}": tensor for name, tensor in module.state_dict().items()}

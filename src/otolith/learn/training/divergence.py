@@ -19,7 +19,11 @@ def first_odd(steps: Sequence[Tensor]) -> int | None:
 
 
 def found_at(steps: Sequence[Tensor], validation: float) -> str:
-    """Say where the loss of an epoch left the numbers."""
+    """Say where the loss of an epoch left the numbers.
+
+    >>> found_at([torch.tensor(1.0), torch.tensor(torch.nan)], validation=2.0)
+    'the loss became nan in step 2 of 2'
+    """
     step = first_odd(steps)
     if step is None:
         return f"the validation loss became {validation} after its {len(steps)} steps"
@@ -27,6 +31,12 @@ def found_at(steps: Sequence[Tensor], validation: float) -> str:
 
 
 def is_finite(*modules: nn.Module) -> bool:
-    """Return whether all weights and running means of some modules are numbers."""
+    """Return whether all weights and running means of some modules are numbers.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> _ = nn.init.constant_(layer.bias, torch.inf)
+    >>> is_finite(nn.Linear(1, 1)), is_finite(layer)
+    (True, False)
+    """
     tensors = (tensor for module in modules for tensor in module.state_dict().values())
     return all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point())

@@ -29,6 +29,7 @@ from otolith.learn.training.divergence import found_at
 from otolith.learn.training.loader import Loader
 from otolith.learn.training.pretrained import PART, PretrainedEncoder
 from otolith.learn.training.processes import Processes
+from otolith.learn.training.records import Record
 from otolith.learn.training.runtime import Runtime, commit, versions
 from otolith.learn.training.schedule import falls, turns
 from otolith.learn.training.seen import training_facts
@@ -366,7 +367,7 @@ class _Run:
         model.record |= {"epochs": len(self.history), "best_epoch": self.best_epoch}
         if notes := self.goal.complaints(self.history):
             fitted = model.record["fitted"]
-            model.record["fitted"] = fitted | {"notes": [*fitted.get("notes", []), *notes]}
+            model.record["fitted"] = {**fitted, "notes": [*fitted.get("notes", []), *notes]}
         return copy.deepcopy(model)
 
     def keep(self, folder: Path) -> None:
@@ -419,17 +420,16 @@ class _Run:
             setattr(self, name, facts[name])
 
 
-def _record(
-    windows: Windows, objective: str, config: PretrainConfig, goal: Objective
-) -> dict[str, Any]:
+def _record(windows: Windows, objective: str, config: PretrainConfig, goal: Objective) -> Record:
     """What a checkpoint says of how it came about."""
-    schedule = asdict(config)
+    schedule, seen = asdict(config), training_facts(windows)
     return {
         "objective": objective,
         "objective_settings": schedule.pop("objective_settings"),
         "fitted": goal.report(),
         "subjects": windows.subjects,
-        **training_facts(windows),
+        "people": seen["people"],
+        "recordings": seen["recordings"],
         "studies": {windows.study: windows.study_hash},
         "windows": {"count": len(windows), "dropped": windows.dropped, "recipe": windows.recipe},
         "settings": {name: schedule[name] for name in schedule if name != "encoder_settings"},

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, NotRequired
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
-from typing_extensions import override
+from typing_extensions import TypedDict, override
 
 from otolith.core.catalog import trusted
 from otolith.core.errors import ChannelError, CheckpointError, ConfigError, OtolithError
@@ -25,19 +25,59 @@ from otolith.data.windows import Windows
 from otolith.learn import encoders
 from otolith.learn.embeddings import Embeddings
 from otolith.learn.encoders.encoder import Encoder, Standardise
-from otolith.learn.modalities.alignment import Alignment
+from otolith.learn.modalities.alignment import Alignment, AlignmentFacts
 from otolith.learn.training import checkpoint
 from otolith.learn.training.loader import Loader
-from otolith.learn.training.records import sound_record
+from otolith.learn.training.records import Record, read_as
 from otolith.learn.training.runtime import Runtime
 from otolith.learn.training.seen import training_facts
 from otolith.learn.training.statistics import channel_statistics
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 ENCODER, SCALE, PART = "encoder.", "standardise.", "alignment."
 """Prefixes of the saved weights: the encoder, the statistics, the shared space."""
 MOST_SAMPLES = 1_000_000
 """Longest window, and highest rate in Hz, that a config may state: tables of that length are built
 before any weight is read."""
+
+
+class Cutting(TypedDict):
+    """Arguments of `Study.windows`."""
+
+    seconds: float
+    rate_hz: float
+    quantities: list[str]
+    slot: str
+    placements: list[str]
+
+
+class Schema(TypedDict):
+    """What an encoder takes."""
+
+    channels: list[str]
+    rate_hz: float
+    length: int
+    """Samples of a window."""
+    gravity: str
+
+
+class Member(TypedDict):
+    """Which member of a family was built, and from what."""
+
+    name: str
+    settings: dict[str, object]
+
+
+class EncoderConfig(TypedDict):
+    """What config.json says of an encoder."""
+
+    schema: Schema
+    encoder: Member
+    alignment: NotRequired[AlignmentFacts | None]
+    record: Record
+    history: list[dict[str, float]]
 
 
 @dataclass(repr=False)
@@ -65,7 +105,7 @@ class PretrainedEncoder:
     encoder: Encoder
     standardise: Standardise
     gravity: str = "included"
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
     """Objective, people, data hashes, seed, versions, commit."""
     history: list[dict[str, float]] = field(default_factory=list)
     """Losses of every epoch."""
@@ -93,7 +133,11 @@ class PretrainedEncoder:
 
     @classmethod
     def fresh(
-        cls, windows: Windows, encoder: str | type[Encoder] = "tpn", seed: int = 0, **settings: Any
+        cls,
+        windows: Windows,
+        encoder: str | type[Encoder] = "tpn",
+        seed: int = 0,
+        **settings: object,
     ) -> PretrainedEncoder:
         """Build an encoder with random weights, and the statistics of these windows' people."""
         torch.manual_seed(seed)
@@ -107,11 +151,13 @@ class PretrainedEncoder:
         # Hand-made features are computed from SI units: only the range is clipped.
         for part in ("mean", "std", "low", "high") if built.learns else ("low", "high"):
             getattr(standardise, part).copy_(torch.from_numpy(getattr(statistics, part)))
-        record = {
+        facts = training_facts(windows)
+        record: Record = {
             "objective": "none",
             "subjects": windows.subjects,
             "studies": {windows.study: windows.study_hash},
-            **training_facts(windows),
+            "people": facts["people"],
+            "recordings": facts["recordings"],
             "seed": seed,
         }
         return cls(built, standardise, windows.gravity, record)
@@ -208,7 +254,7 @@ class PretrainedEncoder:
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         from sklearn.utils import Tags, TargetTags, TransformerTags
 
         return Tags("transformer", TargetTags(required=False), TransformerTags(["float32"]))
@@ -223,7 +269,7 @@ class PretrainedEncoder:
             )
         return self.alignment
 
-    def cutting(self) -> dict[str, Any]:
+    def cutting(self) -> Cutting:
         """Return the arguments of `Study.windows` that cut windows for this encoder."""
         places = list(dict.fromkeys(channel.placement for channel in self.channels))
         hidden = places == ["imu"]  # the slot that hides a sensor's place
@@ -235,7 +281,7 @@ class PretrainedEncoder:
             "placements": [] if hidden else places,
         }
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Schema:
         """Return what an input must be."""
         return {
             "channels": channel_names(self.channels),
@@ -244,12 +290,11 @@ class PretrainedEncoder:
             "gravity": self.gravity,
         }
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return what builds encoder and shared space again, weights aside."""
-        facts: dict[str, Any] = {
-            "encoder": {"name": self.name, "settings": self.encoder.settings()}
-        }
-        return facts | ({"alignment": self.alignment.facts()} if self.alignment else {})
+        member = {"name": self.name, "settings": self.encoder.settings()}
+        shared = {"alignment": self.alignment.facts()} if self.alignment else {}
+        return {"encoder": member, **shared}
 
     def weights(self) -> dict[str, Tensor]:
         """Return all weights and statistics under the names that they are saved by."""
@@ -310,12 +355,13 @@ class PretrainedEncoder:
 
     @classmethod
     def build(
-        cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor], trust: Sequence[str] = ()
+        cls, content: object, tensors: Mapping[str, Tensor], trust: Sequence[str] = ()
     ) -> PretrainedEncoder:
         """Build what a config describes, without its weights; CheckpointError where it was edited.
 
         It may ask for no more weights than `tensors` holds.
         """
+        config = read_as(EncoderConfig, content)
         schema, facts = config["schema"], config.get("alignment")
         channels, rate_hz, length = _input(schema)
         name, settings = config["encoder"]["name"], config["encoder"]["settings"]
@@ -328,11 +374,8 @@ class PretrainedEncoder:
                 f"The alignment takes vectors of {shared.dimension} numbers, encoder '{name}' "
                 f"makes {encoder.dimension}: config.json was edited."
             )
-        record, history = sound_record(config["record"]), config["history"]
-        if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-            raise CheckpointError("The history in config.json is no list of tables: it was edited.")
-        standardise = Standardise(len(channels))
-        return cls(encoder, standardise, schema["gravity"], record, history, shared)
+        standardise, gravity = Standardise(len(channels)), schema["gravity"]
+        return cls(encoder, standardise, gravity, config["record"], config["history"], shared)
 
     def card(self) -> str:
         """Return what a person should know before using this encoder, in Markdown."""
@@ -354,17 +397,17 @@ class PretrainedEncoder:
         )
 
 
-def _input(schema: Mapping[str, Any]) -> tuple[tuple[Channel, ...], float, int]:
+def _input(schema: Schema) -> tuple[tuple[Channel, ...], float, int]:
     """Return channels, rate and length that a config states; CheckpointError for odd ones."""
     channels = tuple(Channel.parse(name) for name in schema["channels"])
     rate_hz, length = schema["rate_hz"], schema["length"]
     if not channels:
         raise CheckpointError("The schema in config.json names no channel: it was edited.")
-    if type(length) is not int or not 1 <= length <= MOST_SAMPLES:
+    if not 1 <= length <= MOST_SAMPLES:
         raise CheckpointError(
             f"A window holds 1 to {MOST_SAMPLES:,} samples; config.json says {str(length)[:40]}."
         )
-    if type(rate_hz) not in (int, float) or not 0 < rate_hz <= MOST_SAMPLES:
+    if not 0 < rate_hz <= MOST_SAMPLES:
         raise CheckpointError(
             f"A rate is above 0 Hz, to {MOST_SAMPLES:,}; config.json says {str(rate_hz)[:40]}."
         )

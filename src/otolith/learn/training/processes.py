@@ -203,12 +203,20 @@ def _stay_inside() -> dict[str, str]:
 
 
 def is_launched() -> bool:
-    """Whether this process was started as one of several."""
+    """Whether this process was started as one of several.
+
+    >>> is_launched()
+    False
+    """
     return number_of("WORLD_SIZE", 1) > 1
 
 
 def is_first() -> bool:
-    """Whether this process is alone, or the one of several that writes and speaks."""
+    """Whether this process is alone, or the one of several that writes and speaks.
+
+    >>> is_first()
+    True
+    """
     return number_of("RANK", 0) == 0
 
 
@@ -231,8 +239,9 @@ def launch(count: int, arguments: Sequence[str]) -> int:
         group[_MEETING] = os.path.join(meeting, "store")
         for rank in range(count):
             environment = os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": errors} if rank else {}
-            running.append(subprocess.Popen(command, env=environment, **quiet))
+            # All would write the same lines; the first one does.
+            out, wrong = (subprocess.DEVNULL, errors) if rank else (None, None)
+            running.append(subprocess.Popen(command, env=environment, stdout=out, stderr=wrong))
         try:
             code = _wait(running)
         finally:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from otolith.core.files import file_digest
 from otolith.learn.encoders.encoder import Standardise
 from otolith.learn.encoders.published import Published, from_published
 from otolith.learn.training.pretrained import PretrainedEncoder
+from otolith.learn.training.records import Record
 
 SOURCE = "https://github.com/nokia-bell-labs/pretrained-imu-encoders"
 
@@ -25,7 +25,7 @@ def load_published(path: str | Path) -> tuple[PretrainedEncoder, Published]:
     Raises CheckpointError for a file in any other layout.
     """
     parts = from_published(path)
-    record: dict[str, Any] = {
+    record: Record = {
         "objective": "imu2clip" if parts.mmcl is None else "primus",
         "published": SOURCE,
         "sha256": file_digest(Path(path)),

@@ -78,12 +78,12 @@ class Runtime:
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
             memory.fill_uninitialized_memory = filled
 
-    def autocast(self) -> Any:
+    def autocast(self) -> torch.autocast:
         """Return the context in which a forward pass runs."""
         kind = self.device.partition(":")[0]
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return what a result says of where it was made."""
         return {
             "platform": platform.platform(terse=True),
@@ -100,6 +100,9 @@ def number_of(variable: str, default: int) -> int:
     nothing.
 
     Raises ConfigError for anything else. A list, as OMP_NUM_THREADS may be, counts by its first.
+
+    >>> number_of("A_VARIABLE_THAT_NOBODY_SETS", default=1)
+    1
     """
     text = os.environ.get(variable, "").partition(",")[0].strip()
     if not text:
@@ -146,7 +149,11 @@ def _processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
+    """Return the versions that a result depends on.
+
+    >>> ", ".join(versions())
+    'otolith, python, torch, numpy, scipy, scikit-learn'
+    """
     import numpy
     import scipy
     import sklearn
@@ -162,8 +169,11 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the commit that this copy of the package stands at, or None where it is not in a git
-    checkout."""
+    """Return the commit of this copy of the package; None outside a git checkout.
+
+    >>> commit() is None or len(commit()) == 12
+    True
+    """
     from pathlib import Path
 
     folder = Path(__file__).resolve().parents[4]

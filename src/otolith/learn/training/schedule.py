@@ -10,7 +10,12 @@ from otolith.data.windows import Windows
 
 
 def turns(windows: Windows, in_turn: bool) -> list[Windows]:
-    """Return the windows of each study by itself, or all together."""
+    """Return the windows of each study by itself, or all together.
+
+    >>> one = Windows.from_array(np.zeros((4, 1, 50)), rate_hz=50, channels=["head.acc.x"])
+    >>> [len(part) for part in turns(one, in_turn=True)]
+    [4]
+    """
     if not in_turn:
         return [windows]
     return [windows[windows.part == part] for part in np.unique(windows.part)]

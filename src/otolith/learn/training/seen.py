@@ -7,16 +7,14 @@ Every figure for "people never seen" rests on this check, so the library makes i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from otolith.core.errors import OtolithWarning, SplitError
 from otolith.data.recording import natural_key
 from otolith.data.windows import Windows
+from otolith.learn.training.records import Record, Training
 
-Record = Mapping[str, Any]
-"""The record of an encoder or of a recogniser, as its checkpoint keeps it."""
 _LISTED = 5
 """People named in a message; the others are counted."""
 
@@ -60,10 +58,17 @@ class Seen:
             )
 
 
-def training_facts(windows: Windows) -> dict[str, list[str]]:
+def training_facts(windows: Windows) -> Training:
     """Return what a record must say of training windows for `seen_people` to recognise them.
 
     `people` are study/person, `recordings` are content hashes.
+
+    >>> import numpy as np
+    >>> windows = Windows.from_array(
+    ...     np.zeros((2, 1, 50)), rate_hz=50, channels=["head.acc.x"], subject=["ann", "bob"]
+    ... )
+    >>> training_facts(windows)["people"]
+    ['/ann', '/bob']
     """
     return {
         "people": sorted(set(_study_names(windows).values())),
@@ -75,9 +80,16 @@ def seen_people(record: Record, windows: Windows) -> Seen:
     """Return the people of these windows that a model was trained on.
 
     A recogniser's record includes its encoder's: people of the pretraining count as seen.
+
+    >>> import numpy as np
+    >>> windows = Windows.from_array(
+    ...     np.zeros((2, 1, 50)), rate_hz=50, channels=["head.acc.x"], subject=["ann", "bob"]
+    ... )
+    >>> seen_people({"pretraining": {"people": ["/bob"]}}, windows).by_name
+    ['bob']
     """
     # A recogniser's record holds its encoder's.
-    parts = [part for part in map(record.get, ("pretraining", "adaptation")) if part] + [record]
+    parts: list[Training] = [record, record.get("pretraining", {}), record.get("adaptation", {})]
     contents: set[str] = set().union(*(part.get("recordings") or () for part in parts))
     trained = set().union(*map(_trained_on, parts))
     people = _study_names(windows)
@@ -130,6 +142,13 @@ def unseen_people(record: Record, windows: Windows, who: str) -> list[str]:
     """Return the people of these windows that the model `who` was not trained on.
 
     Raises SplitError where nobody is left.
+
+    >>> import numpy as np
+    >>> windows = Windows.from_array(
+    ...     np.zeros((2, 1, 50)), rate_hz=50, channels=["head.acc.x"], subject=["ann", "bob"]
+    ... )
+    >>> unseen_people({"people": ["/bob"]}, windows, "This encoder")
+    ['ann']
     """
     seen = seen_people(record, windows).surely
     people = [person for person in windows.subjects if person not in seen]
@@ -155,7 +174,7 @@ def _study_names(windows: Windows) -> dict[str, str]:
     return {name: name if joined else f"{windows.study}/{name}" for name in subjects}
 
 
-def _trained_on(record: Record) -> set[str]:
+def _trained_on(record: Training) -> set[str]:
     """Return study/person of a record; records of v0.1 keep subjects and study apart."""
     if "people" in record:
         return set(record["people"])

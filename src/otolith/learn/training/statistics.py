@@ -40,6 +40,12 @@ def channel_statistics(windows: Windows) -> ChannelStatistics:
     glitch does not set the scale of a channel for everybody. A channel that never changes gets a
     standard deviation of 1, so that it stays finite, and no range, as nothing is known of how far
     it may go.
+
+    >>> values = np.tile([1.0, 3.0], (4, 1, 25))
+    >>> windows = Windows.from_array(values, rate_hz=50, channels=["head.acc.x"])
+    >>> of = channel_statistics(windows)
+    >>> of.mean.tolist(), of.std.tolist(), of.low.tolist(), of.high.tolist()
+    ([2.0], [1.0], [-5.0], [9.0])
     """
     low, high = channel_range(windows)
     total, square, count = np.zeros((3, len(windows.channels)))
@@ -66,6 +72,11 @@ def channel_range(windows: Windows) -> tuple[Float[np.ndarray, " C"], Float[np.n
 
     Both are equal for a channel that never changes, but for its tails; infinite for one that nobody
     has.
+
+    >>> values = np.tile([1.0, 3.0], (4, 1, 25))
+    >>> windows = Windows.from_array(values, rate_hz=50, channels=["head.acc.x"])
+    >>> [bound.tolist() for bound in channel_range(windows)]
+    [[-5.0], [9.0]]
     """
     channels = len(windows.channels)
     most = max(1, SAMPLED // (windows.length * channels))
