@@ -25,8 +25,10 @@ class LogisticConfig:
     iterations: Count = 300
     """Most steps of the solver."""
     tolerance: Positive = 0.025
-    """The solver stops once the gradient's norm is below this times √loss; 1e-8 is as exact as
-    scikit-learn, and takes several times as long."""
+    """The solver stops once the gradient's norm is below this times √loss.
+
+    1e-8 is as exact as scikit-learn, and takes several times as long. The default differs in up to
+    2 % of labels and 0.4 points of accuracy on toy data, and a single probability by up to 0.19."""
 
 
 class Logistic(ClosedHead):
@@ -42,7 +44,7 @@ class Logistic(ClosedHead):
     bias: Tensor
     """(K,)"""
 
-    def __init__(self, dimension: int, classes: int, **settings: Any) -> None:
+    def __init__(self, dimension: int, classes: int, **settings: object) -> None:
         super().__init__(dimension, classes, **settings)
         self.register_buffer("weight", torch.zeros(classes, dimension))
         self.register_buffer("bias", torch.full((classes,), NEVER))
@@ -66,7 +68,7 @@ class Logistic(ClosedHead):
 
 
 def fit_each(
-    problems: Sequence[tuple[np.ndarray, np.ndarray]], classes: int, **settings: Any
+    problems: Sequence[tuple[np.ndarray, np.ndarray]], classes: int, **settings: object
 ) -> list[Logistic]:
     """Fit one head to each of many (vectors, code), together: up to 15 times as fast.
 
