@@ -70,6 +70,7 @@ def _by_takes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Part recordings by whole takes; return those for labels and those for the test."""
     names = sorted({takes[id] for id in recordings}, key=natural_key)
+    # Whole takes: windows of one take on both sides would be nearly the same windows.
     order = np.random.default_rng(seed).permutation(len(names))
     ends = np.cumsum(SHARES[:2]) * len(names)
     train, _, test = np.split(order, [round(end) for end in ends.tolist()])
@@ -103,6 +104,7 @@ def people_folds(subjects: Sequence[str], folds: int, seed: int = 0) -> list[lis
         )
     if folds < 2:
         raise SplitError(f"{folds} fold leaves nobody to train on; ask for 2 to {len(people)}.")
+    # Sorted, then shuffled by the seed: folds do not depend on the order of the rows.
     order = np.random.default_rng(seed).permutation(len(people))
     parts = np.array_split(order, min(folds, len(people)))
     return [sorted((people[i] for i in part), key=natural_key) for part in parts]

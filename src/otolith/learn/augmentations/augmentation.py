@@ -43,6 +43,7 @@ class Augmentation(Configured, ABC):
     ) -> Tensor:
         """Return changed windows; channels that are not `present` (B, C) stay 0."""
         changed = self.change(values, generator)
+        # Offsets and noise would otherwise give an absent channel values that look measured.
         return changed if present is None else torch.where(present[..., None], changed, 0.0)
 
     @abstractmethod
@@ -65,6 +66,7 @@ class Triads:
         chosen = {
             key: index
             for key, index in triads(channels).items()
+            # A channel in the world frame does not turn with the sensor that is rotated.
             if worlds_too or channels[index[0]].frame != "world"
         }
         names = list(dict.fromkeys(sensor for sensor, _ in chosen))

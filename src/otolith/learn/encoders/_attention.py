@@ -31,6 +31,7 @@ class SelfAttention(nn.Module):
                 f"share."
             )
         self.heads, self.dropout = heads, Dropout(dropout)
+        # One product for queries, keys and values; torch initialises them as one matrix too.
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         nn.init.xavier_uniform_(self.qkv.weight)
         nn.init.zeros_(self.qkv.bias)
@@ -107,7 +108,9 @@ class PreNorm(nn.Module):
     def _some(self, change: Tensor) -> Tensor:
         if not self.training or not self.depth_drop:
             return change
+        # By window, not by number: a window goes through the block or around it.
         kept = torch.rand(len(change), 1, 1, device=change.device) >= self.depth_drop
+        # Scaled, so that the mean is the same in training and in use.
         return change * kept / (1 - self.depth_drop)
 
 
@@ -135,6 +138,7 @@ class Positions(nn.Module):
 def sinusoids(length: int, width: int) -> Tensor:
     """Return (L, D): sines in the even columns and cosines in the odd ones, ever slower from left
     to right."""
+    # In float64: late places times slow waves lose digits in float32.
     place = torch.arange(length, dtype=torch.float64)[:, None]
     angle = place * torch.exp(
         torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10_000.0) / width)

@@ -119,6 +119,7 @@ def _chunk_features(windows: np.ndarray, rate_hz: float, triads: Sequence[Triad]
 
 def _in_time(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     samples = signals.shape[-1]
+    # In float64: gravity in a long window costs float32 the digits of a small movement.
     mean = signals.mean(axis=-1, dtype=np.float64).astype(np.float32)
     centred = signals - mean[..., None]
     square = centred * centred
@@ -157,6 +158,7 @@ def _in_time(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
 def _trend(centred: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return the slope of the straight line through each window, per second."""
     samples = centred.shape[-1]
+    # Centred time: slope and mean are then independent, and the slope is one product.
     time = (np.arange(samples) - (samples - 1) / 2.0) / rate_hz
     return np.asarray(centred @ (time / (time @ time)).astype(np.float32))
 
@@ -167,6 +169,7 @@ def _rhythm(centred: np.ndarray, rate_hz: float) -> np.ndarray:
     first, last = int(np.ceil(_SHORTEST_PERIOD_S * rate_hz)), samples // 2
     if first >= last:
         return np.zeros(centred.shape[:-1], dtype=np.float32)
+    # Padded to twice the length: else the end of the window would wrap around to its start.
     spectrum = np.fft.rfft(centred, 2 * samples, axis=-1)
     covariance = np.fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), axis=-1)
     return np.asarray(covariance[..., first:last].max(axis=-1) / samples, dtype=np.float32)
@@ -196,8 +199,10 @@ def _in_frequency(signals: np.ndarray, rate_hz: float) -> list[np.ndarray]:
     square = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32)
     power = square * (2.0 / samples**2)
     if samples % 2 == 0:
+        # The Nyquist bin has no mirror image, which the factor 2 counts.
         power[..., -1] *= 0.5
     total = power.sum(axis=-1)
+    # As with the variance: shares of rounding errors would be noise.
     moving = total > 1e-10 * (np.square(mean[..., 0]) + 1e-6)
     missing = np.where(np.isnan(total), np.nan, 0.0).astype(np.float32)
     share = power / np.where(moving, total, 1.0)[..., None]
@@ -225,6 +230,7 @@ def _correlations(values: np.ndarray, triads: Sequence[Triad]) -> np.ndarray:
         unit = np.where(moving, std, 1.0)
         for a, b in ((0, 1), (0, 2), (1, 2)):
             together = (centred[:, a] * centred[:, b]).mean(axis=-1) / (unit[:, a] * unit[:, b])
+            # A still axis correlates with nothing: 0, not the correlation of rounding errors.
             both = moving[:, a] & moving[:, b]
             columns.append(np.where(both, together, missing[:, a] + missing[:, b]))
     return np.stack(columns, axis=1)

@@ -120,7 +120,9 @@ class Standardise(nn.Module):
     @override
     def forward(self, values: Tensor) -> Tensor:
         """Clip and standardise (B, C, T)."""
+        # One glitch of a sensor would otherwise be hundreds of deviations, and reach every layer.
         clipped = values.clamp(self.low[:, None], self.high[:, None])
+        # Absent channels are NaN until here; 0 is the mean, which says nothing.
         return torch.nan_to_num((clipped - self.mean[:, None]) / self.std[:, None])
 
     def part(self, place: Sequence[int]) -> Standardise:

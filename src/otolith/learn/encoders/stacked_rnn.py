@@ -102,6 +102,7 @@ class StackedRNN(Encoder):
                 f"and the last filters a multiple of groups ({c.groups})."
             )
         needed = 1
+        # Backwards from one step after the last convolution to the samples that it takes.
         for number, kernel in enumerate(reversed(c.kernels)):
             needed = needed * c.pool if number else needed
             needed += 0 if c.padded else (kernel - 1) * c.dilation
@@ -161,9 +162,12 @@ class QuantityNorm(nn.Module):
     @override
     def forward(self, values: Tensor, present: Tensor) -> Tensor:
         """Normalise (B, C, T), of which channels (B, C) are present."""
+        # In float32: bfloat16 keeps two or three digits, too few for a variance.
         with torch.autocast(values.device.type, enabled=False):
+            # Mean and variance of a whole group from those of its channels: no copy per group.
             spread, middle = torch.var_mean(values, dim=-1, correction=0)
             weight = present.to(values.dtype)
+            # At least 1, so that a group of which a window has no channel stays finite.
             count = (weight @ self.group).clamp(min=1)
             # Of each channel its group's mean, and its group's variance about that mean.
             mean = ((weight * middle) @ self.group / count) @ self.group.T

@@ -49,6 +49,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{path} cannot be read as weights: it is shorter than its header says. {_AGAIN}"
             )
+        # The header is parsed as JSON, which takes many times its length in memory.
         if length > MAX_HEADER_BYTES:
             raise CheckpointError(
                 f"{path} has a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read."

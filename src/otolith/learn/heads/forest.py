@@ -74,6 +74,7 @@ class Forest(ClosedHead):
         present = torch.from_numpy(np.asarray(forest.classes_, dtype=np.int64))
         self.share.zero_()  # classes without a window keep a share of 0
         for i, tree in enumerate(trees):  # padded to the largest tree
+            # A leaf leads to itself: all trees then take the same number of steps.
             nodes, leaf = np.arange(tree.node_count), tree.children_left < 0
             columns = {
                 "feature": np.where(leaf, 0, tree.feature),
@@ -100,6 +101,7 @@ class Forest(ClosedHead):
         for _ in range(min(int(self.depth), self.feature.shape[1])):
             goes_left = vectors.gather(1, self.feature[trees, node]) <= self.threshold[trees, node]
             node = torch.where(goes_left, self.left[trees, node], self.right[trees, node])
+        # Clamped, as a class that no tree votes for would have a logit of minus infinity.
         return self.share[trees, node].mean(dim=1).clamp_min(1e-9).log()
 
     @override

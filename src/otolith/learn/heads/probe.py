@@ -97,6 +97,7 @@ class LinearProbe(ClosedHead):
         steps = c.epochs * -(-len(target) // c.batch_size)
         schedule = torch.optim.lr_scheduler.LambdaLR(adam, warm_cosine(steps, c.warmup))
         for epoch in range(c.epochs):
+            # By seed and epoch, as in the loader: no state is carried from fit to fit.
             order = np.random.default_rng([seed, epoch]).permutation(len(target))
             for rows in torch.split(torch.from_numpy(order), c.batch_size):
                 loss = functional.cross_entropy(inputs[rows] @ weight.T + bias, target[rows])
@@ -115,6 +116,7 @@ class LinearProbe(ClosedHead):
     @override
     def forward(self, embeddings: Embeddings) -> Tensor:
         """Return logits (B, K)."""
+        # In float32, as the layer was fitted: bfloat16 would change near ties.
         with torch.autocast(embeddings.pooled.device.type, enabled=False):
             return self._length(embeddings.pooled.float()) @ self.weight.T + self.bias
 

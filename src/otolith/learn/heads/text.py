@@ -78,6 +78,7 @@ class TextHead(ClosedHead):
         unit = functional.normalize(torch.from_numpy(np.asarray(vectors, dtype=np.float32)), dim=-1)
         labels = torch.from_numpy(np.asarray(code, dtype=np.int64))
         sums = functional.one_hot(labels, self.classes).float().T @ unit  # (K, E), n·x̄
+        # Words count as so many examples of their class: a prior that data outweighs.
         drawn = self.config.words_count * self.words + sums[: len(self.words)]
         self.centres = functional.normalize(drawn, dim=-1)
 
@@ -151,6 +152,7 @@ def words_of(
     """
     placed = alignment.words([text for texts in prompts.values() for text in texts])
     ends = np.cumsum([len(texts) for texts in prompts.values()])[:-1]
+    # Of unit vectors: each sentence of a class weighs the same.
     means = np.stack([part.mean(axis=0) for part in np.split(placed, ends)])
     unit: np.ndarray = means / np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)
     return unit.astype(np.float32)

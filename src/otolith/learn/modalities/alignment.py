@@ -112,6 +112,7 @@ class Alignment(nn.Module):
                 f"The encoder's vectors have {dimension} numbers, the space has {width}."
             )
         self.imu: nn.Module = nn.Linear(dimension, width) if linear else nn.Identity()
+        # Built in the order of the roles, which decides the random numbers each starts from.
         layers = {n: nn.Linear(r.dimension, width) for n, r in self.roles.items() if r.linear}
         self.modalities = nn.ModuleDict({n: layers.get(n, nn.Identity()) for n in self.roles})
 
@@ -122,6 +123,7 @@ class Alignment(nn.Module):
 
     def modality(self, name: str, vectors: Tensor) -> Tensor:
         """Return where a modality's vectors (B, F) lie in the space, (B, E), of any length."""
+        # Unit length first: the space compares directions, and frozen models differ in norm.
         placed: Tensor = self.modalities[name](functional.normalize(vectors, dim=-1))
         return placed
 

@@ -26,6 +26,7 @@ class ModalityVectors:
     """Which windows have one."""
 
     def __post_init__(self) -> None:
+        # Zeros: NaN would pass through a masked loss, as 0 · NaN is NaN.
         values = np.where(self.present[:, None], self.values, 0.0).astype(np.float32)
         object.__setattr__(self, "values", values)
 

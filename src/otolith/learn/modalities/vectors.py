@@ -25,6 +25,7 @@ from otolith.learn.modalities.modality import (
     refuse_untrusted,
 )
 
+# Tables made elsewhere round times to milliseconds.
 _TOLERANCE_S = 1e-3
 _PARQUET = f"Write Parquet with recording and time, which fits any cut: {FOLDER}/NAME.parquet."
 
@@ -109,6 +110,7 @@ class Vectors(Modality):
                 f"There is no {self._file} (recording, start_s, end_s, vector) in {folders}."
             )
         lengths = sorted({table.vectors.shape[1] for table in tables.values()})
+        # Vectors of two models cannot be compared, whatever their studies say.
         if len(lengths) > 1:
             raise StudyError(
                 f"The studies' '{self.config.name}' vectors differ in length: {lengths}."
@@ -162,6 +164,7 @@ def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
         raise StudyError(
             f"{path} has rows for the windows of one study; these are of several. {_PARQUET}"
         )
+    # An .npy has no times: its rows mean the windows of the whole study, cut alike.
     whole = Study.load(windows.folders[windows.study]).windows(**windows.recipe)
     row: dict[tuple[str, float], int] = {}
     for number, place in enumerate(_places(whole)):
@@ -177,6 +180,7 @@ def _rows_of(windows: Windows, path: Path) -> tuple[np.ndarray, int]:
 
 def _places(windows: Windows) -> Iterator[tuple[str, float]]:
     for recording, start_s in zip(windows.recording, windows.start_s, strict=True):
+        # Rounded, as the same cut may differ in the last bit of a start.
         yield recording, round(float(start_s), 6)
 
 

@@ -71,6 +71,7 @@ class Companions:
         self._row = {place: row for row, place in enumerate(_places(windows))}
 
     def _ask(self, windows: Windows) -> dict[str, ModalityVectors]:
+        # Fewer modalities, the same windows: what `modality_fraction` measures is their worth.
         keep = kept(windows, self.fraction)
         every = {name: modality.vectors(windows) for name, modality in self._modalities.items()}
         return {name: ModalityVectors(v.values, v.present & keep) for name, v in every.items()}
@@ -126,6 +127,7 @@ class Companions:
 
 
 def _hash(vectors: ModalityVectors) -> str:
+    # The record tells apart two runs whose modality vectors differ: another model, another video.
     return hashlib.sha256(vectors.values.tobytes() + vectors.present.tobytes()).hexdigest()[:16]
 
 
@@ -183,6 +185,7 @@ class Spread:
             # Metal has no float64.
             exact = torch.float32 if vectors.device.type == "mps" else torch.float64
             vectors = vectors.detach().to(exact)
+            # Sums of unit vectors give the mean cosine of all pairs without forming the pairs.
             unit = functional.normalize(vectors, dim=-1)
             count = torch.full_like(vectors[0], len(vectors))
             new = torch.stack([count, vectors.sum(0), vectors.square().sum(0), unit.sum(0)])
@@ -199,6 +202,7 @@ class Spread:
         count, total, square, unit = self.sums.cpu().numpy()
         self.sums = None
         n = float(count[0])
+        # One window has no other to be compared with.
         if n < 2:
             return {}
         # Of each coordinate, over all windows of the epoch.

@@ -85,6 +85,7 @@ class IMU2CLIP(Aligned):
             raise ConfigError(
                 f"IMU2CLIP contrasts windows with modalities, and none of these has one. {NEEDS}"
             )
+        # The space may be the encoder's own, as published, where the widths agree.
         self.space = placement(encoder.dimension, c.width, roles, c.project, imu=False)
 
     @override
@@ -94,6 +95,7 @@ class IMU2CLIP(Aligned):
         batch, _ = in_order(batch, self.training)
         motion = self.space.motion(encoder(batch).pooled)  # (B, E)
         if self.training:
+            # Of training batches alone: figures of an epoch say whether the vectors collapse.
             self._spread.add(motion)
         vectors, present = vectors_of(batch, self.space.roles)
         return multimodal(self.space, motion, vectors, present, self.temperature())

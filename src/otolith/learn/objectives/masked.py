@@ -79,6 +79,7 @@ class Masked(Objective):
         if lost > 0 and encoder.any_length and _tokens(encoder, length + lost) == length:
             self.margin = (lost // 2, lost - lost // 2)
         elif lost:
+            # Interpolation is linear: as a matrix it is repeatable on a GPU, where torch's is not.
             each = torch.eye(tokens)[None]
             self.between = functional.interpolate(each, size=length, mode="linear")[0]
         self.decoder = nn.Linear(encoder.dimension, len(windows.channels))
@@ -115,6 +116,7 @@ def hidden_steps(
     rows, _, length = batch.values.shape
     spans = -(-length // span)
     draw = torch.rand(rows, spans, generator=generator, device=batch.values.device)
+    # The same number in each window, so that no window weighs more in the loss.
     chosen = draw.topk(max(1, round(share * spans)), dim=1).indices
     hidden = torch.zeros_like(draw, dtype=torch.bool).scatter(1, chosen, True)
     return hidden.repeat_interleave(span, dim=1)[:, :length]
@@ -125,6 +127,7 @@ def _tokens(encoder: Encoder, length: int) -> int:
     """Return how many tokens an encoder makes of a window of some length."""
     count = len(encoder.channels)
     masks = torch.ones(1, count, dtype=torch.bool), torch.ones(1, length, dtype=torch.bool)
+    # In eval mode: one window has no batch statistics, and must not change running ones.
     training, device = encoder.training, next(encoder.parameters()).device
     batch = Batch(torch.zeros(1, count, length), *masks, encoder.channels, encoder.rate_hz)
     tokens = encoder.eval()(batch.to(device)).tokens.shape[1]

@@ -149,6 +149,7 @@ class Multi3Net(Contrastive):
         """See which windows have words and poses, and build their encoders and the decoders."""
         c, width, channels = self.config, encoder.dimension, windows.channels
         self.places = {IMU: list(range(len(channels)))}
+        # Published: each sensor is an input, and a partner of the contrast, by itself.
         if c.sensors == "each":
             self.places = {
                 sensor: [i for i, channel in enumerate(channels) if channel.sensor == sensor]
@@ -220,6 +221,7 @@ class Multi3Net(Contrastive):
         known = count > 0
         self.joints = tuple(np.array(joints)[known].tolist())
         mean = total[known] / count[known, None]
+        # Rounding can leave a difference of squares just below 0.
         spread = np.sqrt(np.maximum(square[known] / count[known, None] - mean**2, 0))
         self.pose_mean = torch.from_numpy(mean.astype(np.float32))
         spread = np.maximum(spread, _LEAST_SPREAD_M)
@@ -234,6 +236,7 @@ class Multi3Net(Contrastive):
         if self.with_pose:
             parts = list(_poses(windows, self.config.frames, self.joints))
             poses, known = (np.concatenate(each) for each in zip(*parts, strict=True))
+            # The same windows lose their poses as lose their words.
             present = known.any(axis=1) & kept(windows, self.config.modality_fraction)
             targets |= {POSE: poses, f"{POSE}_joints": known, f"{POSE}_present": present}
         return targets

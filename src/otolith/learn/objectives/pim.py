@@ -84,6 +84,7 @@ class Heads(nn.Module):
     @override
     def forward(self, pooled: Tensor) -> Tensor:
         """Return logits (Q, B, K) of vectors (B, D)."""
+        # All heads see the same vector: one wide product, then one small one for each.
         hidden = functional.linear(pooled, self.hidden_weight, self.hidden_bias).relu()
         each = hidden.view(len(pooled), len(self), -1).transpose(0, 1)
         return torch.baddbmm(self.bias, each, self.weight)
@@ -144,11 +145,13 @@ class PIM(Objective):
         self.notes = list(physics.notes)
         self.quantities, self.bins = [], []
         for quantity, values in zip(physics.quantities, physics.values.T, strict=True):  # (N,)
+            # Such as the symmetry of sensors that no window has together.
             if not np.isfinite(values).any():
                 self.notes.append(f"{quantity.name} is undefined in every window and left out")
                 continue
             bins = UniformBins.fit(values, c.bins, clip_percentile=c.clip_percentile)
             count = bins.occupancy(bins.transform(values))
+            # A head that always names this bin is right almost always: the term teaches little.
             if count.max() > _CROWDED * count.sum() > 0:
                 share = count.max() / count.sum()
                 self.notes.append(f"{quantity.name}: one bin holds {share:.0%} of the windows")
@@ -210,6 +213,7 @@ def cross_entropy(logits: Tensor, target: Tensor, loss: str = "softmax") -> Tens
     defined, safe = target >= 0, target.clamp(min=0)
     logits = logits.float()
     if loss == "softmax":
+        # Undefined targets stand as class 0 here and are masked out below: shapes stay fixed.
         flat = functional.cross_entropy(logits.flatten(0, -2), safe.flatten(), reduction="none")
         losses = flat.view(target.shape)
     else:

@@ -38,5 +38,6 @@ def with_added(windows: Windows, others: Sequence[Windows]) -> Windows:
         parts.append(fitting)
     together = Windows.concatenate(parts)
     place = {name: code for code, name in enumerate(labelled.classes)}
+    # Joining sorts the classes anew; a head counts them in the order of the labelled windows.
     code = np.array([place[name] for name in together.labels], dtype=np.int64)
     return replace(together, code=code, classes=labelled.classes)

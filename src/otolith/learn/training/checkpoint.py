@@ -80,6 +80,7 @@ def save(
     >>> sorted(path.name for path in folder.iterdir())
     ['README.md', 'config.json', 'model.safetensors']
     """
+    # Asked again: minutes of training may lie between `writing` and here.
     refuse_strange_folder(Path(folder), kind)
     with atomic_folder(Path(folder), ours=ours(folder)) as temporary:
         save_tensors(temporary / WEIGHTS, tensors)
@@ -331,6 +332,7 @@ def no_more_weights(tensors: Mapping[str, Tensor], settings: object) -> Iterator
     Traceback (most recent call last):
     otolith.core.errors.CheckpointError: config.json has a setting beyond 10,000,000: it was ...
     """
+    # Before any module is built: one number can ask for all memory in one allocation.
     if any(abs(number) > MOST for number in _numbers(settings)):
         raise CheckpointError(f"{CONFIG} has a setting beyond {MOST:,}: it was edited. {_AGAIN}")
     parts = _SPARE_PARTS + 4 * len(tensors)
@@ -423,6 +425,7 @@ def load_state(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]] | No
     path = folder / WEIGHTS
     if not seal_holds(facts) or not path.is_file():
         return None
+    # Damage costs a run its progress, not its result: it begins anew.
     if file_digest(path) != facts.get("weights_sha256"):
         return None
     try:
@@ -442,6 +445,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, whe
     >>> torch.equal(layer.weight, other.weight)
     True
     """
+    # All or nothing: half-loaded weights would work, and give wrong answers.
     given = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
     expected = {name: tensor.shape for name, tensor in module.state_dict().items()}
     if problems := misfits(given, expected):

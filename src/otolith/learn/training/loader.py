@@ -65,6 +65,7 @@ class Loader:
             starts = range(0, len(members), self.batch_size)
             batches += [members[start : start + self.batch_size] for start in starts]
         if number is not None and len(batches) > 1 and self.groups.any():
+            # Otherwise an epoch would end on the last group, and the encoder remember it best.
             batches = [batches[i] for i in random.permutation(len(batches))]
         for index in batches:
             yield self.batch(index)

@@ -172,6 +172,7 @@ class PretrainedEncoder:
 
         Raises ConfigError where the encoder mixes its sensors, or has no such channels.
         """
+        # Statistics are per channel: those of the others go with their weights.
         part = self.encoder.narrowed(channels)
         place = [self.channels.index(channel) for channel in part.channels]
         return replace(self, encoder=part, standardise=self.standardise.part(place))
@@ -366,6 +367,7 @@ class PretrainedEncoder:
         channels, rate_hz, length = _input(schema)
         name, settings = config["encoder"]["name"], config["encoder"]["settings"]
         kind = encoders.FAMILY.stored(name, trust, "The checkpoint")
+        # Before anything is allocated: the config may have been edited to fill the memory.
         with checkpoint.no_more_weights(tensors, [settings, facts]):
             encoder = kind(channels, rate_hz, length, **settings)
             shared = Alignment.build(facts, trust) if facts else None

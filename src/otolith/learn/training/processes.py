@@ -116,6 +116,7 @@ class Divided(Encoder):
         """Encode this process's rows and return all rows; a batch that does not divide repeats its
         last row."""
         rank, count = self.processes.rank, self.processes.count
+        # Equal shares: all_gather takes tensors of one shape.
         share = -(-len(batch) // count)
         rows = torch.arange(rank * share, (rank + 1) * share, device=batch.values.device)
         mine = self.whole(batch.take(rows.clamp(max=len(batch) - 1)))
@@ -162,6 +163,7 @@ class _Gather(torch.autograd.Function):
     def forward(ctx: Any, mine: Tensor, processes: Processes) -> Tensor:
         from torch import distributed
 
+        # Every process computes the whole loss, so its own rows hold their full gradient.
         ctx.rows = slice(processes.rank * len(mine), (processes.rank + 1) * len(mine))
         parts = [torch.empty_like(mine) for _ in range(processes.count)]
         distributed.all_gather(parts, mine.contiguous())
@@ -262,4 +264,5 @@ def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int:
         failed = next((code for code in codes if code), 0)
         if failed or None not in codes:
             return abs(failed)
+        # Polled: waiting for one process would miss that another has failed.
         time.sleep(0.05)

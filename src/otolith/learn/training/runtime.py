@@ -67,6 +67,7 @@ class Runtime:
         memory: Any = torch.utils.deterministic
         filled = memory.fill_uninitialized_memory
         torch.set_num_threads(self.threads)
+        # Warned of only: some kernels have no repeatable form, and a run should not end there.
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Repeatable mode also writes NaN into every new tensor, to catch kernels that read what
         # nobody wrote. That costs a quarter of a training step and changes no result.

@@ -90,11 +90,13 @@ def seen_people(record: Record, windows: Windows) -> Seen:
     """
     # A recogniser's record holds its encoder's.
     parts: list[Training] = [record, record.get("pretraining", {}), record.get("adaptation", {})]
+    # By content too: a study that was renamed, or imported under other names, is the same.
     contents: set[str] = set().union(*(part.get("recordings") or () for part in parts))
     trained = set().union(*map(_trained_on, parts))
     people = _study_names(windows)
     by_content = _with_contents(windows, contents)
     by_name = {p for p, full in people.items() if full in trained} - by_content
+    # "s01" is in most studies: a name alone is a warning, never a reason to refuse.
     names = {_alone(person) for person in trained}
     namesakes = {p for p, full in people.items() if _alone(full) in names} - by_content - by_name
     sets = (by_content, by_name, namesakes)

@@ -52,6 +52,7 @@ def channel_statistics(windows: Windows) -> ChannelStatistics:
     for _, values in windows.batches(_BATCH):
         count += (~np.isnan(values[:, :, 0])).sum(axis=0) * windows.length
         values = np.nan_to_num(np.clip(values, low[:, None], high[:, None]))
+        # In float64: a float32 sum over millions of samples stops growing.
         total += values.sum(axis=(0, 2), dtype=np.float64)
         square += np.einsum("bct,bct->c", values, values, dtype=np.float64, optimize=True)
     count = np.maximum(count, 1)
