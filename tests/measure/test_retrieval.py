@@ -99,7 +99,7 @@ def test__alignment__wrong_weights_or_facts__are_refused(
         ({"alignment": None}, "does not describe"),
         ({"alignment": content["alignment"] | {"width": 7}}, "do not fit Alignment"),
         ({"alignment": content["alignment"] | {"dimension": 7}}, "takes vectors of 7"),
-        ({"alignment": {"width": 3}}, "cannot be read"),
+        ({"alignment": {"width": 3}}, "alignment.dimension: field required"),
         ({"alignment": content["alignment"] | {"modalities": {"smell": {}}}}, "smell|cannot be"),
         ({"alignment": content["alignment"] | {"partners": {}}}, "called modalities partners"),
     ):
