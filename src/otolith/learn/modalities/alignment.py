@@ -179,7 +179,8 @@ class Alignment(nn.Module):
 
 
 def _role(content: RoleFacts, trust: tuple[str, ...]) -> Role:
-    # A `trust` of the file's is a TypeError: it cannot say whom to trust.
+    if "trust" in content:
+        raise ValueError("a file cannot say whom to trust")
     role = Role(**content, trust=trust)
     modalities.FAMILY.admit(role.modality, trust, "The checkpoint")
     return role
