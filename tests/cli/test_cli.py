@@ -18,7 +18,8 @@ from toy import toy_recording
 from typer.testing import CliRunner
 
 import otolith
-from otolith.cli.app import COMMANDS, app
+from otolith.cli.app import COMMANDS, Row, app
+from otolith.cli.command import examples_of
 
 MAPPING = """
 [study]
@@ -381,7 +382,7 @@ def test__recipe__typed_option_wins(
     assert asked["encoder_settings"] == {"dropout": 0.0}
 
 
-@pytest.mark.parametrize("command", [name for _, name, _, _ in COMMANDS])
+@pytest.mark.parametrize("command", [row.name for row in COMMANDS])
 def test__help__shows_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -389,16 +390,37 @@ def test__help__shows_an_example(command: str) -> None:
 
 
 def test__help__examples__name_options_that_exist() -> None:
-    for _, name, _, examples in COMMANDS:
-        told = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
+    for row in COMMANDS:
+        examples = examples_of(row.job)
+        told = CliRunner().invoke(app, [row.name, "--help"], env={"COLUMNS": "200"}).output
         options = {word for word in examples.split() if word.startswith("--")}
         assert not [option for option in options if option not in told.partition("Example")[0]]
 
 
-@pytest.mark.parametrize("command", [name for _, name, _, _ in COMMANDS])
+@pytest.mark.parametrize("command", [row.name for row in COMMANDS])
 def test__command__asked_for_its_version__tells_it_and_does_nothing_else(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--version"])
     assert (result.exit_code, result.output) == (0, f"otolith {otolith.__version__}\n")
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test__table__of_commands__says_what_the_jobs_say(row: Row) -> None:
+    sentence = row.job.__doc__.split("\n\n")[0]
+    assert (row.name, row.summary) == (row.job.command, " ".join(sentence.split()))
+
+
+def test__help__imports_no_command() -> None:
+    script = (
+        "import json, sys\nfrom typer.testing import CliRunner\nfrom otolith.cli.app import app\n"
+        "done = CliRunner().invoke(app, ['--help'])\nassert done.exit_code == 0, done.output\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert "otolith.cli.adapting" not in loaded
+    assert not {"pydantic", "annotated_types", "numpy", "pyarrow"} & loaded
 
 
 def test__command__starts_light_and_tells_its_version() -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from otolith import PretrainedEncoder, Study
 from otolith.cli.app import COMMANDS, app
+from otolith.cli.command import command_of
 from otolith.cli.jobs import leaves
 from otolith.data.choices import CutChoices
 from otolith.data.windows import Cut
@@ -24,7 +24,6 @@ from otolith.measure.few_shot import Fold, FoldRun
 from otolith.measure.methods import METHODS, parse_method
 from otolith.use.recogniser import Recogniser
 
-GROUP: Any = typer.main.get_command(app)
 CPU = ("--device", "cpu", "--precision", "fp32", "--threads", "1", "--quiet")
 
 
@@ -44,17 +43,18 @@ def refused(*words: object) -> str:
     return " ".join(done.output.split())
 
 
-@pytest.mark.parametrize("name", [name for _, name, _, _ in COMMANDS])
+@pytest.mark.parametrize("name", [row.name for row in COMMANDS])
 def test__every_field_of_a_job__is_an_option_or_a_table_and_has_help(name: str) -> None:
-    job = next(job for _, other, job, _ in COMMANDS if other == name)
-    options = {parameter.name for parameter in GROUP.commands[name].params}
+    job = next(row.job for row in COMMANDS if row.name == name)
+    command = command_of(job)
+    options = {parameter.name for parameter in command.params}
     said = typed(name, "--help").output
     assert said
     for leaf in leaves(job):
         assert leaf.table or leaf.name in options
-    for parameter in GROUP.commands[name].params:
+    for parameter in command.params:
         if parameter.name not in ("help", "version"):
-            GROUP.commands[name].get_help(typer.Context(GROUP.commands[name], info_name=name))
+            command.get_help(typer.Context(command, info_name=name))
             assert parameter.help, f"otolith {name}: {parameter.name} says nothing of itself"
 
 

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 @settings
 class Adapt:
-    """Teach a pretrained encoder your classes with a few labelled windows; the result is a
-    recogniser.
+    """Train a recogniser of your classes from an encoder and a few labelled windows.
 
     otolith adapt encoders/mine studies/mine --shots 8 --out recognisers/mine
     otolith adapt features studies/mine --head forest --out recognisers/forest

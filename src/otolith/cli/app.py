@@ -1,41 +1,101 @@
 """The command `otolith`: what can be typed, and in which order it is shown.
 
-Nothing heavy is imported before a command runs, so that `otolith --help` answers at once.
+`otolith --help` reads this table alone: a command's module is imported when the command is typed.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
+import functools
+import importlib
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from typing_extensions import override
 
-from otolith.cli import (
-    adapting,
-    benchmarking,
-    comparing,
-    demo,
-    importing,
-    listing,
-    pretraining,
-    recognising,
-    retrieving,
-    showing,
-    simulating,
-    verifying,
-    viewing,
-)
 from otolith.cli.console import Group, run
-from otolith.cli.jobs import JobCommand, build, leaves, signature, tell_version
-from otolith.core.errors import ConfigError
-from otolith.core.limits import allow_bytes, bytes_of
 from otolith.core.terminal import tell
+
+
+class Row(NamedTuple):
+    """A command: where the help page shows it, its job, and the first sentence of the job's
+    docstring."""
+
+    panel: str
+    name: str
+    place: str
+    """Module of this folder and class."""
+    summary: str
+
+    @property
+    def job(self) -> Any:
+        """The settings class that the command is made of."""
+        module, _, name = self.place.partition(":")
+        return getattr(importlib.import_module(f"otolith.cli.{module}"), name)
+
+
+_READ, _MOVE = "Recordings", "Simulated recordings"
+_LEARN, _MEASURE = "From recordings to labels", "How good is it"
+COMMANDS = (
+    Row("First", "demo", "demo:Demo",
+        "Run the main job from recordings to report, on virtual people or on your own study."),
+    Row(_READ, "import", "importing:Import",
+        "Read recordings into a study in SI units, and report every row that was left out."),
+    Row(_READ, "info", "showing:Info",
+        "Show a study: people, hours, sensors, labels, and the rows that each file lost."),
+    Row(_READ, "verify", "verifying:Verify",
+        "Read every file of a folder, and name what is damaged, missing or edited."),
+    Row(_READ, "list", "listing:List",
+        "List the names that a command or recipe can take, with one sentence for each."),
+    Row(_MOVE, "simulate", "simulating:Simulate",
+        "Simulate what sensors worn by many bodies would have measured of captured movements, and "
+        "write a study."),
+    Row(_MOVE, "view", "viewing:View",
+        "Show a recording over time: its signals and, if it is simulated, skeleton and sensors."),
+    Row(_MOVE, "fidelity", "comparing:Fidelity",
+        "Measure how close simulated sensors come to real ones that recorded the same movement."),
+    Row(_LEARN, "pretrain", "pretraining:Pretrain",
+        "Pretrain an encoder on recordings without their labels; an interrupted run is resumed when "
+        "typed again."),
+    Row(_LEARN, "adapt", "adapting:Adapt",
+        "Train a recogniser of your classes from an encoder and a few labelled windows."),
+    Row(_LEARN, "recognise", "recognising:Recognise",
+        "Recognise the activities in recordings: a timeline with the probability of every class, "
+        "and a plot."),
+    Row(_MEASURE, "retrieve", "retrieving:Retrieve",
+        "Measure how often a window finds its text, video or pose among all others of a study, and "
+        "the reverse."),
+    Row(_MEASURE, "benchmark", "benchmarking:Benchmark",
+        "Measure how well methods recognise activities of held-out people, with few labels."),
+)  # fmt: skip
+
+
+class Commands(Group):
+    """The commands of the table, each made when it is asked for."""
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, whole."""
+        return _whole(cmd_name) if cmd_name in self.commands else None
+
+    @override
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page from the table alone."""
+        listing: Any = typer.core.TyperGroup(name=self.name, commands=dict(self.commands))
+        for name in ("params", "help", "epilog", "rich_markup_mode", "callback"):
+            setattr(listing, name, getattr(self, name))
+        listing.format_help(ctx, formatter)
+
+
+@functools.cache
+def _whole(name: str) -> Any:
+    from otolith.cli.command import command_of
+
+    return command_of(next(row.job for row in COMMANDS if row.name == name))
+
 
 app = typer.Typer(
     name="otolith",
-    cls=Group,
+    cls=Commands,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -54,121 +114,21 @@ def top(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     """Print the version, or go on to a command."""
-    tell_version(version)
+    if version:
+        from otolith import __version__
+
+        tell(f"otolith {__version__}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         tell(context.get_help())
 
 
-class Command(NamedTuple):
-    """A job under its name."""
-
-    panel: str
-    name: str
-    job: type
-    examples: str
+def _listed() -> None:
+    """What stands in the table for a command that nobody has typed yet."""
 
 
-def _command(panel: str, job: Any) -> Command:
-    lines = [line.strip() for line in job.__doc__.splitlines()]
-    examples = "\n".join(line for line in lines if line.startswith("otolith "))
-    return Command(panel, job.command, job, examples)
-
-
-COMMANDS = (
-    _command("First", demo.Demo),
-    _command("Recordings", importing.Import),
-    _command("Recordings", showing.Info),
-    _command("Recordings", verifying.Verify),
-    _command("Recordings", listing.List),
-    _command("Simulated recordings", simulating.Simulate),
-    _command("Simulated recordings", viewing.View),
-    _command("Simulated recordings", comparing.Fidelity),
-    _command("From recordings to labels", pretraining.Pretrain),
-    _command("From recordings to labels", adapting.Adapt),
-    _command("From recordings to labels", recognising.Recognise),
-    _command("How good is it", retrieving.Retrieve),
-    _command("How good is it", benchmarking.Benchmark),
-)
-
-
-def _help(command: Command) -> str:
-    # One line a paragraph: the help page breaks lines by the width of the terminal.
-    paragraphs = [" ".join(part.split()) for part in (command.job.__doc__ or "").split("\n\n")]
-    return "\n\n".join(part for part in paragraphs if not part.startswith("otolith "))
-
-
-def _epilog(examples: str) -> str:
-    title = "[bold]Examples[/]" if "\n" in examples else "[bold]Example[/]"
-    return f"\b\n{title}\n{examples}"
-
-
-def _callback(command: Command) -> Callable[..., None]:
-    def call(context: typer.Context, **given: Any) -> None:
-        typed = {
-            name: value
-            for name, value in given.items()
-            if context.get_parameter_source(name).name == "COMMANDLINE"  # type: ignore[union-attr]
-        }
-        job = build(command.job, command.name, typed, context.obj or {})
-        _refuse_places(job)
-        limit = getattr(job, "max_bytes", None)
-        try:
-            with allow_bytes(None if limit is None else bytes_of(limit)):
-                job.run()
-        except OSError as error:
-            # What a full disk raises in the middle of a file does not say of which.
-            if error.errno and error.filename is None and getattr(job, "out", None):
-                error.filename = str(job.out)
-            raise
-
-    made: Any = call  # a function whose signature typer reads
-    made.__signature__ = signature(command.job)
-    made.__annotations__ = {p.name: p.annotation for p in made.__signature__.parameters.values()}
-    return call
-
-
-def _refuse_places(job: Any) -> None:
-    """Raise ConfigError for a path that is none, or an --out that is no place for a result."""
-    for leaf in leaves(type(job)):
-        value = getattr(job, leaf.name, None)
-        for path in value if isinstance(value, tuple) else [value]:
-            if isinstance(path, Path):
-                _refuse_path(leaf.flags[0], path)
-    if isinstance(getattr(job, "out", None), Path):
-        _refuse_out(job.out)
-
-
-def _refuse_path(option: str, path: Path) -> None:
-    if "\0" in str(path):
-        raise ConfigError(f"{option}: a path cannot hold the character NUL; found {str(path)!r}.")
-    try:
-        path.resolve()
-    except (OSError, RuntimeError) as error:  # Python 3.13 raises the first, older ones the second
-        raise ConfigError(
-            f"{option}: {path} cannot be followed: it is a link that leads to itself."
-        ) from error
-
-
-def _refuse_out(out: Path) -> None:
-    here, target = Path.cwd(), Path(os.path.abspath(out))
-    if target == here or target in here.parents:
-        raise ConfigError(
-            f"--out {out} is the folder that you stand in, or one above it. Name a new one: --out "
-            f"{out / 'NAME'}"
-        )
-    blocked = next((part for part in target.parents if part.exists() and not part.is_dir()), None)
-    if blocked is not None:
-        raise ConfigError(f"--out {out} lies in {blocked}, which is a file. Name a folder.")
-
-
-for _each in COMMANDS:
-    app.command(
-        _each.name,
-        cls=type(f"{_each.job.__name__}Command", (JobCommand,), {"job": _each.job}),
-        help=_help(_each),
-        rich_help_panel=_each.panel,
-        epilog=_epilog(_each.examples),
-    )(_callback(_each))
+for _row in COMMANDS:
+    app.command(_row.name, help=_row.summary, rich_help_panel=_row.panel)(_listed)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ NOTES = 6
 
 @settings
 class Benchmark:
-    """Measure honestly how well methods recognise people they have never seen.
+    """Measure how well methods recognise activities of held-out people, with few labels.
 
     Whole people are held out; several draws of labels are averaged before anything else; every
     control stands beside the claim. A stopped run goes on where it was when the same command is

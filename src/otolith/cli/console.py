@@ -124,7 +124,8 @@ def _place(error: OSError) -> str:
 
 def _known(context: Any) -> tuple[list[str], str]:
     """The names of all options, and the command's name, where it is one of ours."""
-    commands = getattr(getattr(context, "command", None), "commands", {})
+    group: Any = getattr(context, "command", None)
+    commands = {name: group.get_command(context, name) for name in getattr(group, "commands", {})}
     asked = getattr(context, "invoked_subcommand", None)
     name = asked or next((word for word in sys.argv[1:2]), "")
     options = [typed for one in commands.values() for option in one.params for typed in option.opts]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @settings
 class Import:
-    """Read recordings into a study: one form, SI units, every row that was not kept reported.
+    """Read recordings into a study in SI units, and report every row that was left out.
 
     otolith import UCI_HAPT --dataset hapt --out studies/hapt
     otolith import my_csvs --guess --mapping mapping.toml

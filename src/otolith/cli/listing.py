@@ -19,7 +19,7 @@ Rows = list[tuple[str, str]]
 
 @settings
 class List:
-    """List what can be named: each with a sentence.
+    """List the names that a command or recipe can take, with one sentence for each.
 
     otolith list placements
     otolith list methods --json

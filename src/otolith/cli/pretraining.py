@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 @settings
 class Pretrain:
-    """Pretrain an encoder on recordings, labels unseen; an interrupted run goes on when typed
-    again.
+    """Pretrain an encoder on recordings without their labels; an interrupted run is resumed when
+    typed again.
 
     otolith pretrain studies/mine --out encoders/mine
     otolith pretrain studies/mine studies/more --leave-out P07,P08 --out encoders/both

@@ -36,8 +36,8 @@ WORDS = "From words alone"
 
 @settings
 class Recognise:
-    """Recognise what was done in recordings: a timeline of each with the probability of every
-    class, and a plot.
+    """Recognise the activities in recordings: a timeline with the probability of every class, and a
+    plot.
 
     A study is recognised recording by recording; files of a folder are joined into recordings as
     import joins them.

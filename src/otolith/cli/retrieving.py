@@ -13,8 +13,8 @@ from otolith.core.terminal import tell, tell_json
 
 @settings
 class Retrieve:
-    """Measure how often motion finds its text, video or pose among all others of a study, and they
-    find their motion.
+    """Measure how often a window finds its text, video or pose among all others of a study, and the
+    reverse.
 
     Shares of queries with a right answer among the first 1, 5 and 10, and the mean of 1/place.
 

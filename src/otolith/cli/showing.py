@@ -13,8 +13,7 @@ from otolith.core.terminal import tell, tell_json, tell_rich
 
 @settings
 class Info:
-    """Show a study: who, how long, which sensors, which labels, and what every file lost on the
-    way.
+    """Show a study: people, hours, sensors, labels, and the rows that each file lost.
 
     otolith info studies/mine
     otolith info studies/mine --html mine.html

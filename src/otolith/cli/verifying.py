@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 @settings
 class Verify:
-    """Read everything that a folder holds, and name whatever is damaged, missing, or not as it was
-    written.
+    """Read every file of a folder, and name what is damaged, missing or edited.
 
     A study says of each of its files how long it is and what its sha256 is, and seals that list
     with a hash of its own. A file that was changed is refused when it is read; here all of them are

@@ -17,8 +17,7 @@ from otolith.core.terminal import tell
 
 @settings
 class View:
-    """Look at a recording on one line of time: signals, and of a simulated one the skeleton and its
-    sensors' axes.
+    """Show a recording over time: its signals and, if it is simulated, skeleton and sensors.
 
     otolith view studies/cmu
     otolith view studies/cmu 02_01-body03 --rrd walk.rrd
