@@ -45,25 +45,22 @@ def study_channels(study: Study, cut: Cut) -> tuple[Channel, ...]:
     Raises StudyError where the study has no sensor at a placement of `cut`, or none of its
     quantities.
     """
-    streams = [stream for entry in study.entries for stream in entry["streams"]]
-    recorded = {Channel.parse(name) for stream in streams for name in stream["channels"]}
-    places = cut.placements or tuple(study.placements)
-    for name in (*places, *filter(None, [cut.slot])):
+    recorded = study.channels
+    places = (cut.slot,) if cut.slot else cut.placements or tuple(study.placements)
+    for name in (*places, *cut.placements):
         placement(name)
     if absent := set(cut.placements) - {channel.placement for channel in recorded}:
         raise StudyError(
             f"Study '{study.name}' has no sensor at {', '.join(sorted(absent))}; it has "
             f"{', '.join(study.placements)}."
         )
-    if cut.slot:
-        recorded = {_shown(channel, cut) for channel in recorded}
-        places = (cut.slot,)
-    asked = [c for c in recorded if c.placement in places and c.quantity in cut.quantities]
+    shown = {_shown(channel, cut) for channel in recorded}
+    asked = [c for c in shown if c.placement in places and c.quantity in cut.quantities]
     if not asked:
         raise StudyError(
             f"Study '{study.name}' has none of {', '.join(cut.quantities)} at "
             f"{', '.join(places) or 'any place'}; it has "
-            f"{', '.join(sorted(channel_names(recorded)))}."
+            f"{', '.join(sorted(channel_names(shown)))}."
         )
 
     def order(c: Channel) -> tuple[int, str, int, str]:
@@ -206,11 +203,10 @@ def on_grid(
     for stream in recording.streams:
         named = [_shown(c, cut) for c in stream.channels]
         columns = [i for i, c in enumerate(named) if c in channels]
-        if not columns or stream.rows_kept < 2:
-            continue
-        signal = stream.values[:, columns]
-        sensors.append(to_grid(stream.time_s, signal, cut.rate_hz, bridge_s=BRIDGE_S))
-        order += [named[i] for i in columns]
+        if columns and stream.rows_kept > 1:
+            signal = stream.values[:, columns]
+            sensors.append(to_grid(stream.time_s, signal, cut.rate_hz, bridge_s=BRIDGE_S))
+            order += [named[i] for i in columns]
     absent = [c for c in channels if c not in order]
     if absent and missing == "error":
         raise StudyError(
@@ -225,16 +221,21 @@ def on_grid(
             f"Recording '{recording.id}' has two sensors for the slot '{cut.slot}'; a slot holds "
             "one."
         )
-    joined = join(sensors, cut.rate_hz) if len(sensors) > 1 else sensors[0]
-    where = [order.index(c) if c in order else -1 for c in channels]
-    return [dataclasses.replace(stretch, values=_columns(stretch, where)) for stretch in joined]
+    return _ordered(sensors, cut.rate_hz, [order.index(c) if c in order else -1 for c in channels])
 
 
-def _columns(stretch: Stretch, where: Sequence[int]) -> np.ndarray:
-    """The columns of a stretch in an order; -1 stands for an absent one, which is NaN."""
-    values: np.ndarray = stretch.values[:, where]
-    values[:, np.array(where) < 0] = np.nan
-    return values
+def _ordered(
+    sensors: list[list[Stretch]], rate_hz: float, columns: Sequence[int]
+) -> list[Stretch]:
+    """Join sensors and put their channels in order; column -1 stands for an absent one: NaN."""
+    # A single sensor is not joined: its `received` keeps one axis, and nothing is copied.
+    joined = join(sensors, rate_hz) if len(sensors) > 1 else sensors[0]
+    out = []
+    for stretch in joined:
+        values: np.ndarray = stretch.values[:, columns]
+        values[:, np.array(columns) < 0] = np.nan
+        out.append(dataclasses.replace(stretch, values=values))
+    return out
 
 
 def lost_bits(received: Bool[np.ndarray, "T ..."]) -> UInt16[np.ndarray, " T"]:

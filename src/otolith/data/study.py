@@ -19,6 +19,7 @@ from otolith.core.files import SEAL, read_json, seal_holds, write_json, write_se
 from otolith.core.frames import html_table
 from otolith.core.ownership import claim
 from otolith.core.settings import configure
+from otolith.data.channels import Channel
 from otolith.data.duplicates import duplicates
 from otolith.data.entries import Checksum, StudyEntry, VerdictEntry, checked, checksums_in, parts_of
 from otolith.data.recording import (
@@ -227,6 +228,12 @@ class Study:
         """The places on the body where sensors sat, in the catalog's order."""
         worn = {placement for entry in self.entries for placement in entry["placements"]}
         return [name for name in PLACEMENTS if name in worn]
+
+    @property
+    def channels(self) -> set[Channel]:
+        """Every channel that any recording has."""
+        streams = [stream for entry in self.entries for stream in entry["streams"]]
+        return {Channel.parse(name) for stream in streams for name in stream["channels"]}
 
     @property
     def hours(self) -> float:

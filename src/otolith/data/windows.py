@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +37,8 @@ Chosen = slice | Sequence[int] | np.ndarray
 """What chooses among windows: a slice, indices, or a mask."""
 LabelRule = Literal["inside", "majority", "centred", "unlabelled"]
 UNLABELLED = -1
+_COLUMNS = ("first_row", "piece", "subject", "recording", "start_s", "code")
+"""What `Windows` hold for each window."""
 _RELEASE_BYTES = 256 * 2**20
 """Pages of the store that are kept in memory before they are handed back to the system."""
 
@@ -259,8 +260,7 @@ class Windows:
             chosen = chosen[0]
         if isinstance(chosen, int | np.integer):
             chosen = [int(chosen)]
-        columns = ("first_row", "piece", "subject", "recording", "start_s", "code")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _COLUMNS})
 
     def of(self, subjects: Sequence[str]) -> Windows:
         """Return the windows of these people."""
@@ -398,28 +398,37 @@ class Windows:
         for other in several[1:]:
             first._refuse_beside(other)
         classes = tuple(sorted({name for part in several for name in part.classes}))
-        place = {name: i for i, name in enumerate(classes)} | {"": UNLABELLED}
-        row = _starts(len(part.store.lost) for part in several)
-        piece = _starts(len(part.store.pieces) for part in several)
+        parts, row, piece = [], 0, 0
+        for part in several:
+            parts.append(part._moved(row, piece, classes))
+            row += len(part.store.lost)
+            piece += len(part.store.pieces)
         return replace(
             first,
+            **_joined(parts),
             store=Store.chain([part.store for part in several]),
-            first_row=_joined(p.first_row + r for p, r in zip(several, row, strict=True)),
-            piece=_joined(p.piece + n for p, n in zip(several, piece, strict=True)),
-            subject=_joined(p._with_study(p.subject) for p in several),
-            recording=_joined(p._with_study(p.recording) for p in several),
-            start_s=_joined(p.start_s for p in several),
-            code=_joined(np.array([place[n] for n in (*p.classes, "")])[p.code] for p in several),
             classes=classes,
-            study=" + ".join(p.study for p in several),
-            study_hash=digest([p.study_hash for p in several]),
-            origin="simulated" if any(p.origin == "simulated" for p in several) else "measured",
-            dropped=dict(sum((Counter(p.dropped) for p in several), Counter())),
-            recipe={p.study: p.recipe for p in several},
+            study=" + ".join(part.study for part in several),
+            study_hash=digest([part.study_hash for part in several]),
+            origin="simulated" if "simulated" in {p.origin for p in several} else "measured",
+            dropped=dict(sum((Counter(part.dropped) for part in several), Counter())),
+            recipe={part.study: part.recipe for part in several},
             folders=_folders(several),
-            contents={
-                f"{p.study}/{name}": held for p in several for name, held in p.contents.items()
-            },
+            contents=dict(pair for part in parts for pair in part.contents.items()),
+        )
+
+    def _moved(self, row: int, piece: int, classes: tuple[str, ...]) -> Windows:
+        """Return these windows as they are in a chained store, whose classes are `classes`."""
+        # The last entry is the one that -1 points to: unlabelled stays unlabelled.
+        code = np.array([*(classes.index(name) for name in self.classes), UNLABELLED])
+        return replace(
+            self,
+            first_row=self.first_row + row,
+            piece=self.piece + piece,
+            subject=self._with_study(self.subject),
+            recording=self._with_study(self.recording),
+            code=code[self.code],
+            contents={f"{self.study}/{name}": held for name, held in self.contents.items()},
         )
 
     def _with_study(self, names: np.ndarray) -> np.ndarray:
@@ -450,28 +459,18 @@ class Windows:
         """
         values = np.asarray(values, dtype=np.float32)
         named = tuple(Channel.parse(c) if isinstance(c, str) else c for c in channels)
-        if values.ndim != 3 or values.shape[1] != len(named):
-            raise DataError(
-                f"Windows from an array need shape (windows, {len(named)} channels, samples), "
-                f"found {values.shape}."
-            )
+        _refuse_lengths(values, len(named), labels=labels, subject=subject)
         count, _, length = values.shape
-        for what, column in (("labels", labels), ("subject", subject)):
-            if column is not None and len(column) != count:
-                raise DataError(
-                    f"There are {count} windows but {len(column)} {what}; give one for each window."
-                )
         rows = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(count * length, len(named))
         lost = (~np.isfinite(rows).any(axis=1)).astype(np.uint16)
         first = np.arange(count, dtype=np.int64) * length
-        pieces = np.stack([first, first + length], axis=1)
+        # What is hashed is the array itself: windows of other numbers are other windows.
         key = digest([values.shape, hashlib.sha256(rows.tobytes()).hexdigest(), rate_hz])
         names = [""] * count if labels is None else [str(label) for label in labels]
         classes = () if labels is None else tuple(sorted(set(names)))
         place = {name: i for i, name in enumerate(classes)}
-        code = np.array([place.get(name, UNLABELLED) for name in names], dtype=np.int64)
         return cls(
-            store=Store(rows, lost, pieces, key),
+            store=Store(rows, lost, np.stack([first, first + length], axis=1), key),
             channels=named,
             rate_hz=float(rate_hz),
             length=length,
@@ -480,19 +479,29 @@ class Windows:
             subject=np.array(["1"] * count if subject is None else list(map(str, subject)), object),
             recording=np.array([f"window-{i}" for i in range(count)], dtype=object),
             start_s=np.zeros(count),
-            code=code,
+            code=np.array([place.get(name, UNLABELLED) for name in names], dtype=np.int64),
             classes=classes,
             recipe={"from": "array"},
         )
 
 
-def _starts(lengths: Iterable[int]) -> list[int]:
-    """Where each of several arrays begins when they lie one after the other."""
-    return [0, *itertools.accumulate(lengths)][:-1]
+def _refuse_lengths(values: np.ndarray, channels: int, **columns: Sequence[object] | None) -> None:
+    """Raise DataError unless values are (N, C, T) with N entries in every column."""
+    if values.ndim != 3 or values.shape[1] != channels:
+        raise DataError(
+            f"Windows from an array need shape (windows, {channels} channels, samples), found "
+            f"{values.shape}."
+        )
+    for name, column in columns.items():
+        if column is not None and len(column) != len(values):
+            raise DataError(
+                f"There are {len(values)} windows but {len(column)} {name}; give one for each "
+                "window."
+            )
 
 
-def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate(list(parts))
+def _joined(parts: Sequence[Windows]) -> Mapping[str, Any]:
+    return {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
 
 
 def _folders(several: Sequence[Windows]) -> dict[str, Path]:
