@@ -242,21 +242,17 @@ def _in_segments(
     claimed = contradicting(segments)
     labelled: dict[tuple[int, str], None] = {}
     for segment in segments:
-        # A sample is in a segment if its time is in [start, end); 1e-6 forgives decimal stamps.
-        first, stop = (
-            math.ceil((moment - place.start_s) * cut.rate_hz - 1e-6)
-            for moment in (segment.start_s, segment.end_s)
-        )
-        if stop <= 0 or first >= place.rows:
+        rows = _rows_of(segment, place, cut.rate_hz)
+        if rows is None:
             continue
-        first, stop = max(first, 0), min(stop, place.rows)
+        first, stop = rows
         starts = _starts(first, stop, place.rows, cut)
         if not starts:
             dropped[f"segment shorter than a window ({segment.label})"] += 1
         for at in starts:
             # Only the segment's part of a window counts: around a short one lie others by right.
-            begin, end = max(at, first), min(at + cut.length, stop)
-            begin_s, end_s = (place.start_s + row / cut.rate_hz for row in (begin, end))
+            within = max(at, first), min(at + cut.length, stop)
+            begin_s, end_s = (place.start_s + row / cut.rate_hz for row in within)
             if claimed and (other := other_label(begin_s, end_s, segment.label, claimed)):
                 dropped[_contradicted(segment.label, other)] += 1
             elif (at, segment.label) in labelled:
@@ -265,6 +261,18 @@ def _in_segments(
                 labelled[at, segment.label] = None
     offset = np.array([at for at, _ in labelled], dtype=np.int64)
     return offset, np.array([label for _, label in labelled], dtype=object)
+
+
+def _rows_of(segment: Segment, place: Place, rate_hz: float) -> tuple[int, int] | None:
+    """First and end row of a segment within a stretch; None where they do not meet."""
+    # A sample is in a segment if its time is in [start, end); 1e-6 forgives decimal stamps.
+    first, stop = (
+        math.ceil((moment - place.start_s) * rate_hz - 1e-6)
+        for moment in (segment.start_s, segment.end_s)
+    )
+    if stop <= 0 or first >= place.rows:
+        return None
+    return max(first, 0), min(stop, place.rows)
 
 
 def _contradicted(*labels: str) -> str:

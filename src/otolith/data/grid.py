@@ -224,9 +224,7 @@ def on_grid(
     return _ordered(sensors, cut.rate_hz, [order.index(c) if c in order else -1 for c in channels])
 
 
-def _ordered(
-    sensors: list[list[Stretch]], rate_hz: float, columns: Sequence[int]
-) -> list[Stretch]:
+def _ordered(sensors: list[list[Stretch]], rate_hz: float, columns: Sequence[int]) -> list[Stretch]:
     """Join sensors and put their channels in order; column -1 stands for an absent one: NaN."""
     # A single sensor is not joined: its `received` keeps one axis, and nothing is copied.
     joined = join(sensors, rate_hz) if len(sensors) > 1 else sensors[0]

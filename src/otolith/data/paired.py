@@ -135,14 +135,19 @@ def read_texts(folder: Path) -> dict[str, list[Text]]:
         row = Text(str(recording), start, end, text or "", source or "")
         out.setdefault(row.recording, []).append(row)
     for name, texts in out.items():
-        if all(text.start_s > lasts[name] or text.end_s < 0 for text in texts):
-            first, last = min(t.start_s for t in texts), max(t.end_s for t in texts)
-            raise StudyError(
-                f"{path}: the texts of recording '{name}' go from {first:.1f} to {last:.1f} s, the "
-                f"recording from 0 to {lasts[name]:.1f} s. Both are in seconds from the "
-                "recording's start; write the texts again."
-            )
+        _refuse_outside(path, name, texts, lasts[name])
     return out
+
+
+def _refuse_outside(path: Path, name: str, texts: Sequence[Text], last_s: float) -> None:
+    """Raise StudyError where all texts of a recording lie outside of it: another clock wrote them."""
+    if all(text.start_s > last_s or text.end_s < 0 for text in texts):
+        start, end = min(t.start_s for t in texts), max(t.end_s for t in texts)
+        raise StudyError(
+            f"{path}: the texts of recording '{name}' go from {start:.1f} to {end:.1f} s, the "
+            f"recording from 0 to {last_s:.1f} s. Both are in seconds from the recording's start; "
+            "write the texts again."
+        )
 
 
 def durations(folder: Path) -> dict[str, float]:

@@ -185,19 +185,23 @@ def read_segments(folder: Path, recordings: Collection[str]) -> dict[str, list[S
     starts, ends = (number_column(path, table, name).tolist() for name in ("start_s", "end_s"))
     rows = zip(ids, starts, ends, labels, sources, strict=True)
     for number, (recording, start_s, end_s, label, source) in enumerate(rows):
-        fault = ""
-        if not start_s <= end_s < np.inf or start_s == -np.inf:
-            fault = f"goes from {start_s} to {end_s} s."
-        elif recording is None or recording not in recordings:
-            fault = f"is of recording '{recording}', which the study has not."
-            fault += nearest(str(recording), recordings)
-        elif label is None:
-            fault = "has no label."
-        if fault:
-            raise StudyError(f"{path}: row {number} {fault} Correct it, or import the study again.")
         segment = Segment(start_s, end_s, label or "", source or "")
+        fault = _fault_of(segment, recording, recordings)
+        if fault or label is None:
+            fault = fault or "has no label."
+            raise StudyError(f"{path}: row {number} {fault} Correct it, or import the study again.")
         out.setdefault(recording or "", []).append(segment)
     return out
+
+
+def _fault_of(segment: Segment, recording: str | None, known: Collection[str]) -> str:
+    """Say why a segment cannot be one of a recording; nothing where it can."""
+    if not -np.inf < segment.start_s <= segment.end_s < np.inf:
+        return f"goes from {segment.start_s} to {segment.end_s} s."
+    if recording not in known:
+        suggestion = nearest(str(recording), known)
+        return f"is of recording '{recording}', which the study has not.{suggestion}"
+    return ""
 
 
 def write_segments(folder: Path, segments: Iterable[tuple[str, Segment]]) -> None:

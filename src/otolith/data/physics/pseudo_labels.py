@@ -124,44 +124,51 @@ def _of_sensor(
     velocity: str,
     families: Sequence[str],
 ) -> tuple[list[Quantity], Float[np.ndarray, "N Q"], list[str]]:
-    acc, mag = list(index[sensor, "acc"]), list(index.get((sensor, "mag"), ()))
     included = windows.gravity == "included"
-    speeds, angles = "speed" in families, "angle" in families and included
+    kinds = ["speed"] * ("speed" in families) + list(ANGLES) * ("angle" in families and included)
+    compass = triad == "compass" and "yaw" in kinds
+    if compass and (sensor, "mag") not in index:
+        raise ChannelError(
+            f"Angles with a compass need a magnetometer; '{sensor}' has none. Use triad='gravity'."
+        )
+    mag = index[sensor, "mag"] if compass else ()
+    values, rough = _per_stretch(windows, index[sensor, "acc"], mag, velocity, kinds)
     notes = []
     if "angle" in families and not included:
         notes.append(
             f"{sensor}: gravity was removed from the recordings, so the angles are undefined"
         )
-    compass = angles and triad == "compass"
-    if compass and not mag:
-        raise ChannelError(
-            f"Angles with a compass need a magnetometer; '{sensor}' has none. Use triad='gravity'."
-        )
-    kinds = ["speed"] * speeds + list(ANGLES) * angles
-    out = np.full((len(windows), len(kinds)), np.nan)
-    approximate = 0
-    for members, stretch, first, last in _by_stretch(windows) if kinds else ():
-        reading = stretch[:, acc]
-        if not np.isfinite(reading).all():
-            continue
-        gravity, linear, rough = np.zeros_like(reading), reading, False
-        if included:
-            gravity, linear, rough = split_gravity(reading, windows.rate_hz)
-        approximate += len(members) * rough
-        if speeds:
-            out[members, 0] = _speeds(linear, windows.rate_hz, velocity, first, last)
-        if angles:
-            down = _means(gravity, first, last)
-            north = _means(stretch[:, mag], first, last) if compass else None
-            out[members, -3:] = (
-                gravity_angles(down) if north is None else compass_angles(down, north)
-            )
-    if approximate:
+    if rough:
         notes.append(
-            f"{sensor}: gravity of {approximate} windows comes from recordings under 10 s and is "
+            f"{sensor}: gravity of {rough} windows comes from recordings under 10 s and is "
             "approximate"
         )
-    return [Quantity(sensor, kind) for kind in kinds], out, notes
+    return [Quantity(sensor, kind) for kind in kinds], values, notes
+
+
+def _per_stretch(
+    windows: Windows, acc: Sequence[int], mag: Sequence[int], velocity: str, kinds: Sequence[str]
+) -> tuple[Float[np.ndarray, "N K"], int]:
+    """Measure one sensor; return also how many windows have their gravity from a rough estimate."""
+    out = np.full((len(windows), len(kinds)), np.nan)
+    rough_windows = 0
+    for members, stretch, first, last in _by_stretch(windows) if kinds else ():
+        reading = stretch[:, list(acc)]
+        if not np.isfinite(reading).all():
+            continue
+        gravity, linear = np.zeros_like(reading), reading
+        if windows.gravity == "included":
+            gravity, linear, rough = split_gravity(reading, windows.rate_hz)
+            rough_windows += len(members) * rough
+        if "speed" in kinds:
+            out[members, 0] = _speeds(linear, windows.rate_hz, velocity, first, last)
+        if "yaw" in kinds:
+            # The angles of the mean vector, not the mean of angles, which wrap around at 180°.
+            down = _means(gravity, first, last)
+            north = _means(stretch[:, list(mag)], first, last) if mag else None
+            angles = gravity_angles(down) if north is None else compass_angles(down, north)
+            out[members, -3:] = angles
+    return out, rough_windows
 
 
 def _by_stretch(

@@ -111,6 +111,21 @@ def _phases(up: int, down: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
     return offsets, weights
 
 
+@nb.njit(cache=True, nogil=True)
+def _deal(source: np.ndarray, base: int, dealt: np.ndarray) -> None:
+    """Deal samples from `base` on into lanes: (T, C) to (C, down, lanes)."""
+    channels, down, lanes = dealt.shape
+    last = len(source) - 1
+    inside = base >= 0 and base + lanes * down <= len(source)
+    for lane in range(lanes):
+        for residue in range(down):
+            row = base + lane * down + residue
+            if not inside:  # beyond both ends the signal stays at its last value
+                row = min(max(row, 0), last)
+            for channel in range(channels):
+                dealt[channel, residue, lane] = source[row, channel]
+
+
 @nb.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _filter(
     source: np.ndarray,
@@ -121,8 +136,7 @@ def _filter(
     block: int,
     out: np.ndarray,
 ) -> None:
-    samples, channels = source.shape
-    count = out.shape[1]
+    channels, count = out.shape
     groups = (count + up - 1) // up
     first = offsets.min() // down  # floor, also below zero: lanes before the block's own start
     lanes = block + offsets.max() // down - first + 1
@@ -131,19 +145,7 @@ def _filter(
     taps = offsets.shape[1]
     for start in range(0, groups, block):
         size = min(block, groups - start)
-        base = (start + first) * down
-        if base >= 0 and base + lanes * down <= samples:
-            for lane in range(lanes):
-                for residue in range(down):
-                    row = base + lane * down + residue
-                    for channel in range(channels):
-                        dealt[channel, residue, lane] = source[row, channel]
-        else:  # beyond both ends the signal stays at its last value
-            for lane in range(lanes):
-                for residue in range(down):
-                    row = min(max(base + lane * down + residue, 0), samples - 1)
-                    for channel in range(channels):
-                        dealt[channel, residue, lane] = source[row, channel]
+        _deal(source, (start + first) * down, dealt)
         for channel in range(channels):
             for phase in range(up):
                 total[:size] = 0.0

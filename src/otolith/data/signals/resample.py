@@ -8,6 +8,7 @@ made up across a gap.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,12 +22,12 @@ from otolith.data.signals.cubic import cubic
 from otolith.data.signals.polyphase import fractional, polyphase
 from otolith.data.signals.rate import measured_rate
 
-_UNIFORM = 0.1  # of the period: stamps closer than this to an even grid jitter, the sampling itself does not
-_ON_GRID = 0.01  # of the source period: an offset below this is rounding of the stamps, not a shift
-_DENOMINATORS = (
-    16,
-    256,
-)  # simple ratios first (33.333 to 50 Hz is 3/2), then those like 51.2 to 50 Hz (125/128)
+_UNIFORM = 0.1
+"""Of the period: stamps closer than this to an even grid jitter, the sampling itself does not."""
+_ON_GRID = 0.01
+"""Of the source period: an offset below this is rounding of the stamps, not a shift."""
+_DENOMINATORS = (16, 256)
+"""Simple ratios first (33.333 to 50 Hz is 3/2), then those like 51.2 to 50 Hz (125/128)."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,12 @@ def to_grid(
     time_s (T,) in s from the start of the recording, values (T, C) in any unit. Raises ConfigError
     for a rate or bridge out of range, DataError for stamps that repeat or go back.
     """
-    time, samples = _checked_time(time_s), np.asarray(values, dtype=np.float32)
-    if not (np.isfinite(rate_hz) and rate_hz > 0):
-        raise ConfigError(f"rate_hz must be above 0; found {rate_hz}. Try rate_hz=50.")
-    if not bridge_s >= 0:
+    if not (np.isfinite(rate_hz) and rate_hz > 0 and bridge_s >= 0):
         raise ConfigError(
-            f"bridge_s must be 0 or more seconds; found {bridge_s}. Try bridge_s=0.1."
+            f"rate_hz is above 0 and bridge_s 0 s or more; found rate_hz={rate_hz} and "
+            f"bridge_s={bridge_s}. Try rate_hz=50, bridge_s=0.1."
         )
+    time, samples = _checked_time(time_s), np.asarray(values, dtype=np.float32)
     if samples.ndim != 2 or len(samples) != len(time):
         raise DataError(
             f"Each sample needs one stamp; found {len(time)} stamps and values of shape "
@@ -103,13 +103,12 @@ def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
     if not streams:
         raise ConfigError("join takes the stretches of at least one sensor; found none.")
     spans = [
-        [(_grid_index(s.start_s, rate_hz), s) for s in sorted(stream, key=_start)]
+        deque((_grid_index(s.start_s, rate_hz), s) for s in sorted(stream, key=_start))
         for stream in streams
     ]
     joined = []
-    at = [0] * len(spans)
-    while all(position < len(span) for position, span in zip(at, spans, strict=True)):
-        current = [span[position] for position, span in zip(at, spans, strict=True)]
+    while all(spans):
+        current = [span[0] for span in spans]
         first = max(index for index, _ in current)
         stops = [index + len(stretch.received) for index, stretch in current]
         last = min(stops)
@@ -118,7 +117,8 @@ def join(streams: Sequence[Sequence[Stretch]], rate_hz: float) -> list[Stretch]:
             received = np.stack([stretch.received[cut] for stretch, cut in cuts], axis=1)
             values = np.concatenate([stretch.values[cut].T for stretch, cut in cuts]).T
             joined.append(Stretch(first / rate_hz, values, received))
-        at[stops.index(last)] += 1
+        # Whichever stretch ends first has nothing more to share with the others.
+        spans[stops.index(last)].popleft()
     return joined
 
 
@@ -141,16 +141,15 @@ def _checked_time(time_s: Float[np.ndarray, " T"]) -> np.ndarray:
     if not np.isfinite(time).all():
         raise DataError(
             f"{int((~np.isfinite(time)).sum())} of {len(time)} time stamps are empty. Leave their "
-            f"rows out."
+            "rows out."
         )
     wrong = np.flatnonzero(np.diff(time) <= 0)
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
             f"Time must increase; {len(wrong)} of {len(time)} stamps repeat or go back, the first "
-            f"one at row {row + 1} "
-            f"({time[row]:.6f} s, then {time[row + 1]:.6f} s). Leave these rows out, or sort them "
-            f"by time."
+            f"one at row {row + 1} ({time[row]:.6f} s, then {time[row + 1]:.6f} s). Leave these "
+            "rows out, or sort them by time."
         )
     return time
 
@@ -209,9 +208,8 @@ def _even(
     shift = (first / rate_hz - origin) * even_hz  # in source samples
     if abs(shift - round(shift)) <= _ON_GRID:
         shift = float(round(shift))
-    ends = (
-        len(filled) - 1 - shift
-    )  # no sample after the last one of the source: the end is not extended
+    # No sample after the last one of the source: the end is not extended.
+    ends = len(filled) - 1 - shift
     count = int(np.floor(ends * ratio.numerator / ratio.denominator + 1e-6)) + 1 if ends >= 0 else 0
     values = fractional(filled, ratio.numerator, ratio.denominator, shift, count)
     position = shift + np.arange(count) * (ratio.denominator / ratio.numerator)
@@ -224,14 +222,10 @@ def _uneven(
     """Interpolate an uneven run onto a fine even grid, then filter that down to the wanted rate."""
     # 1 % of slack: 50.2 Hz to 50 Hz has nothing to gain from a grid at 100 Hz.
     multiple = max(1, int(np.ceil(source_hz / rate_hz - 0.01)))
-    first, last = (
-        int(np.ceil(stamps[0] * rate_hz - 1e-6)),
-        int(np.floor(stamps[-1] * rate_hz + 1e-6)),
-    )
-    count = max(0, last - first + 1)
-    fine = cubic(
-        stamps, filled, first * multiple, rate_hz * multiple, max(0, (count - 1) * multiple + 1)
-    )
+    first = int(np.ceil(stamps[0] * rate_hz - 1e-6))
+    count = max(0, int(np.floor(stamps[-1] * rate_hz + 1e-6)) - first + 1)
+    fine_count = max(0, (count - 1) * multiple + 1)
+    fine = cubic(stamps, filled, first * multiple, rate_hz * multiple, fine_count)
     values = polyphase(fine, 1, multiple)[:count]
     position = np.interp(np.arange(first, first + count) / rate_hz, stamps, np.arange(len(stamps)))
     return Stretch(first / rate_hz, values, _received_at(position, received))
