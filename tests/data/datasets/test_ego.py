@@ -142,7 +142,9 @@ def test__ego_exo4d__wrong_unit__is_refused_by_gravity(takes: Path, tmp_path: Pa
 
 
 def test__ego_exo4d__options__are_held_against_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="found scenes and right"):
+    with pytest.raises(
+        ConfigError, match="'segments' should be 'descriptions' or 'takes'; given 'scenes'"
+    ):
         ego_exo4d.EgoExo4D(segments="scenes")  # type: ignore[arg-type]
 
 

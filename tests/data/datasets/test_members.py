@@ -168,7 +168,7 @@ def test__openpack__actions__are_an_option(tmp_path: Path) -> None:
     openpack.write_sample(tmp_path)
     first = next(openpack.OpenPack(annotation="actions").read(tmp_path))
     assert [s.label for s in first.segments] == ["Walk to Work Bench", "Bend Flap"]
-    with pytest.raises(ConfigError, match="operations and actions"):
+    with pytest.raises(ConfigError, match="should be 'operations' or 'actions'; given 'outliers'"):
         openpack.OpenPack(annotation="outliers")  # type: ignore[arg-type]
 
 
@@ -247,7 +247,7 @@ def test__openpack__split_of__is_that_of_the_challenge() -> None:
 
 
 def test__openpack__unknown_sensors__are_refused() -> None:
-    with pytest.raises(ConfigError, match="atr, e4, or all; found 'bands'"):
+    with pytest.raises(ConfigError, match="should be 'atr', 'e4' or 'all'; given 'bands'"):
         openpack.OpenPack(sensors="bands")  # type: ignore[arg-type]
 
 
@@ -262,8 +262,10 @@ def test__als_har__third_scenario__is_what_is_read_unless_told(tmp_path: Path) -
     assert [r.id for r in als_har.AlsHar(scenarios=(1,)).read(tmp_path)] == ["s1_P1_take1"]
     with pytest.raises(ReadError, match="no scenario2/<person>"):
         list(als_har.AlsHar(scenarios=(2,)).read(tmp_path))
-    with pytest.raises(ConfigError, match="scenarios 1, 2 and 3"):
-        als_har.AlsHar(scenarios=(4,))
+    with pytest.raises(ConfigError, match="should be 1, 2 or 3; given 4"):
+        als_har.AlsHar(scenarios=(4,))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="at least one of the scenarios 1, 2 and 3"):
+        als_har.AlsHar(scenarios=())
 
 
 def test__als_har__another_layout__says_what_was_expected_and_found(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.data.datasets import import_dataset, mm_fit
 from otolith.data.paired import read_modality, read_texts
 from otolith.data.skeleton import HUMAN36M
+from otolith.data.units import still_blocks
 from otolith.learn.modalities.poses import poses_of
 
 
@@ -93,10 +94,30 @@ def test__read__earbud__its_units_are_seen_and_told(source: Path) -> None:
     stated = {s.name: s for s in next(mm_fit.MmFit(earbud=("g", "rad/s")).read(source)).streams}
     assert stated["left_ear.gyro"].reports[0].detail == "rad/s: as stated"
     assert np.abs(stated["left_ear.gyro"].values).max() > 50.0
+    with pytest.raises(ConfigError, match="'earbud' should be a list; given 3"):
+        mm_fit.MmFit(earbud=3)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="two units"):
         mm_fit.MmFit(earbud=("g",))
     with pytest.raises(UnitError, match="'furlong'"):
         mm_fit.MmFit(earbud=("furlong", "deg/s"))
+
+
+def test__read__earbud_with_a_pause__keeps_the_rate_of_its_samples(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = source / "mm-fit" / "w00" / "w00_eb_l_acc.npy"
+    stamps = np.load(path)[:, 1]
+    stamps[1500:] += 200_000  # ms
+    change(path, stamp=stamps)
+    rates: list[float] = []
+
+    def listened(values: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+        rates.append(rate_hz)
+        return still_blocks(values, rate_hz)
+
+    monkeypatch.setattr(mm_fit, "still_blocks", listened)
+    next(mm_fit.MmFit().read(source))
+    assert rates and rates == pytest.approx([100.0] * len(rates))
 
 
 def test__read__earbud_in_raw_counts__is_asked_for(source: Path) -> None:

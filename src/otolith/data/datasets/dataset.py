@@ -46,7 +46,7 @@ Facts = dict[str, str | int | float]
 class DataSet(ABC):
     """A published data set, read from the folders that its authors made.
 
-    A member is a frozen dataclass: its facts are class attributes, its options are fields. Beside
+    A member is a settings class: its facts are class attributes, its options are fields. Beside
     each class stands `write_sample(folder)`, which writes a tiny fake in the authors' layout; the
     family's contract runs over it.
 

@@ -13,15 +13,15 @@ Units are those of GoPro's telemetry; the authors name none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError, ReadError
+from otolith.core.errors import ReadError
 from otolith.core.foreign.texts import read_json
+from otolith.core.settings import settings
 from otolith.data.datasets._narrations import (
     Moment,
     NarratedDataSet,
@@ -44,7 +44,7 @@ _PASSES = ("narration_pass_1", "narration_pass_2")
 _SPLITS = ("split_em", "split_fho", "split_av")
 
 
-@dataclass(frozen=True)
+@settings
 class Ego4D(NarratedDataSet):
     """Ego4D: the cameras' motion sensors where they have one, narrations as texts, the splits.
 
@@ -75,12 +75,6 @@ class Ego4D(NarratedDataSet):
     cut = Cut(seconds=5.0, rate_hz=50.0, overlap=0.0, label_rule="centred", placements=placements)
     layout = "imu/*.csv"
     source = "narration"
-
-    def __post_init__(self) -> None:
-        if self.segments not in ("narrations", "videos"):
-            raise ConfigError(
-                f"Ego4D takes segments = narrations or videos; found {self.segments}."
-            )
 
     @override
     def read(self, folder: Path) -> Iterator[Recording]:

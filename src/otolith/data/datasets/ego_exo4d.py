@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError, ReadError
+from otolith.core.errors import ReadError
 from otolith.core.files import inside
 from otolith.core.foreign.texts import read_json
+from otolith.core.settings import settings
 from otolith.data.datasets._narrations import (
     Moment,
     NarratedDataSet,
@@ -52,7 +52,7 @@ ACTIVITIES = tuple(dict.fromkeys(_ACTIVITIES.values()))
 """The eight classes of PRIMUS."""
 
 
-@dataclass(frozen=True)
+@settings
 class EgoExo4D(NarratedDataSet):
     """Ego-Exo4D: the glasses' motion sensor, atomic descriptions as texts, the official split.
 
@@ -91,13 +91,6 @@ class EgoExo4D(NarratedDataSet):
     )
     layout = "takes.json"
     source = "atomic description"
-
-    def __post_init__(self) -> None:
-        if self.segments not in ("descriptions", "takes") or self.imu not in RATES_HZ:
-            raise ConfigError(
-                "Ego-Exo4D takes segments = descriptions or takes, and imu = right or left; "
-                f"found {self.segments} and {self.imu}."
-            )
 
     @override
     def read(self, folder: Path) -> Iterator[Recording]:

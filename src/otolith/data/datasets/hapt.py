@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +21,7 @@ from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.plain import read_bytes
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import DataSet, channels_of, need
 from otolith.data.readers.columns import CsvFormat, read_numbers
@@ -38,7 +38,7 @@ _AXES = ("1", "2", "3")
 _TABLE = CsvFormat(delimiter=" ", header=False)
 
 
-@dataclass(frozen=True)
+@settings
 class Hapt(DataSet):
     """Smartphone-Based Recognition of Human Activities and Postural Transitions, raw data.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +24,7 @@ from typing_extensions import override
 
 from otolith.core.errors import ReadError
 from otolith.core.foreign.texts import read_json
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, write_json, write_table
 from otolith.data.datasets.dataset import DataSet, Facts, channels_of, need
 from otolith.data.readers.columns import CsvFormat, read_numbers
@@ -43,7 +43,7 @@ _WRAP = 65536
 _LONGEST_TEXT = 200
 
 
-@dataclass(frozen=True)
+@settings
 class IpolGait(DataSet):
     """Gait of nineteen people with three Xsens sensors: stand, walk, turn, walk back, stand.
 

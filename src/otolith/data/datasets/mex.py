@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ import numpy as np
 from typing_extensions import override
 
 from otolith.core.errors import ReadError
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import DataSet, channels_of
 from otolith.data.readers.clock import Clock
@@ -36,7 +36,7 @@ _AXES = ("2", "3", "4")
 _CLOCK = Clock("1", "iso")
 
 
-@dataclass(frozen=True)
+@settings
 class Mex(DataSet):
     """MEx, Multi-modal Exercises Dataset: the thigh's accelerometer.
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +25,7 @@ from typing_extensions import override
 
 from otolith.core.errors import ConfigError, ReadError, UnitError
 from otolith.core.foreign.arrays import read_npy, sane
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import (
     DataSet,
@@ -87,7 +87,7 @@ Sensor = tuple[str, str]
 """Device and quantity, such as ("sw_l", "acc")."""
 
 
-@dataclass(frozen=True)
+@settings
 class MmFit(DataSet):
     """MM-Fit: full-body workouts of ten exercises, five devices, poses of the same video frames.
 
@@ -128,8 +128,8 @@ class MmFit(DataSet):
     def __post_init__(self) -> None:
         if len(self.earbud) not in (0, 2):
             raise ConfigError(
-                "MM-Fit's earbud takes two units, acceleration and angular rate; found "
-                f"{self.earbud}."
+                "MM-Fit's earbud takes two units, of acceleration and angular rate; "
+                f"given {self.earbud}."
             )
         for quantity, unit in zip(("acc", "gyro"), self.earbud, strict=False):
             factor(quantity, unit)
@@ -190,15 +190,16 @@ class MmFit(DataSet):
     def _stream(self, sensor: Sensor, rows: Rows, time_s: Float[np.ndarray, " T"]) -> Stream:
         device, quantity = sensor
         name, channels = f"{DEVICES[device]}.{quantity}", channels_of(DEVICES[device], [quantity])
-        rate_hz = self.rate_hz if device.startswith("sw") else None
+        rate_hz, values = self.rate_hz if device.startswith("sw") else None, rows[:, 2:]
         if device != _EARBUD:
-            return self.stream(name, channels, time_s, rows[:, 2:], rate_hz)
+            return self.stream(name, channels, time_s, values, rate_hz)
         stated = dict(zip(("acc", "gyro"), self.earbud, strict=False)).get(quantity)
-        unit = stated or _seen_unit(quantity, rows, time_s)
+        unit = stated or _seen_unit(quantity, Stream.from_rows(name, channels, time_s, values))
         remark = f"{unit}: {'as stated' if self.earbud else 'seen from the numbers'}"
-        values = rows[:, 2:] * factor(quantity, unit)
-        reports = (RowReport("unit", 0, remark),)
-        return Stream.from_rows(name, channels, time_s, values, rate_hz, reports)
+        values = values * factor(quantity, unit)
+        return Stream.from_rows(
+            name, channels, time_s, values, rate_hz, [RowReport("unit", 0, remark)]
+        )
 
 
 def _words(label: str) -> str:
@@ -339,20 +340,17 @@ def _image(path: Path, places: Float[np.ndarray, "F J 2"]) -> Mapping[str, np.nd
     return {name: places[:, index] for index, name in enumerate(IMAGE_JOINTS)}
 
 
-def _seen_unit(quantity: str, rows: Rows, time_s: Float[np.ndarray, " T"]) -> str:
-    """What an earbud counts in: gravity tells m/s² from g, sheer size rad/s from deg/s."""
-    values = rows[:, 2:]
-    values = values[np.isfinite(values).all(axis=1)]
+def _seen_unit(quantity: str, raw: Stream) -> str:
+    """Return the unit of an earbud's numbers: gravity tells m/s² from g, size rad/s from deg/s."""
     if quantity != "acc":
         # In these exercises a head turns at a few rad/s, which is hundreds of degrees per second.
-        return "deg/s" if np.quantile(np.abs(values), 0.99) > 20.0 else "rad/s"
-    rate_hz = (len(time_s) - 1) / max(time_s[-1] - time_s[0], 1e-9)
-    for unit in ("m/s2", "g"):
-        verdict = gravity_verdict(*still_blocks(values * factor("acc", unit), rate_hz))
+        return "deg/s" if np.quantile(np.abs(raw.values), 0.99) > 20.0 else "rad/s"
+    for unit in ("m/s2", "g") if raw.rows_kept > 1 else ():
+        verdict = gravity_verdict(*still_blocks(raw.values * factor("acc", unit), raw.rate_hz))
         if verdict.checked and verdict.plausible:
             return unit
     raise UnitError(
-        "What MM-Fit's earbud counts in cannot be seen: at rest it reads neither 9.8 nor 1. "
+        "The unit of MM-Fit's earbud cannot be seen: at rest it reads neither 9.8 nor 1. "
         "State it: earbud = g,deg/s (acceleration, angular rate)."
     )
 

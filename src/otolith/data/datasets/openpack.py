@@ -22,7 +22,8 @@ import numpy as np
 from jaxtyping import Float
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError, ReadError
+from otolith.core.errors import ReadError
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, write_table
 from otolith.data.datasets.dataset import DataSet, Facts, channels_of
 from otolith.data.paired import LABEL, Text, write_texts
@@ -91,7 +92,7 @@ _DEVICES = {
 }
 
 
-@dataclass(frozen=True)
+@settings
 class OpenPack(DataSet):
     """OpenPack: packaging work in logistics, the four ATR sensors and the two Empatica E4.
 
@@ -130,14 +131,6 @@ class OpenPack(DataSet):
         placements=("right_wrist", "left_wrist"),
     )
     layout = "U*/atr/atr*/S*.csv"
-
-    def __post_init__(self) -> None:
-        if self.annotation not in ("operations", "actions"):
-            raise ConfigError(
-                f"OpenPack has the annotations operations and actions; found '{self.annotation}'."
-            )
-        if self.sensors not in ("atr", "e4", "all"):
-            raise ConfigError(f"OpenPack has the sensors atr, e4, or all; found '{self.sensors}'.")
 
     @override
     def read(self, folder: Path) -> Iterator[Recording]:

@@ -19,13 +19,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from typing_extensions import override
 
-from otolith.core.errors import ConfigError, ReadError, nearest
+from otolith.core.errors import ReadError
 from otolith.core.foreign.packed import Archive, archive, archive_within
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu, table_text
 from otolith.data.datasets.dataset import DataSet, channels_of
 from otolith.data.readers.clock import start_of
@@ -33,6 +34,7 @@ from otolith.data.readers.columns import read_numbers
 from otolith.data.recording import Recording, Segment, Stream, natural_key
 from otolith.data.windows import Cut
 
+Position = Literal["chest", "forearm", "head", "shin", "thigh", "upperarm", "waist"]
 POSITIONS = {
     "chest": "chest",
     "forearm": "forearm",
@@ -71,7 +73,7 @@ class _Sensor:
     """The stream's second 0, in milliseconds since 1970."""
 
 
-@dataclass(frozen=True)
+@settings
 class RealWorld2016(DataSet):
     """RealWorld (HAR) 2016: accelerometer, gyroscope and magnetometer on seven places of the body.
 
@@ -81,7 +83,7 @@ class RealWorld2016(DataSet):
     head alone, as PRIMUS does.
     """
 
-    positions: tuple[str, ...] = ()
+    positions: tuple[Position, ...] = ()
     """Which of the authors' places are read, such as head; empty for all."""
 
     name = "realworld2016"
@@ -107,14 +109,6 @@ class RealWorld2016(DataSet):
     )
     layout = "proband*/data/acc_*"
 
-    def __post_init__(self) -> None:
-        for position in self.positions:
-            if position not in POSITIONS:
-                raise ConfigError(
-                    f"RealWorld has no place '{position}'; it has "
-                    f"{', '.join(POSITIONS)}.{nearest(position, POSITIONS)}"
-                )
-
     @override
     def read(self, folder: Path) -> Iterator[Recording]:
         """Read one recording per person, activity and part."""
@@ -124,15 +118,12 @@ class RealWorld2016(DataSet):
                 parts: dict[str, list[_Sensor]] = {}
                 for where, part, content in _members(person / "data", activity):
                     named = _MEMBER.fullmatch(where.name)
-                    if named and self._reads(named["position"].lower()):
+                    if named and named["position"].lower() in (self.positions or POSITIONS):
                         sensor = self._sensor(where, named, activity, content)
                         part = named["part"] or named["end"] or part
                         parts.setdefault(part, []).append(sensor)
                 for part in sorted(parts, key=natural_key):
                     yield self._recording(person.name, activity, part, parts[part])
-
-    def _reads(self, position: str) -> bool:
-        return position in (self.positions or POSITIONS)
 
     def _sensor(
         self, where: Path, named: re.Match[str], activity: str, content: bytes | None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ from typing_extensions import override
 from otolith.core.errors import ReadError
 from otolith.core.foreign.arrays import sane
 from otolith.core.foreign.mat import read_mat
+from otolith.core.settings import settings
 from otolith.data.datasets._samples import fake_imu
 from otolith.data.datasets._utd_mhad import ACTIONS, SENTENCES
 from otolith.data.datasets.dataset import DataSet, channels_of, joint_columns, label_texts
@@ -49,7 +49,7 @@ OURS = {
 _FILE = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 
-@dataclass(frozen=True)
+@settings
 class UtdMhad(DataSet):
     """UTD Multimodal Human Action Dataset: the inertial sensor, with joints and sentences.
 
