@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from otolith import Study
-from otolith.cli.app import app
+from otolith.cli.app import COMMANDS, app
+from otolith.cli.command import command_of
 
-GROUP: Any = typer.main.get_command(app)
+MADE: dict[str, Any] = {row.name: command_of(row.job) for row in COMMANDS}
 ABOVE_ZERO = (*("seconds", "rate_hz", "pose_rate_hz", "frame_rate", "band"),)
 """Numbers that must be larger than 0, however little."""
 BELOW = {"overlap": 1}
@@ -40,7 +40,7 @@ HOSTILE = (
 
 def numbers() -> list[tuple[str, Any]]:
     out = []
-    for name, command in GROUP.commands.items():
+    for name, command in MADE.items():
         for option in command.params:
             if option.type_descriptor.annotation in (int, float) and not getattr(
                 option, "is_flag", False
@@ -52,7 +52,7 @@ def numbers() -> list[tuple[str, Any]]:
 def required(name: str) -> list[str]:
     """What a command cannot do without, naming a study that is not there."""
     out = {"demo": ["--study", "absent-study"], "fidelity": ["absent-study"]}.get(name, [])
-    for option in GROUP.commands[name].params:
+    for option in MADE[name].params:
         if option.required:
             words = (
                 ["absent-study"]
@@ -101,7 +101,7 @@ def test__there_are_numbers__and_each_has_a_bound() -> None:
     "out", [".", "/", "", "..", "./", "a_file", "a_file/below", "here/..", "\0"]
 )
 @pytest.mark.parametrize(
-    "name", [n for n, c in GROUP.commands.items() if any(p.name == "out" for p in c.params)]
+    "name", [n for n, c in MADE.items() if any(p.name == "out" for p in c.params)]
 )
 @pytest.mark.parametrize("overwrite", [False, True])
 def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
@@ -126,7 +126,7 @@ def test__out_that_is_no_place__is_refused_and_nothing_is_touched(
     }.get(name, [study])
     more = (
         ["--overwrite"]
-        if overwrite and any(p.name == "overwrite" for p in GROUP.commands[name].params)
+        if overwrite and any(p.name == "overwrite" for p in MADE[name].params)
         else []
     )
     if name in ("recognise", "demo", "benchmark") and out == "a_file":

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from otolith import Study
 from otolith.cli.app import COMMANDS, app
+from otolith.cli.command import command_of
 from otolith.cli.jobs import leaves
 from otolith.core.errors import ConfigError
 from otolith.core.recipes import MAX_RECIPE_BYTES, read_recipe, write_recipe
@@ -263,14 +263,14 @@ SOURCES = {"adapt": 2, "recognise": 2, "retrieve": 2, "fidelity": 2, "demo": 0}
 
 
 TABLES = {
-    name: {part for leaf in leaves(job) for part in (leaf.table, *leaf.path[:-1])}
-    for _, name, job, _ in COMMANDS
+    row.name: {part for leaf in leaves(row.job) for part in (leaf.table, *leaf.path[:-1])}
+    for row in COMMANDS
 }
 """The tables that a recipe of each command may hold."""
 
 
 def commands_with_recipes() -> dict[str, list[str]]:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = {row.name: command_of(row.job) for row in COMMANDS}
     names = {name: [option.name for option in command.params] for name, command in commands.items()}
     return {name: options for name, options in names.items() if "recipe" in options}
 
